@@ -1,0 +1,53 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import { Migrator } from '@mikro-orm/migrations'
+import { defineConfig, type Options } from '@mikro-orm/postgresql'
+import { Client } from './src/clients/client.entity.ts'
+import { EmbeddedDialect } from './src/embedded.ts'
+import { SigningKey } from './src/keys/key.entity.ts'
+import { AccessToken } from './src/tokens/token.entity.ts'
+import { User } from './src/users/user.entity.ts'
+
+export interface DatabaseLocation {
+  /** A PostgreSQL to connect to; without it the embedded one runs in this process. */
+  url?: string | undefined
+  poolSize?: number | undefined
+  /** Folder of the embedded database; without it the data lives in memory. */
+  folder?: string | undefined
+  /** A dump to start the embedded database from. */
+  loadDataDir?: Blob | undefined
+}
+
+/** The only place that names a driver: PGlite unless there is the URL of a PostgreSQL. */
+export function ormOptions({ url, poolSize, folder, loadDataDir }: DatabaseLocation): Options {
+  return defineConfig({
+    entities: [User, Client, SigningKey, AccessToken],
+    extensions: [Migrator],
+    // `schemaGenerator` quotes every name, and all times are UTC.
+    forceUtcTimezone: true,
+    // A rule about rows that are gone belongs to the domain, which says it in words.
+    migrations: {
+      path: resolve(import.meta.dirname, 'migrations'),
+      glob: `!(*.d).${import.meta.filename.endsWith('.ts') ? 'ts' : 'js'}`,
+      emit: 'ts',
+      snapshotName: '.snapshot',
+      snapshotOnMigrate: false,
+      silent: true,
+    },
+    ...(url
+      ? { clientUrl: url, pool: { min: 0, max: poolSize ?? 10 } }
+      : {
+          dbName: 'postgres',
+          driverOptions: new EmbeddedDialect(() => openPGlite(folder, loadDataDir)),
+        }),
+  })
+}
+
+function openPGlite(folder: string | undefined, loadDataDir: Blob | undefined): Promise<PGlite> {
+  const fresh = !folder || !existsSync(resolve(folder, 'PG_VERSION'))
+  return PGlite.create({ ...(folder && { dataDir: folder }), ...(fresh && loadDataDir && { loadDataDir }) })
+}
+
+/** What `mikro-orm` on the command line works with. */
+export default ormOptions({ url: process.env.DATABASE_URL })

@@ -1,0 +1,76 @@
+import helmet from '@fastify/helmet'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, LogController } from 'fastify'
+import { guard } from './guard/index.ts'
+import type { House } from './house.ts'
+import { healthRoutes } from './http/health.ts'
+import { loggerOptions, useRequestLog } from './http/logging.ts'
+import { openapi } from './http/openapi.ts'
+import { useProblems } from './http/problems.ts'
+import { useStrictInput } from './http/validation.ts'
+import { keyRoutes } from './keys/routes.ts'
+import { scopeRoutes } from './scopes/routes.ts'
+import { userOf } from './tokens/authenticate.ts'
+import type { TokenUser } from './tokens/records.ts'
+import { tokenRoutes } from './tokens/routes.ts'
+import { userRoutes } from './users/routes.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** In our own server, behind a guard: the user of the token; null for a machine's. */
+    readonly user: TokenUser | null
+  }
+}
+
+/** The whole server as a plugin, in boot order; mount it with a prefix or without. */
+export function serverPlugin(house: House): FastifyPluginAsync {
+  return async app => {
+    const { config, catalogue, db, keys, users, throttle, tokens, usage, authenticate } = house
+    useProblems(app)
+    useStrictInput(app)
+    useRequestLog(app)
+    app.decorateRequest('user', { getter: requestUser } as never)
+
+    await app.register(helmet, { contentSecurityPolicy: false })
+    await app.register(openapi, { url: config.issuer })
+    await app.register(guard, { authenticate })
+
+    await app.register(scopeRoutes(catalogue))
+    await app.register(keyRoutes(keys))
+    await app.register(healthRoutes(db))
+    await app.register(
+      async api => {
+        api.addHook('onSend', neverStored)
+        await api.register(userRoutes({ users, throttle }))
+        await api.register(tokenRoutes({ tokens, users, usage, throttle }))
+      },
+      { prefix: '/api' },
+    )
+  }
+}
+
+/** A server of its own around the house. It does not listen, and closes the house when it is closed. */
+export async function createApp(house: House): Promise<FastifyInstance> {
+  const { logLevel, trustProxy } = house.config
+  const app = Fastify({
+    logger: loggerOptions(logLevel),
+    logController: new LogController({ disableRequestLogging: true }),
+    trustProxy,
+    bodyLimit: 65_536,
+    connectionTimeout: 60_000,
+    requestTimeout: 30_000,
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: 200 },
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  await app.register(serverPlugin(house))
+  app.addHook('onClose', () => house.close())
+  return app as unknown as FastifyInstance
+}
+
+function requestUser(this: Parameters<typeof userOf>[0]): TokenUser | null {
+  return this.token ? userOf(this) : null
+}
+
+async function neverStored(_request: unknown, reply: { header(name: string, value: string): unknown }) {
+  reply.header('cache-control', 'no-store')
+}

@@ -1,0 +1,76 @@
+import type { Database, Em } from '../database.ts'
+
+/** What other nodes have to hear: something that a node may hold in memory is no longer so. */
+export type Change =
+  | { kind: 'token'; id: string }
+  | { kind: 'user'; id: string }
+  | { kind: 'client'; id: string }
+  | { kind: 'keys' }
+  /** A gap in what was heard: nothing in memory can be trusted. */
+  | { kind: 'everything' }
+
+export type Announce = (change: Change) => void
+
+/** How a change is made: in one transaction, obeyed here before the caller hears of it, and told to every other node. */
+export interface Changes {
+  transaction<T>(work: (em: Em, announce: Announce) => Promise<T>): Promise<T>
+  subscribe(listener: (change: Change) => void): void
+  /** Counts what was told; a value read from the database under an older count must not be remembered. */
+  readonly count: number
+  /** false: this node cannot hear the others, and must ask the database for everything. */
+  readonly hearing: boolean
+  /** A change that another node made. */
+  hear(change: Change): void
+  setHearing(hearing: boolean): void
+}
+
+/** The channel of LISTEN and NOTIFY. */
+export const CHANNEL = 'postern_changes'
+/** NOTIFY takes payloads below 8,000 bytes. */
+const CHANGES_PER_MESSAGE = 100
+
+export function createChanges(db: Database): Changes {
+  const listeners: ((change: Change) => void)[] = []
+  let count = 0
+  let hearing = db.embedded
+
+  function tell(change: Change): void {
+    count++
+    for (const listener of listeners) listener(change)
+  }
+
+  return {
+    get count() {
+      return count
+    },
+    get hearing() {
+      return hearing
+    },
+    subscribe: listener => void listeners.push(listener),
+    hear: tell,
+    setHearing(now) {
+      if (now && !hearing) tell({ kind: 'everything' })
+      hearing = now
+    },
+    async transaction(work) {
+      const made: Change[] = []
+      try {
+        return await db.transaction(async em => {
+          const result = await work(em, change => void made.push(change))
+          if (!db.embedded) await notify(em, made)
+          return result
+        })
+      } finally {
+        // Also after an error: a commit whose answer was lost has happened all the same.
+        made.forEach(tell)
+      }
+    },
+  }
+}
+
+async function notify(em: Em, changes: Change[]): Promise<void> {
+  for (let i = 0; i < changes.length; i += CHANGES_PER_MESSAGE) {
+    const payload = JSON.stringify(changes.slice(i, i + CHANGES_PER_MESSAGE))
+    await em.execute('select pg_notify(?, ?)', [CHANNEL, payload])
+  }
+}

@@ -1,0 +1,58 @@
+import { defineEntity, p } from '@mikro-orm/postgresql'
+import { User } from '../users/user.entity.ts'
+
+export const GRANT_TYPES = [
+  'authorization_code',
+  'client_credentials',
+  'refresh_token',
+  'urn:ietf:params:oauth:grant-type:device_code',
+  'urn:ietf:params:oauth:grant-type:token-exchange',
+] as const
+export type GrantType = (typeof GRANT_TYPES)[number]
+
+export const TOKEN_FORMATS = ['jwt', 'opaque'] as const
+export type TokenFormat = (typeof TOKEN_FORMATS)[number]
+
+/** One of at most two live secrets; `hash` is the SHA-256 of the text in hex, times are RFC 3339. */
+export interface ClientSecret {
+  hash: string
+  created_at: string
+  expires_at: string | null
+}
+
+const ClientSchema = defineEntity({
+  name: 'Client',
+  tableName: 'oauth_clients',
+  // The client that personal tokens are issued under exists once.
+  uniques: [{ name: 'oauth_clients_personal_access_unique', properties: ['personalAccess'], where: 'personal_access' }],
+  properties: {
+    id: p.uuid().primary(),
+    /** null: a first-party client, which belongs to the deployment. */
+    user: () => p.manyToOne(User).mapToPk().nullable().fieldName('user_id').deleteRule('cascade').index(),
+    name: p.string().length(255),
+    /** Empty: a public client. */
+    secrets: p.json<ClientSecret[]>().hidden(),
+    redirectUris: p.json<string[]>(),
+    grantTypes: p.json<GrantType[]>(),
+    /** null: every scope of the catalogue. */
+    scopes: p.json<string[]>().nullable(),
+    /** Set when the client is itself a resource server: the `aud` of tokens meant for it. */
+    audience: p.text().nullable().unique(),
+    /** Seconds; null: the default of the grant. */
+    accessTokenLifetime: p.integer().nullable(),
+    refreshTokenLifetime: p.integer().nullable(),
+    tokenFormat: p.string().length(16).$type<TokenFormat>(),
+    personalAccess: p.boolean().default(false),
+    revoked: p.boolean().default(false),
+    createdAt: p.datetime(),
+    updatedAt: p.datetime(),
+  },
+})
+
+/** A registered application. */
+export class Client extends ClientSchema.class {
+  isConfidential(): boolean {
+    return this.secrets.length > 0
+  }
+}
+ClientSchema.setClass(Client)

@@ -1,0 +1,97 @@
+import { join } from 'node:path'
+import { type EntityManager, MikroORM } from '@mikro-orm/postgresql'
+import { ormOptions } from '../mikro-orm.config.ts'
+import type { Config } from './config.ts'
+import { lockFolder } from './embedded.ts'
+import { StartupError, unavailable } from './errors.ts'
+
+/** Deadlock and serialization failure: the database asks for another try (PostgreSQL, appendix A, class 40). */
+const RETRY = new Set(['40001', '40P01'])
+/** The server is away, starting, stopping or full. */
+const AWAY =
+  /^(08...|57P0[1-5]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)$/
+const AWAY_TEXT =
+  /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error/i
+const MOST_TRIES = 5
+
+export type Em = EntityManager
+export type Work<T> = (em: Em) => Promise<T>
+
+/** The door to the database: a fork for each piece of work, its errors in our own words. */
+export interface Database {
+  readonly orm: MikroORM
+  /** true: the PostgreSQL inside this process. */
+  readonly embedded: boolean
+  /** One piece of work with an EntityManager of its own, without a transaction around it. */
+  run<T>(work: Work<T>): Promise<T>
+  /** All or nothing; tried again after a deadlock or a serialization failure. */
+  transaction<T>(work: Work<T>): Promise<T>
+  /** Rows of one plain statement, `?` for each value. */
+  query<Row extends object>(sql: string, values?: readonly unknown[], em?: Em): Promise<Row[]>
+  close(): Promise<void>
+}
+
+export interface DatabaseOptions extends Pick<Config, 'databaseUrl' | 'databasePoolSize'> {
+  /** undefined: in memory, for tests. */
+  dataDir: string | undefined
+  loadDataDir?: Blob
+}
+
+/**
+ * @throws StartupError when the data directory is held or cannot be written, or the server does not answer
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { databaseUrl: url, databasePoolSize: poolSize, dataDir, loadDataDir } = options
+  const unlock = url || !dataDir ? () => {} : lockFolder(dataDir)
+  const orm = new MikroORM(ormOptions({ url, poolSize, folder: dataDir && join(dataDir, 'postgres'), loadDataDir }))
+  try {
+    await orm.connect()
+    await orm.em.getConnection().execute('select 1')
+  } catch (error) {
+    await orm.close(true).catch(() => {})
+    unlock()
+    throw url
+      ? new StartupError(`DATABASE_URL cannot be reached: ${(error as Error).message.split('\n')[0]}`, error)
+      : new StartupError(`The database in ${dataDir} cannot be opened: ${(error as Error).message}`, error)
+  }
+  const close = async () => {
+    await orm.close(true)
+    unlock()
+  }
+  return { ...createDatabase(orm), embedded: !url, close }
+}
+
+function createDatabase(orm: MikroORM): Pick<Database, 'orm' | 'run' | 'transaction' | 'query'> {
+  const run = <T>(work: Work<T>): Promise<T> => inOurWords(() => work(orm.em.fork() as Em))
+  return {
+    orm,
+    run,
+    transaction: work => again(() => run(em => em.transactional(inner => work(inner as Em)))),
+    query: <Row extends object>(sql: string, values: readonly unknown[] = [], em?: Em) =>
+      inOurWords(async () => (await (em ?? orm.em.fork()).execute(sql, values as unknown[])) as unknown as Row[]),
+  }
+}
+
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (tries === MOST_TRIES || !RETRY.has(String((error as { code?: unknown }).code))) throw error
+    }
+  }
+}
+
+async function inOurWords<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw isAway(error) ? unavailable(error) : error
+  }
+}
+
+/** true when the error says that the database is away, rather than that it refused a statement. */
+export function isAway(error: unknown): boolean {
+  const { code, message, errors } = error as { code?: unknown; message?: unknown; errors?: unknown[] }
+  return AWAY.test(String(code)) || AWAY_TEXT.test(String(message)) || (Array.isArray(errors) && errors.some(isAway))
+}

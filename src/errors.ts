@@ -1,0 +1,98 @@
+/**
+ * The one error type of the house. A domain function throws it, a context renders it: problem details (RFC 9457) for
+ * the JSON API, `{error, error_description}` (RFC 6749 §5.2) for the protocol, a page for people.
+ */
+export interface ErrorInit {
+  /** HTTP status. */
+  status: number
+  /** A stable, machine-readable name, snake_case. */
+  code: string
+  /** One sentence for the person who has to mend it; never a secret, a path or a query. */
+  detail: string
+  /** Response headers the error brings along, such as its challenge. */
+  headers?: Record<string, string>
+  /** Further members of the problem details. */
+  extra?: Record<string, unknown>
+  /** Kept for the log and never sent. */
+  cause?: unknown
+}
+
+export class PosternError extends Error {
+  readonly status: number
+  readonly code: string
+  readonly headers: Record<string, string>
+  readonly extra: Record<string, unknown>
+
+  constructor(init: ErrorInit) {
+    super(init.detail, init.cause === undefined ? undefined : { cause: init.cause })
+    this.name = 'PosternError'
+    this.status = init.status
+    this.code = init.code
+    this.headers = init.headers ?? {}
+    this.extra = init.extra ?? {}
+  }
+
+  /** What Fastify's own error handler reads, so that the error behaves in applications we never see. */
+  get statusCode(): number {
+    return this.status
+  }
+}
+
+/** A field of the input and what is wrong with it. `path` is a JSON pointer's last words: `scopes/0`. */
+export interface FieldError {
+  path: string
+  message: string
+}
+
+export const invalid = (...errors: FieldError[]) =>
+  new PosternError({
+    status: 422,
+    code: 'validation_failed',
+    detail: errors.map(e => (e.path ? `${e.path} ${e.message}` : e.message)).join('; '),
+    extra: { errors },
+  })
+
+export const badRequest = (detail: string) => new PosternError({ status: 400, code: 'bad_request', detail })
+
+export const notFound = (what = 'resource') =>
+  new PosternError({ status: 404, code: 'not_found', detail: `There is no such ${what}.` })
+
+export const conflict = (detail: string) => new PosternError({ status: 409, code: 'conflict', detail })
+
+export const forbidden = (detail: string, extra: Record<string, unknown> = {}) =>
+  new PosternError({ status: 403, code: 'forbidden', detail, extra })
+
+/** The same answer for an unknown user, a wrong password and a disabled user. */
+export const wrongCredentials = () =>
+  new PosternError({
+    status: 401,
+    code: 'invalid_credentials',
+    detail: 'The e-mail address or the password is wrong.',
+    headers: { 'www-authenticate': 'Bearer realm="postern"' },
+  })
+
+/** @param seconds until the next try is let through; sent as `Retry-After` (RFC 9110 §10.2.3). */
+export const tooManyAttempts = (seconds: number) =>
+  new PosternError({
+    status: 429,
+    code: 'too_many_attempts',
+    detail: `Too many failed attempts. Try again in ${Math.max(1, Math.ceil(seconds))} seconds.`,
+    headers: { 'retry-after': String(Math.max(1, Math.ceil(seconds))) },
+  })
+
+export const unavailable = (cause?: unknown) =>
+  new PosternError({
+    status: 503,
+    code: 'temporarily_unavailable',
+    detail: 'The database cannot be reached. Nothing is known to have changed; try again.',
+    headers: { 'retry-after': '2' },
+    cause,
+  })
+
+/** Something in the deployment is wrong: the process says this one line and ends. */
+export class StartupError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'StartupError'
+  }
+}

@@ -1,0 +1,38 @@
+import { ambiguousToken, unauthenticated } from './errors.ts'
+
+/** The parts of a request that may carry a token; every framework's fits. */
+export interface Carrier {
+  headers: { authorization?: string | undefined; 'content-type'?: string | undefined }
+  query?: unknown
+  body?: unknown
+}
+
+const IN_HEADER = 'Send the token in the Authorization header: elsewhere it ends up in logs.'
+
+/**
+ * The token's text from the Authorization header (RFC 6750 §2.1), the only place it is taken from.
+ * @throws 401 when there is none, 400 when it came in a second way too
+ */
+export function bearerText({ headers, query, body }: Carrier): string {
+  const text = fromHeader(headers.authorization)
+  const elsewhere = has(query) || (isForm(headers['content-type']) && has(body))
+  if (!elsewhere) return text ?? raise(unauthenticated())
+  throw text === undefined ? unauthenticated(IN_HEADER) : ambiguousToken()
+}
+
+function fromHeader(header: string | undefined): string | undefined {
+  if (!header || header.length < 8 || header.slice(0, 7).toLowerCase() !== 'bearer ') return undefined
+  return header.slice(7).trim() || undefined
+}
+
+function has(part: unknown): boolean {
+  return typeof part === 'object' && part !== null && Object.hasOwn(part, 'access_token')
+}
+
+function isForm(type: string | undefined): boolean {
+  return type?.startsWith('application/x-www-form-urlencoded') ?? false
+}
+
+function raise(error: Error): never {
+  throw error
+}

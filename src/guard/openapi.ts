@@ -1,0 +1,62 @@
+import type { RouteOptions } from 'fastify'
+import { kNeeds, type Needs } from './checks.ts'
+
+/** The security scheme that guarded routes name; the application's OpenAPI document defines it. */
+export const BEARER = 'bearer'
+
+/** For `components.securitySchemes` of the document. */
+export const bearerScheme = {
+  type: 'http',
+  scheme: 'bearer',
+  description: 'An access token: `Authorization: Bearer <token>`.',
+} as const
+
+const problem = (description: string) => ({
+  description,
+  type: 'object',
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+  },
+  // Whatever the application's own error handler adds stays in the answer.
+  additionalProperties: true,
+})
+
+/** Writes into a route's schema what its checks mean: `security` with the scopes, and the answers 401 and 403. */
+export function describeGuard(route: RouteOptions): void {
+  const needs = [route.onRequest, route.preValidation, route.preHandler].flat().flatMap(needsOf)
+  if (needs.length === 0) return
+  const schema = (route.schema ?? {}) as Record<string, unknown> & { response?: Record<string, unknown> }
+  const scopes = needs.flatMap(n => n.scopes)
+  route.schema = {
+    ...schema,
+    security: schema.security ?? security(needs),
+    response: {
+      401: problem('No access token, or one that is expired, revoked or not ours'),
+      ...(scopes.length > 0 && { 403: problem(`The token lacks a scope: ${spoken(needs)}`) }),
+      ...schema.response,
+    },
+  } as RouteOptions['schema'] & object
+}
+
+/** All-of scopes stand in one requirement; each of any-of is a requirement of its own. */
+function security(needs: Needs[]): Record<string, string[]>[] {
+  const all = needs.filter(n => n.mode === 'all').flatMap(n => n.scopes)
+  const any = needs.filter(n => n.mode === 'any')
+  const choices = any.reduce<string[][]>((sets, n) => sets.flatMap(set => n.scopes.map(s => [...set, s])), [all])
+  return choices.map(set => ({ [BEARER]: [...new Set(set)] }))
+}
+
+function spoken(needs: Needs[]): string {
+  return needs
+    .filter(n => n.scopes.length > 0)
+    .map(n => (n.scopes.length === 1 ? n.scopes[0] : `${n.mode} of ${n.scopes.join(', ')}`))
+    .join('; ')
+}
+
+function needsOf(hook: unknown): Needs[] {
+  const needs = (hook as { [kNeeds]?: Needs } | undefined)?.[kNeeds]
+  return needs ? [needs] : []
+}

@@ -1,0 +1,115 @@
+import { type Changes, createChanges } from './changes/changes.ts'
+import { startListener } from './changes/listener.ts'
+import { type Clients, createClients } from './clients/clients.ts'
+import type { Config } from './config.ts'
+import { type Database, openDatabase } from './database.ts'
+import { StartupError } from './errors.ts'
+import type { Authenticate } from './guard/checks.ts'
+import { createVerifier } from './guard/verifier.ts'
+import { createKeys, type Keys } from './keys/keys.ts'
+import { type Catalogue, type CatalogueInput, createCatalogue, loadCatalogue } from './scopes/catalogue.ts'
+import { createAuthenticate } from './tokens/authenticate.ts'
+import { createRecords } from './tokens/records.ts'
+import { createTokens, type Tokens } from './tokens/tokens.ts'
+import { createUsage, type Usage } from './tokens/usage.ts'
+import { createThrottle, type Throttle } from './users/throttle.ts'
+import { createUsers, type Users } from './users/users.ts'
+
+export interface HouseOptions {
+  config: Config
+  /** In place of the SCOPES_FILE. */
+  catalogue?: CatalogueInput | undefined
+  /** In place of the one the configuration names; closed with the house. */
+  db?: Database | undefined
+  log?: Log | undefined
+}
+
+export interface Log {
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** Every room without its routes: what HTTP, the command line and an embedding application share. */
+export interface House {
+  config: Config
+  catalogue: Catalogue
+  db: Database
+  changes: Changes
+  keys: Keys
+  users: Users
+  throttle: Throttle
+  clients: Clients
+  tokens: Tokens
+  usage: Usage
+  authenticate: Authenticate
+  /** Makes what has to exist: the signing keys and the personal access client. */
+  ensure(): Promise<void>
+  /** Hears what other nodes change; a command that ends at once need not. */
+  listen(): void
+  close(): Promise<void>
+}
+
+const quiet: Log = { warn() {}, error() {} }
+
+/** @throws StartupError in one line when the catalogue or the database cannot be opened */
+export async function openHouse({ config, catalogue: input, db: given, log = quiet }: HouseOptions): Promise<House> {
+  const catalogue = input ? createCatalogue(input) : loadCatalogue(config.scopesFile)
+  const db = given ?? (await openDatabase(config))
+  const changes = createChanges(db)
+  const keys = createKeys({ db, changes, appKey: config.appKey, algorithm: config.signingAlgorithm })
+  const users = createUsers(db, changes)
+  const throttle = createThrottle(config.redisUrl)
+  const clients = createClients(db, changes, catalogue)
+  const tokens = createTokens({ db, changes, catalogue, keys, clients, config })
+  const usage = createUsage({ db, onError: err => log.error({ err }, 'could not write when tokens were last used') })
+  const { issuer, audience, tokenPrefix } = config
+  const verifier = createVerifier({ key: keys.verificationKey, issuer, audience })
+  changes.subscribe(({ kind }) => (kind === 'keys' || kind === 'everything') && verifier.forget())
+  const authenticate = createAuthenticate({
+    verifier,
+    records: createRecords(db, changes, catalogue),
+    usage,
+    tokenPrefix,
+  })
+  const closers: (() => Promise<void>)[] = [() => db.close(), () => throttle.close(), () => usage.close()]
+
+  return {
+    config,
+    catalogue,
+    db,
+    changes,
+    keys,
+    users,
+    throttle,
+    clients,
+    tokens,
+    usage,
+    authenticate,
+    async ensure() {
+      await keys.ensure()
+      await clients.personalAccess()
+    },
+    listen() {
+      if (db.embedded || !config.listenUrl) return
+      const listener = startListener({ url: config.listenUrl, changes, log })
+      closers.push(() => listener.close())
+    },
+    async close() {
+      for (const close of closers.splice(0).reverse()) await close()
+    },
+  }
+}
+
+/** @throws StartupError when a shared database lacks migrations that this version needs */
+export async function requireMigrated(db: Database): Promise<void> {
+  if (db.embedded) return migrate(db)
+  const pending = await db.orm.migrator.getPending()
+  if (pending.length > 0) {
+    throw new StartupError(`The database lacks ${pending.length} migration(s). Run: npx postern migrate`)
+  }
+}
+
+/** Brings the tables up to date. */
+export async function migrate(db: Database): Promise<void> {
+  await db.orm.migrator.up()
+}

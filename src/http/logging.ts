@@ -1,0 +1,28 @@
+import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify'
+import type { Config } from '../config.ts'
+
+/** Nothing secret reaches a log: no header, no body, no query string, since codes travel there. */
+export function loggerOptions(level: Config['logLevel']): FastifyServerOptions['logger'] & object {
+  return {
+    level,
+    serializers: {
+      req: (request: FastifyRequest) => ({ method: request.method, path: path(request.url), address: request.ip }),
+    },
+    redact: {
+      paths: ['*.password', '*.token', '*.secret', '*.authorization', '*.cookie', 'err.query', 'err.params'],
+      censor: '[redacted]',
+    },
+  }
+}
+
+/** One line for each request: failures of ours are errors, refusals are news, the rest is for debugging. */
+export function useRequestLog(app: FastifyInstance): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const { statusCode } = reply
+    const level = statusCode >= 500 ? 'error' : statusCode === 401 || statusCode === 429 ? 'info' : 'debug'
+    request.log[level]({ req: request, status: statusCode, ms: Math.round(reply.elapsedTime * 10) / 10 }, 'request')
+    done()
+  })
+}
+
+const path = (url: string) => url.split('?', 1)[0]

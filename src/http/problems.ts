@@ -1,0 +1,61 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type FieldError, invalid, notFound, PosternError } from '../errors.ts'
+
+/** Renders errors as problem details (RFC 9457), whatever `Accept` says. Nothing of the inside goes out. */
+export function useProblems(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const known = inOurWords(error)
+    if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
+    return sendProblem(request, reply, known)
+  })
+  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, notFound('route')))
+}
+
+function sendProblem(_request: FastifyRequest, reply: FastifyReply, error: PosternError): FastifyReply {
+  const { status, code, message, headers, extra } = error
+  return reply
+    .code(status)
+    .headers({ 'cache-control': 'no-store', ...headers })
+    .type('application/problem+json')
+    .serializer(JSON.stringify)
+    .send({ type: `urn:postern:error:${code}`, title: title(code), status, detail: message, ...extra })
+}
+
+const title = (code: string) => (code.charAt(0).toUpperCase() + code.slice(1)).replaceAll('_', ' ')
+
+/** Fastify's own refusals, by what they mean; anything else that was not foreseen is a 500 that says nothing. */
+export function inOurWords(error: FastifyError): PosternError {
+  if (error instanceof PosternError) return error
+  if (error.validation) return invalid(...error.validation.map(v => fieldError(v, error.validationContext)))
+  const status = error.statusCode ?? 500
+  if (status >= 400 && status < 500) {
+    return new PosternError({ status, code: codeOf(status), detail: sentence(error.message), cause: error })
+  }
+  return new PosternError({
+    status: 500,
+    code: 'internal_error',
+    detail: 'Something went wrong here. It has been logged.',
+    cause: error,
+  })
+}
+
+const codeOf = (status: number) => (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_')
+const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
+
+interface Violation {
+  instancePath: string
+  message?: string
+  keyword: string
+  params: Record<string, unknown>
+}
+
+function fieldError(violation: Violation, context: string | undefined): FieldError {
+  const { keyword, params, message = 'is not valid' } = violation
+  const path = violation.instancePath.slice(1)
+  const at = (name: unknown) => (path ? `${path}/${name}` : String(name))
+  if (keyword === 'required') return { path: at(params.missingProperty), message: 'is required' }
+  if (keyword === 'additionalProperties') return { path: at(params.additionalProperty), message: 'is not known' }
+  if (keyword === 'enum') return { path, message: `must be one of ${(params.allowedValues as string[]).join(', ')}` }
+  return { path: path || (context === 'body' ? '' : (context ?? '')), message: path ? message : `The body ${message}` }
+}

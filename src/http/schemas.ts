@@ -1,0 +1,36 @@
+import { type TSchema, Type } from 'typebox'
+
+/** Bodies take nothing they do not know: a misspelt field is an answer, not a surprise. */
+export const closed = { additionalProperties: false } as const
+
+/** RFC 3339 in UTC; the serializer calls `toISOString`. */
+export const Time = (description?: string) =>
+  Type.Unsafe<Date | string>({ type: 'string', format: 'date-time', ...(description && { description }) })
+
+export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+const Problem = Type.Object(
+  {
+    type: Type.String({ description: 'A stable URI that names the error' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String({ description: 'What is wrong, for a person' }),
+  },
+  { additionalProperties: true },
+)
+
+/** An error answer of the JSON API, for OpenAPI; the error handler writes it itself. */
+export const problem = (description: string) => ({ ...Problem, description })
+
+export const validationProblem = {
+  ...Type.Object(
+    {
+      ...Problem.properties,
+      errors: Type.Array(Type.Object({ path: Type.String(), message: Type.String() })),
+    },
+    { additionalProperties: true },
+  ),
+  description: 'The input is not valid; each field is named',
+}
+
+export const noContent = (description: string) => Type.Null({ description })

@@ -1,0 +1,51 @@
+import { isUtf8 } from 'node:buffer'
+import { Ajv, type Options } from 'ajv'
+import addFormats from 'ajv-formats'
+import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
+import type { TSchema } from 'typebox'
+import { badRequest, type FieldError, invalid } from '../errors.ts'
+
+const settings: Options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false }
+
+/** A query string holds only text, so it is coerced; a JSON body says what it means. */
+const exact = withFormats(new Ajv({ ...settings, coerceTypes: false }))
+const coercing = withFormats(new Ajv({ ...settings, coerceTypes: true }))
+
+function withFormats(ajv: Ajv): Ajv {
+  addFormats.default(ajv, ['date-time', 'uri'])
+  // Swagger UI shows a password field; any text may be one.
+  return ajv.addFormat('password', true).addFormat('email', true).addFormat('uuid', true)
+}
+
+export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) =>
+  (httpPart === 'body' ? exact : coercing).compile(schema)
+
+/** Refuses, before a handler runs, what PostgreSQL would refuse: NUL in a text, and text that is not Unicode. */
+export function useStrictInput(app: FastifyInstance): void {
+  app.setValidatorCompiler(validatorCompiler)
+  app.removeContentTypeParser(['text/plain', 'application/json'])
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (!isUtf8(body)) return done(badRequest('The body is not valid UTF-8.'))
+    // A request that needs no body may say that it sends JSON.
+    if (body.length === 0) return done(null, undefined)
+    return parse(request, body.toString('utf8'), done)
+  })
+  app.addHook('preValidation', async request => {
+    const errors = [...badTexts(request.body), ...badTexts(request.query), ...badTexts(request.params)]
+    if (errors.length > 0) throw invalid(...errors)
+  })
+}
+
+function badTexts(value: unknown, path = ''): FieldError[] {
+  if (typeof value === 'string') {
+    if (value.includes('\0')) return [{ path, message: 'must not contain a NUL character' }]
+    if (!value.isWellFormed()) return [{ path, message: 'must be well-formed Unicode' }]
+    return []
+  }
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, part]) => [
+    ...(badTexts(key).length > 0 ? [{ path, message: 'has a name that is not text' }] : []),
+    ...badTexts(part, path ? `${path}/${key}` : key),
+  ])
+}

@@ -1,0 +1,51 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { createApp, serverPlugin } from './app.ts'
+import { type Config, loadConfig } from './config.ts'
+import type { GuardOptions } from './guard/index.ts'
+import { type House, openHouse, requireMigrated } from './house.ts'
+import type { CatalogueInput } from './scopes/catalogue.ts'
+
+export type { Config } from './config.ts'
+export { PosternError, StartupError } from './errors.ts'
+export { checkAnyScope, checkScopes, guard, Token } from './guard/index.ts'
+export type { House } from './house.ts'
+export type { CatalogueInput, Scope } from './scopes/catalogue.ts'
+
+export interface PosternOptions extends Partial<Config> {
+  /** The scopes of this deployment, in place of SCOPES_FILE. */
+  catalogue?: CatalogueInput
+}
+
+/** A server in your own process, its tables migrated and its keys made. */
+export interface Postern extends House {
+  /** For `app.register(guard, postern.guard)`: guards your own routes. */
+  guard: GuardOptions
+  /** For `app.register(postern.plugin, { prefix: '/auth' })`: the routes. Closing that app closes the house. */
+  plugin: FastifyPluginAsync
+}
+
+/**
+ * Opens Postern without listening. What is not given comes from the environment.
+ * @throws StartupError in one line that says what is wrong
+ */
+export async function openPostern({ catalogue, ...settings }: PosternOptions = {}): Promise<Postern> {
+  const config = { ...loadConfig(), ...settings }
+  const house = await openHouse({ config, catalogue })
+  await requireMigrated(house.db)
+  await house.ensure()
+  house.listen()
+  const routes = serverPlugin(house)
+  return {
+    ...house,
+    guard: { authenticate: house.authenticate },
+    plugin: async (app, options) => {
+      app.addHook('onClose', () => house.close())
+      await routes(app, options)
+    },
+  }
+}
+
+/** A Fastify server with every route, ready for `listen` or `inject`. */
+export async function buildApp(options: PosternOptions = {}): Promise<FastifyInstance> {
+  return createApp(await openPostern(options))
+}

@@ -1,0 +1,29 @@
+import { hkdfSync } from 'node:crypto'
+import { CompactEncrypt, compactDecrypt, type JWK } from 'jose'
+import { StartupError } from '../errors.ts'
+
+/** Encrypts private keys at rest (JWE, RFC 7516: `dir`, A256GCM). */
+export interface Seal {
+  close(key: JWK, kid: string): Promise<string>
+  /** @throws StartupError when APP_KEY is not the one the key was sealed under */
+  open(sealed: string, kid: string): Promise<JWK>
+}
+
+/** @param appKey at least 32 random bytes in base64 */
+export function createSeal(appKey: string): Seal {
+  const secret = new Uint8Array(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', 'postern signing keys', 32))
+  return {
+    close: (key, kid) =>
+      new CompactEncrypt(new TextEncoder().encode(JSON.stringify(key)))
+        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid })
+        .encrypt(secret),
+    async open(sealed, kid) {
+      const { plaintext, protectedHeader } = await compactDecrypt(sealed, secret).catch(error => {
+        throw new StartupError('APP_KEY is not the key that this database was set up with.', error)
+      })
+      // The header is authenticated: a row's key cannot be put in another row's place.
+      if (protectedHeader.kid !== kid) throw new StartupError(`The signing key ${kid} was tampered with.`)
+      return JSON.parse(new TextDecoder().decode(plaintext))
+    },
+  }
+}

@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs'
+import { invalid, StartupError } from '../errors.ts'
+import { grants, WILDCARD } from './set.ts'
+
+/** One permission, as `GET /scopes` gives it. */
+export interface Scope {
+  id: string
+  description: string
+  /** Applied when a request for a token names no scopes. */
+  default: boolean
+}
+
+/** What a deployment writes: a list of scopes, or the list with its settings. */
+export type CatalogueInput = readonly ScopeInput[] | { inherit?: boolean; scopes: readonly ScopeInput[] }
+export interface ScopeInput {
+  id: string
+  description: string
+  default?: boolean
+}
+
+/** Scopes of Postern's own routes; in every catalogue, after the deployment's. */
+export const RESERVED: readonly Scope[] = [
+  { id: 'tokens:read', description: 'List your personal access tokens', default: false },
+  { id: 'tokens:write', description: 'Create, change and revoke your personal access tokens', default: false },
+  { id: 'clients:read', description: 'List your applications and those you let in', default: false },
+  { id: 'clients:write', description: 'Create, change and revoke your applications', default: false },
+  { id: 'admin:read', description: 'See every user, client, token and key', default: false },
+  { id: 'admin:write', description: 'Manage every user, client, token and key', default: false },
+]
+
+/** scope-token of RFC 6749 §3.3, without the comma that links such as `?scopes=a,b` need. */
+const SCOPE_ID = /^[!#-+\--[\]-~]{1,128}$/
+const RESERVED_WORDS = new Set(['*', 'admin', 'tokens', 'clients', ...RESERVED.map(s => s.id)])
+
+/** The ordered list of all scopes of a deployment. */
+export interface Catalogue {
+  readonly scopes: readonly Scope[]
+  readonly inherit: boolean
+  /** Ids of the scopes that apply when none are asked for. */
+  readonly defaults: readonly string[]
+  has(id: string): boolean
+  /** Whether `granted` covers `wanted` under this catalogue's rule of inheritance. */
+  covers(granted: Iterable<string>, wanted: string): boolean
+  /**
+   * What a request for scopes comes to: the defaults when nothing is asked for, in catalogue order, each once.
+   * @throws a 422 that names each scope the catalogue does not know
+   */
+  resolve(requested: readonly string[] | undefined): string[]
+}
+
+/** @throws StartupError that names what is wrong with the first bad entry */
+export function createCatalogue(input: CatalogueInput): Catalogue {
+  const { inherit, scopes: own } = checked(input)
+  const scopes = Object.freeze([...own, ...RESERVED])
+  const order = new Map(scopes.map((s, i) => [s.id, i]))
+  const defaults = scopes.filter(s => s.default).map(s => s.id)
+  const place = (id: string) => order.get(id) ?? -1
+  return {
+    scopes,
+    inherit,
+    defaults,
+    has: id => order.has(id),
+    covers: (granted, wanted) => grants(new Set(granted), wanted, inherit),
+    resolve(requested) {
+      if (!requested) return [...defaults]
+      const unknown = requested.flatMap((id, i) => (id === WILDCARD || order.has(id) ? [] : [{ id, i }]))
+      if (unknown.length > 0) {
+        throw invalid(...unknown.map(({ id, i }) => ({ path: `scopes/${i}`, message: unknownScope(id, scopes) })))
+      }
+      return [...new Set(requested)].sort((a, b) => place(a) - place(b))
+    },
+  }
+}
+
+/** @throws StartupError in one line, naming the file */
+export function loadCatalogue(file: string): Catalogue {
+  try {
+    return createCatalogue(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new StartupError(`SCOPES_FILE ${file}: ${code ? `cannot be read (${code})` : oneLine(message)}`, error)
+  }
+}
+
+function checked(input: unknown): { inherit: boolean; scopes: Scope[] } {
+  const { scopes, inherit = false, ...rest } = Array.isArray(input) ? { scopes: input } : asObject(input)
+  if (!Array.isArray(scopes)) throw bad('it must hold a list of scopes')
+  if (typeof inherit !== 'boolean') throw bad('"inherit" must be true or false')
+  if (Object.keys(rest).length > 0) throw bad(`it does not know "${Object.keys(rest)[0]}"`)
+  const seen = new Set<string>()
+  return { inherit, scopes: scopes.map((entry, i) => scope(entry, i, seen)) }
+}
+
+function scope(entry: unknown, index: number, seen: Set<string>): Scope {
+  const { id, description, default: byDefault = false } = asObject(entry)
+  if (typeof id !== 'string' || id === '') throw bad(`scope ${index + 1} has no id`)
+  if (!SCOPE_ID.test(id))
+    throw bad(`scope "${id}" must be printable ASCII without spaces, quotes, commas or backslashes`)
+  if (RESERVED_WORDS.has(id) || id.startsWith('admin:')) throw bad(`scope "${id}" is reserved`)
+  if (seen.has(id)) throw bad(`scope "${id}" stands twice`)
+  if (typeof description !== 'string' || description.trim() === '') throw bad(`scope "${id}" has no description`)
+  if (typeof byDefault !== 'boolean') throw bad(`scope "${id}": "default" must be true or false`)
+  seen.add(id)
+  return { id, description, default: byDefault }
+}
+
+function asObject(value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+  throw bad('it must hold a list of objects, each with "id" and "description"')
+}
+
+const bad = (what: string) => new StartupError(what)
+const oneLine = (text: string) => text.replaceAll(/\s*\n\s*/g, ' ')
+
+function unknownScope(id: string, scopes: readonly Scope[]): string {
+  return `is not a scope: "${id}". There are ${scopes.map(s => s.id).join(', ')}`
+}

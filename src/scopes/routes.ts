@@ -1,0 +1,31 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import type { Catalogue } from './catalogue.ts'
+
+const ScopeSchema = Type.Object({
+  id: Type.String(),
+  description: Type.String(),
+  default: Type.Boolean({ description: 'Applied when a request for a token names no scopes' }),
+})
+
+export function scopeRoutes(catalogue: Catalogue): FastifyPluginAsyncTypebox {
+  return async app => {
+    app.get(
+      '/scopes',
+      {
+        schema: {
+          operationId: 'listScopes',
+          summary: 'List the scopes',
+          description: 'Every scope of this deployment, in the order of its catalogue.',
+          tags: ['Scopes'],
+          response: {
+            200: Type.Array(ScopeSchema, {
+              examples: [[{ id: 'orders:read', description: 'Read orders', default: true }]],
+            }),
+          },
+        },
+      },
+      async () => [...catalogue.scopes],
+    )
+  }
+}

@@ -1,0 +1,25 @@
+/** Grants everything but the reserved `admin:*`. */
+export const WILDCARD = '*'
+
+const ADMIN = 'admin:'
+
+/**
+ * Whether the granted scopes cover one that is needed. Pure: the same in the server, in a guard far away and in a test.
+ * @param inherit with it `a` grants `a:b` and `a:b:c`, never the reverse; `admin:*` is never had by inheritance
+ */
+export function grants(granted: ReadonlySet<string>, wanted: string, inherit = false): boolean {
+  if (granted.has(wanted)) return true
+  if (wanted.startsWith(ADMIN)) return false
+  if (granted.has(WILDCARD)) return true
+  return inherit && ancestors(wanted).some(a => granted.has(a))
+}
+
+/** Those of `wanted` that `granted` does not cover, in their order. */
+export function missing(granted: ReadonlySet<string>, wanted: readonly string[], inherit = false): string[] {
+  return wanted.filter(scope => !grants(granted, scope, inherit))
+}
+
+function ancestors(scope: string): string[] {
+  const words = scope.split(':')
+  return words.slice(1).map((_, i) => words.slice(0, i + 1).join(':'))
+}

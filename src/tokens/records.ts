@@ -1,0 +1,136 @@
+import { LRUCache } from 'lru-cache'
+import type { Change, Changes } from '../changes/changes.ts'
+import type { Database } from '../database.ts'
+import { invalidToken } from '../guard/errors.ts'
+import { Token } from '../guard/token.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
+import type { Role } from '../users/user.entity.ts'
+import { hashText } from './text.ts'
+
+/** The user of a request, as far as a request needs to know. */
+export interface TokenUser {
+  id: string
+  email: string
+  name: string
+  role: Role
+}
+
+/** What the database says of a token now. */
+export interface TokenRecord {
+  readonly token: Token
+  readonly user: TokenUser | null
+  /** Why it opens nothing, or undefined. Expiry is not among it: that changes without anyone's doing. */
+  readonly refusal: string | undefined
+  readonly expiresAt: number
+}
+
+/** The truth about tokens, kept in memory for as long as it is known to be the truth. */
+export interface Records {
+  /** What memory holds, or undefined: then ask. */
+  peek(id: string): TokenRecord | undefined
+  find(id: string): Promise<TokenRecord | undefined>
+  findByText(text: string): Promise<TokenRecord | undefined>
+}
+
+interface Row {
+  id: string
+  user_id: string | null
+  client_id: string
+  name: string | null
+  scopes: string[]
+  revoked: boolean
+  suspended: boolean
+  expires_at: Date | string
+  client_revoked: boolean
+  user_name: string | null
+  email: string | null
+  role: Role | null
+  disabled: boolean
+}
+
+const SELECT = `
+  select t.id, t.user_id, t.client_id, t.name, t.scopes, t.revoked, t.suspended, t.expires_at,
+    c.revoked as client_revoked, u.name as user_name, u.email, u.role, u.disabled_at is not null as disabled
+  from oauth_access_tokens t
+  join oauth_clients c on c.id = t.client_id
+  left join users u on u.id = t.user_id`
+
+/** @param remember records held in memory, about 700 bytes each */
+export function createRecords(db: Database, changes: Changes, catalogue: Catalogue, remember = 100_000): Records {
+  const known = new LRUCache<string, TokenRecord>({ max: remember })
+  const loading = new Map<string, Promise<TokenRecord | undefined>>()
+
+  changes.subscribe(change => forget(known, change))
+
+  async function load(where: string, value: unknown): Promise<TokenRecord | undefined> {
+    const before = changes.count
+    const [row] = await db.query<Row>(`${SELECT} where ${where}`, [value])
+    const record = row && read(row, catalogue.inherit)
+    // Something changed while the row was on its way: it may be the row as it was before.
+    if (record && changes.hearing && changes.count === before) known.set(record.token.id, record)
+    return record
+  }
+
+  /** Ten requests that miss together ask once; but never one that asks after a change with one from before it. */
+  function once(id: string): Promise<TokenRecord | undefined> {
+    const key = `${changes.count} ${id}`
+    const under = loading.get(key)
+    if (under) return under
+    const mine = load('t.id = ?', id).finally(() => loading.delete(key))
+    loading.set(key, mine)
+    return mine
+  }
+
+  return {
+    peek: id => (changes.hearing ? known.get(id) : undefined),
+    find: id => (changes.hearing ? once(id) : load('t.id = ?', id)),
+    findByText: text => load('t.hash = ?', hashText(text)),
+  }
+}
+
+function forget(known: LRUCache<string, TokenRecord>, change: Change): void {
+  if (change.kind === 'token') known.delete(change.id)
+  if (change.kind === 'everything') known.clear()
+  if (change.kind !== 'user' && change.kind !== 'client') return
+  const of = change.kind === 'user' ? 'userId' : 'clientId'
+  for (const [id, { token }] of known.entries()) if (token[of] === change.id) known.delete(id)
+}
+
+function read(row: Row, inherit: boolean): TokenRecord {
+  const expiresAt = new Date(row.expires_at)
+  const token = new Token({
+    id: row.id,
+    userId: row.user_id,
+    clientId: row.client_id,
+    name: row.name,
+    // Who is an administrator no more has no administrator's scopes, whatever the token was given.
+    scopes: row.user_id && row.role !== 'admin' ? row.scopes.filter(s => !s.startsWith('admin:')) : row.scopes,
+    expiresAt,
+    inherit,
+  })
+  const user = row.user_id
+    ? Object.freeze({
+        id: row.user_id,
+        email: row.email as string,
+        name: row.user_name as string,
+        role: row.role as Role,
+      })
+    : null
+  return { token, user, refusal: refusal(row), expiresAt: expiresAt.getTime() }
+}
+
+function refusal(row: Row): string | undefined {
+  if (row.revoked) return 'The access token has been revoked.'
+  if (row.suspended) return 'The access token is suspended.'
+  if (row.client_revoked) return 'The client of the access token has been revoked.'
+  if (row.user_id && row.disabled) return 'The user of the access token is disabled.'
+  return undefined
+}
+
+/** @throws 401 `invalid_token` that says why */
+export function accept(record: TokenRecord | undefined, now = Date.now()): TokenRecord {
+  if (!record) throw invalidToken('The access token is not known.')
+  if (record.refusal) throw invalidToken(record.refusal)
+  if (record.expiresAt <= now) throw invalidToken('The access token has expired.')
+  return record
+}

@@ -1,0 +1,287 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { invalid, wrongCredentials } from '../errors.ts'
+import { checkScopes } from '../guard/checks.ts'
+import { noContent, problem, validationProblem } from '../http/schemas.ts'
+import { ownerOf } from '../users/routes.ts'
+import { toUser } from '../users/schemas.ts'
+import type { Throttle } from '../users/throttle.ts'
+import type { User } from '../users/user.entity.ts'
+import type { Users } from '../users/users.ts'
+import { userOf } from './authenticate.ts'
+import { fromCursor, toCursor } from './cursor.ts'
+import {
+  ChangeToken,
+  deadToken,
+  gone,
+  IssuedSchema,
+  IssueToken,
+  type IssueTokenBody,
+  ListQuery,
+  RotateToken,
+  TokenAnswer,
+  TokenList,
+  TokenParams,
+  toToken,
+  unknownToken,
+} from './schemas.ts'
+import type { AccessToken } from './token.entity.ts'
+import type { Issued, NewToken, Owner, Tokens } from './tokens.ts'
+import type { Usage } from './usage.ts'
+
+export interface TokenRoutesOptions {
+  tokens: Tokens
+  users: Users
+  usage: Usage
+  throttle: Throttle
+}
+
+const tags = ['Tokens']
+
+export function tokenRoutes({ tokens, users, usage, throttle }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
+  const data = (token: AccessToken) => toToken(token, usage.lastUsed(token.id))
+
+  async function answer(reply: FastifyReply, { plainText, token }: Issued, user: User) {
+    return reply.code(201).send({ token: plainText, data: toToken(token), user: toUser(user) })
+  }
+
+  async function signIn(request: FastifyRequest, { email, password }: IssueTokenBody): Promise<User> {
+    if (email === undefined) throw invalid({ path: 'email', message: 'is required' })
+    if (password === undefined) throw invalid({ path: 'password', message: 'is required' })
+    const user = await throttle.attempt(email, request.ip, () => users.authenticate(email, password))
+    if (!user) throw wrongCredentials()
+    return user
+  }
+
+  return async app => {
+    const mayWrite = checkScopes('tokens:write')
+
+    app.post(
+      '/tokens',
+      {
+        preHandler: (request, reply, done) => (hasCredentials(request.body) ? done() : mayWrite(request, reply, done)),
+        schema: {
+          operationId: 'issueToken',
+          summary: 'Issue a personal access token',
+          description:
+            'With e-mail and password, or with a token that has `tokens:write`: then the new token holds no scope the asking one lacks and expires no later.',
+          tags,
+          security: [{}, { bearer: ['tokens:write'] }],
+          body: IssueToken,
+          response: {
+            201: IssuedSchema,
+            401: problem('Wrong e-mail address or password, or no valid token'),
+            403: problem('The token lacks `tokens:write`, or a scope it was asked to pass on'),
+            422: validationProblem,
+            429: problem('Too many failed attempts; `Retry-After` says when to try again'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const { body } = request
+        const input = newToken(body)
+        if (hasCredentials(body)) {
+          const user = await signIn(request, body)
+          return answer(reply, await tokens.issuePersonal({ ...input, user }), user)
+        }
+        const user = await users.find(ownerOf(request))
+        return answer(reply, await tokens.issuePersonal({ ...input, user, within: request.token }), user)
+      },
+    )
+
+    app.get(
+      '/tokens',
+      {
+        preHandler: checkScopes('tokens:read'),
+        schema: {
+          operationId: 'listTokens',
+          summary: 'List your personal access tokens',
+          description: 'Newest first. Never the plain text.',
+          tags,
+          querystring: ListQuery,
+          response: { 200: TokenList, 422: validationProblem },
+        },
+      },
+      async request => {
+        const { limit = 25, cursor, state } = request.query
+        const after = fromCursor(cursor)
+        const rows = await tokens.list(ownerOf(request), { limit: limit + 1, after, all: state === 'all' })
+        const page = rows.slice(0, limit)
+        const last = rows.length > limit ? page.at(-1) : undefined
+        return { data: page.map(data), meta: { limit, next_cursor: last ? toCursor(last.id) : null } }
+      },
+    )
+
+    app.delete(
+      '/tokens',
+      {
+        preHandler: mayWrite,
+        schema: {
+          operationId: 'revokeTokens',
+          summary: 'Revoke all your personal access tokens',
+          description: 'The one that makes the request, too.',
+          tags,
+          response: { 204: noContent('All are revoked') },
+        },
+      },
+      async (request, reply) => {
+        await tokens.revokeAll(ownerOf(request))
+        return reply.code(204).send(null)
+      },
+    )
+
+    app.get(
+      '/tokens/current',
+      {
+        preHandler: checkScopes(),
+        schema: {
+          operationId: 'getCurrentToken',
+          summary: 'Get the token that makes the request',
+          tags,
+          response: { 200: TokenAnswer },
+        },
+      },
+      async request => ({ data: data(await tokens.findCurrent(request.token)) }),
+    )
+
+    app.delete(
+      '/tokens/current',
+      {
+        preHandler: checkScopes(),
+        schema: {
+          operationId: 'revokeCurrentToken',
+          summary: 'Revoke the token that makes the request',
+          description: 'Signing out.',
+          tags,
+          response: { 204: gone },
+        },
+      },
+      async (request, reply) => {
+        await tokens.revokeCurrent(request.token)
+        return reply.code(204).send(null)
+      },
+    )
+
+    app.post(
+      '/tokens/current/rotate',
+      {
+        preHandler: checkScopes(),
+        schema: {
+          operationId: 'rotateCurrentToken',
+          summary: 'Replace the token that makes the request',
+          description: 'A successor with the same name, scopes and lifetime.',
+          tags,
+          body: RotateToken,
+          response: { 201: IssuedSchema, 409: deadToken, 422: validationProblem },
+        },
+      },
+      async (request, reply) => {
+        const user = await users.find(ownerOf(request))
+        const issued = await tokens.rotate(user, request.token.id, { overlap: request.body?.overlap })
+        return answer(reply, issued, user)
+      },
+    )
+
+    app.get(
+      '/tokens/:id',
+      {
+        preHandler: checkScopes('tokens:read'),
+        schema: {
+          operationId: 'getToken',
+          summary: 'Get a personal access token',
+          tags,
+          params: TokenParams,
+          response: { 200: TokenAnswer, 404: unknownToken },
+        },
+      },
+      async request => ({ data: data(await tokens.find(ownerOf(request), request.params.id)) }),
+    )
+
+    app.patch(
+      '/tokens/:id',
+      {
+        preHandler: mayWrite,
+        schema: {
+          operationId: 'changeToken',
+          summary: 'Change name or scopes of a token, suspend or resume it',
+          description: 'Takes effect on the next use of the token.',
+          tags,
+          params: TokenParams,
+          body: ChangeToken,
+          response: { 200: TokenAnswer, 404: unknownToken, 409: deadToken, 422: validationProblem },
+        },
+      },
+      async request => {
+        const { token, params, body } = request
+        return { data: data(await tokens.change(caller(request), params.id, body, token)) }
+      },
+    )
+
+    app.post(
+      '/tokens/:id/rotate',
+      {
+        preHandler: mayWrite,
+        schema: {
+          operationId: 'rotateToken',
+          summary: 'Replace a token',
+          description:
+            'A successor with the same name, scopes and lifetime; the old one dies, at once or after `overlap`.',
+          tags,
+          params: TokenParams,
+          body: RotateToken,
+          response: { 201: IssuedSchema, 404: unknownToken, 409: deadToken, 422: validationProblem },
+        },
+      },
+      async (request, reply) => {
+        const user = await users.find(ownerOf(request))
+        const { overlap } = request.body ?? {}
+        return answer(reply, await tokens.rotate(user, request.params.id, { overlap, within: request.token }), user)
+      },
+    )
+
+    app.delete(
+      '/tokens/:id',
+      {
+        preHandler: mayWrite,
+        schema: {
+          operationId: 'revokeToken',
+          summary: 'Revoke a token',
+          tags,
+          params: TokenParams,
+          response: { 204: gone, 404: unknownToken },
+        },
+      },
+      async (request, reply) => {
+        await tokens.revoke(ownerOf(request), request.params.id)
+        return reply.code(204).send(null)
+      },
+    )
+  }
+}
+
+function hasCredentials(body: unknown): boolean {
+  const { email, password } = (body ?? {}) as IssueTokenBody
+  return email !== undefined || password !== undefined
+}
+
+function caller(request: FastifyRequest): Owner {
+  return { id: ownerOf(request), role: userOf(request)?.role ?? 'user' }
+}
+
+function newToken(body: IssueTokenBody): Omit<NewToken, 'user'> {
+  const { name, device_name, scopes, expires_in, expires_at, format } = body
+  if (name !== undefined && device_name !== undefined && name !== device_name) {
+    throw invalid({ path: 'device_name', message: 'is the same thing as name: send one of them' })
+  }
+  const chosen = name ?? device_name
+  if (chosen === undefined) throw invalid({ path: 'name', message: 'is required' })
+  return { name: chosen, scopes, format, expiresAt: expiry(expires_in, expires_at) }
+}
+
+function expiry(seconds: number | undefined, at: string | undefined): Date | undefined {
+  if (seconds !== undefined && at !== undefined) {
+    throw invalid({ path: 'expires_at', message: 'and expires_in say the same thing: send one of them' })
+  }
+  if (seconds !== undefined) return new Date(Date.now() + seconds * 1000)
+  return at === undefined ? undefined : new Date(at)
+}

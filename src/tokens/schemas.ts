@@ -1,0 +1,129 @@
+import { type Static, Type } from 'typebox'
+import { TOKEN_FORMATS } from '../clients/client.entity.ts'
+import { closed, Nullable, noContent, problem, Time } from '../http/schemas.ts'
+import { UserSchema } from '../users/schemas.ts'
+import type { AccessToken } from './token.entity.ts'
+
+const example = {
+  id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11',
+  name: 'deploy',
+  client_id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12',
+  scopes: ['orders:read'],
+  format: 'jwt',
+  revoked: false,
+  suspended: false,
+  created_at: '2026-11-21T10:00:00.000Z',
+  updated_at: '2026-11-21T10:00:00.000Z',
+  last_used_at: null,
+  expires_at: '2027-11-21T10:00:00.000Z',
+}
+
+export const TokenSchema = Type.Object(
+  {
+    id: Type.String({ format: 'uuid', description: 'The `jti` of a JWT' }),
+    name: Nullable(Type.String()),
+    client_id: Type.String({ format: 'uuid' }),
+    scopes: Type.Array(Type.String()),
+    format: Type.Enum([...TOKEN_FORMATS]),
+    revoked: Type.Boolean(),
+    suspended: Type.Boolean(),
+    created_at: Time(),
+    updated_at: Time(),
+    last_used_at: Nullable(Time()),
+    expires_at: Time(),
+  },
+  { examples: [example] },
+)
+
+export const toToken = (token: AccessToken, lastUsed?: Date): Static<typeof TokenSchema> => ({
+  id: token.id,
+  name: token.name ?? null,
+  client_id: token.client,
+  scopes: token.scopes,
+  format: token.format,
+  revoked: token.revoked,
+  suspended: token.suspended,
+  created_at: token.createdAt,
+  updated_at: token.updatedAt,
+  last_used_at: lastUsed ?? token.lastUsedAt ?? null,
+  expires_at: token.expiresAt,
+})
+
+const name = Type.String({ minLength: 1, maxLength: 255 })
+const scopes = Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 500 })
+
+export const IssueToken = Type.Object(
+  {
+    email: Type.Optional(
+      Type.String({ format: 'email', maxLength: 254, description: 'Or send a token with `tokens:write`' }),
+    ),
+    password: Type.Optional(Type.String({ format: 'password', maxLength: 1024 })),
+    name: Type.Optional({ ...name, description: 'What the token is for; `device_name` is the same thing' }),
+    device_name: Type.Optional(name),
+    scopes: Type.Optional({ ...scopes, description: 'Omitted: the default scopes' }),
+    expires_in: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_155_760_000, description: 'Seconds' })),
+    expires_at: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
+    format: Type.Optional(Type.Enum([...TOKEN_FORMATS])),
+  },
+  {
+    ...closed,
+    examples: [{ email: 'ada@example.com', password: 'correct horse', device_name: 'deploy', scopes: ['orders:read'] }],
+  },
+)
+export type IssueTokenBody = Static<typeof IssueToken>
+
+export const IssuedSchema = Type.Object(
+  {
+    token: Type.String({ description: 'The plain text. It is shown here, once.' }),
+    data: TokenSchema,
+    user: UserSchema,
+  },
+  { description: 'The new token' },
+)
+
+export const ChangeToken = Type.Object(
+  {
+    name: Type.Optional(name),
+    scopes: Type.Optional(scopes),
+    suspended: Type.Optional(Type.Boolean({ description: 'A suspended token opens nothing until it is resumed' })),
+  },
+  { ...closed, examples: [{ scopes: ['orders:read', 'orders:create'] }] },
+)
+
+export const RotateToken = Type.Optional(
+  Nullable(
+    Type.Object(
+      {
+        overlap: Type.Optional(
+          Type.Integer({ minimum: 0, maximum: 604_800, description: 'Seconds the old token lives on; up to a week' }),
+        ),
+      },
+      { ...closed, examples: [{ overlap: 3600 }] },
+    ),
+  ),
+)
+
+export const ListQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 25 })),
+    cursor: Type.Optional(Type.String({ maxLength: 64, description: '`meta.next_cursor` of the page before' })),
+    state: Type.Optional(
+      Type.Enum(['live', 'all'], { default: 'live', description: '`all`: revoked and expired ones too' }),
+    ),
+  },
+  closed,
+)
+
+export const TokenList = Type.Object({
+  data: Type.Array(TokenSchema),
+  meta: Type.Object({
+    limit: Type.Integer(),
+    next_cursor: Nullable(Type.String({ description: 'null on the last page' })),
+  }),
+})
+
+export const TokenParams = Type.Object({ id: Type.String({ description: 'Id of a token', examples: [example.id] }) })
+export const TokenAnswer = Type.Object({ data: TokenSchema })
+export const unknownToken = problem('The user has no such token')
+export const deadToken = problem('The token has been revoked or has expired')
+export const gone = noContent('Revoked')

@@ -1,0 +1,38 @@
+import { defineEntity, p } from '@mikro-orm/postgresql'
+import { Client, type TokenFormat } from '../clients/client.entity.ts'
+import { User } from '../users/user.entity.ts'
+
+const AccessTokenSchema = defineEntity({
+  name: 'AccessToken',
+  tableName: 'oauth_access_tokens',
+  indexes: [
+    // An owner's live tokens, newest first: the list people see, and "sign out everywhere".
+    { name: 'oauth_access_tokens_user_live_index', properties: ['user', 'id'], where: 'not revoked' },
+    { name: 'oauth_access_tokens_client_live_index', properties: ['client', 'id'], where: 'not revoked' },
+    { name: 'oauth_access_tokens_expires_at_index', properties: ['expiresAt'] },
+    // Pruning revoked rows, of which there are few at a time.
+    { name: 'oauth_access_tokens_revoked_index', properties: ['updatedAt'], where: 'revoked' },
+  ],
+  properties: {
+    /** UUIDv7, and the `jti` of a JWT. */
+    id: p.uuid().primary(),
+    /** null: a machine's token. */
+    user: () => p.manyToOne(User).mapToPk().nullable().fieldName('user_id').deleteRule('cascade').index(false),
+    client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(false),
+    name: p.string().length(255).nullable(),
+    scopes: p.json<string[]>(),
+    format: p.string().length(16).$type<TokenFormat>(),
+    /** SHA-256 of an opaque token's text; the text itself is never stored. */
+    hash: p.blob().nullable().hidden().unique(),
+    revoked: p.boolean().default(false),
+    suspended: p.boolean().default(false),
+    createdAt: p.datetime(),
+    updatedAt: p.datetime(),
+    lastUsedAt: p.datetime().nullable(),
+    expiresAt: p.datetime(),
+  },
+})
+
+/** An access token as it is stored. Its plain text exists only in the result of issuing. */
+export class AccessToken extends AccessTokenSchema.class {}
+AccessTokenSchema.setClass(AccessToken)

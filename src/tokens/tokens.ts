@@ -1,0 +1,281 @@
+import { type FilterQuery, LockMode } from '@mikro-orm/postgresql'
+import { validate as isUuid, v7 as uuid } from 'uuid'
+import type { Announce, Changes } from '../changes/changes.ts'
+import type { TokenFormat } from '../clients/client.entity.ts'
+import type { Clients } from '../clients/clients.ts'
+import type { Config } from '../config.ts'
+import type { Database, Em } from '../database.ts'
+import { conflict, forbidden, invalid, notFound } from '../errors.ts'
+import { insufficientScope } from '../guard/errors.ts'
+import type { Token } from '../guard/token.ts'
+import type { Keys } from '../keys/keys.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
+import { WILDCARD } from '../scopes/set.ts'
+import type { Role } from '../users/user.entity.ts'
+import { hashText, newOpaqueText } from './text.ts'
+import { AccessToken } from './token.entity.ts'
+import { createWriter } from './writer.ts'
+
+/** Whose token it is to be. */
+export interface Owner {
+  id: string
+  role: Role
+}
+
+export interface NewToken {
+  user: Owner
+  name: string
+  /** Omitted: the catalogue's defaults. */
+  scopes?: readonly string[] | undefined
+  /** Omitted: the configured lifetime of personal tokens. */
+  expiresAt?: Date | undefined
+  format?: TokenFormat | undefined
+  /** The token that asks: what it issues holds no scope it lacks and outlives it by nothing. */
+  within?: Token | undefined
+}
+
+/** The only place a token's plain text ever exists. */
+export interface Issued {
+  plainText: string
+  token: AccessToken
+}
+
+export interface TokenChange {
+  name?: string | undefined
+  scopes?: readonly string[] | undefined
+  suspended?: boolean | undefined
+}
+
+export interface Page {
+  limit: number
+  /** The last id of the page before. */
+  after?: string | undefined
+  /** Revoked and expired ones too, until they are pruned. */
+  all?: boolean | undefined
+}
+
+export interface Tokens {
+  /** @throws 422 for an unknown or disallowed scope, a name or an expiry that cannot be */
+  issuePersonal(input: NewToken): Promise<Issued>
+  /** A user's personal tokens, newest first. */
+  list(userId: string, page: Page): Promise<AccessToken[]>
+  /** @throws 404 when it is not a personal token of this user */
+  find(userId: string, id: string): Promise<AccessToken>
+  change(user: Owner, id: string, change: TokenChange, within?: Token): Promise<AccessToken>
+  /** A successor with the same name, scopes and lifetime. @param overlap seconds that the old one lives on */
+  rotate(
+    user: Owner,
+    id: string,
+    options?: { overlap?: number | undefined; within?: Token | undefined },
+  ): Promise<Issued>
+  revoke(userId: string, id: string): Promise<void>
+  /** @returns how many */
+  revokeAll(userId: string): Promise<number>
+  /** The token that made a request, whatever client it was issued under. */
+  revokeCurrent(token: Token): Promise<void>
+  findCurrent(token: Token): Promise<AccessToken>
+}
+
+export interface TokensOptions {
+  db: Database
+  changes: Changes
+  catalogue: Catalogue
+  keys: Keys
+  clients: Clients
+  config: Pick<Config, 'issuer' | 'audience' | 'tokenPrefix' | 'personalTokenLifetime' | 'tokenMaxLifetime'>
+}
+
+export function createTokens({ db, changes, catalogue, keys, clients, config }: TokensOptions): Tokens {
+  const write = createWriter(db)
+
+  const personal = async (userId: string, extra: FilterQuery<AccessToken> = {}): Promise<FilterQuery<AccessToken>> => ({
+    user: userId,
+    client: (await clients.personalAccess()).id,
+    ...(extra as object),
+  })
+
+  async function find(userId: string, id: string, em?: Em): Promise<AccessToken> {
+    if (!isUuid(id)) throw notFound('token')
+    const where = await personal(userId, { id })
+    const token = await (em
+      ? em.findOne(AccessToken, where, { lockMode: LockMode.PESSIMISTIC_WRITE })
+      : db.run(e => e.findOne(AccessToken, where)))
+    if (!token) throw notFound('token')
+    return token
+  }
+
+  /** One row and the text that names it; nothing is stored yet. */
+  async function mint(row: Omit<AccessToken, 'id' | 'createdAt' | 'updatedAt' | 'hash'>): Promise<Issued> {
+    const now = new Date()
+    const token = { ...row, id: uuid(), hash: null, createdAt: now, updatedAt: now } as AccessToken
+    const plainText =
+      token.format === 'opaque' ? newOpaqueText(config.tokenPrefix) : await keys.sign(claims(token), 'at+jwt')
+    if (token.format === 'opaque') token.hash = hashText(plainText)
+    return { plainText, token }
+  }
+
+  /** RFC 9068 §2.2. */
+  const claims = (token: AccessToken) => ({
+    iss: config.issuer,
+    aud: config.audience,
+    sub: token.user ?? token.client,
+    client_id: token.client,
+    iat: Math.floor(token.createdAt.getTime() / 1000),
+    exp: Math.floor(token.expiresAt.getTime() / 1000),
+    jti: token.id,
+    scope: token.scopes.join(' '),
+  })
+
+  function scopesFor(user: Owner, requested: readonly string[] | undefined, within: Token | undefined): string[] {
+    const scopes = catalogue.resolve(requested)
+    const admin = scopes.filter(s => s.startsWith('admin:'))
+    if (admin.length > 0 && user.role !== 'admin') {
+      throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an administrator may have it` })
+    }
+    if (!within) return scopes
+    // Defaults nobody asked for shrink to what there is; what was asked for is given or refused.
+    if (!requested) return scopes.filter(s => within.can(s))
+    mustCover(within, scopes)
+    return scopes
+  }
+
+  function expiryFor(chosen: Date | undefined, within: Token | undefined): Date {
+    const now = Date.now()
+    const limit = now + config.tokenMaxLifetime * 1000
+    const end = chosen?.getTime() ?? now + config.personalTokenLifetime * 1000
+    if (end <= now) throw invalid({ path: 'expires_at', message: 'must lie in the future' })
+    if (end > limit) {
+      throw invalid({ path: 'expires_at', message: `must not lie beyond ${new Date(limit).toISOString()}` })
+    }
+    if (!within || end <= within.expiresAt.getTime()) return wholeSeconds(end)
+    if (!chosen) return within.expiresAt
+    throw invalid({
+      path: 'expires_at',
+      message: `must not lie beyond ${within.expiresAt.toISOString()}, when the token that asks expires`,
+    })
+  }
+
+  async function retire(em: Em, announce: Announce, where: FilterQuery<AccessToken>): Promise<number> {
+    const rows = await em.find(AccessToken, where, {
+      fields: ['id'],
+      lockMode: LockMode.PESSIMISTIC_WRITE,
+      orderBy: { id: 'asc' },
+    })
+    const ids = rows.map(row => row.id)
+    if (ids.length === 0) return 0
+    for (const id of ids) announce({ kind: 'token', id })
+    await em.nativeUpdate(AccessToken, { id: { $in: ids } }, { revoked: true, updatedAt: new Date() })
+    return ids.length
+  }
+
+  return {
+    async issuePersonal({ user, name, scopes, expiresAt, format, within }) {
+      const client = await clients.personalAccess()
+      const issued = await mint({
+        user: user.id,
+        client: client.id,
+        name: checkedName(name),
+        scopes: scopesFor(user, scopes, within),
+        format: format ?? client.tokenFormat,
+        revoked: false,
+        suspended: false,
+        expiresAt: expiryFor(expiresAt, within),
+      } as AccessToken)
+      await write(issued.token)
+      return issued
+    },
+
+    async list(userId, { limit, after, all }) {
+      const live = all ? {} : { revoked: false, expiresAt: { $gt: new Date() } }
+      const where = await personal(userId, { ...live, ...(after && { id: { $lt: after } }) })
+      return db.run(em => em.find(AccessToken, where, { orderBy: { id: 'desc' }, limit }))
+    },
+
+    find: (userId, id) => find(userId, id),
+
+    change: (user, id, { name, scopes, suspended }, within) =>
+      changes.transaction(async (em, announce) => {
+        const token = await find(user.id, id, em)
+        mustLive(token)
+        if (scopes) token.scopes = scopesFor(user, scopes, within)
+        if (name !== undefined) token.name = checkedName(name)
+        if (suspended !== undefined) token.suspended = suspended
+        token.updatedAt = new Date()
+        announce({ kind: 'token', id })
+        return token
+      }),
+
+    rotate: (user, id, { overlap = 0, within } = {}) =>
+      changes.transaction(async (em, announce) => {
+        const old = await em.findOne(AccessToken, isUuid(id) ? { id, user: user.id } : { id: uuid(), user: user.id }, {
+          lockMode: LockMode.PESSIMISTIC_WRITE,
+        })
+        if (!old) throw notFound('token')
+        mustLive(old)
+        if (old.suspended) throw conflict('The token is suspended: resume it before rotating it.')
+        if (within) mustCover(within, old.scopes)
+        const lifetime = Math.min(old.expiresAt.getTime() - old.createdAt.getTime(), config.tokenMaxLifetime * 1000)
+        const issued = await mint({ ...pick(old), expiresAt: wholeSeconds(Date.now() + lifetime) } as AccessToken)
+        if (within && issued.token.expiresAt > within.expiresAt && within.id !== old.id) {
+          throw forbidden('The successor would outlive the token that asks for it.')
+        }
+        await em.insert(AccessToken, issued.token)
+        announce({ kind: 'token', id: old.id })
+        if (overlap === 0) old.revoked = true
+        else old.expiresAt = new Date(Math.min(old.expiresAt.getTime(), Date.now() + overlap * 1000))
+        old.updatedAt = new Date()
+        return issued
+      }),
+
+    async revoke(userId, id) {
+      await find(userId, id)
+      await changes.transaction((em, announce) => retire(em, announce, { id, revoked: false }))
+    },
+
+    async revokeAll(userId) {
+      const where = await personal(userId, { revoked: false })
+      return changes.transaction((em, announce) => retire(em, announce, where))
+    },
+
+    async revokeCurrent({ id }) {
+      await changes.transaction((em, announce) => retire(em, announce, { id, revoked: false }))
+    },
+
+    async findCurrent({ id }) {
+      const token = await db.run(em => em.findOne(AccessToken, { id }))
+      if (!token) throw notFound('token')
+      return token
+    },
+  }
+}
+
+/** @throws 403 that names the scopes the asking token lacks; `*` is had only by a token that has it */
+function mustCover(within: Token, scopes: readonly string[]): void {
+  const lacking = within.lacks(scopes.filter(s => s !== WILDCARD))
+  if (scopes.includes(WILDCARD) && !within.scopes.includes(WILDCARD)) lacking.push(WILDCARD)
+  if (lacking.length > 0) throw insufficientScope('all', scopes, within.scopes, lacking)
+}
+
+function mustLive(token: AccessToken): void {
+  if (token.revoked) throw conflict('The token has been revoked.')
+  if (token.expiresAt.getTime() <= Date.now()) throw conflict('The token has expired.')
+}
+
+function checkedName(text: string): string {
+  const name = text.trim()
+  if (name.length >= 1 && name.length <= 255) return name
+  throw invalid({ path: 'name', message: 'must have 1 to 255 characters' })
+}
+
+/** A JWT counts whole seconds (RFC 7519 §2), so the row does too. */
+const wholeSeconds = (ms: number) => new Date(Math.floor(ms / 1000) * 1000)
+
+const pick = ({ user, client, name, scopes, format }: AccessToken) => ({
+  user,
+  client,
+  name,
+  scopes,
+  format,
+  revoked: false,
+  suspended: false,
+})

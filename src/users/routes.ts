@@ -1,0 +1,96 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { forbidden, invalid } from '../errors.ts'
+import { checkScopes } from '../guard/checks.ts'
+import { noContent, problem, validationProblem } from '../http/schemas.ts'
+import { ChangePassword, toUser, UpdateUser, UserSchema } from './schemas.ts'
+import type { Throttle } from './throttle.ts'
+import type { Users } from './users.ts'
+
+const Answer = Type.Object({ data: UserSchema })
+
+export function userRoutes({ users, throttle }: { users: Users; throttle: Throttle }): FastifyPluginAsyncTypebox {
+  /** Whoever holds a token does not thereby know the password. */
+  async function provePassword(request: FastifyRequest, userId: string, password: string | undefined, path: string) {
+    if (password === undefined) throw invalid({ path, message: 'is required' })
+    const { email } = await users.find(userId)
+    const user = await throttle.attempt(email, request.ip, () => users.authenticate(email, password))
+    if (!user) throw invalid({ path, message: 'is wrong' })
+    return user
+  }
+
+  return async app => {
+    app.get(
+      '/user',
+      {
+        preHandler: checkScopes(),
+        schema: {
+          operationId: 'getUser',
+          summary: 'Get the user',
+          description: 'The user that the token belongs to.',
+          tags: ['User'],
+          response: { 200: Answer, 403: problem('The token belongs to no user') },
+        },
+      },
+      async request => ({ data: toUser(await users.find(ownerOf(request))) }),
+    )
+
+    app.put(
+      '/user',
+      {
+        preHandler: checkScopes(),
+        schema: {
+          operationId: 'updateUser',
+          summary: 'Change the name or the e-mail address',
+          description: 'A new e-mail address needs the current password.',
+          tags: ['User'],
+          body: UpdateUser,
+          response: { 200: Answer, 422: validationProblem, 429: problem('Too many wrong passwords') },
+        },
+      },
+      async request => {
+        const { name, email, current_password } = request.body
+        const id = ownerOf(request)
+        if (email !== undefined) await provePassword(request, id, current_password, 'current_password')
+        return { data: toUser(await users.update(id, { name, email })) }
+      },
+    )
+
+    app.put(
+      '/user/password',
+      {
+        preHandler: checkScopes(),
+        schema: {
+          operationId: 'changePassword',
+          summary: 'Change the password',
+          description: 'Personal access tokens stay as they are; `DELETE /api/tokens` revokes them.',
+          tags: ['User'],
+          body: ChangePassword,
+          response: {
+            204: noContent('The password is changed'),
+            422: validationProblem,
+            429: problem('Too many wrong passwords'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const { current_password, password, password_confirmation = password } = request.body
+        const id = ownerOf(request)
+        if (password_confirmation !== password) {
+          throw invalid({ path: 'password_confirmation', message: 'must equal the password' })
+        }
+        await provePassword(request, id, current_password, 'current_password')
+        await users.setPassword(id, password)
+        return reply.code(204).send(null)
+      },
+    )
+  }
+}
+
+/** @throws 403 for a machine's token */
+export function ownerOf(request: FastifyRequest): string {
+  const { userId } = request.token
+  if (userId) return userId
+  throw forbidden('This token belongs to a client and to no user.')
+}

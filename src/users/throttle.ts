@@ -1,0 +1,73 @@
+import { isIPv6 } from 'node:net'
+import { Redis } from 'ioredis'
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { tooManyAttempts } from '../errors.ts'
+import { normalizeEmail } from './users.ts'
+
+/** Failed attempts let through in a window, for one user and from one address. */
+const WINDOW_SECONDS = 15 * 60
+const PER_USER = 10
+const PER_ADDRESS = 50
+
+/** Limits failed attempts to prove a password, on every way in. */
+export interface Throttle {
+  /**
+   * Runs one attempt. It is counted before it runs, so that many at once cannot slip by, and given back if it succeeds.
+   * @param who e-mail address or user id; all spellings of an address count as one
+   * @throws 429 with `Retry-After`, without running the attempt
+   */
+  attempt<T>(who: string, address: string, proof: () => Promise<T | undefined>): Promise<T | undefined>
+  close(): Promise<void>
+}
+
+/** @param redisUrl shares the limits among nodes; without it each counts for itself */
+export function createThrottle(redisUrl: string | undefined): Throttle {
+  const redis = redisUrl ? new Redis(redisUrl, { maxRetriesPerRequest: 1, enableOfflineQueue: false }) : undefined
+  redis?.on('error', () => {})
+  const users = limiter(redis, 'sign-in:user', PER_USER)
+  const addresses = limiter(redis, 'sign-in:address', PER_ADDRESS)
+
+  return {
+    async attempt(who, address, proof) {
+      const user = normalizeEmail(who)
+      const from = network(address)
+      await consume(addresses, from)
+      await consume(users, user)
+      const result = await proof().catch(async error => {
+        await Promise.all([users.reward(user), addresses.reward(from)])
+        throw error
+      })
+      if (result !== undefined) await Promise.all([users.delete(user), addresses.reward(from)])
+      return result
+    },
+    close: async () => redis?.disconnect(),
+  }
+}
+
+function limiter(redis: Redis | undefined, keyPrefix: string, points: number): RateLimiterAbstract {
+  const options = { keyPrefix, points, duration: WINDOW_SECONDS }
+  const memory = new RateLimiterMemory(options)
+  return redis ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: memory }) : memory
+}
+
+async function consume(limits: RateLimiterAbstract, key: string): Promise<void> {
+  try {
+    await limits.consume(key)
+  } catch (refusal) {
+    if (refusal instanceof RateLimiterRes) throw tooManyAttempts(refusal.msBeforeNext / 1000)
+    throw refusal
+  }
+}
+
+/** Whoever has one IPv6 address has its whole /64. */
+export function network(address: string): string {
+  if (!isIPv6(address) || address.startsWith('::ffff:')) return address.replace(/^::ffff:/, '')
+  const [head = '', tail] = address.split('::')
+  const start = head.split(':').filter(Boolean)
+  const end = tail === undefined ? [] : tail.split(':').filter(Boolean)
+  const groups = tail === undefined ? start : [...start, ...Array(8 - start.length - end.length).fill('0'), ...end]
+  return `${groups
+    .slice(0, 4)
+    .map(g => g.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`
+}

@@ -1,0 +1,109 @@
+import { UniqueConstraintViolationException } from '@mikro-orm/postgresql'
+import { v7 as uuid } from 'uuid'
+import type { Changes } from '../changes/changes.ts'
+import type { Database } from '../database.ts'
+import { invalid, notFound } from '../errors.ts'
+import { checkNewPassword, hashPassword, passwordMatches } from './passwords.ts'
+import { type Role, User } from './user.entity.ts'
+
+export interface NewUser {
+  email: string
+  name: string
+  password: string
+  role?: Role
+}
+
+export interface Users {
+  /** @throws 422 for a bad or taken e-mail address, an empty name, a weak password */
+  create(input: NewUser): Promise<User>
+  count(): Promise<number>
+  find(id: string): Promise<User>
+  findByEmail(email: string): Promise<User | undefined>
+  list(page?: { limit?: number; after?: string }): Promise<User[]>
+  update(id: string, change: { name?: string | undefined; email?: string | undefined }): Promise<User>
+  setPassword(id: string, password: string): Promise<void>
+  /** From the next request on none of the user's tokens opens anything. */
+  disable(id: string): Promise<User>
+  enable(id: string): Promise<User>
+  /** The live user that e-mail and password name; undefined after the same time for whatever reason. */
+  authenticate(email: string, password: string): Promise<User | undefined>
+}
+
+const EMAIL = /^[^\s@<>()[\],;:\\"]{1,64}@[^\s@<>()[\],;:\\"]{1,253}$/
+
+/** One spelling for one address: case, width and surrounding blanks do not make another user. */
+export function normalizeEmail(email: string): string {
+  return email.normalize('NFKC').trim().toLowerCase()
+}
+
+export function createUsers(db: Database, changes: Changes): Users {
+  const find = async (id: string) => (await db.run(em => em.findOne(User, { id }))) ?? raise(notFound('user'))
+
+  const change = (id: string, values: Partial<User>) =>
+    changes.transaction(async (em, announce) => {
+      const user = await em.findOne(User, { id })
+      if (!user) throw notFound('user')
+      em.assign(user, { ...values, updatedAt: new Date() })
+      await em.flush().catch(taken)
+      announce({ kind: 'user', id })
+      return user
+    })
+
+  return {
+    find,
+    async create({ email, name, password, role = 'user' }) {
+      checkNewPassword(password)
+      const now = new Date()
+      const fields = { email: checkedEmail(email), name: checkedName(name), role }
+      const passwordHash = await hashPassword(password)
+      return db.run(async em => {
+        const user = em.create(User, { id: uuid(), ...fields, passwordHash, createdAt: now, updatedAt: now })
+        await em.flush().catch(taken)
+        return user
+      })
+    },
+    count: () => db.run(em => em.count(User)),
+    findByEmail: email => db.run(async em => (await em.findOne(User, { email: normalizeEmail(email) })) ?? undefined),
+    list: ({ limit = 50, after } = {}) =>
+      db.run(em => em.find(User, after ? { id: { $gt: after } } : {}, { orderBy: { id: 'asc' }, limit })),
+    update: (id, { name, email }) =>
+      change(id, {
+        ...(name !== undefined && { name: checkedName(name) }),
+        ...(email !== undefined && { email: checkedEmail(email) }),
+      }),
+    async setPassword(id, password) {
+      checkNewPassword(password)
+      await change(id, { passwordHash: await hashPassword(password) })
+    },
+    disable: id => change(id, { disabledAt: new Date() }),
+    enable: id => change(id, { disabledAt: null }),
+    async authenticate(email, password) {
+      const user = await db.run(em => em.findOne(User, { email: normalizeEmail(email) }))
+      const matches = await passwordMatches(user?.passwordHash, password)
+      return matches && user && !user.disabledAt ? user : undefined
+    },
+  }
+}
+
+function checkedEmail(text: string): string {
+  const email = normalizeEmail(text)
+  if (email.length <= 254 && EMAIL.test(email)) return email
+  throw invalid({ path: 'email', message: 'must be an e-mail address' })
+}
+
+function checkedName(text: string): string {
+  const name = text.trim()
+  if (name.length >= 1 && name.length <= 255) return name
+  throw invalid({ path: 'name', message: 'must have 1 to 255 characters' })
+}
+
+function taken(error: unknown): never {
+  if (error instanceof UniqueConstraintViolationException) {
+    throw invalid({ path: 'email', message: 'is taken' })
+  }
+  throw error
+}
+
+function raise(error: Error): never {
+  throw error
+}

@@ -1,0 +1,43 @@
+import { randomInt } from 'node:crypto'
+import type { House } from './house.ts'
+
+const LETTERS = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789'
+const EMAIL = 'admin@localhost'
+
+export interface FirstAdministrator {
+  email: string
+  password: string
+}
+
+/**
+ * Makes an administrator when there are no users yet.
+ * @returns what to sign in with, which is nowhere else; undefined when there are users
+ */
+export async function ensureAdministrator({ users, db }: House): Promise<FirstAdministrator | undefined> {
+  if ((await users.count()) > 0) return undefined
+  const password = Array.from({ length: 20 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
+  try {
+    await users.create({ email: EMAIL, name: 'Administrator', password, role: 'admin' })
+  } catch (error) {
+    // Another node that started in the same moment made it, and says so.
+    if ((await users.count()) > 0 && !db.embedded) return undefined
+    throw error
+  }
+  return { email: EMAIL, password }
+}
+
+/** What a first start prints: how to sign in, and a line that gives a first token. */
+export function welcome({ email, password }: FirstAdministrator, issuer: string): string {
+  const body = JSON.stringify({ email, password, device_name: 'first token' })
+  return `
+  The first administrator, shown this once:
+
+    e-mail    ${email}
+    password  ${password}
+
+  A first token:
+
+    curl -sS ${issuer}/api/tokens -H 'Content-Type: application/json' -d '${body}'
+
+`
+}

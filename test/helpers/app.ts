@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { createApp } from '../../src/app.ts'
+import { type Config, loadConfig } from '../../src/config.ts'
+import { type House, type HouseOptions, openHouse } from '../../src/house.ts'
+import type { Role, User } from '../../src/users/user.entity.ts'
+import { openTestDatabase } from './database.ts'
+
+export const APP_KEY = randomBytes(32).toString('base64')
+export const ISSUER = 'http://localhost:3000'
+
+export const CATALOGUE = {
+  scopes: [
+    { id: 'orders:read', description: 'Read orders', default: true },
+    { id: 'orders:create', description: 'Place orders' },
+    { id: 'reports', description: 'See reports' },
+    { id: 'reports:export', description: 'Export reports' },
+  ],
+}
+
+export interface TestOptions extends Partial<Config> {
+  catalogue?: HouseOptions['catalogue']
+  log?: HouseOptions['log']
+}
+
+type Test = { teardown(work: () => unknown): void }
+
+/** Every room of a house of this test's own, on the database that the suite runs on; closed with the test. */
+export async function testHouse(
+  t: Test,
+  { catalogue = CATALOGUE, log, ...settings }: TestOptions = {},
+): Promise<House> {
+  const db = await openTestDatabase(t)
+  const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), ...settings }
+  const house = await openHouse({ config, catalogue, db, log })
+  t.teardown(() => house.close())
+  await house.ensure()
+  return house
+}
+
+export interface TestApp {
+  app: FastifyInstance
+  house: House
+}
+
+/** The server, for `app.inject`. Routes may be added until the first request. */
+export async function testApp(t: Test, options: TestOptions = {}): Promise<TestApp> {
+  const house = await testHouse(t, options)
+  const app = await createApp(house)
+  return { app, house }
+}
+
+export const PASSWORD = 'correct horse battery'
+let people = 0
+
+export function newUser({ users }: House, role: Role = 'user', email = `user${++people}@example.com`): Promise<User> {
+  return users.create({ email, name: 'Ada Lovelace', password: PASSWORD, role })
+}
+
+export interface Actor {
+  user: User
+  id: string
+  token: string
+  headers: { authorization: string }
+}
+
+/** A user with a personal access token of these scopes, and the header that uses it. */
+export async function actingAs(
+  house: House,
+  scopes: string[] = [],
+  { user, role, format }: { user?: User; role?: Role; format?: 'jwt' | 'opaque' } = {},
+): Promise<Actor> {
+  const owner = user ?? (await newUser(house, role))
+  const issued = await house.tokens.issuePersonal({ user: owner, name: 'test', scopes, format })
+  const token = issued.plainText
+  return { user: owner, id: issued.token.id, token, headers: { authorization: `Bearer ${token}` } }
+}

@@ -1,0 +1,95 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, globSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import { MikroORM } from '@mikro-orm/postgresql'
+import pg from 'pg'
+import { ormOptions } from '../../mikro-orm.config.ts'
+import { type Database, type DatabaseOptions, openDatabase } from '../../src/database.ts'
+import { EmbeddedDialect } from '../../src/embedded.ts'
+import { migrate } from '../../src/house.ts'
+
+/** A PostgreSQL to run the suite on; without it each test has an embedded database of its own. */
+export const SERVER = process.env.TEST_DATABASE_URL
+
+type Teardown = { teardown(work: () => unknown): void }
+
+/** Where an empty, migrated database of this test's own is; gone when the test ends. */
+export async function testDatabase(t: Teardown): Promise<DatabaseOptions> {
+  if (SERVER) return { databaseUrl: await cloneTemplate(SERVER, t), databasePoolSize: 4, dataDir: undefined }
+  return { databaseUrl: undefined, databasePoolSize: 1, dataDir: undefined, loadDataDir: await embeddedTemplate() }
+}
+
+/** An open database of this test's own; whoever gets it closes it. */
+export async function openTestDatabase(t: Teardown): Promise<Database> {
+  return openDatabase(await testDatabase(t))
+}
+
+/** A new name for each state of the migrations, so that an old template is never taken for a new one. */
+const VERSION = createHash('sha256')
+  .update(
+    globSync(resolve(import.meta.dirname, '../../migrations/*.ts'))
+      .sort()
+      .map(file => readFileSync(file, 'utf8'))
+      .join(),
+  )
+  .digest('hex')
+  .slice(0, 12)
+
+/** Making a database takes seconds, loading a copy of one takes tenths. */
+export async function embeddedTemplate(): Promise<Blob> {
+  const file = join(tmpdir(), `postern-test-${VERSION}-${process.getuid?.() ?? 0}.tar`)
+  if (existsSync(file)) return new Blob([readFileSync(file)])
+  const pglite = await PGlite.create()
+  const orm = new MikroORM({ ...ormOptions({}), driverOptions: new EmbeddedDialect(async () => pglite) })
+  await orm.connect()
+  await orm.migrator.up()
+  const dump = await pglite.dumpDataDir('none')
+  await orm.close()
+  const draft = `${file}.${randomBytes(6).toString('hex')}`
+  writeFileSync(draft, Buffer.from(await dump.arrayBuffer()))
+  renameSync(draft, file)
+  return dump
+}
+
+async function cloneTemplate(server: string, t: Teardown): Promise<string> {
+  const template = `postern_template_${VERSION}`
+  const name = `postern_test_${randomBytes(6).toString('hex')}`
+  await asAdmin(server, async client => {
+    // One process makes the template, and nobody copies it meanwhile.
+    await client.query('select pg_advisory_lock(7083299)')
+    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [template])
+    if (!rowCount) await makeTemplate(server, client, template)
+    await client.query(`create database ${name} template ${template}`)
+  })
+  t.teardown(() => asAdmin(server, client => client.query(`drop database if exists ${name} with (force)`)))
+  return at(server, name)
+}
+
+async function makeTemplate(server: string, client: pg.Client, template: string): Promise<void> {
+  const draft = `${template}_draft`
+  await client.query(`drop database if exists ${draft} with (force)`)
+  await client.query(`create database ${draft}`)
+  const db = await openDatabase({ databaseUrl: at(server, draft), databasePoolSize: 1, dataDir: undefined })
+  // What `postern migrate` does on a server.
+  await migrate(db)
+  await db.close()
+  await client.query(`alter database ${draft} rename to ${template}`)
+}
+
+async function asAdmin(server: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const client = new pg.Client({ connectionString: server })
+  await client.connect()
+  try {
+    await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+function at(server: string, database: string): string {
+  const url = new URL(server)
+  url.pathname = `/${database}`
+  return url.href
+}
