@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { TOKEN_FORMATS } from '../clients/client.entity.ts'
 import { closed, Nullable, noContent, problem, Time } from '../http/schemas.ts'
 import { UserSchema } from '../users/schemas.ts'
-import type { AccessToken } from './token.entity.ts'
+import type { NewRow } from './writer.ts'
 
 const example = {
   id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11',
@@ -35,9 +35,9 @@ export const TokenSchema = Type.Object(
   { examples: [example] },
 )
 
-export const toToken = (token: AccessToken, lastUsed?: Date): Static<typeof TokenSchema> => ({
+export const toToken = (token: NewRow, lastUsed?: Date): Static<typeof TokenSchema> => ({
   id: token.id,
-  name: token.name ?? null,
+  name: token.name,
   client_id: token.client,
   scopes: token.scopes,
   format: token.format,
@@ -45,7 +45,7 @@ export const toToken = (token: AccessToken, lastUsed?: Date): Static<typeof Toke
   suspended: token.suspended,
   created_at: token.createdAt,
   updated_at: token.updatedAt,
-  last_used_at: lastUsed ?? token.lastUsedAt ?? null,
+  last_used_at: lastUsed ?? token.lastUsedAt,
   expires_at: token.expiresAt,
 })
 

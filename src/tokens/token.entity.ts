@@ -9,6 +9,8 @@ const AccessTokenSchema = defineEntity({
     // An owner's live tokens, newest first: the list people see, and "sign out everywhere".
     { name: 'oauth_access_tokens_user_live_index', properties: ['user', 'id'], where: 'not revoked' },
     { name: 'oauth_access_tokens_client_live_index', properties: ['client', 'id'], where: 'not revoked' },
+    { name: 'oauth_access_tokens_grant_index', properties: ['grant'], where: 'grant_id is not null' },
+    { name: 'oauth_access_tokens_parent_index', properties: ['parent'], where: 'parent_id is not null' },
     { name: 'oauth_access_tokens_expires_at_index', properties: ['expiresAt'] },
     // Pruning revoked rows, of which there are few at a time.
     { name: 'oauth_access_tokens_revoked_index', properties: ['updatedAt'], where: 'revoked' },
@@ -17,18 +19,25 @@ const AccessTokenSchema = defineEntity({
     /** UUIDv7, and the `jti` of a JWT. */
     id: p.uuid().primary(),
     /** null: a machine's token. */
-    user: () => p.manyToOne(User).mapToPk().nullable().fieldName('user_id').deleteRule('cascade').index(false),
+    user: () =>
+      p.manyToOne(User).mapToPk().nullable().strictNullable().fieldName('user_id').deleteRule('cascade').index(false),
     client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(false),
-    name: p.string().length(255).nullable(),
+    name: p.string().length(255).nullable().strictNullable(),
     scopes: p.json<string[]>(),
     format: p.string().length(16).$type<TokenFormat>(),
     /** SHA-256 of an opaque token's text; the text itself is never stored. */
-    hash: p.blob().nullable().hidden().unique(),
+    hash: p.blob().nullable().strictNullable().hidden().unique(),
+    /** The resource server it is meant for (RFC 8707); null: this server's own audience. */
+    audience: p.text().nullable().strictNullable(),
+    /** The grant it came from; tokens of one grant die together. */
+    grant: p.uuid().nullable().strictNullable().fieldName('grant_id'),
+    /** The token it was exchanged for (RFC 8693), and dies with. */
+    parent: p.uuid().nullable().strictNullable().fieldName('parent_id'),
     revoked: p.boolean().default(false),
     suspended: p.boolean().default(false),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
-    lastUsedAt: p.datetime().nullable(),
+    lastUsedAt: p.datetime().nullable().strictNullable(),
     expiresAt: p.datetime(),
   },
 })

@@ -12,7 +12,7 @@ import type { Keys } from '../keys/keys.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { WILDCARD } from '../scopes/set.ts'
 import type { Role } from '../users/user.entity.ts'
-import { hashText, newOpaqueText } from './text.ts'
+import { createMint, type Draft, type Issued } from './mint.ts'
 import { AccessToken } from './token.entity.ts'
 import { createWriter } from './writer.ts'
 
@@ -32,12 +32,6 @@ export interface NewToken {
   format?: TokenFormat | undefined
   /** The token that asks: what it issues holds no scope it lacks and outlives it by nothing. */
   within?: Token | undefined
-}
-
-/** The only place a token's plain text ever exists. */
-export interface Issued {
-  plainText: string
-  token: AccessToken
 }
 
 export interface TokenChange {
@@ -87,6 +81,7 @@ export interface TokensOptions {
 
 export function createTokens({ db, changes, catalogue, keys, clients, config }: TokensOptions): Tokens {
   const write = createWriter(db)
+  const mint = createMint(keys, config)
 
   const personal = async (userId: string, extra: FilterQuery<AccessToken> = {}): Promise<FilterQuery<AccessToken>> => ({
     user: userId,
@@ -103,28 +98,6 @@ export function createTokens({ db, changes, catalogue, keys, clients, config }: 
     if (!token) throw notFound('token')
     return token
   }
-
-  /** One row and the text that names it; nothing is stored yet. */
-  async function mint(row: Omit<AccessToken, 'id' | 'createdAt' | 'updatedAt' | 'hash'>): Promise<Issued> {
-    const now = new Date()
-    const token = { ...row, id: uuid(), hash: null, createdAt: now, updatedAt: now } as AccessToken
-    const plainText =
-      token.format === 'opaque' ? newOpaqueText(config.tokenPrefix) : await keys.sign(claims(token), 'at+jwt')
-    if (token.format === 'opaque') token.hash = hashText(plainText)
-    return { plainText, token }
-  }
-
-  /** RFC 9068 §2.2. */
-  const claims = (token: AccessToken) => ({
-    iss: config.issuer,
-    aud: config.audience,
-    sub: token.user ?? token.client,
-    client_id: token.client,
-    iat: Math.floor(token.createdAt.getTime() / 1000),
-    exp: Math.floor(token.expiresAt.getTime() / 1000),
-    jti: token.id,
-    scope: token.scopes.join(' '),
-  })
 
   function scopesFor(user: Owner, requested: readonly string[] | undefined, within: Token | undefined): string[] {
     const scopes = catalogue.resolve(requested)
@@ -177,10 +150,8 @@ export function createTokens({ db, changes, catalogue, keys, clients, config }: 
         name: checkedName(name),
         scopes: scopesFor(user, scopes, within),
         format: format ?? client.tokenFormat,
-        revoked: false,
-        suspended: false,
         expiresAt: expiryFor(expiresAt, within),
-      } as AccessToken)
+      })
       await write(issued.token)
       return issued
     },
@@ -215,7 +186,7 @@ export function createTokens({ db, changes, catalogue, keys, clients, config }: 
         if (old.suspended) throw conflict('The token is suspended: resume it before rotating it.')
         if (within) mustCover(within, old.scopes)
         const lifetime = Math.min(old.expiresAt.getTime() - old.createdAt.getTime(), config.tokenMaxLifetime * 1000)
-        const issued = await mint({ ...pick(old), expiresAt: wholeSeconds(Date.now() + lifetime) } as AccessToken)
+        const issued = await mint({ ...pick(old), expiresAt: wholeSeconds(Date.now() + lifetime) })
         if (within && issued.token.expiresAt > within.expiresAt && within.id !== old.id) {
           throw forbidden('The successor would outlive the token that asks for it.')
         }
@@ -270,12 +241,13 @@ function checkedName(text: string): string {
 /** A JWT counts whole seconds (RFC 7519 §2), so the row does too. */
 const wholeSeconds = (ms: number) => new Date(Math.floor(ms / 1000) * 1000)
 
-const pick = ({ user, client, name, scopes, format }: AccessToken) => ({
+const pick = ({ user, client, name, scopes, format, audience }: AccessToken): Omit<Draft, 'expiresAt'> => ({
   user,
   client,
   name,
   scopes,
   format,
-  revoked: false,
-  suspended: false,
+  audience,
 })
+
+export type { Issued } from './mint.ts'

@@ -4,7 +4,22 @@ import { AccessToken } from './token.entity.ts'
 
 export type NewRow = Pick<
   AccessToken,
-  'id' | 'user' | 'client' | 'name' | 'scopes' | 'format' | 'hash' | 'createdAt' | 'updatedAt' | 'expiresAt'
+  | 'id'
+  | 'user'
+  | 'client'
+  | 'name'
+  | 'scopes'
+  | 'format'
+  | 'hash'
+  | 'audience'
+  | 'grant'
+  | 'parent'
+  | 'revoked'
+  | 'suspended'
+  | 'createdAt'
+  | 'updatedAt'
+  | 'lastUsedAt'
+  | 'expiresAt'
 >
 
 /** Writes rows of issued tokens; settles when the row is committed. */
