@@ -3,10 +3,18 @@ import { resolve } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { Migrator } from '@mikro-orm/migrations'
 import { defineConfig, type Options } from '@mikro-orm/postgresql'
+import { AuditEvent } from './src/audit/event.entity.ts'
+import { UsedAssertion } from './src/clients/assertion.entity.ts'
 import { Client } from './src/clients/client.entity.ts'
 import { EmbeddedDialect } from './src/embedded.ts'
+import { AuthCode } from './src/grants/code.entity.ts'
+import { Consent } from './src/grants/consent.entity.ts'
+import { DeviceCode } from './src/grants/device.entity.ts'
+import { RefreshToken } from './src/grants/refresh.entity.ts'
 import { SigningKey } from './src/keys/key.entity.ts'
+import { PushedRequest } from './src/oauth/pushed-request.entity.ts'
 import { AccessToken } from './src/tokens/token.entity.ts'
+import { Session } from './src/users/session.entity.ts'
 import { User } from './src/users/user.entity.ts'
 
 export interface DatabaseLocation {
@@ -22,7 +30,20 @@ export interface DatabaseLocation {
 /** The only place that names a driver: PGlite unless there is the URL of a PostgreSQL. */
 export function ormOptions({ url, poolSize, folder, loadDataDir }: DatabaseLocation): Options {
   return defineConfig({
-    entities: [User, Client, SigningKey, AccessToken],
+    entities: [
+      User,
+      Session,
+      Client,
+      UsedAssertion,
+      SigningKey,
+      AccessToken,
+      AuthCode,
+      RefreshToken,
+      DeviceCode,
+      Consent,
+      PushedRequest,
+      AuditEvent,
+    ],
     extensions: [Migrator],
     // `schemaGenerator` quotes every name, and all times are UTC.
     forceUtcTimezone: true,

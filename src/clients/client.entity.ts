@@ -1,4 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/postgresql'
+import type { JWK } from 'jose'
 import { User } from '../users/user.entity.ts'
 
 export const GRANT_TYPES = [
@@ -12,6 +13,9 @@ export type GrantType = (typeof GRANT_TYPES)[number]
 
 export const TOKEN_FORMATS = ['jwt', 'opaque'] as const
 export type TokenFormat = (typeof TOKEN_FORMATS)[number]
+
+export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const
+export type AuthMethod = (typeof AUTH_METHODS)[number]
 
 /** One of at most two live secrets; `hash` is the SHA-256 of the text in hex, times are RFC 3339. */
 export interface ClientSecret {
@@ -28,19 +32,27 @@ const ClientSchema = defineEntity({
   properties: {
     id: p.uuid().primary(),
     /** null: a first-party client, which belongs to the deployment. */
-    user: () => p.manyToOne(User).mapToPk().nullable().fieldName('user_id').deleteRule('cascade').index(),
+    user: () =>
+      p.manyToOne(User).mapToPk().nullable().strictNullable().fieldName('user_id').deleteRule('cascade').index(),
     name: p.string().length(255),
-    /** Empty: a public client. */
+    /** How it proves who it is; `none`: a public client. A secret may come by Basic or in the body, whichever is named. */
+    authMethod: p.string().length(32).$type<AuthMethod>(),
     secrets: p.json<ClientSecret[]>().hidden(),
+    /** The public keys of a client that signs assertions (RFC 7523); never fetched from anywhere. */
+    jwks: p.json<{ keys: JWK[] }>().nullable().strictNullable(),
+    /** SHA-256 of the token that manages a dynamically registered client (RFC 7592). */
+    registrationHash: p.blob().nullable().strictNullable().hidden().unique(),
+    /** What else a client says of itself: its pages, its logo (RFC 7591 §2). */
+    metadata: p.json<Record<string, unknown>>().nullable().strictNullable(),
     redirectUris: p.json<string[]>(),
     grantTypes: p.json<GrantType[]>(),
     /** null: every scope of the catalogue. */
-    scopes: p.json<string[]>().nullable(),
+    scopes: p.json<string[]>().nullable().strictNullable(),
     /** Set when the client is itself a resource server: the `aud` of tokens meant for it. */
-    audience: p.text().nullable().unique(),
+    audience: p.text().nullable().strictNullable().unique(),
     /** Seconds; null: the default of the grant. */
-    accessTokenLifetime: p.integer().nullable(),
-    refreshTokenLifetime: p.integer().nullable(),
+    accessTokenLifetime: p.integer().nullable().strictNullable(),
+    refreshTokenLifetime: p.integer().nullable().strictNullable(),
     tokenFormat: p.string().length(16).$type<TokenFormat>(),
     personalAccess: p.boolean().default(false),
     revoked: p.boolean().default(false),
@@ -52,7 +64,7 @@ const ClientSchema = defineEntity({
 /** A registered application. */
 export class Client extends ClientSchema.class {
   isConfidential(): boolean {
-    return this.secrets.length > 0
+    return this.authMethod !== 'none'
   }
 }
 ClientSchema.setClass(Client)

@@ -53,7 +53,10 @@ export function createClients(db: Database, changes: Changes, catalogue: Catalog
       const secrets = secret
         ? [{ hash: hashSecret(secret), created_at: new Date().toISOString(), expires_at: null }]
         : []
-      return { client: await insert({ ...values, secrets }), secret }
+      return {
+        client: await insert({ ...values, secrets, authMethod: secret ? 'client_secret_basic' : 'none' }),
+        secret,
+      }
     },
     async find(id) {
       const client = await db.run(em => em.findOne(Client, { id }))
@@ -91,6 +94,12 @@ export function createClients(db: Database, changes: Changes, catalogue: Catalog
 }
 
 const blank = () => ({
+  authMethod: 'none' as const,
+  jwks: null,
+  registrationHash: null,
+  metadata: null,
+  accessTokenLifetime: null,
+  refreshTokenLifetime: null,
   redirectUris: [] as string[],
   grantTypes: [] as GrantType[],
   scopes: null,

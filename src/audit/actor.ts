@@ -1,0 +1,23 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+/** Who does something, and from where; the audit trail names them without every function passing them on. */
+export interface Actor {
+  userId: string | null
+  clientId: string | null
+  /** IP address; null: the command line, or the server itself. */
+  address: string | null
+}
+
+const NOBODY: Actor = Object.freeze({ userId: null, clientId: null, address: null })
+const storage = new AsyncLocalStorage<Actor>()
+
+/** Everything `work` does is done by this actor. What is learnt later (a sign-in) is written into the same object. */
+export const actingFor = <T>(actor: Actor, work: () => T): T => storage.run(actor, work)
+
+export const currentActor = (): Actor => storage.getStore() ?? NOBODY
+
+/** From here on the request acts for this user or client. */
+export function nowActing(who: Partial<Actor>): void {
+  const actor = storage.getStore()
+  if (actor) Object.assign(actor, who)
+}

@@ -1,0 +1,17 @@
+import { defineEntity, p } from '@mikro-orm/postgresql'
+import { Client } from './client.entity.ts'
+
+const UsedAssertionSchema = defineEntity({
+  name: 'UsedAssertion',
+  tableName: 'oauth_used_assertions',
+  properties: {
+    client: () => p.manyToOne(Client).mapToPk().primary().fieldName('client_id').deleteRule('cascade'),
+    /** SHA-256 of the `jti`, whatever its length. */
+    hash: p.blob().primary(),
+    expiresAt: p.datetime().index(),
+  },
+})
+
+/** A client's JWT that has been used (RFC 7523 §3): it opens nothing twice. */
+export class UsedAssertion extends UsedAssertionSchema.class {}
+UsedAssertionSchema.setClass(UsedAssertion)

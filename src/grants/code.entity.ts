@@ -1,0 +1,31 @@
+import { defineEntity, p } from '@mikro-orm/postgresql'
+import { Client } from '../clients/client.entity.ts'
+import { User } from '../users/user.entity.ts'
+
+const AuthCodeSchema = defineEntity({
+  name: 'AuthCode',
+  tableName: 'oauth_auth_codes',
+  properties: {
+    /** Also the id of the grant: what the code gives carries it, and dies by it. */
+    id: p.uuid().primary(),
+    /** SHA-256 of the code. */
+    hash: p.blob().unique().hidden(),
+    user: () => p.manyToOne(User).mapToPk().fieldName('user_id').deleteRule('cascade').index(),
+    client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(),
+    redirectUri: p.text(),
+    /** false: the client has one redirect URI and left it out; then the token request may leave it out too. */
+    redirectUriGiven: p.boolean(),
+    scopes: p.json<string[]>(),
+    audience: p.text().nullable().strictNullable(),
+    /** S256, always. */
+    codeChallenge: p.string().length(128),
+    /** Redeemed, or spoilt by a wrong verifier: a code has one try. */
+    usedAt: p.datetime().nullable().strictNullable(),
+    createdAt: p.datetime(),
+    expiresAt: p.datetime().index(),
+  },
+})
+
+/** An authorization code (RFC 6749 §4.1.2). */
+export class AuthCode extends AuthCodeSchema.class {}
+AuthCodeSchema.setClass(AuthCode)

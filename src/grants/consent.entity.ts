@@ -1,0 +1,22 @@
+import { defineEntity, p } from '@mikro-orm/postgresql'
+import { Client } from '../clients/client.entity.ts'
+import { User } from '../users/user.entity.ts'
+
+const ConsentSchema = defineEntity({
+  name: 'Consent',
+  tableName: 'oauth_consents',
+  uniques: [{ name: 'oauth_consents_user_client_unique', properties: ['user', 'client'] }],
+  properties: {
+    id: p.uuid().primary(),
+    user: () => p.manyToOne(User).mapToPk().fieldName('user_id').deleteRule('cascade').index(false),
+    client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(),
+    /** Every scope the user let the client have so far. */
+    scopes: p.json<string[]>(),
+    createdAt: p.datetime(),
+    updatedAt: p.datetime(),
+  },
+})
+
+/** What a user let a client do. */
+export class Consent extends ConsentSchema.class {}
+ConsentSchema.setClass(Consent)

@@ -1,0 +1,34 @@
+import { defineEntity, p } from '@mikro-orm/postgresql'
+import { Client } from '../clients/client.entity.ts'
+import { User } from '../users/user.entity.ts'
+
+export type DeviceState = 'pending' | 'approved' | 'denied' | 'redeemed'
+
+const DeviceCodeSchema = defineEntity({
+  name: 'DeviceCode',
+  tableName: 'oauth_device_codes',
+  properties: {
+    /** Also the id of the grant. */
+    id: p.uuid().primary(),
+    /** SHA-256 of the device code. */
+    hash: p.blob().unique().hidden(),
+    /** SHA-256 of the user code as it is typed, without its dash. */
+    userCodeHash: p.blob().unique().hidden(),
+    client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(),
+    /** Who approved or denied it. */
+    user: () =>
+      p.manyToOne(User).mapToPk().nullable().strictNullable().fieldName('user_id').deleteRule('cascade').index(),
+    scopes: p.json<string[]>(),
+    audience: p.text().nullable().strictNullable(),
+    state: p.string().length(16).$type<DeviceState>(),
+    /** Seconds between polls; grows when the device polls too fast (RFC 8628 §3.5). */
+    interval: p.integer(),
+    lastPolledAt: p.datetime().nullable().strictNullable(),
+    createdAt: p.datetime(),
+    expiresAt: p.datetime().index(),
+  },
+})
+
+/** A device authorization (RFC 8628). */
+export class DeviceCode extends DeviceCodeSchema.class {}
+DeviceCodeSchema.setClass(DeviceCode)

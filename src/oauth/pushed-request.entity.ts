@@ -1,0 +1,20 @@
+import { defineEntity, p } from '@mikro-orm/postgresql'
+import { Client } from '../clients/client.entity.ts'
+
+const PushedRequestSchema = defineEntity({
+  name: 'PushedRequest',
+  tableName: 'oauth_pushed_requests',
+  properties: {
+    id: p.uuid().primary(),
+    /** SHA-256 of what follows the prefix in the `request_uri`. */
+    hash: p.blob().unique().hidden(),
+    client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(),
+    parameters: p.json<Record<string, string>>(),
+    createdAt: p.datetime(),
+    expiresAt: p.datetime().index(),
+  },
+})
+
+/** An authorization request that the client pushed (RFC 9126). */
+export class PushedRequest extends PushedRequestSchema.class {}
+PushedRequestSchema.setClass(PushedRequest)

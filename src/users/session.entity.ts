@@ -1,0 +1,22 @@
+import { defineEntity, p } from '@mikro-orm/postgresql'
+import { User } from './user.entity.ts'
+
+const SessionSchema = defineEntity({
+  name: 'Session',
+  tableName: 'sessions',
+  properties: {
+    id: p.uuid().primary(),
+    /** SHA-256 of the cookie's text. */
+    hash: p.blob().unique().hidden(),
+    user: () => p.manyToOne(User).mapToPk().fieldName('user_id').deleteRule('cascade').index(),
+    address: p.string().length(64),
+    userAgent: p.string().length(255),
+    createdAt: p.datetime(),
+    lastSeenAt: p.datetime(),
+    expiresAt: p.datetime().index(),
+  },
+})
+
+/** A person signed in at the pages. */
+export class Session extends SessionSchema.class {}
+SessionSchema.setClass(Session)
