@@ -9,9 +9,11 @@ import { createVerifier } from './guard/verifier.ts'
 import { createKeys, type Keys } from './keys/keys.ts'
 import { type Catalogue, type CatalogueInput, createCatalogue, loadCatalogue } from './scopes/catalogue.ts'
 import { createAuthenticate } from './tokens/authenticate.ts'
+import { createMint } from './tokens/mint.ts'
 import { createRecords } from './tokens/records.ts'
 import { createTokens, type Tokens } from './tokens/tokens.ts'
 import { createUsage, type Usage } from './tokens/usage.ts'
+import { createWriter } from './tokens/writer.ts'
 import { createThrottle, type Throttle } from './users/throttle.ts'
 import { createUsers, type Users } from './users/users.ts'
 
@@ -60,7 +62,9 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   const users = createUsers(db, changes)
   const throttle = createThrottle(config.redisUrl)
   const clients = createClients(db, changes, catalogue)
-  const tokens = createTokens({ db, changes, catalogue, keys, clients, config })
+  const mint = createMint(keys, config)
+  const write = createWriter(db)
+  const tokens = createTokens({ db, changes, catalogue, clients, mint, write, config })
   const usage = createUsage({ db, onError: err => log.error({ err }, 'could not write when tokens were last used') })
   const { issuer, audience, tokenPrefix } = config
   const verifier = createVerifier({ key: keys.verificationKey, issuer, audience })

@@ -1,6 +1,7 @@
 import { type FilterQuery, LockMode } from '@mikro-orm/postgresql'
 import { validate as isUuid, v7 as uuid } from 'uuid'
-import type { Announce, Changes } from '../changes/changes.ts'
+import { record } from '../audit/audit.ts'
+import type { Changes } from '../changes/changes.ts'
 import type { TokenFormat } from '../clients/client.entity.ts'
 import type { Clients } from '../clients/clients.ts'
 import type { Config } from '../config.ts'
@@ -8,13 +9,13 @@ import type { Database, Em } from '../database.ts'
 import { conflict, forbidden, invalid, notFound } from '../errors.ts'
 import { insufficientScope } from '../guard/errors.ts'
 import type { Token } from '../guard/token.ts'
-import type { Keys } from '../keys/keys.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { WILDCARD } from '../scopes/set.ts'
 import type { Role } from '../users/user.entity.ts'
-import { createMint, type Draft, type Issued } from './mint.ts'
+import type { Draft, Issued, Mint } from './mint.ts'
+import { retire } from './retire.ts'
 import { AccessToken } from './token.entity.ts'
-import { createWriter } from './writer.ts'
+import { issuedEvent, type WriteRow } from './writer.ts'
 
 /** Whose token it is to be. */
 export interface Owner {
@@ -74,15 +75,13 @@ export interface TokensOptions {
   db: Database
   changes: Changes
   catalogue: Catalogue
-  keys: Keys
   clients: Clients
-  config: Pick<Config, 'issuer' | 'audience' | 'tokenPrefix' | 'personalTokenLifetime' | 'tokenMaxLifetime'>
+  mint: Mint
+  write: WriteRow
+  config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime'>
 }
 
-export function createTokens({ db, changes, catalogue, keys, clients, config }: TokensOptions): Tokens {
-  const write = createWriter(db)
-  const mint = createMint(keys, config)
-
+export function createTokens({ db, changes, catalogue, clients, mint, write, config }: TokensOptions): Tokens {
   const personal = async (userId: string, extra: FilterQuery<AccessToken> = {}): Promise<FilterQuery<AccessToken>> => ({
     user: userId,
     client: (await clients.personalAccess()).id,
@@ -128,19 +127,6 @@ export function createTokens({ db, changes, catalogue, keys, clients, config }: 
     })
   }
 
-  async function retire(em: Em, announce: Announce, where: FilterQuery<AccessToken>): Promise<number> {
-    const rows = await em.find(AccessToken, where, {
-      fields: ['id'],
-      lockMode: LockMode.PESSIMISTIC_WRITE,
-      orderBy: { id: 'asc' },
-    })
-    const ids = rows.map(row => row.id)
-    if (ids.length === 0) return 0
-    for (const id of ids) announce({ kind: 'token', id })
-    await em.nativeUpdate(AccessToken, { id: { $in: ids } }, { revoked: true, updatedAt: new Date() })
-    return ids.length
-  }
-
   return {
     async issuePersonal({ user, name, scopes, expiresAt, format, within }) {
       const client = await clients.personalAccess()
@@ -173,6 +159,13 @@ export function createTokens({ db, changes, catalogue, keys, clients, config }: 
         if (suspended !== undefined) token.suspended = suspended
         token.updatedAt = new Date()
         announce({ kind: 'token', id })
+        record(em, {
+          kind: 'token.changed',
+          tokenId: id,
+          userId: user.id,
+          clientId: token.client,
+          details: { name, scopes, suspended },
+        })
         return token
       }),
 
@@ -191,9 +184,10 @@ export function createTokens({ db, changes, catalogue, keys, clients, config }: 
           throw forbidden('The successor would outlive the token that asks for it.')
         }
         await em.insert(AccessToken, issued.token)
-        announce({ kind: 'token', id: old.id })
-        if (overlap === 0) old.revoked = true
-        else old.expiresAt = new Date(Math.min(old.expiresAt.getTime(), Date.now() + overlap * 1000))
+        record(em, issuedEvent(issued.token, { replaces: old.id }))
+        if (overlap === 0) await retire(em, announce, { id: old.id })
+        else announce({ kind: 'token', id: old.id })
+        if (overlap > 0) old.expiresAt = new Date(Math.min(old.expiresAt.getTime(), Date.now() + overlap * 1000))
         old.updatedAt = new Date()
         return issued
       }),

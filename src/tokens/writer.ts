@@ -1,3 +1,5 @@
+import { type AuditRow, auditRow, type Happening } from '../audit/audit.ts'
+import { AuditEvent } from '../audit/event.entity.ts'
 import type { Database } from '../database.ts'
 import { PosternError } from '../errors.ts'
 import { AccessToken } from './token.entity.ts'
@@ -25,12 +27,22 @@ export type NewRow = Pick<
 /** Writes rows of issued tokens; settles when the row is committed. */
 export type WriteRow = (row: NewRow) => Promise<void>
 
+/** What the audit trail says of an issue. */
+export const issuedEvent = (token: NewRow, details: Record<string, unknown> = {}): Happening => ({
+  kind: 'token.issued',
+  tokenId: token.id,
+  userId: token.user,
+  clientId: token.client,
+  details: { name: token.name, scopes: token.scopes, expires_at: token.expiresAt, ...details },
+})
+
 /** Statements under way at once, and rows that share one. */
 const MOST_STATEMENTS = 2
 const MOST_ROWS = 200
 
 interface Waiting {
   row: NewRow
+  event: AuditRow
   resolve: () => void
   reject: (error: unknown) => void
 }
@@ -43,16 +55,26 @@ export function createWriter(db: Database): WriteRow {
   const waiting: Waiting[] = []
   let statements = 0
 
-  const insert = (rows: NewRow[]) => db.run(em => em.insertMany(AccessToken, rows))
+  const insert = (batch: Waiting[]) =>
+    db.transaction(async em => {
+      await em.insertMany(
+        AccessToken,
+        batch.map(w => w.row),
+      )
+      await em.insertMany(
+        AuditEvent,
+        batch.map(w => w.event),
+      )
+    })
 
   async function writeTogether(batch: Waiting[]): Promise<void> {
     try {
-      await insert(batch.map(w => w.row))
+      await insert(batch)
       for (const { resolve } of batch) resolve()
     } catch (error) {
       // One bad row must not fail its neighbours; a database that is away fails them all.
       if (batch.length === 1 || error instanceof PosternError) for (const { reject } of batch) reject(error)
-      else await Promise.all(batch.map(w => insert([w.row]).then(() => w.resolve(), w.reject)))
+      else await Promise.all(batch.map(w => insert([w]).then(() => w.resolve(), w.reject)))
     }
   }
 
@@ -64,7 +86,7 @@ export function createWriter(db: Database): WriteRow {
 
   return row =>
     new Promise((resolve, reject) => {
-      waiting.push({ row, resolve, reject })
+      waiting.push({ row, event: auditRow(issuedEvent(row)), resolve, reject })
       if (statements < MOST_STATEMENTS) void work()
     })
 }

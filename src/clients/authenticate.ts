@@ -1,0 +1,166 @@
+import { hash, timingSafeEqual } from 'node:crypto'
+import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
+import { validate as isUuid } from 'uuid'
+import type { Changes } from '../changes/changes.ts'
+import { createMemory } from '../changes/memory.ts'
+import type { Database } from '../database.ts'
+import { invalidClient, invalidRequest } from '../protocol-errors.ts'
+import { Client } from './client.entity.ts'
+
+/** What a request shows of its client. */
+export interface Credentials {
+  authorization?: string | undefined
+  params: Readonly<Record<string, string | undefined>>
+}
+
+export interface ClientAuthentication {
+  /**
+   * The client that a request comes from, proved as it registered to (RFC 6749 §2.3, RFC 7523 §2.2).
+   * @throws 400 `invalid_request` for two ways at once, 401 `invalid_client` for everything else
+   */
+  authenticate(credentials: Credentials): Promise<Client>
+  /** A live client by id, from memory; undefined when it is unknown or revoked. */
+  find(id: string): Promise<Client | undefined>
+}
+
+export interface ClientAuthenticationOptions {
+  db: Database
+  changes: Changes
+  /** What an assertion's `aud` may name: the issuer, or one of its endpoints. */
+  audiences: readonly string[]
+}
+
+const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+const ASSERTION_ALGORITHMS = [
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+  'PS256',
+  'PS384',
+  'PS512',
+  'RS256',
+  'RS384',
+  'RS512',
+]
+/** An assertion that lives longer is no proof that its client is there now. */
+const LONGEST_ASSERTION_SECONDS = 600
+/** Compared against for a client that does not exist, so that its absence takes as long to find out. */
+const NO_SECRET = { hash: '0'.repeat(64), created_at: '', expires_at: null }
+
+type Proof =
+  | { method: 'secret'; id: string; secret: string }
+  | { method: 'assertion'; id: string; assertion: string }
+  | { method: 'none'; id: string }
+
+export function createClientAuthentication({
+  db,
+  changes,
+  audiences,
+}: ClientAuthenticationOptions): ClientAuthentication {
+  const known = createMemory<Client>({
+    changes,
+    load: async id => (await db.run(em => em.findOne(Client, { id }))) ?? undefined,
+    concerns: (change, id) => change.kind === 'client' && change.id === id,
+  })
+
+  async function find(id: string): Promise<Client | undefined> {
+    const client = isUuid(id) ? await known(id) : undefined
+    return client?.revoked || client?.personalAccess ? undefined : client
+  }
+
+  return {
+    find,
+    async authenticate(credentials) {
+      const proof = proofOf(credentials)
+      const client = await find(proof.id)
+      if (proof.method === 'secret') checkSecret(client, proof.secret)
+      else if (proof.method === 'assertion') await checkAssertion(client, proof.assertion)
+      else if (client?.authMethod !== 'none') throw invalidClient()
+      if (!client) throw invalidClient()
+      return client
+    },
+  }
+
+  async function checkAssertion(client: Client | undefined, assertion: string): Promise<void> {
+    if (client?.authMethod !== 'private_key_jwt' || !client.jwks) throw invalidClient()
+    const { payload } = await jwtVerify(assertion, createLocalJWKSet(client.jwks), {
+      issuer: client.id,
+      subject: client.id,
+      audience: [...audiences],
+      algorithms: ASSERTION_ALGORITHMS,
+      requiredClaims: ['exp', 'jti'],
+    }).catch(error => {
+      throw invalidClient('The client assertion does not hold.', error)
+    })
+    const { exp, jti } = payload as { exp: number; jti: string }
+    if (exp > Date.now() / 1000 + LONGEST_ASSERTION_SECONDS) throw invalidClient('The client assertion lives too long.')
+    await useOnce(client.id, String(jti), new Date(exp * 1000))
+  }
+
+  async function useOnce(client: string, jti: string, expiresAt: Date): Promise<void> {
+    const first = await db.query(
+      `insert into oauth_used_assertions (client_id, hash, expires_at) values (?, ?, ?)
+       on conflict do nothing returning client_id`,
+      [client, hash('sha256', jti, 'buffer'), expiresAt],
+    )
+    if (first.length === 0) throw invalidClient('The client assertion was used before.')
+  }
+}
+
+function proofOf({ authorization, params }: Credentials): Proof {
+  const { client_id: id, client_secret: secret, client_assertion: assertion, client_assertion_type: type } = params
+  const basic = fromBasic(authorization)
+  const ways = [basic, secret, assertion ?? type].filter(way => way !== undefined)
+  if (ways.length > 1) throw invalidRequest('The client authenticates in more than one way.')
+  if (basic) {
+    if (id !== undefined && id !== basic.id) throw invalidRequest('client_id differs from the Authorization header.')
+    return { method: 'secret', ...basic }
+  }
+  if (assertion !== undefined || type !== undefined) return fromAssertion(id, assertion, type)
+  if (id === undefined) throw invalidClient('The request names no client.')
+  return secret === undefined ? { method: 'none', id } : { method: 'secret', id, secret }
+}
+
+/** Both halves are form-encoded before they are joined (RFC 6749 §2.3.1). */
+function fromBasic(header: string | undefined): { id: string; secret: string } | undefined {
+  if (!header || !/^basic /i.test(header)) return undefined
+  const text = Buffer.from(header.slice(6).trim(), 'base64').toString('utf8')
+  const at = text.indexOf(':')
+  try {
+    if (at > 0) return { id: formDecode(text.slice(0, at)), secret: formDecode(text.slice(at + 1)) }
+  } catch {
+    // Not form-encoded: falls through to the refusal.
+  }
+  throw invalidClient('The Authorization header is malformed.')
+}
+
+const formDecode = (text: string) => decodeURIComponent(text.replaceAll('+', ' '))
+
+function fromAssertion(id: string | undefined, assertion: string | undefined, type: string | undefined): Proof {
+  if (type !== ASSERTION_TYPE || assertion === undefined) {
+    throw invalidRequest(`client_assertion needs client_assertion_type=${ASSERTION_TYPE}.`)
+  }
+  const subject = subjectOf(assertion)
+  if (id !== undefined && id !== subject) throw invalidClient('client_id differs from the client assertion.')
+  return { method: 'assertion', id: subject, assertion }
+}
+
+function subjectOf(assertion: string): string {
+  try {
+    return String(decodeJwt(assertion).sub)
+  } catch (error) {
+    throw invalidClient('The client assertion is malformed.', error)
+  }
+}
+
+/** Two secrets may live while one replaces the other; each is compared in constant time. */
+function checkSecret(client: Client | undefined, secret: string): void {
+  const given = hash('sha256', secret, 'buffer')
+  const secrets = client?.secrets.length ? client.secrets : [NO_SECRET]
+  const matches = secrets.filter(s => timingSafeEqual(Buffer.from(s.hash, 'hex'), given) && isLive(s.expires_at))
+  if (matches.length === 0 || !client) throw invalidClient()
+}
+
+const isLive = (expiresAt: string | null) => expiresAt === null || Date.parse(expiresAt) > Date.now()

@@ -1,0 +1,35 @@
+import { PosternError } from './errors.ts'
+
+/** Errors of the protocol routes (RFC 6749 §5.2 and those that add to it); rendered as `{error, error_description}`. */
+const protocolError =
+  (status: number, code: string) =>
+  (detail: string, cause?: unknown): PosternError =>
+    new PosternError({ status, code, detail, cause })
+
+export const invalidRequest = protocolError(400, 'invalid_request')
+export const invalidGrant = protocolError(400, 'invalid_grant')
+export const invalidScope = protocolError(400, 'invalid_scope')
+export const unauthorizedClient = protocolError(400, 'unauthorized_client')
+export const unsupportedGrantType = protocolError(400, 'unsupported_grant_type')
+export const unsupportedTokenType = protocolError(400, 'unsupported_token_type')
+/** RFC 8707 §2. */
+export const invalidTarget = protocolError(400, 'invalid_target')
+/** RFC 8628 §3.5. */
+export const authorizationPending = () => protocolError(400, 'authorization_pending')('The user has not answered yet.')
+export const slowDown = (seconds: number) =>
+  protocolError(400, 'slow_down')(`Poll every ${seconds} seconds from now on.`)
+export const expiredToken = protocolError(400, 'expired_token')
+export const accessDenied = protocolError(400, 'access_denied')
+
+/** The same answer for an unknown client and for a wrong secret (RFC 6749 §5.2). */
+export const invalidClient = (
+  detail = 'The client is unknown, revoked, or did not prove who it is.',
+  cause?: unknown,
+) =>
+  new PosternError({
+    status: 401,
+    code: 'invalid_client',
+    detail,
+    headers: { 'www-authenticate': 'Basic realm="postern", charset="UTF-8"' },
+    cause,
+  })

@@ -1,0 +1,31 @@
+import { type FilterQuery, LockMode } from '@mikro-orm/postgresql'
+import { record } from '../audit/audit.ts'
+import type { Announce } from '../changes/changes.ts'
+import type { Em } from '../database.ts'
+import { AccessToken } from './token.entity.ts'
+
+/**
+ * Revokes every live token that matches, and those exchanged for one of them, in the transaction of `em`; each is
+ * announced and written down.
+ * @returns how many died
+ */
+export async function retire(em: Em, announce: Announce, where: FilterQuery<AccessToken>): Promise<number> {
+  const parents = await lockLive(em, where)
+  const children = parents.length > 0 ? await lockLive(em, { parent: { $in: parents.map(t => t.id) } }) : []
+  const tokens = [...new Map([...parents, ...children].map(t => [t.id, t])).values()]
+  if (tokens.length === 0) return 0
+  await em.nativeUpdate(AccessToken, { id: { $in: tokens.map(t => t.id) } }, { revoked: true, updatedAt: new Date() })
+  for (const { id, user, client } of tokens) {
+    announce({ kind: 'token', id })
+    record(em, { kind: 'token.revoked', tokenId: id, userId: user, clientId: client })
+  }
+  return tokens.length
+}
+
+/** In one order everywhere, so that two of these wait for each other and do not deadlock. */
+const lockLive = (em: Em, where: FilterQuery<AccessToken>) =>
+  em.find(AccessToken, { $and: [where, { revoked: false }] } as FilterQuery<AccessToken>, {
+    fields: ['id', 'user', 'client'],
+    lockMode: LockMode.PESSIMISTIC_WRITE,
+    orderBy: { id: 'asc' },
+  })
