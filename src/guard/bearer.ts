@@ -30,7 +30,7 @@ function has(part: unknown): boolean {
 }
 
 function isForm(type: string | undefined): boolean {
-  return type?.startsWith('application/x-www-form-urlencoded') ?? false
+  return type?.trim().toLowerCase().startsWith('application/x-www-form-urlencoded') ?? false
 }
 
 function raise(error: Error): never {

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { PosternError } from '../errors.ts'
 import { bearerText } from './bearer.ts'
-import { insufficientScope, noGuard } from './errors.ts'
-import type { ScopeName, Token } from './token.ts'
+import { insufficientScope, noGuard, notAToken } from './errors.ts'
+import { type ScopeName, Token } from './token.ts'
 
 /**
  * From a token's text to the token, or an error with its challenge. It answers at once when everything is in memory,
@@ -39,26 +40,41 @@ export function checkAnyScope(...any: [ScopeName, ...ScopeName[]]): ScopeCheck {
 }
 
 function scopeCheck(needs: Needs): ScopeCheck {
-  const check = (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) => {
+  const check = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
     try {
-      const token = identify(request)
-      if (token instanceof Promise) token.then(t => admit(request, t, needs)).then(() => done(), done)
-      else done(admit(request, token, needs))
+      const found = identify(request)
+      if (found instanceof Token) done(admit(request, found, needs))
+      else
+        Promise.resolve(found)
+          .then(token => admit(request, token, needs))
+          .then(
+            () => done(),
+            error => refuse(error, reply, done),
+          )
     } catch (error) {
-      done(error as Error)
+      refuse(error as Error, reply, done)
     }
   }
   return Object.assign(check, { [kNeeds]: needs })
 }
 
+/** The challenge is set here too: an application's own error handler seldom looks at the headers of an error. */
+function refuse(error: Error, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  if (error instanceof PosternError) reply.headers(error.headers)
+  done(error)
+}
+
 function identify(request: FastifyRequest): Token | Promise<Token> {
-  if (request.token) return request.token
+  // Another plugin may keep something of its own under this name.
+  if (request.token instanceof Token) return request.token
   const authenticate = (request.server as { [kAuthenticate]?: Authenticate })[kAuthenticate]
   if (!authenticate) throw noGuard()
   return authenticate(bearerText(request as never))
 }
 
 function admit(request: FastifyRequest, token: Token, { mode, scopes }: Needs): undefined {
+  // An `authenticate` that answers anything else must not let anyone in.
+  if (!(token instanceof Token)) throw notAToken()
   request.token = token
   if (scopes.length === 0) return
   const lacking = token.lacks(scopes)

@@ -64,3 +64,11 @@ export const noGuard = () =>
     code: 'guard_not_registered',
     detail: 'This route is guarded, but the application has not registered the guard.',
   })
+
+/** `authenticate` answered with something else than a token: refused, never let through. */
+export const notAToken = () =>
+  new PosternError({
+    status: 500,
+    code: 'guard_gave_no_token',
+    detail: 'authenticate must return a Token; for a text it does not accept it must throw invalidToken(…).',
+  })
