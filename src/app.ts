@@ -1,6 +1,7 @@
 import helmet from '@fastify/helmet'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyInstance, type FastifyPluginAsync, LogController } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest, LogController } from 'fastify'
+import { actingFor } from './audit/actor.ts'
 import { guard } from './guard/index.ts'
 import type { House } from './house.ts'
 import { healthRoutes } from './http/health.ts'
@@ -9,6 +10,7 @@ import { openapi } from './http/openapi.ts'
 import { useProblems } from './http/problems.ts'
 import { useStrictInput } from './http/validation.ts'
 import { keyRoutes } from './keys/routes.ts'
+import { oauthRoutes } from './oauth/routes.ts'
 import { scopeRoutes } from './scopes/routes.ts'
 import { userOf } from './tokens/authenticate.ts'
 import type { TokenUser } from './tokens/records.ts'
@@ -29,6 +31,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     useProblems(app)
     useStrictInput(app)
     useRequestLog(app)
+    app.addHook('preValidation', actForRequest)
     app.decorateRequest('user', { getter: requestUser } as never)
 
     await app.register(helmet, { contentSecurityPolicy: false })
@@ -38,6 +41,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     await app.register(scopeRoutes(catalogue))
     await app.register(keyRoutes(keys))
     await app.register(healthRoutes(db))
+    await app.register(oauthRoutes(house), { prefix: '/oauth' })
     await app.register(
       async api => {
         api.addHook('onSend', neverStored)
@@ -65,6 +69,11 @@ export async function createApp(house: House): Promise<FastifyInstance> {
   await app.register(serverPlugin(house))
   app.addHook('onClose', () => house.close())
   return app as unknown as FastifyInstance
+}
+
+/** After the body was read, since reading it leaves the asynchronous context it began in. */
+function actForRequest(request: FastifyRequest, _reply: unknown, done: () => void) {
+  actingFor({ userId: null, clientId: null, address: request.ip }, done)
 }
 
 function requestUser(this: Parameters<typeof userOf>[0]): TokenUser | null {

@@ -27,6 +27,18 @@ export interface Config {
   tokenPrefix: string
   personalTokenLifetime: number
   tokenMaxLifetime: number
+  /** Of access tokens that are not personal, where neither client nor grant says otherwise. */
+  accessTokenLifetime: number
+  clientCredentialsLifetime: number
+  /** Of a whole family of refresh tokens, from the sign-in on. */
+  refreshTokenLifetime: number
+  /** How long a rotated refresh token repeats its answer to whoever lost it; 0: not at all. */
+  refreshGrace: number
+  authCodeLifetime: number
+  deviceCodeLifetime: number
+  sessionLifetime: number
+  /** Lets whoever holds it register clients (RFC 7591); without it nobody can. */
+  initialAccessToken: string | undefined
   trustProxy: false | string
   logLevel: (typeof LOG_LEVELS)[number]
 }
@@ -61,6 +73,14 @@ export function loadConfig(env: Environment = process.env): Readonly<Config> {
     tokenPrefix: tokenPrefix(env),
     personalTokenLifetime: duration(env, 'PERSONAL_TOKEN_LIFETIME', 'P1Y'),
     tokenMaxLifetime: duration(env, 'TOKEN_MAX_LIFETIME', 'P2Y'),
+    accessTokenLifetime: duration(env, 'ACCESS_TOKEN_LIFETIME', 'PT1H'),
+    clientCredentialsLifetime: duration(env, 'CLIENT_CREDENTIALS_LIFETIME', env.ACCESS_TOKEN_LIFETIME || 'PT1H'),
+    refreshTokenLifetime: duration(env, 'REFRESH_TOKEN_LIFETIME', 'P30D'),
+    refreshGrace: env.REFRESH_GRACE ? duration(env, 'REFRESH_GRACE', '') : 0,
+    authCodeLifetime: duration(env, 'AUTH_CODE_LIFETIME', 'PT1M'),
+    deviceCodeLifetime: duration(env, 'DEVICE_CODE_LIFETIME', 'PT10M'),
+    sessionLifetime: duration(env, 'SESSION_LIFETIME', 'P14D'),
+    initialAccessToken: initialAccessToken(env),
     trustProxy: trustProxy(env.TRUST_PROXY),
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
   }
@@ -114,6 +134,12 @@ function tokenPrefix(env: Environment): string {
   throw new StartupError(
     `TOKEN_PREFIX must be 2 to 16 lower-case letters or digits and an underscore, not "${prefix}".`,
   )
+}
+
+function initialAccessToken(env: Environment): string | undefined {
+  const text = env.INITIAL_ACCESS_TOKEN
+  if (!text || text.length >= 32) return text || undefined
+  throw new StartupError('INITIAL_ACCESS_TOKEN must have at least 32 characters: openssl rand -base64 32')
 }
 
 /** `true` would believe any `X-Forwarded-For`; a number or addresses say whom to believe. */

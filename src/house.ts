@@ -1,9 +1,13 @@
 import { type Changes, createChanges } from './changes/changes.ts'
 import { startListener } from './changes/listener.ts'
+import { type ClientAuthentication, createClientAuthentication } from './clients/authenticate.ts'
 import { type Clients, createClients } from './clients/clients.ts'
 import type { Config } from './config.ts'
 import { type Database, openDatabase } from './database.ts'
 import { StartupError } from './errors.ts'
+import { clientCredentials } from './grants/client-credentials.ts'
+import type { Grants } from './grants/grant.ts'
+import { createTerms, type Terms } from './grants/terms.ts'
 import type { Authenticate } from './guard/checks.ts'
 import { createVerifier } from './guard/verifier.ts'
 import { createKeys, type Keys } from './keys/keys.ts'
@@ -44,6 +48,9 @@ export interface House {
   tokens: Tokens
   usage: Usage
   authenticate: Authenticate
+  clientAuthentication: ClientAuthentication
+  terms: Terms
+  grants: Grants
   /** Makes what has to exist: the signing keys and the personal access client. */
   ensure(): Promise<void>
   /** Hears what other nodes change; a command that ends at once need not. */
@@ -75,6 +82,11 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     usage,
     tokenPrefix,
   })
+  const clientAuthentication = createClientAuthentication({ db, changes, audiences: [issuer, `${issuer}/oauth/token`] })
+  const terms = createTerms({ db, changes, catalogue, config })
+  const grants: Grants = {
+    client_credentials: clientCredentials({ terms, mint, write }),
+  }
   const closers: (() => Promise<void>)[] = [() => db.close(), () => throttle.close(), () => usage.close()]
 
   return {
@@ -89,6 +101,9 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     tokens,
     usage,
     authenticate,
+    clientAuthentication,
+    terms,
+    grants,
     async ensure() {
       await keys.ensure()
       await clients.personalAccess()

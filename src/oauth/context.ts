@@ -1,11 +1,9 @@
 import formbody from '@fastify/formbody'
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { PosternError } from '../errors.ts'
+import type { Params } from '../grants/grant.ts'
 import { inOurWords } from '../http/problems.ts'
 import { invalidRequest } from '../protocol-errors.ts'
-
-/** The parameters of a protocol request: each once, none empty. */
-export type Params = Readonly<Record<string, string | undefined>>
 
 /**
  * The protocol's own context: form bodies read strictly, errors as RFC 6749 §5.2 shapes them, nothing ever stored.

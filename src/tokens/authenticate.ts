@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
+import { nowActing } from '../audit/actor.ts'
 import { invalidToken } from '../guard/errors.ts'
 import type { Token } from '../guard/token.ts'
 import type { Verifier } from '../guard/verifier.ts'
@@ -34,6 +35,7 @@ export function createAuthenticate({ verifier, records, usage, tokenPrefix, reme
     const { token, user } = accept(record)
     if (!users.has(token)) users.set(token, user)
     usage.touch(token.id)
+    nowActing({ userId: token.userId, clientId: token.clientId })
     return token
   }
 

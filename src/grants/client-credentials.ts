@@ -1,0 +1,22 @@
+import type { Mint } from '../tokens/mint.ts'
+import type { WriteRow } from '../tokens/writer.ts'
+import { answer } from './answer.ts'
+import type { Grant } from './grant.ts'
+import type { Terms } from './terms.ts'
+
+/** A machine's token for itself (RFC 6749 §4.4): no user, no refresh token. */
+export function clientCredentials({ terms, mint, write }: { terms: Terms; mint: Mint; write: WriteRow }): Grant {
+  return async ({ client, params }) => {
+    const issued = await mint({
+      user: null,
+      client: client.id,
+      name: null,
+      scopes: terms.scopes(client, params.scope),
+      format: client.tokenFormat,
+      audience: await terms.audience(params.resource),
+      expiresAt: terms.expiry(client, 'client_credentials'),
+    })
+    await write(issued.token)
+    return answer(issued)
+  }
+}

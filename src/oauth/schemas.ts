@@ -1,0 +1,35 @@
+import { type TProperties, Type } from 'typebox'
+
+/** `{error, error_description}` (RFC 6749 §5.2), for OpenAPI; the error handler writes it itself. */
+const ProtocolError = Type.Object({
+  error: Type.String(),
+  error_description: Type.Optional(Type.String()),
+})
+
+export const protocolError = (description: string) => ({ ...ProtocolError, description })
+
+export const protocolErrors = {
+  400: protocolError('The request is refused; `error` says why'),
+  401: protocolError('`invalid_client`: the client did not prove who it is'),
+}
+
+/** Ways a client proves who it is, as the document's security schemes name them. */
+export const CLIENT_BASIC = 'clientBasic'
+export const clientSecurity = [{ [CLIENT_BASIC]: [] }, {}]
+
+/**
+ * A form body for OpenAPI. It is not closed, since unknown parameters are ignored (RFC 6749 §3.2), and what is missing
+ * is said in the protocol's words by the handler rather than by the validator.
+ */
+export function formBody(properties: TProperties, example: Record<string, string>) {
+  return Type.Unsafe<Record<string, string | undefined>>({
+    type: 'object',
+    properties: {
+      ...properties,
+      client_id: Type.Optional(Type.String({ description: 'Unless the Authorization header says it' })),
+      client_secret: Type.Optional(Type.String()),
+    },
+    additionalProperties: true,
+    examples: [example],
+  })
+}

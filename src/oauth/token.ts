@@ -1,0 +1,67 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { nowActing } from '../audit/actor.ts'
+import type { ClientAuthentication } from '../clients/authenticate.ts'
+import { GRANT_TYPES, type GrantType } from '../clients/client.entity.ts'
+import type { Grants, Params } from '../grants/grant.ts'
+import { invalidRequest, unauthorizedClient, unsupportedGrantType } from '../protocol-errors.ts'
+import { onlyPost } from './context.ts'
+import { clientSecurity, formBody, protocolErrors } from './schemas.ts'
+
+const TokenAnswerSchema = Type.Object({
+  access_token: Type.String(),
+  token_type: Type.Literal('Bearer'),
+  expires_in: Type.Integer({ description: 'Seconds' }),
+  scope: Type.String(),
+  refresh_token: Type.Optional(Type.String()),
+  issued_token_type: Type.Optional(Type.String()),
+})
+
+export interface TokenRoutesOptions {
+  clientAuthentication: ClientAuthentication
+  grants: Grants
+}
+
+/** The token endpoint (RFC 6749 §3.2). */
+export function tokenEndpoint({ clientAuthentication, grants }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
+  return async app => {
+    onlyPost(app, '/token')
+    app.post(
+      '/token',
+      {
+        schema: {
+          operationId: 'token',
+          summary: 'Get an access token',
+          description: 'The token endpoint of RFC 6749 §3.2.',
+          tags: ['OAuth'],
+          consumes: ['application/x-www-form-urlencoded'],
+          security: clientSecurity,
+          body: formBody(
+            {
+              grant_type: Type.String({ examples: [...GRANT_TYPES] }),
+              scope: Type.Optional(Type.String({ description: 'Space-delimited' })),
+              resource: Type.Optional(
+                Type.String({ description: 'The audience of a registered resource server (RFC 8707)' }),
+              ),
+            },
+            { grant_type: 'client_credentials', scope: 'orders:read' },
+          ),
+          response: { 200: TokenAnswerSchema, ...protocolErrors },
+        },
+      },
+      async request => {
+        const params = (request.body ?? {}) as Params
+        const type = params.grant_type
+        if (type === undefined) throw invalidRequest('grant_type is missing.')
+        const grant = Object.hasOwn(grants, type) ? grants[type as GrantType] : undefined
+        if (!grant) throw unsupportedGrantType(`grant_type must be one of ${Object.keys(grants).join(', ')}.`)
+        const client = await clientAuthentication.authenticate({ authorization: request.headers.authorization, params })
+        if (!client.grantTypes.includes(type as GrantType)) {
+          throw unauthorizedClient(`The client is not registered for ${type}.`)
+        }
+        nowActing({ clientId: client.id })
+        return grant({ client, params })
+      },
+    )
+  }
+}

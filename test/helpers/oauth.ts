@@ -1,0 +1,19 @@
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+
+/** Posts a form, as OAuth 2.0 clients do. A value that is a list is sent several times. */
+export function form(
+  app: FastifyInstance,
+  url: string,
+  params: Record<string, string | string[] | undefined>,
+  headers: Record<string, string> = {},
+): Promise<LightMyRequestResponse> {
+  const body = new URLSearchParams()
+  for (const [name, value] of Object.entries(params)) for (const one of [value ?? []].flat()) body.append(name, one)
+  const type = { 'content-type': 'application/x-www-form-urlencoded' }
+  return app.inject({ method: 'POST', url, headers: { ...type, ...headers }, payload: body.toString() })
+}
+
+export function basic(id: string, secret: string | undefined): { authorization: string } {
+  const encoded = `${encodeURIComponent(id)}:${encodeURIComponent(secret ?? '')}`
+  return { authorization: `Basic ${Buffer.from(encoded).toString('base64')}` }
+}
