@@ -144,12 +144,21 @@ t.test('without a guard every guarded route is refused', async t => {
 })
 
 t.test('what another plugin keeps in request.token is no token', async t => {
-  const app = Fastify()
-  app.decorateRequest('token', null as never)
-  app.addHook('onRequest', async request => Object.assign(request, { token: 'of a session' }))
-  routes(app)
-  t.equal((await app.inject('/any')).statusCode, 500)
-  t.equal((await app.inject('/read')).statusCode, 500)
+  const withSession = () => {
+    const app = Fastify()
+    app.decorateRequest('token', null as never)
+    app.addHook('onRequest', async request => Object.assign(request, { token: 'of a session' }))
+    return app
+  }
+  const unguarded = withSession()
+  routes(unguarded)
+  t.equal((await unguarded.inject('/any')).statusCode, 500)
+  t.equal((await unguarded.inject('/read')).statusCode, 500)
+  const guarded = withSession()
+  await guarded.register(guard, { authenticate: accepts })
+  routes(guarded)
+  t.equal((await guarded.inject('/any')).statusCode, 401)
+  t.equal((await guarded.inject({ url: '/any', headers: good })).statusCode, 200)
 })
 
 t.test('under a prefix, in nested plugins, in onRequest, and twice on one route', async t => {
