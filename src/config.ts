@@ -48,6 +48,11 @@ type Environment = Record<string, string | undefined>
 const ROOT_SCOPES = resolve(import.meta.dirname, '..', 'scopes.json')
 const PACKAGED_SCOPES = resolve(import.meta.dirname, '..', '..', 'scopes.json')
 
+/** Where the catalogue is; to be had without the rest, which belongs to a database. */
+export function scopesFile(env: Environment = process.env): string {
+  return resolve(env.SCOPES_FILE || (existsSync(ROOT_SCOPES) ? ROOT_SCOPES : PACKAGED_SCOPES))
+}
+
 /**
  * Reads the environment. Nothing else in the house does.
  * @throws StartupError naming the first variable that cannot be used
@@ -67,7 +72,7 @@ export function loadConfig(env: Environment = process.env): Readonly<Config> {
     listenUrl: postgresUrl(env, 'DATABASE_LISTEN_URL') ?? databaseUrl,
     dataDir,
     redisUrl: env.REDIS_URL ? url(env, 'REDIS_URL', '') : undefined,
-    scopesFile: resolve(env.SCOPES_FILE || (existsSync(ROOT_SCOPES) ? ROOT_SCOPES : PACKAGED_SCOPES)),
+    scopesFile: scopesFile(env),
     appKey: env.APP_KEY ? givenAppKey(env.APP_KEY) : ownAppKey(databaseUrl, dataDir),
     signingAlgorithm: oneOf(env, 'SIGNING_ALGORITHM', ALGORITHMS, 'ES256'),
     tokenPrefix: tokenPrefix(env),

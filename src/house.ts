@@ -121,14 +121,21 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
 
 /** @throws StartupError when a shared database lacks migrations that this version needs */
 export async function requireMigrated(db: Database): Promise<void> {
-  if (db.embedded) return migrate(db)
+  if (db.embedded) {
+    await migrate(db)
+    return
+  }
   const pending = await db.orm.migrator.getPending()
   if (pending.length > 0) {
     throw new StartupError(`The database lacks ${pending.length} migration(s). Run: npx postern migrate`)
   }
 }
 
-/** Brings the tables up to date. */
-export async function migrate(db: Database): Promise<void> {
-  await db.orm.migrator.up()
+/**
+ * Brings the tables up to date.
+ * @returns the names of the migrations it applied
+ */
+export async function migrate(db: Database): Promise<string[]> {
+  const applied = await db.orm.migrator.up()
+  return applied.map(({ name }) => name)
 }
