@@ -172,7 +172,7 @@ export function tokenRoutes({ tokens, users, usage, throttle }: TokenRoutesOptio
           description: 'A successor with the same name, scopes and lifetime.',
           tags,
           body: RotateToken,
-          response: { 201: IssuedSchema, 409: deadToken, 422: validationProblem },
+          response: { 201: IssuedSchema, 404: unknownToken, 409: deadToken, 422: validationProblem },
         },
       },
       async (request, reply) => {
@@ -283,5 +283,8 @@ function expiry(seconds: number | undefined, at: string | undefined): Date | und
     throw invalid({ path: 'expires_at', message: 'and expires_in say the same thing: send one of them' })
   }
   if (seconds !== undefined) return new Date(Date.now() + seconds * 1000)
-  return at === undefined ? undefined : new Date(at)
+  if (at === undefined) return undefined
+  const date = new Date(at)
+  if (!Number.isNaN(date.getTime())) return date
+  throw invalid({ path: 'expires_at', message: 'must not be a leap second' })
 }

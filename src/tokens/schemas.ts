@@ -52,18 +52,29 @@ export const toToken = (token: NewRow, lastUsed?: Date): Static<typeof TokenSche
 const name = Type.String({ minLength: 1, maxLength: 255 })
 const scopes = Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 500 })
 
+const wishes = {
+  name: Type.Optional({ ...name, description: 'What the token is for; `device_name` is the same thing' }),
+  device_name: Type.Optional(name),
+  scopes: Type.Optional({ ...scopes, description: 'Omitted: the default scopes' }),
+  expires_in: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_155_760_000, description: 'Seconds' })),
+  expires_at: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
+  format: Type.Optional(Type.Enum([...TOKEN_FORMATS])),
+}
+
+/** By whoever may issue for others. */
+export const IssueForUser = Type.Object(wishes, {
+  ...closed,
+  examples: [{ name: 'deploy', scopes: ['orders:read'], expires_in: 2_592_000 }],
+})
+export type IssueForUserBody = Static<typeof IssueForUser>
+
 export const IssueToken = Type.Object(
   {
     email: Type.Optional(
       Type.String({ format: 'email', maxLength: 254, description: 'Or send a token with `tokens:write`' }),
     ),
     password: Type.Optional(Type.String({ format: 'password', maxLength: 1024 })),
-    name: Type.Optional({ ...name, description: 'What the token is for; `device_name` is the same thing' }),
-    device_name: Type.Optional(name),
-    scopes: Type.Optional({ ...scopes, description: 'Omitted: the default scopes' }),
-    expires_in: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_155_760_000, description: 'Seconds' })),
-    expires_at: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
-    format: Type.Optional(Type.Enum([...TOKEN_FORMATS])),
+    ...wishes,
   },
   {
     ...closed,

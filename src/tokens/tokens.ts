@@ -1,5 +1,5 @@
 import { type FilterQuery, LockMode } from '@mikro-orm/postgresql'
-import { validate as isUuid, v7 as uuid } from 'uuid'
+import { validate as isUuid } from 'uuid'
 import { record } from '../audit/audit.ts'
 import type { Changes } from '../changes/changes.ts'
 import type { TokenFormat } from '../clients/client.entity.ts'
@@ -91,12 +91,12 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
   })
 
   async function find(userId: string, id: string, em?: Em): Promise<AccessToken> {
-    if (!isUuid(id)) throw notFound('token')
+    if (!isUuid(id)) throw notFound('personal access token')
     const where = await personal(userId, { id })
     const token = await (em
       ? em.findOne(AccessToken, where, { lockMode: LockMode.PESSIMISTIC_WRITE })
       : db.run(e => e.findOne(AccessToken, where)))
-    if (!token) throw notFound('token')
+    if (!token) throw notFound('personal access token')
     return token
   }
 
@@ -116,17 +116,23 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
   function expiryFor(chosen: Date | undefined, within: Token | undefined): Date {
     const now = Date.now()
     const limit = now + config.tokenMaxLifetime * 1000
-    const end = chosen?.getTime() ?? now + config.personalTokenLifetime * 1000
-    if (end <= now) throw invalid({ path: 'expires_at', message: 'must lie in the future' })
-    if (end > limit) {
+    const end = wholeSeconds(chosen?.getTime() ?? now + config.personalTokenLifetime * 1000)
+    if (!(end.getTime() > now)) throw invalid({ path: 'expires_at', message: 'must lie in the future' })
+    if (end.getTime() > limit) {
       throw invalid({ path: 'expires_at', message: `must not lie beyond ${new Date(limit).toISOString()}` })
     }
-    if (!within || end <= within.expiresAt.getTime()) return wholeSeconds(end)
+    if (!within || end <= within.expiresAt) return end
     if (!chosen) return within.expiresAt
     throw invalid({
       path: 'expires_at',
       message: `must not lie beyond ${within.expiresAt.toISOString()}, when the token that asks expires`,
     })
+  }
+
+  /** A longer-lived token is not given what the asking one has for a shorter time. */
+  function mustNotOutlast(within: Token, token: AccessToken, scopes: readonly string[]): void {
+    if (token.expiresAt <= within.expiresAt || scopes.every(s => catalogue.covers(token.scopes, s))) return
+    throw forbidden('The token would keep a new scope for longer than the token that asks has it.')
   }
 
   return {
@@ -156,14 +162,16 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
       changes.transaction(async (em, announce) => {
         const token = await find(user.id, id, em)
         mustLive(token)
-        if (scopes) token.scopes = scopesFor(user, scopes, within)
+        const wanted = scopes && scopesFor(user, scopes, within)
+        if (wanted && within) mustNotOutlast(within, token, wanted)
+        if (wanted) token.scopes = wanted
         if (name !== undefined) token.name = checkedName(name)
         if (suspended !== undefined) token.suspended = suspended
         token.updatedAt = new Date()
-        announce({ kind: 'token', id })
+        announce({ kind: 'token', id: token.id })
         record(em, {
           kind: 'token.changed',
-          tokenId: id,
+          tokenId: token.id,
           userId: user.id,
           clientId: token.client,
           details: { name, scopes, suspended },
@@ -173,10 +181,7 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
 
     rotate: (user, id, { overlap = 0, within } = {}) =>
       changes.transaction(async (em, announce) => {
-        const old = await em.findOne(AccessToken, isUuid(id) ? { id, user: user.id } : { id: uuid(), user: user.id }, {
-          lockMode: LockMode.PESSIMISTIC_WRITE,
-        })
-        if (!old) throw notFound('token')
+        const old = await find(user.id, id, em)
         mustLive(old)
         if (old.suspended) throw conflict('The token is suspended: resume it before rotating it.')
         if (within) mustCover(within, old.scopes)
@@ -245,13 +250,24 @@ function checkedName(text: string): string {
 /** A JWT counts whole seconds (RFC 7519 §2), so the row does too. */
 const wholeSeconds = (ms: number) => new Date(Math.floor(ms / 1000) * 1000)
 
-const pick = ({ user, client, name, scopes, format, audience }: AccessToken): Omit<Draft, 'expiresAt'> => ({
+const pick = ({
   user,
   client,
   name,
   scopes,
   format,
   audience,
+  grant,
+  parent,
+}: AccessToken): Omit<Draft, 'expiresAt'> => ({
+  user,
+  client,
+  name,
+  scopes,
+  format,
+  audience,
+  grant,
+  parent,
 })
 
 export type { Issued } from './mint.ts'
