@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { openDatabase } from '../src/database.ts'
+import { migrate } from '../src/house.ts'
+
+/** A migrated database of its own on the server. */
+export interface BenchDatabase {
+  url: string
+  drop(): Promise<void>
+}
+
+export async function createDatabase(server: string): Promise<BenchDatabase> {
+  const name = `postern_bench_${randomBytes(6).toString('hex')}`
+  await onServer(server, client => client.query(`create database ${name}`))
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  const db = await openDatabase({ databaseUrl: url.href, databasePoolSize: 1, dataDir: undefined })
+  await migrate(db).finally(() => db.close())
+  return {
+    url: url.href,
+    drop: () => onServer(server, async client => void (await client.query(`drop database ${name} with (force)`))),
+  }
+}
+
+/** Work on one connection that is closed behind it. */
+export async function onServer<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}

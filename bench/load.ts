@@ -1,0 +1,87 @@
+import { connect } from 'node:net'
+import type { Process, Usage } from './processes.ts'
+import { answerLength } from './requests.ts'
+import { percentile } from './rounds.ts'
+
+export interface Load {
+  url: string
+  seconds: number
+  /** Requests in flight, each on a connection that is kept alive. */
+  connections: number
+  /** Sent in order, again from the start when they are through. */
+  requests: readonly Buffer[]
+}
+
+/** What came of a load. Times are in milliseconds. */
+export interface Outcome {
+  perSecond: number
+  p50: number
+  p99: number
+  /** Of the process that answered. */
+  server: Usage
+  /** Seconds of the server's processor time for a thousand requests. */
+  cpuPerThousand: number
+}
+
+/**
+ * Sends requests from this process as fast as they are answered. Load generators that read whole answers spend as much
+ * processor time on a request as a bare Fastify route does; on two cores they would be the limit, and hide what a guard
+ * costs. This one sends what was written before and reads only status and length: the server is the limit.
+ * @throws when a request fails: a figure with errors in it says nothing
+ */
+export async function load(server: Process<{ usage: () => Usage }>, options: Load): Promise<Outcome> {
+  await server.call('usage')
+  const start = performance.now()
+  const times = await flood(options)
+  const seconds = (performance.now() - start) / 1000
+  const usage = await server.call('usage')
+  times.sort((a, b) => a - b)
+  return {
+    perSecond: times.length / seconds,
+    p50: percentile(times, 0.5),
+    p99: percentile(times, 0.99),
+    server: usage,
+    cpuPerThousand: (usage.cpu / times.length) * 1000,
+  }
+}
+
+async function flood({ url, seconds, connections, requests }: Load): Promise<number[]> {
+  const times: number[] = []
+  const end = performance.now() + seconds * 1000
+  let sent = 0
+  const next = () => (performance.now() < end ? requests[sent++ % requests.length] : undefined)
+  await Promise.all(Array.from({ length: connections }, () => converse(new URL(url), next, times)))
+  return times
+}
+
+/** One connection: a request, its answer, the next request. */
+function converse({ hostname, port }: URL, next: () => Buffer | undefined, times: number[]): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const socket = connect({ host: hostname, port: Number(port), noDelay: true })
+  let sentAt = 0
+  let missing = 0
+  const send = () => {
+    const request = next()
+    if (!request) return socket.end(resolve)
+    sentAt = performance.now()
+    return socket.write(request)
+  }
+  const read = (chunk: Buffer) => {
+    missing ||= answerLength(chunk)
+    missing -= chunk.length
+    if (missing > 0) return
+    times.push(performance.now() - sentAt)
+    send()
+  }
+  socket.on('connect', send)
+  socket.on('data', chunk => {
+    try {
+      read(chunk as Buffer)
+    } catch (error) {
+      socket.destroy(error as Error)
+    }
+  })
+  socket.on('error', reject)
+  socket.on('close', () => reject(new Error('the server closed a connection')))
+  return promise
+}

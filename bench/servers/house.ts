@@ -1,0 +1,57 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { guard, openPostern, type Postern } from '../../src/index.ts'
+
+export const CATALOGUE = {
+  scopes: [
+    { id: 'orders:read', description: 'Read orders', default: true },
+    { id: 'orders:create', description: 'Place orders' },
+  ],
+}
+
+const PEOPLE = 100
+
+export interface BenchServer {
+  postern: Postern
+  app: FastifyInstance
+  /** @returns the address */
+  listen(): Promise<string>
+  /** Live tokens of a hundred users, each another text. */
+  issue(input: IssueInput): Promise<string[]>
+}
+
+export interface IssueInput {
+  count: number
+  scopes: string[]
+  format?: 'jwt' | 'opaque'
+}
+
+/** A Fastify application with Postern in it, as an embedding project would have it; routes may be added. */
+export async function openServer(): Promise<BenchServer> {
+  const postern = await openPostern({ catalogue: CATALOGUE })
+  const app = Fastify()
+  await app.register(guard, postern.guard)
+  await app.register(postern.plugin, { prefix: '/auth' })
+  let owners: Promise<{ id: string; role: 'user' }[]> | undefined
+  return {
+    postern,
+    app,
+    listen: () => app.listen({ port: 0, host: '127.0.0.1' }),
+    async issue({ count, scopes, format }) {
+      owners ??= people(postern)
+      const users = await owners
+      const issued = Array.from({ length: count }, (_, i) =>
+        postern.tokens.issuePersonal({ user: users[i % PEOPLE]!, name: `bench ${i}`, scopes, format }),
+      )
+      return (await Promise.all(issued)).map(({ plainText }) => plainText)
+    },
+  }
+}
+
+function people({ users }: Postern): Promise<{ id: string; role: 'user' }[]> {
+  const each = Array.from({ length: PEOPLE }, async (_, i) => {
+    const email = `bench-${i}-${Date.now()}@example.com`
+    const { id } = await users.create({ email, name: 'Ada Lovelace', password: 'correct horse battery' })
+    return { id, role: 'user' as const }
+  })
+  return Promise.all(each)
+}
