@@ -1,6 +1,7 @@
 import helmet from '@fastify/helmet'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest, LogController } from 'fastify'
+import { adminRoutes } from './admin/routes.ts'
 import { actingFor } from './audit/actor.ts'
 import { guard } from './guard/index.ts'
 import type { House } from './house.ts'
@@ -49,6 +50,13 @@ export function serverPlugin(house: House): FastifyPluginAsync {
         await api.register(tokenRoutes({ tokens, users, usage, throttle }))
       },
       { prefix: '/api' },
+    )
+    await app.register(
+      async admin => {
+        admin.addHook('onSend', neverStored)
+        await admin.register(adminRoutes(house))
+      },
+      { prefix: '/admin' },
     )
   }
 }

@@ -1,3 +1,4 @@
+import { createTrail, type Trail } from './audit/trail.ts'
 import { type Changes, createChanges } from './changes/changes.ts'
 import { startListener } from './changes/listener.ts'
 import { type ClientAuthentication, createClientAuthentication } from './clients/authenticate.ts'
@@ -7,6 +8,7 @@ import { type Database, openDatabase } from './database.ts'
 import { StartupError } from './errors.ts'
 import { clientCredentials } from './grants/client-credentials.ts'
 import type { Grants } from './grants/grant.ts'
+import { createSignOut, type SignOut } from './grants/sign-out.ts'
 import { createTerms, type Terms } from './grants/terms.ts'
 import type { Authenticate } from './guard/checks.ts'
 import { createVerifier } from './guard/verifier.ts'
@@ -15,6 +17,7 @@ import { type Catalogue, type CatalogueInput, createCatalogue, loadCatalogue } f
 import { createAuthenticate } from './tokens/authenticate.ts'
 import { createMint } from './tokens/mint.ts'
 import { createRecords } from './tokens/records.ts'
+import { createSelection, type Selection } from './tokens/selection.ts'
 import { createTokens, type Tokens } from './tokens/tokens.ts'
 import { createUsage, type Usage } from './tokens/usage.ts'
 import { createWriter } from './tokens/writer.ts'
@@ -48,6 +51,9 @@ export interface House {
   tokens: Tokens
   usage: Usage
   authenticate: Authenticate
+  selection: Selection
+  trail: Trail
+  signOut: SignOut
   clientAuthentication: ClientAuthentication
   terms: Terms
   grants: Grants
@@ -101,6 +107,9 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     tokens,
     usage,
     authenticate,
+    selection: createSelection(db, changes),
+    trail: createTrail(db),
+    signOut: createSignOut(changes),
     clientAuthentication,
     terms,
     grants,

@@ -26,6 +26,7 @@ export const openapi = fp(async (app: FastifyInstance, { url }: { url: string })
       tags: [
         { name: 'Tokens', description: 'Personal access tokens of the user' },
         { name: 'User', description: 'The user that a token belongs to' },
+        { name: 'Administration', description: 'Users, tokens, keys and the audit trail of everybody' },
         { name: 'Scopes', description: 'What tokens may be allowed to do' },
         { name: 'Keys', description: 'What tokens are verified with' },
         { name: 'Health', description: 'For whatever runs the process' },

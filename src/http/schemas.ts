@@ -3,6 +3,9 @@ import { type TSchema, Type } from 'typebox'
 /** Bodies take nothing they do not know: a misspelt field is an answer, not a surprise. */
 export const closed = { additionalProperties: false } as const
 
+/** How a client proves who it is, among the document's security schemes. */
+export const CLIENT_BASIC = 'clientBasic'
+
 /** RFC 3339 in UTC; the serializer calls `toISOString`. */
 export const Time = (description?: string) =>
   Type.Unsafe<Date | string>({ type: 'string', format: 'date-time', ...(description && { description }) })

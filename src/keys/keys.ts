@@ -9,6 +9,7 @@ import {
   SignJWT,
 } from 'jose'
 import { v7 as uuid } from 'uuid'
+import { record } from '../audit/audit.ts'
 import type { Announce, Changes } from '../changes/changes.ts'
 import type { Algorithm } from '../config.ts'
 import type { Database, Em } from '../database.ts'
@@ -136,6 +137,7 @@ async function promote(em: Em, announce: Announce, seal: Seal, algorithm: Algori
   await em.flush()
   em.persist(await make(em, seal, algorithm, 'next'))
   announce({ kind: 'keys' })
+  record(em, { kind: 'key.rotated', details: { retired: current.id, current: next.id, algorithm } })
   return next
 }
 

@@ -48,7 +48,8 @@ export function createSelection(db: Database, changes: Changes): Selection {
       return db.run(em => em.find(AccessToken, where, { orderBy: { id: 'desc' }, limit }))
     },
     find: id => db.run(async em => (await em.findOne(AccessToken, { id })) ?? undefined),
-    count: selector => db.run(em => em.count(AccessToken, { $and: [select(selector), live()] } as FilterQuery<AccessToken>)),
+    count: selector =>
+      db.run(em => em.count(AccessToken, { $and: [select(selector), live()] } as FilterQuery<AccessToken>)),
     async revoke(selector) {
       if (Object.values(selector).every(v => v === undefined)) {
         throw invalid({ path: '', message: 'Name at least one condition: this would revoke every token.' })

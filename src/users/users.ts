@@ -1,5 +1,7 @@
 import { UniqueConstraintViolationException } from '@mikro-orm/postgresql'
 import { v7 as uuid } from 'uuid'
+import { record } from '../audit/audit.ts'
+import type { EventKind } from '../audit/event.entity.ts'
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { invalid, notFound } from '../errors.ts'
@@ -19,8 +21,11 @@ export interface Users {
   count(): Promise<number>
   find(id: string): Promise<User>
   findByEmail(email: string): Promise<User | undefined>
-  list(page?: { limit?: number; after?: string }): Promise<User[]>
-  update(id: string, change: { name?: string | undefined; email?: string | undefined }): Promise<User>
+  list(page?: { limit?: number; after?: string | undefined }): Promise<User[]>
+  update(
+    id: string,
+    change: { name?: string | undefined; email?: string | undefined; role?: Role | undefined },
+  ): Promise<User>
   setPassword(id: string, password: string): Promise<void>
   /** From the next request on none of the user's tokens opens anything. */
   disable(id: string): Promise<User>
@@ -39,13 +44,14 @@ export function normalizeEmail(email: string): string {
 export function createUsers(db: Database, changes: Changes): Users {
   const find = async (id: string) => (await db.run(em => em.findOne(User, { id }))) ?? raise(notFound('user'))
 
-  const change = (id: string, values: Partial<User>) =>
+  const change = (id: string, kind: EventKind, values: Partial<User>) =>
     changes.transaction(async (em, announce) => {
       const user = await em.findOne(User, { id })
       if (!user) throw notFound('user')
       em.assign(user, { ...values, updatedAt: new Date() })
       await em.flush().catch(taken)
       announce({ kind: 'user', id })
+      record(em, { kind, userId: id, details: told(values) })
       return user
     })
 
@@ -56,9 +62,10 @@ export function createUsers(db: Database, changes: Changes): Users {
       const now = new Date()
       const fields = { email: checkedEmail(email), name: checkedName(name), role }
       const passwordHash = await hashPassword(password)
-      return db.run(async em => {
+      return db.transaction(async em => {
         const user = em.create(User, { id: uuid(), ...fields, passwordHash, createdAt: now, updatedAt: now })
         await em.flush().catch(taken)
+        record(em, { kind: 'user.created', userId: user.id, details: { role } })
         return user
       })
     },
@@ -66,23 +73,29 @@ export function createUsers(db: Database, changes: Changes): Users {
     findByEmail: email => db.run(async em => (await em.findOne(User, { email: normalizeEmail(email) })) ?? undefined),
     list: ({ limit = 50, after } = {}) =>
       db.run(em => em.find(User, after ? { id: { $gt: after } } : {}, { orderBy: { id: 'asc' }, limit })),
-    update: (id, { name, email }) =>
-      change(id, {
+    update: (id, { name, email, role }) =>
+      change(id, 'user.changed', {
         ...(name !== undefined && { name: checkedName(name) }),
         ...(email !== undefined && { email: checkedEmail(email) }),
+        ...(role !== undefined && { role }),
       }),
     async setPassword(id, password) {
       checkNewPassword(password)
-      await change(id, { passwordHash: await hashPassword(password) })
+      await change(id, 'user.password_changed', { passwordHash: await hashPassword(password) })
     },
-    disable: id => change(id, { disabledAt: new Date() }),
-    enable: id => change(id, { disabledAt: null }),
+    disable: id => change(id, 'user.disabled', { disabledAt: new Date() }),
+    enable: id => change(id, 'user.enabled', { disabledAt: null }),
     async authenticate(email, password) {
       const user = await db.run(em => em.findOne(User, { email: normalizeEmail(email) }))
       const matches = await passwordMatches(user?.passwordHash, password)
       return matches && user && !user.disabledAt ? user : undefined
     },
   }
+}
+
+/** What the audit trail says of a change: which fields, and only those values that are nobody's secret. */
+function told({ role, ...values }: Partial<User>): Record<string, unknown> {
+  return { fields: [...Object.keys(values), ...(role ? ['role'] : [])], ...(role && { role }) }
 }
 
 function checkedEmail(text: string): string {

@@ -1,0 +1,53 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { EVENT_KINDS } from '../audit/event.entity.ts'
+import type { Trail } from '../audit/trail.ts'
+import { checkScopes } from '../guard/checks.ts'
+import { Paged, page, paging } from '../http/paging.ts'
+import { closed, validationProblem } from '../http/schemas.ts'
+import { AuditEventSchema, toEvent } from './schemas.ts'
+
+const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
+const Moment = Type.String({ format: 'date-time', maxLength: 64 })
+
+export function adminAudit(trail: Trail): FastifyPluginAsyncTypebox {
+  return async app => {
+    app.get(
+      '/audit',
+      {
+        preHandler: checkScopes('admin:read'),
+        schema: {
+          operationId: 'adminListAudit',
+          summary: 'Read the audit trail',
+          description: 'Newest first; who did what to whom, from where. All conditions must hold.',
+          tags: ['Administration'],
+          querystring: Type.Object(
+            {
+              ...paging,
+              kind: Type.Optional(Type.Enum([...EVENT_KINDS])),
+              user_id: Type.Optional(Uuid),
+              client_id: Type.Optional(Uuid),
+              token_id: Type.Optional(Uuid),
+              since: Type.Optional(Moment),
+              until: Type.Optional(Moment),
+            },
+            closed,
+          ),
+          response: { 200: Paged(AuditEventSchema), 422: validationProblem },
+        },
+      },
+      async ({ query }) => {
+        const { kind, user_id, client_id, token_id, since, until } = query
+        const filter = {
+          kind,
+          userId: user_id,
+          clientId: client_id,
+          tokenId: token_id,
+          since: since === undefined ? undefined : new Date(since),
+          until: until === undefined ? undefined : new Date(until),
+        }
+        return page(query, wish => trail.list(filter, wish), toEvent)
+      },
+    )
+  }
+}

@@ -1,0 +1,29 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { Trail } from '../audit/trail.ts'
+import type { Keys } from '../keys/keys.ts'
+import type { Selection } from '../tokens/selection.ts'
+import type { Usage } from '../tokens/usage.ts'
+import { adminAudit } from './audit.ts'
+import { adminKeys } from './keys.ts'
+import { adminTokens } from './tokens.ts'
+import { type AdminUsersOptions, adminUsers } from './users.ts'
+
+export interface AdminRoutesOptions extends AdminUsersOptions {
+  selection: Selection
+  usage: Usage
+  keys: Keys
+  trail: Trail
+}
+
+/**
+ * The management API: for administrators' tokens with `admin:read` or `admin:write`, and for confidential clients that
+ * an operator allowed them.
+ */
+export function adminRoutes(options: AdminRoutesOptions): FastifyPluginAsync {
+  return async app => {
+    await app.register(adminUsers(options))
+    await app.register(adminTokens(options))
+    await app.register(adminKeys(options.keys))
+    await app.register(adminAudit(options.trail))
+  }
+}

@@ -1,0 +1,99 @@
+import { Type } from 'typebox'
+import type { AuditEvent } from '../audit/event.entity.ts'
+import { EVENT_KINDS } from '../audit/event.entity.ts'
+import { ALGORITHMS } from '../config.ts'
+import { closed, Nullable, Time } from '../http/schemas.ts'
+import { KEY_STATES, type SigningKey } from '../keys/key.entity.ts'
+import { TokenSchema } from '../tokens/schemas.ts'
+import { toUser, UserSchema } from '../users/schemas.ts'
+import { ROLES, type User } from '../users/user.entity.ts'
+
+export const Id = (what: string) =>
+  Type.Object({
+    id: Type.String({ description: `Id of a ${what}`, examples: ['01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a10'] }),
+  })
+
+const NullableId = Nullable(Type.String({ format: 'uuid' }))
+
+export const ManagedUser = Type.Object({ ...UserSchema.properties, disabled_at: Nullable(Time()) })
+export const toManagedUser = (user: User) => ({ ...toUser(user), disabled_at: user.disabledAt ?? null })
+
+export const CreateUser = Type.Object(
+  {
+    email: Type.String({ format: 'email', maxLength: 254 }),
+    name: Type.String({ minLength: 1, maxLength: 255 }),
+    password: Type.String({ format: 'password', maxLength: 1024, description: 'At least 8 characters' }),
+    role: Type.Optional(Type.Enum([...ROLES], { default: 'user' })),
+  },
+  { ...closed, examples: [{ email: 'ada@example.com', name: 'Ada Lovelace', password: 'correct horse' }] },
+)
+
+export const ChangeUser = Type.Object(
+  {
+    email: Type.Optional(Type.String({ format: 'email', maxLength: 254 })),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+    password: Type.Optional(Type.String({ format: 'password', maxLength: 1024 })),
+    role: Type.Optional(Type.Enum([...ROLES])),
+  },
+  { ...closed, examples: [{ name: 'Ada King' }] },
+)
+
+export const ManagedToken = Type.Object({ ...TokenSchema.properties, user_id: NullableId })
+
+/** The conditions of a selection of tokens, in a query string and in a body alike. */
+export const selector = {
+  user_id: Type.Optional(Type.String({ pattern: '^[0-9a-f-]{36}$' })),
+  client_id: Type.Optional(Type.String({ pattern: '^[0-9a-f-]{36}$' })),
+  scope: Type.Optional(Type.String({ maxLength: 128, description: 'Tokens that were given this scope' })),
+  made_before: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
+  unused_since: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
+}
+
+export const RevokeTokens = Type.Object(
+  { ...selector, dry_run: Type.Optional(Type.Boolean({ description: 'Only tell how many it would revoke' })) },
+  { ...closed, examples: [{ client_id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12', dry_run: true }] },
+)
+
+export const ManagedKey = Type.Object({
+  id: Type.String({ format: 'uuid', description: 'The `kid`' }),
+  algorithm: Type.Enum([...ALGORITHMS]),
+  state: Type.Enum([...KEY_STATES]),
+  created_at: Time(),
+  activated_at: Nullable(Time()),
+  retired_at: Nullable(Time()),
+})
+
+export const toKey = ({ id, algorithm, state, createdAt, activatedAt, retiredAt }: SigningKey) => ({
+  id,
+  algorithm,
+  state,
+  created_at: createdAt,
+  activated_at: activatedAt ?? null,
+  retired_at: retiredAt ?? null,
+})
+
+export const AuditEventSchema = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  at: Time(),
+  kind: Type.Enum([...EVENT_KINDS]),
+  user_id: NullableId,
+  client_id: NullableId,
+  token_id: NullableId,
+  actor_user_id: NullableId,
+  actor_client_id: NullableId,
+  address: Nullable(Type.String()),
+  details: Type.Record(Type.String(), Type.Unknown()),
+})
+
+export const toEvent = (event: AuditEvent) => ({
+  id: event.id,
+  at: event.at,
+  kind: event.kind,
+  user_id: event.userId,
+  client_id: event.clientId,
+  token_id: event.tokenId,
+  actor_user_id: event.actorUserId,
+  actor_client_id: event.actorClientId,
+  address: event.address,
+  details: event.details,
+})

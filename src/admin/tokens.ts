@@ -1,0 +1,128 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type Static, Type } from 'typebox'
+import { validate as isUuid } from 'uuid'
+import { invalid, notFound } from '../errors.ts'
+import { checkScopes } from '../guard/checks.ts'
+import { Paged, page, paging } from '../http/paging.ts'
+import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import { toToken } from '../tokens/schemas.ts'
+import type { Selection, Selector } from '../tokens/selection.ts'
+import type { AccessToken } from '../tokens/token.entity.ts'
+import type { Usage } from '../tokens/usage.ts'
+import { Id, ManagedToken, RevokeTokens, selector } from './schemas.ts'
+
+const tags = ['Administration']
+const unknownToken = problem('There is no such token')
+
+export function adminTokens({ selection, usage }: { selection: Selection; usage: Usage }): FastifyPluginAsyncTypebox {
+  const show = (token: AccessToken) => ({ ...toToken(token, usage.lastUsed(token.id)), user_id: token.user })
+
+  async function find(id: string): Promise<AccessToken> {
+    const token = isUuid(id) ? await selection.find(id) : undefined
+    if (!token) throw notFound('token')
+    return token
+  }
+
+  return async app => {
+    app.get(
+      '/tokens',
+      {
+        preHandler: checkScopes('admin:read'),
+        schema: {
+          operationId: 'adminListTokens',
+          summary: 'List the tokens of everybody',
+          description: 'Newest first; all conditions must hold.',
+          tags,
+          querystring: Type.Object(
+            { ...paging, ...selector, state: Type.Optional(Type.Enum(['live', 'all'], { default: 'live' })) },
+            closed,
+          ),
+          response: { 200: Paged(ManagedToken), 422: validationProblem },
+        },
+      },
+      async ({ query }) =>
+        page(query, wish => selection.list(toSelector(query), { ...wish, all: query.state === 'all' }), show),
+    )
+
+    app.get(
+      '/tokens/:id',
+      {
+        preHandler: checkScopes('admin:read'),
+        schema: {
+          operationId: 'adminGetToken',
+          summary: 'Get a token of anybody',
+          tags,
+          params: Id('token'),
+          response: { 200: Type.Object({ data: ManagedToken }), 404: unknownToken },
+        },
+      },
+      async ({ params }) => ({ data: show(await find(params.id)) }),
+    )
+
+    app.delete(
+      '/tokens/:id',
+      {
+        preHandler: checkScopes('admin:write'),
+        schema: {
+          operationId: 'adminRevokeToken',
+          summary: 'Revoke a token of anybody',
+          tags,
+          params: Id('token'),
+          response: { 204: noContent('Revoked'), 404: unknownToken },
+        },
+      },
+      async ({ params }, reply) => {
+        await selection.revokeOne((await find(params.id)).id)
+        return reply.code(204).send(null)
+      },
+    )
+
+    app.post(
+      '/tokens/revoke',
+      {
+        preHandler: checkScopes('admin:write'),
+        schema: {
+          operationId: 'adminRevokeTokens',
+          summary: 'Revoke many tokens',
+          description: 'Every live token for which all conditions hold; with `dry_run` only their number is told.',
+          tags,
+          body: RevokeTokens,
+          response: {
+            200: Type.Object({ data: Type.Object({ count: Type.Integer(), dry_run: Type.Boolean() }) }),
+            422: validationProblem,
+          },
+        },
+      },
+      async ({ body }) => {
+        const { dry_run = false } = body
+        const chosen = toSelector(body)
+        const count = dry_run ? await selection.count(chosen) : await selection.revoke(chosen)
+        return { data: { count, dry_run } }
+      },
+    )
+  }
+}
+
+type Sent = Omit<Static<typeof RevokeTokens>, 'dry_run'>
+
+function toSelector({ user_id, client_id, scope, made_before, unused_since }: Sent): Selector {
+  return {
+    userId: uuid('user_id', user_id),
+    clientId: uuid('client_id', client_id),
+    scope,
+    madeBefore: time('made_before', made_before),
+    unusedSince: time('unused_since', unused_since),
+  }
+}
+
+function uuid(path: string, text: string | undefined): string | undefined {
+  if (text === undefined || isUuid(text)) return text
+  throw invalid({ path, message: 'must be an id' })
+}
+
+function time(path: string, text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined
+  const date = new Date(text)
+  if (!Number.isNaN(date.getTime())) return date
+  throw invalid({ path, message: 'must be a time' })
+}

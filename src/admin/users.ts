@@ -1,0 +1,180 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { validate as isUuid } from 'uuid'
+import { notFound } from '../errors.ts'
+import type { SignOut } from '../grants/sign-out.ts'
+import { checkScopes } from '../guard/checks.ts'
+import { insufficientScope } from '../guard/errors.ts'
+import { Paged, page, paging } from '../http/paging.ts'
+import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import { newToken } from '../tokens/request.ts'
+import { IssuedSchema, IssueForUser, toToken } from '../tokens/schemas.ts'
+import type { Tokens } from '../tokens/tokens.ts'
+import { toUser } from '../users/schemas.ts'
+import type { Users } from '../users/users.ts'
+import { ChangeUser, CreateUser, Id, ManagedUser, toManagedUser } from './schemas.ts'
+
+const tags = ['Administration']
+const Answer = Type.Object({ data: ManagedUser })
+const unknownUser = problem('There is no such user')
+
+export interface AdminUsersOptions {
+  users: Users
+  tokens: Tokens
+  signOut: SignOut
+}
+
+export function adminUsers({ users, tokens, signOut }: AdminUsersOptions): FastifyPluginAsyncTypebox {
+  const find = (id: string) => {
+    if (!isUuid(id)) throw notFound('user')
+    return users.find(id)
+  }
+
+  return async app => {
+    const mayRead = checkScopes('admin:read')
+    const mayWrite = checkScopes('admin:write')
+
+    app.get(
+      '/users',
+      {
+        preHandler: mayRead,
+        schema: {
+          operationId: 'adminListUsers',
+          summary: 'List the users',
+          tags,
+          querystring: Type.Object(
+            { ...paging, email: Type.Optional(Type.String({ maxLength: 254, description: 'Only this one' })) },
+            closed,
+          ),
+          response: { 200: Paged(ManagedUser), 422: validationProblem },
+        },
+      },
+      async ({ query }) => {
+        const { email } = query
+        const only = email === undefined ? undefined : await users.findByEmail(email)
+        const fetch = email === undefined ? users.list : async () => (only ? [only] : [])
+        return page(query, fetch, toManagedUser)
+      },
+    )
+
+    app.post(
+      '/users',
+      {
+        preHandler: mayWrite,
+        schema: {
+          operationId: 'adminCreateUser',
+          summary: 'Create a user',
+          tags,
+          body: CreateUser,
+          response: { 201: Answer, 422: validationProblem },
+        },
+      },
+      async ({ body }, reply) => reply.code(201).send({ data: toManagedUser(await users.create(body)) }),
+    )
+
+    app.get(
+      '/users/:id',
+      {
+        preHandler: mayRead,
+        schema: {
+          operationId: 'adminGetUser',
+          summary: 'Get a user',
+          tags,
+          params: Id('user'),
+          response: { 200: Answer, 404: unknownUser },
+        },
+      },
+      async ({ params }) => ({ data: toManagedUser(await find(params.id)) }),
+    )
+
+    app.patch(
+      '/users/:id',
+      {
+        preHandler: mayWrite,
+        schema: {
+          operationId: 'adminChangeUser',
+          summary: 'Change a user',
+          description: 'A new password ends the sessions of the user.',
+          tags,
+          params: Id('user'),
+          body: ChangeUser,
+          response: { 200: Answer, 404: unknownUser, 422: validationProblem },
+        },
+      },
+      async ({ params, body }) => {
+        const { id } = await find(params.id)
+        const { password, ...change } = body
+        if (password !== undefined) await users.setPassword(id, password)
+        return { data: toManagedUser(await users.update(id, change)) }
+      },
+    )
+
+    for (const [act, summary] of [
+      ['disable', 'Disable a user'],
+      ['enable', 'Enable a user'],
+    ] as const) {
+      app.post(
+        `/users/:id/${act}`,
+        {
+          preHandler: mayWrite,
+          schema: {
+            operationId: `admin${act === 'disable' ? 'Disable' : 'Enable'}User`,
+            summary,
+            description: 'Takes effect on the next request with any of the tokens of the user.',
+            tags,
+            params: Id('user'),
+            response: { 200: Answer, 404: unknownUser },
+          },
+        },
+        async ({ params }) => ({ data: toManagedUser(await users[act]((await find(params.id)).id)) }),
+      )
+    }
+
+    app.post(
+      '/users/:id/sign-out',
+      {
+        preHandler: mayWrite,
+        schema: {
+          operationId: 'adminSignOutUser',
+          summary: 'Sign a user out everywhere',
+          description: 'Ends every session and revokes every access and refresh token of the user.',
+          tags,
+          params: Id('user'),
+          response: { 204: noContent('Nothing of the user lives'), 404: unknownUser },
+        },
+      },
+      async ({ params }, reply) => {
+        await signOut((await find(params.id)).id)
+        return reply.code(204).send(null)
+      },
+    )
+
+    app.post(
+      '/users/:id/tokens',
+      {
+        preHandler: mayWrite,
+        schema: {
+          operationId: 'adminIssueToken',
+          summary: 'Issue a personal access token for a user',
+          description: 'For a backend with users of its own. `admin:*` can be passed on only by who has it.',
+          tags,
+          params: Id('user'),
+          body: IssueForUser,
+          response: { 201: IssuedSchema, 404: unknownUser, 422: validationProblem },
+        },
+      },
+      async (request, reply) => {
+        const user = await find(request.params.id)
+        mustHaveAdmin(request, request.body.scopes ?? [])
+        const { plainText, token } = await tokens.issuePersonal({ ...newToken(request.body), user })
+        return reply.code(201).send({ token: plainText, data: toToken(token), user: toUser(user) })
+      },
+    )
+  }
+}
+
+function mustHaveAdmin({ token }: FastifyRequest, scopes: readonly string[]): void {
+  const lacking = token.lacks(scopes.filter(s => s.startsWith('admin:')))
+  if (lacking.length > 0) throw insufficientScope('all', lacking, token.scopes, lacking)
+}

@@ -1,0 +1,56 @@
+import { type TSchema, Type } from 'typebox'
+import { validate as isUuid } from 'uuid'
+import { invalid } from '../errors.ts'
+import { Nullable } from './schemas.ts'
+
+/** The query parameters of every list. */
+export const paging = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 25 })),
+  cursor: Type.Optional(Type.String({ maxLength: 64, description: '`meta.next_cursor` of the page before' })),
+}
+
+export const Paged = <T extends TSchema>(item: T) =>
+  Type.Object({
+    data: Type.Array(item),
+    meta: Type.Object({
+      limit: Type.Integer(),
+      next_cursor: Nullable(Type.String({ description: 'null on the last page' })),
+    }),
+  })
+
+export interface PageQuery {
+  limit?: number
+  cursor?: string
+}
+
+/** One row more than the page holds is asked for: it says whether there is a next page. */
+export interface PageWish {
+  limit: number
+  after: string | undefined
+}
+
+/**
+ * Fetches a page and says where the next one begins.
+ * @throws 422 when the cursor is not one of ours
+ */
+export async function page<Row extends { id: string }, T>(
+  { limit = 25, cursor }: PageQuery,
+  fetch: (wish: PageWish) => Promise<Row[]>,
+  show: (row: Row) => T,
+): Promise<{ data: T[]; meta: { limit: number; next_cursor: string | null } }> {
+  const rows = await fetch({ limit: limit + 1, after: fromCursor(cursor) })
+  const shown = rows.slice(0, limit)
+  const last = rows.length > limit ? shown.at(-1) : undefined
+  return { data: shown.map(show), meta: { limit, next_cursor: last ? toCursor(last.id) : null } }
+}
+
+/** Where a page ended: the last id, in a form that invites nobody to read it. */
+const toCursor = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url')
+
+function fromCursor(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const hex = Buffer.from(text, 'base64url').toString('hex')
+  const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  if (isUuid(id)) return id
+  throw invalid({ path: 'cursor', message: 'must be the next_cursor of a page before' })
+}

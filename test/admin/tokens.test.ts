@@ -1,0 +1,63 @@
+import t from 'tap'
+import { actingAs, testApp } from '../helpers/app.ts'
+
+t.test('tokens are selected, counted and revoked', async t => {
+  const { app, house } = await testApp(t)
+  const admin = await actingAs(house, ['admin:read', 'admin:write'], { role: 'admin' })
+  const one = await actingAs(house, ['orders:read'])
+  const two = await actingAs(house, ['reports'], { user: one.user })
+  const other = await actingAs(house, ['reports'])
+  const { headers } = admin
+
+  const mine = await app.inject({ url: `/admin/tokens?user_id=${one.user.id}&limit=1`, headers })
+  t.match(mine.json().data, [{ id: two.id, user_id: one.user.id }])
+  t.type(mine.json().meta.next_cursor, 'string')
+  const scoped = await app.inject({ url: '/admin/tokens?scope=reports', headers })
+  t.same(
+    scoped.json().data.map((token: { id: string }) => token.id),
+    [other.id, two.id],
+  )
+  const count = { user_id: one.user.id, scope: 'reports', dry_run: true }
+  const dry = await app.inject({ method: 'POST', url: '/admin/tokens/revoke', headers, payload: count })
+  t.same(dry.json(), { data: { count: 1, dry_run: true } })
+  t.equal((await app.inject({ url: '/api/user', headers: two.headers })).statusCode, 200, 'nothing was revoked')
+  const wet = await app.inject({
+    method: 'POST',
+    url: '/admin/tokens/revoke',
+    headers,
+    payload: { ...count, dry_run: false },
+  })
+  t.same(wet.json(), { data: { count: 1, dry_run: false } })
+  t.equal((await app.inject({ url: '/api/user', headers: two.headers })).statusCode, 401)
+  t.equal((await app.inject({ url: '/api/user', headers: one.headers })).statusCode, 200)
+  t.equal((await app.inject({ url: '/api/user', headers: other.headers })).statusCode, 200)
+
+  const everything = await app.inject({ method: 'POST', url: '/admin/tokens/revoke', headers, payload: {} })
+  t.equal(everything.statusCode, 422, 'an empty selection is a mistake')
+  const future = '2999-01-01T00:00:00Z'
+  const unused = await app.inject({
+    url: `/admin/tokens?unused_since=${future}&made_before=${future}&user_id=${other.user.id}`,
+    headers,
+  })
+  t.match(unused.json().data, [{ id: other.id }])
+
+  t.equal((await app.inject({ method: 'DELETE', url: `/admin/tokens/${other.id}`, headers })).statusCode, 204)
+  t.equal((await app.inject({ url: '/api/user', headers: other.headers })).statusCode, 401)
+  t.equal((await app.inject({ method: 'DELETE', url: '/admin/tokens/%00', headers })).statusCode, 422)
+  const trail = await app.inject({ url: `/admin/audit?token_id=${other.id}&kind=token.revoked`, headers })
+  t.match(trail.json().data, [{ actor_user_id: admin.user.id, user_id: other.user.id }])
+})
+
+t.test('keys are listed and rotated', async t => {
+  const { app, house } = await testApp(t)
+  const { headers } = await actingAs(house, ['admin:read', 'admin:write'], { role: 'admin' })
+  const before = (await app.inject({ url: '/admin/keys', headers })).json().data
+  t.match(before, [{ state: 'current' }, { state: 'next' }])
+  t.notMatch(JSON.stringify(before), /private|"d"/)
+  const rotated = await app.inject({ method: 'POST', url: '/admin/keys/rotate', headers })
+  t.equal(rotated.statusCode, 200, rotated.body)
+  t.match(rotated.json(), { data: { id: before[1].id, state: 'current' } })
+  t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'tokens of the past key go on')
+  const trail = await app.inject({ url: '/admin/audit?kind=key.rotated', headers })
+  t.match(trail.json().data, [{ details: { retired: before[0].id, current: before[1].id } }])
+})
