@@ -55,25 +55,21 @@ export function scopesFile(env: Environment = process.env): string {
 
 /**
  * Reads the environment. Nothing else in the house does.
+ * @param given by an application that embeds the server; goes before the environment, and what follows from it follows
  * @throws StartupError naming the first variable that cannot be used
  */
-export function loadConfig(env: Environment = process.env): Readonly<Config> {
-  const port = number(env, 'PORT', 3000, 1, 65_535)
-  const issuer = url(env, 'ISSUER', `http://localhost:${port}`)
-  const databaseUrl = postgresUrl(env, 'DATABASE_URL')
-  const dataDir = resolve(env.DATA_DIR || './data')
+export function loadConfig(env: Environment = process.env, given: Partial<Config> = {}): Readonly<Config> {
+  const port = given.port ?? number(env, 'PORT', 3000, 1, 65_535)
+  const issuer = url({ ISSUER: given.issuer ?? env.ISSUER }, 'ISSUER', `http://localhost:${port}`)
+  const databaseUrl = 'databaseUrl' in given ? given.databaseUrl : postgresUrl(env, 'DATABASE_URL')
+  const dataDir = resolve(given.dataDir || env.DATA_DIR || './data')
+  const appKey = given.appKey ?? env.APP_KEY
   const config: Config = {
-    port,
     host: env.HOST || '127.0.0.1',
-    issuer,
-    audience: url(env, 'AUDIENCE', issuer),
-    databaseUrl,
     databasePoolSize: number(env, 'DATABASE_POOL_SIZE', 10, 1, 1_000),
     listenUrl: postgresUrl(env, 'DATABASE_LISTEN_URL') ?? databaseUrl,
-    dataDir,
     redisUrl: env.REDIS_URL ? url(env, 'REDIS_URL', '') : undefined,
     scopesFile: scopesFile(env),
-    appKey: env.APP_KEY ? givenAppKey(env.APP_KEY) : ownAppKey(databaseUrl, dataDir),
     signingAlgorithm: oneOf(env, 'SIGNING_ALGORITHM', ALGORITHMS, 'ES256'),
     tokenPrefix: tokenPrefix(env),
     personalTokenLifetime: duration(env, 'PERSONAL_TOKEN_LIFETIME', 'P1Y'),
@@ -88,6 +84,13 @@ export function loadConfig(env: Environment = process.env): Readonly<Config> {
     initialAccessToken: initialAccessToken(env),
     trustProxy: trustProxy(env.TRUST_PROXY),
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
+    ...given,
+    port,
+    issuer,
+    audience: url({ AUDIENCE: given.audience ?? env.AUDIENCE }, 'AUDIENCE', issuer),
+    databaseUrl,
+    dataDir,
+    appKey: appKey ? givenAppKey(appKey) : ownAppKey(databaseUrl, dataDir),
   }
   if (config.personalTokenLifetime > config.tokenMaxLifetime) {
     throw new StartupError('PERSONAL_TOKEN_LIFETIME must not be longer than TOKEN_MAX_LIFETIME.')

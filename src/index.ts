@@ -29,11 +29,12 @@ export interface Postern extends House {
  * @throws StartupError in one line that says what is wrong
  */
 export async function openPostern({ catalogue, ...settings }: PosternOptions = {}): Promise<Postern> {
-  const config = { ...loadConfig(), ...settings }
+  const config = loadConfig(process.env, settings)
   const house = await openHouse({ config, catalogue })
-  await requireMigrated(house.db)
-  await house.ensure()
-  house.listen()
+  await ready(house).catch(async error => {
+    await house.close()
+    throw error
+  })
   const routes = serverPlugin(house)
   return {
     ...house,
@@ -43,6 +44,12 @@ export async function openPostern({ catalogue, ...settings }: PosternOptions = {
       await routes(app, options)
     },
   }
+}
+
+async function ready(house: House): Promise<void> {
+  await requireMigrated(house.db)
+  await house.ensure()
+  house.listen()
 }
 
 /** A Fastify server with every route, ready for `listen` or `inject`. */
