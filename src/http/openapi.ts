@@ -4,6 +4,14 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import packageJson from '../../package.json' with { type: 'json' }
 import { BEARER, bearerScheme } from '../guard/openapi.ts'
+import { CLIENT_BASIC } from './schemas.ts'
+
+/** RFC 6749 §2.3.1. */
+const clientScheme = {
+  type: 'http',
+  scheme: 'basic',
+  description: 'Id and secret of a client, each form-encoded.',
+} as const
 
 const description = `Personal access tokens, issued and checked.
 
@@ -27,11 +35,12 @@ export const openapi = fp(async (app: FastifyInstance, { url }: { url: string })
         { name: 'Tokens', description: 'Personal access tokens of the user' },
         { name: 'User', description: 'The user that a token belongs to' },
         { name: 'Administration', description: 'Users, tokens, keys and the audit trail of everybody' },
+        { name: 'OAuth', description: 'The protocol: RFC 6749 and its relatives' },
         { name: 'Scopes', description: 'What tokens may be allowed to do' },
         { name: 'Keys', description: 'What tokens are verified with' },
         { name: 'Health', description: 'For whatever runs the process' },
       ],
-      components: { securitySchemes: { [BEARER]: bearerScheme } },
+      components: { securitySchemes: { [BEARER]: bearerScheme, [CLIENT_BASIC]: clientScheme } },
     },
   })
   await app.register(swaggerUi, {

@@ -1,4 +1,5 @@
 import { type TProperties, Type } from 'typebox'
+import { CLIENT_BASIC } from '../http/schemas.ts'
 
 /** `{error, error_description}` (RFC 6749 §5.2), for OpenAPI; the error handler writes it itself. */
 const ProtocolError = Type.Object({
@@ -13,8 +14,7 @@ export const protocolErrors = {
   401: protocolError('`invalid_client`: the client did not prove who it is'),
 }
 
-/** Ways a client proves who it is, as the document's security schemes name them. */
-export const CLIENT_BASIC = 'clientBasic'
+/** A client proves who it is by Basic, or in the body. */
 export const clientSecurity = [{ [CLIENT_BASIC]: [] }, {}]
 
 /**
