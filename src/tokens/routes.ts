@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { invalid, wrongCredentials } from '../errors.ts'
 import { checkScopes } from '../guard/checks.ts'
+import { page } from '../http/paging.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
 import { ownerOf } from '../users/routes.ts'
 import { toUser } from '../users/schemas.ts'
@@ -9,7 +10,7 @@ import type { Throttle } from '../users/throttle.ts'
 import type { User } from '../users/user.entity.ts'
 import type { Users } from '../users/users.ts'
 import { userOf } from './authenticate.ts'
-import { fromCursor, toCursor } from './cursor.ts'
+import { newToken } from './request.ts'
 import {
   ChangeToken,
   deadToken,
@@ -26,7 +27,7 @@ import {
   unknownToken,
 } from './schemas.ts'
 import type { AccessToken } from './token.entity.ts'
-import type { Issued, NewToken, Owner, Tokens } from './tokens.ts'
+import type { Issued, Owner, Tokens } from './tokens.ts'
 import type { Usage } from './usage.ts'
 
 export interface TokenRoutesOptions {
@@ -103,12 +104,9 @@ export function tokenRoutes({ tokens, users, usage, throttle }: TokenRoutesOptio
         },
       },
       async request => {
-        const { limit = 25, cursor, state } = request.query
-        const after = fromCursor(cursor)
-        const rows = await tokens.list(ownerOf(request), { limit: limit + 1, after, all: state === 'all' })
-        const page = rows.slice(0, limit)
-        const last = rows.length > limit ? page.at(-1) : undefined
-        return { data: page.map(data), meta: { limit, next_cursor: last ? toCursor(last.id) : null } }
+        const userId = ownerOf(request)
+        const all = request.query.state === 'all'
+        return page(request.query, wish => tokens.list(userId, { ...wish, all }), data)
       },
     )
 
@@ -266,25 +264,4 @@ function hasCredentials(body: unknown): boolean {
 
 function caller(request: FastifyRequest): Owner {
   return { id: ownerOf(request), role: userOf(request)?.role ?? 'user' }
-}
-
-function newToken(body: IssueTokenBody): Omit<NewToken, 'user'> {
-  const { name, device_name, scopes, expires_in, expires_at, format } = body
-  if (name !== undefined && device_name !== undefined && name !== device_name) {
-    throw invalid({ path: 'device_name', message: 'is the same thing as name: send one of them' })
-  }
-  const chosen = name ?? device_name
-  if (chosen === undefined) throw invalid({ path: 'name', message: 'is required' })
-  return { name: chosen, scopes, format, expiresAt: expiry(expires_in, expires_at) }
-}
-
-function expiry(seconds: number | undefined, at: string | undefined): Date | undefined {
-  if (seconds !== undefined && at !== undefined) {
-    throw invalid({ path: 'expires_at', message: 'and expires_in say the same thing: send one of them' })
-  }
-  if (seconds !== undefined) return new Date(Date.now() + seconds * 1000)
-  if (at === undefined) return undefined
-  const date = new Date(at)
-  if (!Number.isNaN(date.getTime())) return date
-  throw invalid({ path: 'expires_at', message: 'must not be a leap second' })
 }

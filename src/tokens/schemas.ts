@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { TOKEN_FORMATS } from '../clients/client.entity.ts'
+import { Paged, paging } from '../http/paging.ts'
 import { closed, Nullable, noContent, problem, Time } from '../http/schemas.ts'
 import { UserSchema } from '../users/schemas.ts'
 import type { NewRow } from './writer.ts'
@@ -116,8 +117,7 @@ export const RotateToken = Type.Optional(
 
 export const ListQuery = Type.Object(
   {
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 25 })),
-    cursor: Type.Optional(Type.String({ maxLength: 64, description: '`meta.next_cursor` of the page before' })),
+    ...paging,
     state: Type.Optional(
       Type.Enum(['live', 'all'], { default: 'live', description: '`all`: revoked and expired ones too' }),
     ),
@@ -125,13 +125,7 @@ export const ListQuery = Type.Object(
   closed,
 )
 
-export const TokenList = Type.Object({
-  data: Type.Array(TokenSchema),
-  meta: Type.Object({
-    limit: Type.Integer(),
-    next_cursor: Nullable(Type.String({ description: 'null on the last page' })),
-  }),
-})
+export const TokenList = Paged(TokenSchema)
 
 export const TokenParams = Type.Object({ id: Type.String({ description: 'Id of a token', examples: [example.id] }) })
 export const TokenAnswer = Type.Object({ data: TokenSchema })
