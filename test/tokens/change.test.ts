@@ -6,8 +6,8 @@ const { app, house } = await testApp(t)
 
 for (const format of ['jwt', 'opaque'] as const) {
   t.test(`scopes of a live token are edited, and count on its next use: ${format}`, async t => {
-    const owner = await actingAs(house, ['tokens:write', 'tokens:read', 'orders:create'])
-    const edited = await actingAs(house, [], { user: owner.user, format })
+    const edited = await actingAs(house, [], { format })
+    const owner = await actingAs(house, ['tokens:write', 'tokens:read', 'orders:create'], { user: edited.user })
     const me = asking(app, owner.headers)
     const it = asking(app, edited.headers)
     t.equal((await it.get('/api/tokens')).statusCode, 403)
