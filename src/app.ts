@@ -36,7 +36,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     app.decorateRequest('user', { getter: requestUser } as never)
 
     await app.register(helmet, { contentSecurityPolicy: false })
-    await app.register(openapi, { url: config.issuer })
+    await app.register(openapi, { issuer: config.issuer })
     await app.register(guard, { authenticate })
 
     await app.register(scopeRoutes(catalogue))

@@ -13,13 +13,17 @@ export function useProblems(app: FastifyInstance): void {
 }
 
 function sendProblem(_request: FastifyRequest, reply: FastifyReply, error: PosternError): FastifyReply {
-  const { status, code, message, headers, extra } = error
   return reply
-    .code(status)
-    .headers({ 'cache-control': 'no-store', ...headers })
+    .code(error.status)
+    .headers({ 'cache-control': 'no-store', ...error.headers })
     .type('application/problem+json')
     .serializer(JSON.stringify)
-    .send({ type: `urn:postern:error:${code}`, title: title(code), status, detail: message, ...extra })
+    .send(toProblem(error))
+}
+
+/** The body of an error answer (RFC 9457 §3). */
+export function toProblem({ status, code, message, extra }: PosternError) {
+  return { type: `urn:postern:error:${code}`, title: title(code), status, detail: message, ...extra }
 }
 
 const title = (code: string) => (code.charAt(0).toUpperCase() + code.slice(1)).replaceAll('_', ' ')
