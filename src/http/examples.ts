@@ -1,0 +1,44 @@
+/** As much of JSON Schema as the routes use. */
+export interface Schema {
+  type?: string
+  format?: string
+  description?: string
+  examples?: unknown[]
+  enum?: unknown[]
+  default?: unknown
+  anyOf?: Schema[]
+  items?: Schema
+  properties?: Record<string, Schema>
+  required?: string[]
+  $ref?: string
+}
+
+/**
+ * An example of what a schema describes, put together from the examples of its parts.
+ * @returns undefined when a part that must be there has none
+ */
+export function exampleOf(schema: Schema): unknown {
+  if (schema.examples?.length) return schema.examples[0]
+  if (schema.default !== undefined) return schema.default
+  if (schema.enum?.length) return schema.enum[0]
+  if (schema.anyOf) return firstExample(schema.anyOf)
+  if (schema.type === 'object') return objectExample(schema)
+  if (schema.type === 'array') return arrayExample(schema)
+  if (schema.format === 'date-time') return '2026-11-21T10:00:00.000Z'
+  return schema.type === 'null' ? null : undefined
+}
+
+function firstExample(schemas: Schema[]): unknown {
+  return schemas.map(exampleOf).find(example => example !== undefined)
+}
+
+function arrayExample({ items = {} }: Schema): unknown[] | undefined {
+  const item = exampleOf(items)
+  return item === undefined ? undefined : [item]
+}
+
+function objectExample({ properties = {}, required = [] }: Schema): object | undefined {
+  const parts = Object.entries(properties).map(([name, schema]) => [name, exampleOf(schema)] as const)
+  if (parts.some(([name, example]) => example === undefined && required.includes(name))) return undefined
+  return Object.fromEntries(parts.filter(([, example]) => example !== undefined))
+}
