@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
 import { Migrator } from '@mikro-orm/migrations'
 import { defineConfig, type Options } from '@mikro-orm/postgresql'
 import { AuditEvent } from './src/audit/event.entity.ts'
 import { UsedAssertion } from './src/clients/assertion.entity.ts'
 import { Client } from './src/clients/client.entity.ts'
-import { EmbeddedDialect } from './src/embedded.ts'
+import { embeddedDialect } from './src/embedded/dialect.ts'
+import { type Engine, startEngine } from './src/embedded/engine.ts'
 import { AuthCode } from './src/grants/code.entity.ts'
 import { Consent } from './src/grants/consent.entity.ts'
 import { DeviceCode } from './src/grants/device.entity.ts'
@@ -21,14 +20,12 @@ export interface DatabaseLocation {
   /** A PostgreSQL to connect to; without it the embedded one runs in this process. */
   url?: string | undefined
   poolSize?: number | undefined
-  /** Folder of the embedded database; without it the data lives in memory. */
-  folder?: string | undefined
-  /** A dump to start the embedded database from. */
-  loadDataDir?: Blob | undefined
+  /** Starts the embedded one; without it the data lives in memory. */
+  start?: (() => Promise<Engine>) | undefined
 }
 
 /** The only place that names a driver: PGlite unless there is the URL of a PostgreSQL. */
-export function ormOptions({ url, poolSize, folder, loadDataDir }: DatabaseLocation): Options {
+export function ormOptions({ url, poolSize, start = () => startEngine({}) }: DatabaseLocation): Options {
   return defineConfig({
     entities: [
       User,
@@ -60,14 +57,9 @@ export function ormOptions({ url, poolSize, folder, loadDataDir }: DatabaseLocat
       ? { clientUrl: url, pool: { min: 0, max: poolSize ?? 10 } }
       : {
           dbName: 'postgres',
-          driverOptions: new EmbeddedDialect(() => openPGlite(folder, loadDataDir)),
+          driverOptions: embeddedDialect(start),
         }),
   })
-}
-
-function openPGlite(folder: string | undefined, loadDataDir: Blob | undefined): Promise<PGlite> {
-  const fresh = !folder || !existsSync(resolve(folder, 'PG_VERSION'))
-  return PGlite.create({ ...(folder && { dataDir: folder }), ...(fresh && loadDataDir && { loadDataDir }) })
 }
 
 /** What `mikro-orm` on the command line works with. */

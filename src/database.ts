@@ -1,8 +1,7 @@
-import { join } from 'node:path'
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql'
 import { ormOptions } from '../mikro-orm.config.ts'
 import type { Config } from './config.ts'
-import { lockFolder } from './embedded.ts'
+import { type Embedded, startEmbedded } from './embedded/embedded.ts'
 import { StartupError, unavailable } from './errors.ts'
 
 /** Deadlock and serialization failure: the database asks for another try (PostgreSQL, appendix A, class 40). */
@@ -34,29 +33,32 @@ export interface Database {
 export interface DatabaseOptions extends Pick<Config, 'databaseUrl' | 'databasePoolSize'> {
   /** undefined: in memory, for tests. */
   dataDir: string | undefined
-  loadDataDir?: Blob
+  /** What a new embedded database begins with. */
+  dump?: Blob
+  /** The embedded database, if it was started already. */
+  embedded?: Embedded | undefined
 }
 
 /**
  * @throws StartupError when the data directory is held or cannot be written, or the server does not answer
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { databaseUrl: url, databasePoolSize: poolSize, dataDir, loadDataDir } = options
-  const unlock = url || !dataDir ? () => {} : lockFolder(dataDir)
-  const orm = new MikroORM(ormOptions({ url, poolSize, folder: dataDir && join(dataDir, 'postgres'), loadDataDir }))
+  const { databaseUrl: url, databasePoolSize: poolSize, dataDir } = options
+  const embedded = url ? undefined : (options.embedded ?? startEmbedded(dataDir, options.dump))
+  const orm = new MikroORM(ormOptions({ url, poolSize, start: embedded?.start }))
+  const close = async () => {
+    await orm.close(true)
+    await embedded?.release()
+  }
   try {
     await orm.connect()
     await orm.em.getConnection().execute('select 1')
   } catch (error) {
-    await orm.close(true).catch(() => {})
-    unlock()
+    await close().catch(() => {})
+    const reason = (error as Error).message.split('\n', 1)[0]
     throw url
-      ? new StartupError(`DATABASE_URL cannot be reached: ${(error as Error).message.split('\n')[0]}`, error)
-      : new StartupError(`The database in ${dataDir} cannot be opened: ${(error as Error).message}`, error)
-  }
-  const close = async () => {
-    await orm.close(true)
-    unlock()
+      ? new StartupError(`DATABASE_URL cannot be reached: ${reason}`, error)
+      : new StartupError(`The database in ${dataDir} cannot be opened: ${reason}`, error)
   }
   return { ...createDatabase(orm), embedded: !url, close }
 }

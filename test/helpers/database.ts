@@ -7,7 +7,8 @@ import { MikroORM } from '@mikro-orm/postgresql'
 import pg from 'pg'
 import { ormOptions } from '../../mikro-orm.config.ts'
 import { type Database, type DatabaseOptions, openDatabase } from '../../src/database.ts'
-import { EmbeddedDialect } from '../../src/embedded.ts'
+import { embeddedDialect } from '../../src/embedded/dialect.ts'
+import type { Engine } from '../../src/embedded/engine.ts'
 import { migrate } from '../../src/house.ts'
 
 /** A PostgreSQL to run the suite on; without it each test has an embedded database of its own. */
@@ -18,7 +19,7 @@ type Teardown = { teardown(work: () => unknown): void }
 /** Where an empty, migrated database of this test's own is; gone when the test ends. */
 export async function testDatabase(t: Teardown): Promise<DatabaseOptions> {
   if (SERVER) return { databaseUrl: await cloneTemplate(SERVER, t), databasePoolSize: 4, dataDir: undefined }
-  return { databaseUrl: undefined, databasePoolSize: 1, dataDir: undefined, loadDataDir: await embeddedTemplate() }
+  return { databaseUrl: undefined, databasePoolSize: 1, dataDir: undefined, dump: await embeddedTemplate() }
 }
 
 /** An open database of this test's own; whoever gets it closes it. */
@@ -42,7 +43,10 @@ export async function embeddedTemplate(): Promise<Blob> {
   const file = join(tmpdir(), `postern-test-${VERSION}-${process.getuid?.() ?? 0}.tar`)
   if (existsSync(file)) return new Blob([readFileSync(file)])
   const pglite = await PGlite.create()
-  const orm = new MikroORM({ ...ormOptions({}), driverOptions: new EmbeddedDialect(async () => pglite) })
+  const orm = new MikroORM({
+    ...ormOptions({}),
+    driverOptions: embeddedDialect(async () => pglite as unknown as Engine),
+  })
   await orm.connect()
   await orm.migrator.up()
   const dump = await pglite.dumpDataDir('none')

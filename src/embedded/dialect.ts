@@ -1,0 +1,52 @@
+import { PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely'
+import type { Engine } from './engine.ts'
+
+type Turn = PromiseWithResolvers<void>
+
+/**
+ * A pool of the one connection that PGlite has. It goes to one piece of work at a time: a query of one request must not
+ * run inside the transaction of another.
+ */
+class PoolOfOne implements PostgresPool {
+  readonly options = {}
+  readonly #start: () => Promise<Engine>
+  #engine: Promise<Engine> | undefined
+  #last: Promise<void> = Promise.resolve()
+
+  constructor(start: () => Promise<Engine>) {
+    this.#start = start
+  }
+
+  async connect(): Promise<PostgresPoolClient> {
+    const before = this.#last
+    const turn: Turn = Promise.withResolvers()
+    this.#last = turn.promise
+    await before
+    try {
+      const engine = await this.#running()
+      const query = (sql: string, params: readonly unknown[]) => engine.query(sql, params)
+      return { query: query as PostgresPoolClient['query'], release: turn.resolve }
+    } catch (error) {
+      turn.resolve()
+      throw error
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#last
+    await (await this.#engine)?.close()
+  }
+
+  /** One that stopped is started again: its log has every commit. */
+  async #running(): Promise<Engine> {
+    const engine = await this.#engine?.catch(() => undefined)
+    if (engine && !engine.closed) return engine
+    this.#engine = this.#start()
+    return this.#engine
+  }
+}
+
+/** Kysely's own PostgreSQL dialect, over a pool of one. */
+export function embeddedDialect(start: () => Promise<Engine>): PostgresDialect {
+  return new PostgresDialect({ pool: new PoolOfOne(start) })
+}
