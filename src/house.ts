@@ -8,6 +8,7 @@ import { type Database, openDatabase } from './database.ts'
 import { StartupError } from './errors.ts'
 import { clientCredentials } from './grants/client-credentials.ts'
 import type { Grants } from './grants/grant.ts'
+import { createRefresh, type Refresh } from './grants/refresh.ts'
 import { createSignOut, type SignOut } from './grants/sign-out.ts'
 import { createTerms, type Terms } from './grants/terms.ts'
 import type { Authenticate } from './guard/checks.ts'
@@ -56,6 +57,7 @@ export interface House {
   signOut: SignOut
   clientAuthentication: ClientAuthentication
   terms: Terms
+  refresh: Refresh
   grants: Grants
   /** Makes what has to exist: the signing keys and the personal access client. */
   ensure(): Promise<void>
@@ -74,7 +76,7 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   const keys = createKeys({ db, changes, appKey: config.appKey, algorithm: config.signingAlgorithm })
   const users = createUsers(db, changes)
   const throttle = createThrottle(config.redisUrl)
-  const clients = createClients(db, changes, catalogue)
+  const clients = createClients({ db, changes, catalogue, config })
   const mint = createMint(keys, config)
   const write = createWriter(db)
   const tokens = createTokens({ db, changes, catalogue, clients, mint, write, config })
@@ -90,8 +92,10 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   })
   const clientAuthentication = createClientAuthentication({ db, changes, audiences: [issuer, `${issuer}/oauth/token`] })
   const terms = createTerms({ db, changes, catalogue, config })
+  const refresh = createRefresh({ changes, mint, terms, config })
   const grants: Grants = {
     client_credentials: clientCredentials({ terms, mint, write }),
+    refresh_token: refresh.grant,
   }
   const closers: (() => Promise<void>)[] = [() => db.close(), () => throttle.close(), () => usage.close()]
 
@@ -112,6 +116,7 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     signOut: createSignOut(changes),
     clientAuthentication,
     terms,
+    refresh,
     grants,
     async ensure() {
       await keys.ensure()

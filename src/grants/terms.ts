@@ -5,7 +5,7 @@ import type { Config } from '../config.ts'
 import type { Database } from '../database.ts'
 import { invalidScope, invalidTarget } from '../protocol-errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { WILDCARD } from '../scopes/set.ts'
+import { common, WILDCARD } from '../scopes/set.ts'
 import type { Role } from '../users/user.entity.ts'
 
 /** What a client may have, from whom, for how long: the questions that every grant asks. */
@@ -17,6 +17,13 @@ export interface Terms {
    * @throws 400 `invalid_scope` that names what the client may not have
    */
   scopes(client: Client, scope: string | undefined, role?: Role): string[]
+  /**
+   * What a request for some of the scopes granted before comes to: those asked for, or all that the client may still
+   * have.
+   * @param scope space-delimited, as sent
+   * @throws 400 `invalid_scope` that names what was not granted (RFC 6749 §6)
+   */
+  narrowed(client: Client, granted: readonly string[], scope: string | undefined, role?: Role): string[]
   /**
    * The audience that a `resource` parameter names (RFC 8707 §2); null: this server's own.
    * @throws 400 `invalid_target`
@@ -40,14 +47,26 @@ export function createTerms({ db, changes, catalogue, config }: TermsOptions): T
     concerns: change => change.kind === 'client',
   })
 
+  function scopes(client: Client, scope: string | undefined, role?: Role): string[] {
+    const may = (id: string) => mayHave(catalogue, client, id, role)
+    if (scope === undefined) return catalogue.defaults.filter(may)
+    const asked = split(scope)
+    const refused = asked.filter(id => id === WILDCARD || !catalogue.has(id) || !may(id))
+    if (refused.length > 0) throw invalidScope(`The client may not have ${list(refused)}.`)
+    return catalogue.resolve(asked)
+  }
+
   return {
-    scopes(client, scope, role) {
-      const may = (id: string) => mayHave(catalogue, client, id, role)
-      if (scope === undefined) return catalogue.defaults.filter(may)
-      const asked = scope.split(' ').filter(Boolean)
-      const refused = asked.filter(id => id === WILDCARD || !catalogue.has(id) || !may(id))
-      if (refused.length > 0) throw invalidScope(`The client may not have ${[...new Set(refused)].join(', ')}.`)
-      return catalogue.resolve(asked)
+    scopes,
+
+    narrowed(client, granted, scope, role) {
+      if (scope === undefined) {
+        const ids = common(named(catalogue, granted), client.scopes ?? [WILDCARD], catalogue.inherit)
+        return catalogue.resolve(ids.filter(id => catalogue.has(id) && mayHave(catalogue, client, id, role)))
+      }
+      const refused = split(scope).filter(id => !catalogue.covers(granted, id))
+      if (refused.length > 0) throw invalidScope(`${list(refused)}: not among the scopes that were granted.`)
+      return scopes(client, scope, role)
     },
 
     async audience(resource) {
@@ -64,6 +83,13 @@ export function createTerms({ db, changes, catalogue, config }: TermsOptions): T
     },
   }
 }
+
+const split = (scope: string) => scope.split(' ').filter(Boolean)
+const list = (ids: string[]) => [...new Set(ids)].join(', ')
+
+/** `*` by the names of what it grants: it is never handed on. */
+const named = (catalogue: Catalogue, granted: readonly string[]) =>
+  granted.includes(WILDCARD) ? catalogue.scopes.map(s => s.id).filter(id => catalogue.covers(granted, id)) : granted
 
 /** `admin:*` is for administrators, and for clients that were given it by name. */
 function mayHave(catalogue: Catalogue, client: Client, scope: string, role: Role | undefined): boolean {

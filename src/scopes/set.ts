@@ -19,6 +19,13 @@ export function missing(granted: ReadonlySet<string>, wanted: readonly string[],
   return wanted.filter(scope => !grants(granted, scope, inherit))
 }
 
+/** What two sets of scopes both cover. */
+export function common(one: readonly string[], other: readonly string[], inherit = false): string[] {
+  const [a, b] = [new Set(one), new Set(other)]
+  const both = [...one.filter(scope => grants(b, scope, inherit)), ...other.filter(scope => grants(a, scope, inherit))]
+  return [...new Set(both)]
+}
+
 function ancestors(scope: string): string[] {
   const words = scope.split(':')
   return words.slice(1).map((_, i) => words.slice(0, i + 1).join(':'))
