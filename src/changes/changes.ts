@@ -56,7 +56,7 @@ export function createChanges(db: Database): Changes {
       const made: Change[] = []
       try {
         return await db.transaction(async em => {
-          const result = await work(em, change => void made.push(change))
+          const result = await work(em, change => void made.push(canonical(change)))
           if (!db.embedded) await notify(em, made)
           return result
         })
@@ -67,6 +67,9 @@ export function createChanges(db: Database): Changes {
     },
   }
 }
+
+/** In a path an id may have letters of either case and names the same row; memory knows one spelling. */
+const canonical = (change: Change): Change => ('id' in change ? { ...change, id: change.id.toLowerCase() } : change)
 
 async function notify(em: Em, changes: Change[]): Promise<void> {
   for (let i = 0; i < changes.length; i += CHANGES_PER_MESSAGE) {

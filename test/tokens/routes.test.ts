@@ -1,33 +1,164 @@
 import t from 'tap'
+import { v7 as uuid } from 'uuid'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
+import { asking, bearer } from '../helpers/asking.ts'
+
+const { app, house } = await testApp(t)
+const ids = (data: { id: string }[]) => data.map(token => token.id)
 
 t.test('a token is issued for e-mail and password, used, and revoked', async t => {
-  const { app, house } = await testApp(t)
   const user = await newUser(house)
-  const issued = await app.inject({
-    method: 'POST',
-    url: '/api/tokens',
-    payload: { email: user.email, password: PASSWORD, device_name: 'laptop' },
-  })
+  const payload = { email: user.email, password: PASSWORD, device_name: 'laptop' }
+  const issued = await asking(app).post('/api/tokens', payload)
   t.equal(issued.statusCode, 201)
-  const { token, data } = issued.json()
-  t.match(data, { name: 'laptop', scopes: ['orders:read'], format: 'jwt', revoked: false, last_used_at: null })
-  const headers = { authorization: `Bearer ${token}` }
-  t.match((await app.inject({ url: '/api/user', headers })).json(), { data: { id: user.id, email: user.email } })
-  t.equal((await app.inject({ method: 'DELETE', url: '/api/tokens/current', headers })).statusCode, 204)
-  const refused = await app.inject({ url: '/api/user', headers })
+  t.equal(issued.headers['cache-control'], 'no-store')
+  const me = asking(app, bearer(issued.json().token))
+  t.match((await me.get('/api/user')).json(), { data: { id: user.id, email: user.email } })
+  t.equal((await me.delete('/api/tokens/current')).statusCode, 204)
+  const refused = await me.get('/api/user')
   t.equal(refused.statusCode, 401)
-  t.match(refused.headers['www-authenticate'], /error="invalid_token"/)
+  t.match(refused.headers['www-authenticate'], 'error="invalid_token"')
 })
 
 t.test('a list has pages, newest first, and never the plain text', async t => {
-  const { app, house } = await testApp(t)
-  const { user, headers, id } = await actingAs(house, ['tokens:read'])
-  const other = await actingAs(house, [], { user })
-  const first = await app.inject({ url: '/api/tokens?limit=1', headers })
-  t.equal(first.statusCode, 200)
-  t.match(first.json().data, [{ id: other.id }])
-  t.notMatch(first.body, other.token)
-  const second = await app.inject({ url: `/api/tokens?limit=1&cursor=${first.json().meta.next_cursor}`, headers })
-  t.match(second.json(), { data: [{ id }], meta: { limit: 1, next_cursor: null } })
+  const first = await actingAs(house, ['tokens:read'])
+  const others = []
+  for (let i = 0; i < 4; i++)
+    others.push(await actingAs(house, [], { user: first.user, format: i % 2 ? 'opaque' : 'jwt' }))
+  const newestFirst = [...others.map(o => o.id).reverse(), first.id]
+  const seen: string[] = []
+  let cursor = ''
+  do {
+    const page = await asking(app, first.headers).get(`/api/tokens?limit=2${cursor}`)
+    t.equal(page.statusCode, 200)
+    for (const { token } of [first, ...others]) t.notOk(page.body.includes(token))
+    const { data, meta } = page.json()
+    t.equal(meta.limit, 2)
+    seen.push(...ids(data))
+    cursor = meta.next_cursor ? `&cursor=${meta.next_cursor}` : ''
+  } while (cursor)
+  t.strictSame(seen, newestFirst, 'each once, in order')
+  const whole = (await asking(app, first.headers).get('/api/tokens')).json()
+  t.strictSame(ids(whole.data), newestFirst)
+  t.strictSame(whole.meta, { limit: 25, next_cursor: null })
+})
+
+t.test('a page that ends with the last token is the last page', async t => {
+  const { user, headers } = await actingAs(house, ['tokens:read'])
+  await actingAs(house, [], { user })
+  const { data, meta } = (await asking(app, headers).get('/api/tokens?limit=2')).json()
+  t.equal(data.length, 2)
+  t.equal(meta.next_cursor, null)
+})
+
+t.test('revoked and expired tokens are listed only when all are asked for', async t => {
+  const { user, headers, id } = await actingAs(house, ['tokens:read', 'tokens:write'])
+  const revoked = await actingAs(house, [], { user })
+  const expired = await actingAs(house, [], { user })
+  await asking(app, headers).delete(`/api/tokens/${revoked.id}`)
+  await house.db.query("update oauth_access_tokens set expires_at = now() - interval '1 s' where id = ?", [expired.id])
+  t.strictSame(ids((await asking(app, headers).get('/api/tokens')).json().data), [id])
+  const all = (await asking(app, headers).get('/api/tokens?state=all')).json().data
+  t.strictSame(ids(all), [expired.id, revoked.id, id])
+  t.match(all, [{ revoked: false }, { revoked: true }, { revoked: false }])
+})
+
+t.test('a token of someone else is not there: read, changed, rotated, revoked → 404', async t => {
+  const { headers } = await actingAs(house, ['*'])
+  const other = await actingAs(house, ['*'])
+  const me = asking(app, headers)
+  for (const id of [other.id, uuid(), 'current2', '1', '%2e%2e', 'x'.repeat(150)]) {
+    const answers = [
+      await me.get(`/api/tokens/${id}`),
+      await me.patch(`/api/tokens/${id}`, { name: 'mine' }),
+      await me.post(`/api/tokens/${id}/rotate`),
+      await me.delete(`/api/tokens/${id}`),
+    ]
+    for (const answer of answers) t.match(answer.json(), { status: 404, type: 'urn:postern:error:not_found' }, id)
+    t.strictSame(new Set(answers.map(a => a.body)).size, 1, 'the same whether it exists or not')
+  }
+  t.notMatch((await me.get('/api/tokens?state=all')).body, other.id)
+  t.match((await asking(app, other.headers).get('/api/tokens/current')).json().data, { name: 'test', revoked: false })
+})
+
+t.test('one token is read by its id, a revoked one too', async t => {
+  const { user, headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
+  const other = await actingAs(house, ['reports'], { user, format: 'opaque' })
+  const read = async () => (await asking(app, headers).get(`/api/tokens/${other.id}`)).json().data
+  const fields = ['id', 'name', 'client_id', 'scopes', 'format', 'revoked', 'suspended']
+  const times = ['created_at', 'updated_at', 'last_used_at', 'expires_at']
+  t.strictSame(Object.keys(await read()), [...fields, ...times])
+  t.match(await read(), { id: other.id, scopes: ['reports'], format: 'opaque', revoked: false })
+  await asking(app, headers).delete(`/api/tokens/${other.id}`)
+  t.match(await read(), { revoked: true })
+})
+
+for (const format of ['jwt', 'opaque'] as const) {
+  t.test(`revoking one leaves the others, and takes effect on the very next request: ${format}`, async t => {
+    const owner = await actingAs(house, ['tokens:write'])
+    const one = await actingAs(house, [], { user: owner.user, format })
+    const two = await actingAs(house, [], { user: owner.user, format })
+    const status = async ({ headers }: { headers: Record<string, string> }) =>
+      (await asking(app, headers).get('/api/user')).statusCode
+    t.strictSame([await status(one), await status(two)], [200, 200])
+    t.equal((await asking(app, owner.headers).delete(`/api/tokens/${one.id}`)).statusCode, 204)
+    t.strictSame([await status(one), await status(two)], [401, 200])
+    t.equal((await asking(app, owner.headers).delete(`/api/tokens/${one.id}`)).statusCode, 204, 'twice is once')
+    t.strictSame([await status(one), await status(two)], [401, 200])
+  })
+
+  t.test(`revoking all takes every personal token of the user, and nobody else's: ${format}`, async t => {
+    const owner = await actingAs(house, ['tokens:write'], { format })
+    const another = await actingAs(house, [], { user: owner.user, format })
+    const stranger = await actingAs(house, [], { format })
+    for (const who of [owner, another, stranger]) await asking(app, who.headers).get('/api/user')
+    t.equal((await asking(app, owner.headers).delete('/api/tokens')).statusCode, 204)
+    for (const who of [owner, another]) t.equal((await asking(app, who.headers).get('/api/user')).statusCode, 401)
+    t.equal((await asking(app, stranger.headers).get('/api/user')).statusCode, 200)
+  })
+}
+
+t.test('the current token needs no scope to look at itself, to be replaced or to go', async t => {
+  const { id, headers } = await actingAs(house, [])
+  const me = asking(app, headers)
+  t.match((await me.get('/api/tokens/current')).json(), { data: { id, scopes: [] } })
+  const { token } = (await me.post('/api/tokens/current/rotate')).json()
+  t.equal((await asking(app, bearer(token)).delete('/api/tokens/current')).statusCode, 204)
+  t.equal((await asking(app, bearer(token)).get('/api/tokens/current')).statusCode, 401)
+})
+
+t.test("a machine's token belongs to no user", async t => {
+  const { client } = await house.clients.create({ name: 'A machine' })
+  const { hashText, newOpaqueText } = await import('../../src/tokens/text.ts')
+  const text = newOpaqueText('post_')
+  await house.db.query(
+    `insert into oauth_access_tokens
+      (id, user_id, client_id, scopes, format, hash, revoked, suspended, created_at, updated_at, expires_at)
+     values (?, null, ?, '["*", "tokens:read", "tokens:write"]', 'opaque', ?, false, false, now(), now(), now() + interval '1 minute')`,
+    [uuid(), client.id, hashText(text)],
+  )
+  const machine = asking(app, bearer(text))
+  t.match((await machine.get('/api/tokens/current')).json(), { data: { client_id: client.id, name: null } })
+  const refused = [
+    await machine.get('/api/user'),
+    await machine.put('/api/user', { name: 'x' }),
+    await machine.put('/api/user/password', { current_password: 'x', password: 'long enough' }),
+    await machine.get('/api/tokens'),
+    await machine.post('/api/tokens', { name: 'x' }),
+    await machine.delete('/api/tokens'),
+    await machine.post('/api/tokens/current/rotate'),
+  ]
+  for (const answer of refused) t.match(answer.json(), { status: 403, detail: /belongs to a client and to no user/ })
+  t.equal((await machine.delete('/api/tokens/current')).statusCode, 204)
+  t.equal((await machine.get('/api/tokens/current')).statusCode, 401)
+})
+
+t.test('a revoked client takes its tokens with it', async t => {
+  const { client } = await house.clients.create({ name: 'A machine' })
+  const issued = await house.tokens.issuePersonal({ user: await newUser(house), name: 'x' })
+  await house.db.query('update oauth_access_tokens set client_id = ? where id = ?', [client.id, issued.token.id])
+  const me = asking(app, bearer(issued.plainText))
+  t.equal((await me.get('/api/tokens/current')).statusCode, 200)
+  await house.clients.revoke(client.id.toUpperCase())
+  t.equal((await me.get('/api/tokens/current')).statusCode, 401)
 })
