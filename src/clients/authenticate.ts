@@ -6,6 +6,7 @@ import { createMemory } from '../changes/memory.ts'
 import type { Database } from '../database.ts'
 import { invalidClient, invalidRequest } from '../protocol-errors.ts'
 import { Client } from './client.entity.ts'
+import { ASSERTION_ALGORITHMS } from './jwks.ts'
 
 /** What a request shows of its client. */
 export interface Credentials {
@@ -31,19 +32,6 @@ export interface ClientAuthenticationOptions {
 }
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
-const ASSERTION_ALGORITHMS = [
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-  'PS256',
-  'PS384',
-  'PS512',
-  'RS256',
-  'RS384',
-  'RS512',
-]
 /** An assertion that lives longer is no proof that its client is there now. */
 const LONGEST_ASSERTION_SECONDS = 600
 /** Compared against for a client that does not exist, so that its absence takes as long to find out. */

@@ -1,171 +1,210 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { v7 as uuid } from 'uuid'
+import { LockMode } from '@mikro-orm/postgresql'
+import { validate as isUuid, v7 as uuid } from 'uuid'
+import { record } from '../audit/audit.ts'
 import type { Changes } from '../changes/changes.ts'
-import type { Database } from '../database.ts'
-import { invalid, notFound } from '../errors.ts'
+import type { Config } from '../config.ts'
+import type { Database, Em } from '../database.ts'
+import { conflict, invalid, notFound } from '../errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { Client, GRANT_TYPES, type GrantType, type TokenFormat } from './client.entity.ts'
+import { Client } from './client.entity.ts'
+import { createPersonalAccess, PERSONAL_ACCESS } from './personal-access.ts'
+import { type ClientSettings, checkedSettings, mustFit, standardGrants } from './rules.ts'
+import { leaving, newSecret, storedSecret } from './secrets.ts'
 
-export interface NewClient {
+export interface NewClient extends ClientSettings {
   name: string
-  /** A public client has no secret: an app on a phone, a page, a command line. */
-  public?: boolean
-  grantTypes?: readonly string[]
-  redirectUris?: readonly string[]
-  /** Omitted: every scope of the catalogue. */
-  scopes?: readonly string[]
-  /** Makes the client a resource server: the URI its tokens are meant for (RFC 8707). */
-  audience?: string
-  tokenFormat?: TokenFormat
-  userId?: string
+  /** Short for `authMethod: 'none'`. */
+  public?: boolean | undefined
+  /** Who it belongs to; omitted: the deployment. */
+  userId?: string | undefined
+  /** SHA-256 of the token that manages it, for a client that registered itself (RFC 7592). */
+  registrationHash?: Buffer | undefined
+}
+
+/** The text of `secret` exists here, once; undefined where the client got none. */
+export interface WithSecret {
+  client: Client
+  secret: string | undefined
+}
+
+export interface ClientPage {
+  limit?: number | undefined
+  /** The last id of the page before. */
+  after?: string | undefined
+  /** Only this user's. */
+  userId?: string | undefined
+}
+
+export interface Rotation {
+  /** Seconds that the secret before lives on, so that every copy of it can be replaced; at most 30 days. */
+  overlap?: number | undefined
+  /** When the new secret expires by itself; omitted: not before it is rotated. */
+  expiresAt?: Date | undefined
 }
 
 export interface Clients {
-  /** @returns the client and, once, the text of its secret */
-  create(input: NewClient): Promise<{ client: Client; secret: string | undefined }>
-  find(id: string): Promise<Client>
-  list(page?: { limit?: number; after?: string }): Promise<Client[]>
-  /** From the next request on none of its tokens opens anything. */
+  /** @throws 422 that names the field, as the wire does */
+  create(input: NewClient): Promise<WithSecret>
+  /**
+   * @param userId whose it must be
+   * @throws 404
+   */
+  find(id: string, userId?: string): Promise<Client>
+  /** Oldest first. */
+  list(page?: ClientPage): Promise<Client[]>
+  /**
+   * Changes what is given and leaves the rest; takes effect on the next request. A client that becomes confidential gets
+   * a secret, one that needs none any more loses those it had.
+   * @throws 404, 422; 409 when it has been revoked
+   */
+  update(id: string, change: ClientSettings): Promise<WithSecret>
+  /**
+   * A new secret; the one before lives on for the overlap, older ones die at once.
+   * @throws 404; 409 for a client that has been revoked, or proves who it is without a secret
+   */
+  rotateSecret(id: string, rotation?: Rotation): Promise<WithSecret & { secret: string }>
+  /** From the next request on none of its tokens opens or refreshes anything. Twice is once. @throws 404 */
   revoke(id: string): Promise<void>
   /** The client that personal tokens are issued under; made if it does not exist. */
   personalAccess(): Promise<Client>
 }
 
-/** 256 bits; stored as SHA-256, since a slow hash adds nothing to a random secret. */
-const newSecret = () => randomBytes(32).toString('base64url')
-export const hashSecret = (text: string) => createHash('sha256').update(text).digest('hex')
+export interface ClientsOptions {
+  db: Database
+  changes: Changes
+  catalogue: Catalogue
+  config: Pick<Config, 'tokenMaxLifetime'>
+}
 
-export function createClients(db: Database, changes: Changes, catalogue: Catalogue): Clients {
-  let personal: Promise<Client> | undefined
+const LONGEST_OVERLAP_SECONDS = 30 * 86_400
 
-  const insert = (values: Partial<Client> & Pick<Client, 'name' | 'secrets'>) =>
-    db.run(async em => {
-      const now = new Date()
-      const client = em.create(Client, { ...blank(), id: uuid(), createdAt: now, updatedAt: now, ...values })
-      await em.flush()
-      return client
+export function createClients({ db, changes, catalogue, config }: ClientsOptions): Clients {
+  const rules = { catalogue, longestLifetime: config.tokenMaxLifetime }
+
+  /** Locks the row, so that two changes at once are made one after the other. */
+  async function lockLive(em: Em, id: string): Promise<Client> {
+    const where = { id, personalAccess: false }
+    const client = isUuid(id) && (await em.findOne(Client, where, { lockMode: LockMode.PESSIMISTIC_WRITE }))
+    if (!client) throw notFound('client')
+    if (client.revoked) throw conflict('The client has been revoked.')
+    return client
+  }
+
+  const change = <T>(id: string, work: (client: Client, em: Em) => T) =>
+    changes.transaction(async (em, announce) => {
+      const client = await lockLive(em, id)
+      const result = work(client, em)
+      client.updatedAt = new Date()
+      announce({ kind: 'client', id })
+      return result
     })
 
   return {
-    async create(input) {
-      const values = checked(input, catalogue)
-      const secret = input.public ? undefined : newSecret()
-      const secrets = secret
-        ? [{ hash: hashSecret(secret), created_at: new Date().toISOString(), expires_at: null }]
-        : []
-      return {
-        client: await insert({ ...values, secrets, authMethod: secret ? 'client_secret_basic' : 'none' }),
-        secret,
-      }
+    async create({ public: isPublic, userId, registrationHash, ...settings }) {
+      const row = { ...blank(), user: userId ?? null, registrationHash: registrationHash ?? null }
+      Object.assign(row, isPublic && { authMethod: 'none' }, checkedSettings(settings, rules))
+      if (!settings.grantTypes) row.grantTypes = standardGrants(row)
+      mustFit(row)
+      const secret = hasSecret(row) ? newSecret() : undefined
+      if (secret) row.secrets = [storedSecret(secret)]
+      return { client: await insert(row).catch(audienceTaken), secret }
     },
-    async find(id) {
-      const client = await db.run(em => em.findOne(Client, { id }))
+
+    async find(id, userId) {
+      const where = { id, ...(userId !== undefined && { user: userId }) }
+      const client = isUuid(id) ? await db.run(em => em.findOne(Client, where)) : null
       if (!client) throw notFound('client')
       return client
     },
-    list: ({ limit = 50, after } = {}) =>
-      db.run(em => em.find(Client, after ? { id: { $gt: after } } : {}, { orderBy: { id: 'asc' }, limit })),
+
+    list({ limit = 50, after, userId } = {}) {
+      const where = { ...(after && { id: { $gt: after } }), ...(userId !== undefined && { user: userId }) }
+      return db.run(em => em.find(Client, where, { orderBy: { id: 'asc' }, limit }))
+    },
+
+    update: (id, settings) =>
+      change(id, (client, em) => {
+        const values = checkedSettings(settings, rules)
+        Object.assign(client, values)
+        mustFit(client)
+        const secret = hasSecret(client) && client.secrets.length === 0 ? newSecret() : undefined
+        if (secret) client.secrets = [storedSecret(secret)]
+        if (!hasSecret(client)) client.secrets = []
+        record(em, { kind: 'client.changed', clientId: id, userId: client.user, details: { ...values } })
+        return { client, secret }
+      }).catch(audienceTaken),
+
+    async rotateSecret(id, { overlap = 0, expiresAt } = {}) {
+      if (!(overlap >= 0 && overlap <= LONGEST_OVERLAP_SECONDS)) {
+        throw invalid({ path: 'overlap', message: `must be 0 to ${LONGEST_OVERLAP_SECONDS} seconds` })
+      }
+      if (expiresAt && !(expiresAt.getTime() > Date.now())) {
+        throw invalid({ path: 'expires_at', message: 'must lie in the future' })
+      }
+      return change(id, (client, em) => {
+        if (!hasSecret(client)) throw conflict('The client proves who it is without a secret.')
+        const secret = newSecret()
+        client.secrets = [storedSecret(secret, expiresAt), ...leaving(client.secrets, overlap)]
+        record(em, { kind: 'client.secret_rotated', clientId: id, userId: client.user, details: { overlap } })
+        return { client, secret }
+      })
+    },
+
     async revoke(id) {
-      const revoked = await changes.transaction(async (em, announce) => {
+      await changes.transaction(async (em, announce) => {
+        const where = { id, personalAccess: false }
+        const client = isUuid(id) && (await em.findOne(Client, where, { lockMode: LockMode.PESSIMISTIC_WRITE }))
+        if (!client) throw notFound('client')
+        if (client.revoked) return
+        record(em, { kind: 'client.revoked', clientId: id, userId: client.user, details: { name: client.name } })
+        // What the tokens of a revoked client open is asked of the client; its audience is free for another.
+        em.assign(client, { revoked: true, audience: null, updatedAt: new Date() })
         announce({ kind: 'client', id })
-        return em.nativeUpdate(Client, { id, personalAccess: false }, { revoked: true, updatedAt: new Date() })
+        // Named by its table: the grants are built on clients, and not the other way round.
+        await em.execute('update oauth_refresh_tokens set revoked = true where client_id = ? and not revoked', [id])
       })
-      if (revoked === 0) throw notFound('client')
     },
-    personalAccess() {
-      personal ??= ensurePersonal().catch(error => {
-        personal = undefined
-        throw error
-      })
-      return personal
-    },
+
+    personalAccess: createPersonalAccess(db, () => insert({ ...blank(), ...PERSONAL_ACCESS })),
   }
 
-  async function ensurePersonal(): Promise<Client> {
-    const existing = () => db.run(em => em.findOne(Client, { personalAccess: true }))
-    const made = await existing()
-    if (made) return made
-    // Another node may make it in the same moment: the partial unique index lets one through.
-    await insert({ name: 'Personal access tokens', secrets: [], personalAccess: true }).catch(error => {
-      if (error.code !== '23505') throw error
+  function insert(row: ReturnType<typeof blank>): Promise<Client> {
+    return db.transaction(async em => {
+      const now = new Date()
+      const client = em.create(Client, { ...row, id: uuid(), createdAt: now, updatedAt: now })
+      const { name, grantTypes, scopes, audience, user } = row
+      const details = { name, grant_types: grantTypes, scopes, audience }
+      record(em, { kind: 'client.created', clientId: client.id, userId: user, details })
+      return client
     })
-    return (await existing()) as Client
   }
 }
 
-const blank = () => ({
-  authMethod: 'none' as const,
+type Row = Omit<Client, 'id' | 'createdAt' | 'updatedAt' | 'isConfidential' | symbol>
+
+const blank = (): Row => ({
+  user: null,
+  name: '',
+  authMethod: 'client_secret_basic',
+  secrets: [],
   jwks: null,
   registrationHash: null,
   metadata: null,
-  accessTokenLifetime: null,
-  refreshTokenLifetime: null,
-  redirectUris: [] as string[],
-  grantTypes: [] as GrantType[],
+  redirectUris: [],
+  grantTypes: [],
   scopes: null,
   audience: null,
-  tokenFormat: 'jwt' as const,
+  accessTokenLifetime: null,
+  refreshTokenLifetime: null,
+  tokenFormat: 'jwt',
+  personalAccess: false,
+  revoked: false,
 })
 
-function checked(input: NewClient, catalogue: Catalogue) {
-  const redirectUris = (input.redirectUris ?? []).map(checkedRedirectUri)
-  return {
-    name: checkedName(input.name),
-    redirectUris,
-    grantTypes: checkedGrants(input, redirectUris),
-    scopes: input.scopes ? catalogue.resolve(input.scopes) : null,
-    audience: input.audience === undefined ? null : checkedAudience(input.audience),
-    tokenFormat: input.tokenFormat ?? 'jwt',
-    user: input.userId ?? null,
-  }
-}
+const hasSecret = ({ authMethod }: Pick<Client, 'authMethod'>) => authMethod.startsWith('client_secret_')
 
-function checkedName(text: string): string {
-  const name = text.trim()
-  if (name.length >= 1 && name.length <= 255) return name
-  throw invalid({ path: 'name', message: 'must have 1 to 255 characters' })
-}
-
-/** What is not asked for follows from the rest: redirects mean people, a secret alone means a machine. */
-function checkedGrants(input: NewClient, redirectUris: string[]): GrantType[] {
-  const standard: GrantType[] =
-    redirectUris.length > 0 ? ['authorization_code', 'refresh_token'] : input.public ? [] : ['client_credentials']
-  const grants = (input.grantTypes ?? standard).map((name, i) => {
-    const grant = GRANT_TYPES.find(g => g === name)
-    if (!grant) throw invalid({ path: `grant_types/${i}`, message: `must be one of ${GRANT_TYPES.join(', ')}` })
-    return grant
-  })
-  if (input.public && grants.includes('client_credentials')) {
-    throw invalid({ path: 'grant_types', message: 'a public client has no credentials to use client_credentials with' })
-  }
-  if (grants.includes('authorization_code') && redirectUris.length === 0) {
-    throw invalid({ path: 'redirect_uris', message: 'authorization_code needs at least one redirect URI' })
-  }
-  return [...new Set(grants)]
-}
-
-/** Schemes that run or show what follows them. */
-const DANGEROUS = new Set(['javascript:', 'data:', 'vbscript:', 'file:', 'blob:', 'about:'])
-
-/** Absolute, without a fragment (RFC 6749 §3.1.2); https, loopback http, or an app's own scheme (RFC 8252 §7). */
-function checkedRedirectUri(text: string, index: number): string {
-  const uri = URL.parse(text)
-  const path = `redirect_uris/${index}`
-  if (!uri || text.includes('#') || text.includes('*')) {
-    throw invalid({ path, message: 'must be an absolute URI without a fragment or wildcard' })
-  }
-  if (DANGEROUS.has(uri.protocol)) throw invalid({ path, message: `must not use ${uri.protocol}` })
-  if (uri.protocol === 'http:' && !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(uri.hostname)) {
-    throw invalid({ path, message: 'must use https, but for loopback addresses' })
-  }
-  if (uri.protocol !== 'http:' && uri.protocol !== 'https:' && !uri.protocol.includes('.')) {
-    throw invalid({ path, message: 'must use a private scheme with a dot in it, such as com.example.app' })
-  }
-  return text
-}
-
-function checkedAudience(text: string): string {
-  const uri = URL.parse(text)
-  if (uri && !uri.hash && text.length <= 2_000) return text
-  throw invalid({ path: 'audience', message: 'must be an absolute URI without a fragment' })
+/** The database knows which audiences are taken; ids and hashes are random. */
+function audienceTaken(error: { code?: unknown }): never {
+  if (error.code === '23505') throw invalid({ path: 'audience', message: 'is that of another client' })
+  throw error
 }

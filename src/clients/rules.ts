@@ -1,0 +1,162 @@
+import type { JWK } from 'jose'
+import { invalid } from '../errors.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
+import {
+  AUTH_METHODS,
+  type AuthMethod,
+  type Client,
+  GRANT_TYPES,
+  type GrantType,
+  TOKEN_FORMATS,
+} from './client.entity.ts'
+import { checkedJwks } from './jwks.ts'
+import { checkedAudience, checkedRedirectUri, checkedWebUri } from './uris.ts'
+
+/** What a client says of itself for people to read, in the names of RFC 7591 §2. URIs are http or https. */
+export interface ClientMetadata {
+  client_uri?: string | undefined
+  logo_uri?: string | undefined
+  tos_uri?: string | undefined
+  policy_uri?: string | undefined
+  contacts?: readonly string[] | undefined
+  software_id?: string | undefined
+  software_version?: string | undefined
+}
+
+/** What may be set of a client, when it is made and later. Omitted or undefined: as it was, or by default. */
+export interface ClientSettings {
+  /** 1 to 255 characters, shown to people who are asked to let it in. */
+  name?: string | undefined
+  /** How it proves who it is. `none`: a public client, which has no secret: an app on a phone, a page, a command line. */
+  authMethod?: AuthMethod | undefined
+  /** Public keys of a client that signs assertions (`private_key_jwt`). */
+  jwks?: { keys: readonly JWK[] } | null | undefined
+  grantTypes?: readonly string[] | undefined
+  redirectUris?: readonly string[] | undefined
+  /** null: every scope of the catalogue but `admin:*`. */
+  scopes?: readonly string[] | null | undefined
+  /** Makes the client a resource server: the URI its tokens are meant for (RFC 8707). */
+  audience?: string | null | undefined
+  tokenFormat?: string | undefined
+  /** Seconds; null: the default of the grant. */
+  accessTokenLifetime?: number | null | undefined
+  /** Seconds; null: the configured one. */
+  refreshTokenLifetime?: number | null | undefined
+  metadata?: ClientMetadata | null | undefined
+}
+
+export interface Rules {
+  catalogue: Catalogue
+  /** Seconds; no token of a client lives longer. */
+  longestLifetime: number
+}
+
+type Checked = Pick<Client, 'name' | 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
+  Pick<Client, 'tokenFormat' | 'accessTokenLifetime' | 'refreshTokenLifetime' | 'metadata'>
+
+/** What the fields of a client must be together: the row as it is to be stored. */
+export type Whole = Pick<Client, 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
+  Pick<Client, 'user' | 'registrationHash'>
+
+const nullOr =
+  <V, T>(check: (value: V, rules: Rules) => T) =>
+  (value: V | null, rules: Rules): T | null =>
+    value === null ? null : check(value, rules)
+
+const CHECKS: { [K in keyof Checked]: (value: never, rules: Rules) => Checked[K] } = {
+  name: checkedName,
+  authMethod: (value: string) => oneOf('token_endpoint_auth_method', AUTH_METHODS, value),
+  jwks: nullOr(checkedJwks),
+  grantTypes: (names: readonly string[]) => [
+    ...new Set(names.map((name, i) => oneOf(`grant_types/${i}`, GRANT_TYPES, name))),
+  ],
+  redirectUris: (uris: readonly string[]) => [...new Set(uris.map(checkedRedirectUri))],
+  scopes: nullOr((scopes: readonly string[], { catalogue }: Rules) => catalogue.resolve(scopes)),
+  audience: nullOr(checkedAudience),
+  tokenFormat: (value: string) => oneOf('token_format', TOKEN_FORMATS, value),
+  accessTokenLifetime: nullOr(lifetime('access_token_lifetime')),
+  refreshTokenLifetime: nullOr(lifetime('refresh_token_lifetime')),
+  metadata: nullOr(checkedMetadata),
+}
+
+/**
+ * Checks each setting that is given.
+ * @throws 422 that names the field as the wire does
+ */
+export function checkedSettings(settings: ClientSettings, rules: Rules): Partial<Checked> {
+  const fields = Object.keys(CHECKS) as (keyof Checked)[]
+  const given = fields.filter(field => settings[field] !== undefined)
+  return Object.fromEntries(given.map(field => [field, CHECKS[field](settings[field] as never, rules)]))
+}
+
+/** What is not asked for follows from the rest: redirects mean people, a secret alone means a machine. */
+export function standardGrants({ authMethod, redirectUris }: Pick<Whole, 'authMethod' | 'redirectUris'>): GrantType[] {
+  if (redirectUris.length > 0) return ['authorization_code', 'refresh_token']
+  return authMethod === 'none' ? [] : ['client_credentials']
+}
+
+/**
+ * Checks what the settings mean beside each other.
+ * @throws 422
+ */
+export function mustFit({ authMethod, jwks, grantTypes, redirectUris, ...rest }: Whole): void {
+  if (authMethod === 'none' && grantTypes.includes('client_credentials')) {
+    throw invalid({ path: 'grant_types', message: 'a public client has no credentials to use client_credentials with' })
+  }
+  if (grantTypes.includes('authorization_code') && redirectUris.length === 0) {
+    throw invalid({ path: 'redirect_uris', message: 'authorization_code needs at least one redirect URI' })
+  }
+  if (authMethod === 'private_key_jwt' && !jwks) {
+    throw invalid({ path: 'jwks', message: 'private_key_jwt needs the public keys that the client signs with' })
+  }
+  mustKeepItsPlace(rest)
+}
+
+/** What only an operator gives away: the administration, and tokens that other people's clients send. */
+function mustKeepItsPlace({ user, registrationHash, scopes, audience }: Partial<Whole>): void {
+  if (!user && !registrationHash) return
+  const admin = scopes?.filter(scope => scope.startsWith('admin:')) ?? []
+  if (admin.length > 0) throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an operator may allow it` })
+  if (audience) throw invalid({ path: 'audience', message: 'only an operator may register a resource server' })
+}
+
+function checkedName(text: string): string {
+  const name = text.trim()
+  if (name.length >= 1 && name.length <= 255) return name
+  throw invalid({ path: 'name', message: 'must have 1 to 255 characters' })
+}
+
+function oneOf<T extends string>(path: string, known: readonly T[], value: string): T {
+  const found = known.find(k => k === value)
+  if (found) return found
+  throw invalid({ path, message: `must be one of ${known.join(', ')}` })
+}
+
+function lifetime(path: string) {
+  return (seconds: number, { longestLifetime: longest }: Rules): number => {
+    if (Number.isInteger(seconds) && seconds >= 1 && seconds <= longest) return seconds
+    throw invalid({ path, message: `must be a whole number of seconds from 1 to ${longest}` })
+  }
+}
+
+const PAGES = ['client_uri', 'logo_uri', 'tos_uri', 'policy_uri'] as const
+const TEXTS = ['software_id', 'software_version'] as const
+const MOST_CONTACTS = 10
+
+function checkedMetadata(metadata: ClientMetadata): Record<string, unknown> {
+  const { contacts } = metadata
+  if (contacts && contacts.length > MOST_CONTACTS) {
+    throw invalid({ path: 'contacts', message: `must be at most ${MOST_CONTACTS}` })
+  }
+  const entries = [
+    ...PAGES.map(name => [name, metadata[name] && checkedWebUri(metadata[name], name)]),
+    ...TEXTS.map(name => [name, metadata[name] && checkedText(metadata[name], name)]),
+    ['contacts', contacts?.map((contact, i) => checkedText(contact, `contacts/${i}`))],
+  ]
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== ''))
+}
+
+function checkedText(text: string, path: string): string {
+  if (text.length <= 255) return text
+  throw invalid({ path, message: 'must have at most 255 characters' })
+}

@@ -1,0 +1,39 @@
+import { invalid } from '../errors.ts'
+
+/** Schemes that run or show what follows them. */
+const DANGEROUS = new Set(['javascript:', 'data:', 'vbscript:', 'file:', 'blob:', 'about:'])
+const LONGEST = 2_000
+
+/** A parser drops tabs and line breaks that would come back out of the stored text; so only what is visible passes. */
+function parse(text: string): URL | null {
+  return text.length <= LONGEST && /^[\x21-\x7e]+$/.test(text) ? URL.parse(text) : null
+}
+
+/** Absolute, without a fragment (RFC 6749 §3.1.2); https, loopback http, or an app's own scheme (RFC 8252 §7). */
+export function checkedRedirectUri(text: string, index: number): string {
+  const uri = parse(text)
+  const path = `redirect_uris/${index}`
+  if (!uri || text.includes('#') || text.includes('*')) {
+    throw invalid({ path, message: 'must be an absolute URI without a fragment or wildcard' })
+  }
+  if (DANGEROUS.has(uri.protocol)) throw invalid({ path, message: `must not use ${uri.protocol}` })
+  if (uri.protocol === 'http:' && !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(uri.hostname)) {
+    throw invalid({ path, message: 'must use https, but for loopback addresses' })
+  }
+  if (uri.protocol !== 'http:' && uri.protocol !== 'https:' && !uri.protocol.includes('.')) {
+    throw invalid({ path, message: 'must use a private scheme with a dot in it, such as com.example.app' })
+  }
+  return text
+}
+
+/** A resource indicator (RFC 8707 §2). */
+export function checkedAudience(text: string): string {
+  if (parse(text) && !text.includes('#')) return text
+  throw invalid({ path: 'audience', message: 'must be an absolute URI without a fragment' })
+}
+
+/** A page or a picture that people are pointed to. */
+export function checkedWebUri(text: string, path: string): string {
+  if (/^https?:$/.test(parse(text)?.protocol ?? '')) return text
+  throw invalid({ path, message: 'must be an http or https URL' })
+}
