@@ -5,6 +5,8 @@ import type { Client } from '../clients/client.entity.ts'
 import type { Em } from '../database.ts'
 import { retire } from '../tokens/retire.ts'
 import { hashText } from '../tokens/text.ts'
+import { AuthCode } from './code.entity.ts'
+import { DeviceCode } from './device.entity.ts'
 import { RefreshToken } from './refresh.entity.ts'
 
 /** What a refresh token stands for. */
@@ -41,24 +43,36 @@ export async function addLink(em: Em, family: Family, text: string, expiresAt: D
   return id
 }
 
+/** Which grants end: one, all that a user gave, or all that a user gave a client. */
+export type GrantsOf = { grant: string } | { user: string; client?: string }
+
 /**
- * Kills every access and refresh token of a grant, in the transaction of `em`.
+ * Ends grants in the transaction of `em`: their access and refresh tokens die, and codes that were not redeemed yet give
+ * nothing any more. With a user this takes the tokens along that came without a grant.
  * @returns how many access tokens died
  */
-export async function revokeGrant(em: Em, announce: Announce, grant: string): Promise<number> {
-  await lockUsers(em, grant)
-  const died = await retire(em, announce, { grant })
-  await em.nativeUpdate(RefreshToken, { grant, revoked: false }, { revoked: true, replay: null })
+export async function endGrants(em: Em, announce: Announce, of: GrantsOf): Promise<number> {
+  await lockUser(em, of)
+  if ('user' in of) await spoilCodes(em, of)
+  const died = await retire(em, announce, of)
+  await em.nativeUpdate(RefreshToken, { ...of, revoked: false }, { revoked: true, replay: null })
   return died
 }
 
 /**
- * A refresh holds its user's row shared, so this waits for those under way and sees what they made; those that come
- * later find their token revoked.
+ * Whoever redeems something holds its user's row shared, so this waits for what is under way, and the statements that
+ * follow see what it made; who comes later finds nothing to redeem.
  */
-const lockUsers = (em: Em, grant: string) =>
-  em.execute(
-    `select id from users where id in (select user_id from oauth_refresh_tokens where grant_id = ?)
-     order by id for no key update`,
-    [grant],
-  )
+const lockUser = (em: Em, of: GrantsOf) =>
+  'user' in of
+    ? em.execute('select id from users where id = ? for no key update', [of.user])
+    : em.execute(
+        `select id from users where id in (select user_id from oauth_refresh_tokens where grant_id = ?)
+         for no key update`,
+        [of.grant],
+      )
+
+async function spoilCodes(em: Em, of: { user: string; client?: string }): Promise<void> {
+  await em.nativeUpdate(AuthCode, { ...of, usedAt: null }, { usedAt: new Date() })
+  await em.nativeUpdate(DeviceCode, { ...of, state: 'approved' }, { state: 'denied' })
+}

@@ -12,7 +12,7 @@ import { User } from '../users/user.entity.ts'
 import { answer } from './answer.ts'
 import type { Grant, GrantRequest, TokenAnswer } from './grant.ts'
 import { RefreshToken } from './refresh.entity.ts'
-import { addLink, type Family, newRefreshText, revokeGrant } from './refresh-family.ts'
+import { addLink, endGrants, type Family, newRefreshText } from './refresh-family.ts'
 import type { Terms } from './terms.ts'
 
 /** Refresh tokens: families that begin with a grant, live on by rotation, and die together. */
@@ -78,7 +78,7 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
 
   return {
     start,
-    revokeGrant,
+    revokeGrant: (em, announce, grant) => endGrants(em, announce, { grant }),
     async grant(request) {
       const text = request.params.refresh_token
       if (text === undefined) throw invalidRequest('refresh_token is missing.')
@@ -88,7 +88,7 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
         return (await rotate(em, announce, request, link)) ?? { reused: link.grant }
       })
       if (!('reused' in outcome)) return outcome
-      await changes.transaction((em, announce) => revokeGrant(em, announce, outcome.reused))
+      await changes.transaction((em, announce) => endGrants(em, announce, { grant: outcome.reused }))
       throw invalidGrant(DEAD)
     },
   }
