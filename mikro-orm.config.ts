@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { Migrator } from '@mikro-orm/migrations'
 import { defineConfig, type Options } from '@mikro-orm/postgresql'
 import { AuditEvent } from './src/audit/event.entity.ts'
 import { UsedAssertion } from './src/clients/assertion.entity.ts'
@@ -41,7 +40,6 @@ export function ormOptions({ url, poolSize, start = () => startEngine({}) }: Dat
       PushedRequest,
       AuditEvent,
     ],
-    extensions: [Migrator],
     // `schemaGenerator` quotes every name, and all times are UTC.
     forceUtcTimezone: true,
     // A rule about rows that are gone belongs to the domain, which says it in words.
@@ -62,5 +60,8 @@ export function ormOptions({ url, poolSize, start = () => startEngine({}) }: Dat
   })
 }
 
-/** What `mikro-orm` on the command line works with. */
-export default ormOptions({ url: process.env.DATABASE_URL })
+/** What `mikro-orm` on the command line works with. A server loads its migrator only when there is something to migrate. */
+export default async (): Promise<Options> => {
+  const { Migrator } = await import('@mikro-orm/migrations')
+  return { ...ormOptions({ url: process.env.DATABASE_URL }), extensions: [Migrator] }
+}

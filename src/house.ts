@@ -5,7 +5,6 @@ import { type ClientAuthentication, createClientAuthentication } from './clients
 import { type Clients, createClients } from './clients/clients.ts'
 import type { Config } from './config.ts'
 import { type Database, openDatabase } from './database.ts'
-import { StartupError } from './errors.ts'
 import { clientCredentials } from './grants/client-credentials.ts'
 import type { Grants } from './grants/grant.ts'
 import { createRefresh, type Refresh } from './grants/refresh.ts'
@@ -22,8 +21,12 @@ import { createSelection, type Selection } from './tokens/selection.ts'
 import { createTokens, type Tokens } from './tokens/tokens.ts'
 import { createUsage, type Usage } from './tokens/usage.ts'
 import { createWriter } from './tokens/writer.ts'
+import { createSessions, type Sessions } from './users/sessions.ts'
+import { createSignIn, type SignIn } from './users/sign-in.ts'
 import { createThrottle, type Throttle } from './users/throttle.ts'
 import { createUsers, type Users } from './users/users.ts'
+
+export { migrate, requireMigrated } from './migrations.ts'
 
 export interface HouseOptions {
   config: Config
@@ -48,6 +51,8 @@ export interface House {
   keys: Keys
   users: Users
   throttle: Throttle
+  signIn: SignIn
+  sessions: Sessions
   clients: Clients
   tokens: Tokens
   usage: Usage
@@ -107,6 +112,8 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     keys,
     users,
     throttle,
+    signIn: createSignIn({ db, users, throttle }),
+    sessions: createSessions(db, config),
     clients,
     tokens,
     usage,
@@ -131,25 +138,4 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
       for (const close of closers.splice(0).reverse()) await close()
     },
   }
-}
-
-/** @throws StartupError when a shared database lacks migrations that this version needs */
-export async function requireMigrated(db: Database): Promise<void> {
-  if (db.embedded) {
-    await migrate(db)
-    return
-  }
-  const pending = await db.orm.migrator.getPending()
-  if (pending.length > 0) {
-    throw new StartupError(`The database lacks ${pending.length} migration(s). Run: npx postern migrate`)
-  }
-}
-
-/**
- * Brings the tables up to date.
- * @returns the names of the migrations it applied
- */
-export async function migrate(db: Database): Promise<string[]> {
-  const applied = await db.orm.migrator.up()
-  return applied.map(({ name }) => name)
 }

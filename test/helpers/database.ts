@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync, renameSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
+import { Migrator } from '@mikro-orm/migrations'
 import { MikroORM } from '@mikro-orm/postgresql'
 import pg from 'pg'
 import { ormOptions } from '../../mikro-orm.config.ts'
@@ -48,7 +49,7 @@ export async function embeddedTemplate(): Promise<Blob> {
     driverOptions: embeddedDialect(async () => pglite as unknown as Engine),
   })
   await orm.connect()
-  await orm.migrator.up()
+  await new Migrator(orm.em).up()
   const dump = await pglite.dumpDataDir('none')
   await orm.close()
   const draft = `${file}.${randomBytes(6).toString('hex')}`

@@ -1,0 +1,44 @@
+import { readdirSync } from 'node:fs'
+import type { Database } from './database.ts'
+import { StartupError } from './errors.ts'
+
+const MIGRATION = /^(Migration\d+)\.[jt]s$/
+
+/**
+ * Brings an embedded database up to date, and looks whether a shared one is.
+ * @throws StartupError when a shared database lacks migrations that this version needs
+ */
+export async function requireMigrated(db: Database): Promise<void> {
+  const missing = await missingMigrations(db)
+  if (missing.length === 0) return
+  if (!db.embedded) {
+    throw new StartupError(`The database lacks ${missing.length} migration(s). Run: npx postern migrate`)
+  }
+  await migrate(db)
+}
+
+/**
+ * Brings the tables up to date.
+ * @returns the names of the migrations it applied
+ */
+export async function migrate(db: Database): Promise<string[]> {
+  // Loaded only here: most starts find nothing to migrate.
+  const { Migrator } = await import('@mikro-orm/migrations')
+  const applied = await new Migrator(db.orm.em).up()
+  return applied.map(({ name }) => name)
+}
+
+/** Names of the migrations in the folder that the database does not list: two statements, where MikroORM needs ten. */
+async function missingMigrations(db: Database): Promise<string[]> {
+  const { path } = db.orm.config.get('migrations')
+  const names = readdirSync(path as string).flatMap(file => MIGRATION.exec(file)?.[1] ?? [])
+  const applied = new Set(await appliedMigrations(db))
+  return names.filter(name => !applied.has(name))
+}
+
+async function appliedMigrations(db: Database): Promise<string[]> {
+  const [table] = await db.query<{ name: string | null }>(`select to_regclass('mikro_orm_migrations')::text as name`)
+  if (!table?.name) return []
+  const rows = await db.query<{ name: string }>(`select name from ${table.name}`)
+  return rows.map(({ name }) => name)
+}
