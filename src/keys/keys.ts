@@ -107,6 +107,8 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
       return key
     },
     async ensure() {
+      await load()
+      if ([...keys.values()].some(key => key.state === 'current')) return
       await changes.transaction(async em => {
         await lock(em)
         if ((await em.count(SigningKey, { state: 'current' })) > 0) return
