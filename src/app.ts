@@ -28,7 +28,7 @@ declare module 'fastify' {
 /** The whole server as a plugin, in boot order; mount it with a prefix or without. */
 export function serverPlugin(house: House): FastifyPluginAsync {
   return async app => {
-    const { config, catalogue, db, keys, users, throttle, tokens, usage, authenticate } = house
+    const { config, catalogue, db, keys, users, throttle, signIn, tokens, usage, authenticate } = house
     useProblems(app)
     useStrictInput(app)
     useRequestLog(app)
@@ -47,7 +47,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
       async api => {
         api.addHook('onSend', neverStored)
         await api.register(userRoutes({ users, throttle }))
-        await api.register(tokenRoutes({ tokens, users, usage, throttle }))
+        await api.register(tokenRoutes({ tokens, users, usage, signIn }))
       },
       { prefix: '/api' },
     )

@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { invalid, wrongCredentials } from '../errors.ts'
+import { invalid } from '../errors.ts'
 import { checkScopes } from '../guard/checks.ts'
 import { page } from '../http/paging.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
 import { ownerOf } from '../users/routes.ts'
 import { toUser } from '../users/schemas.ts'
-import type { Throttle } from '../users/throttle.ts'
+import type { SignIn } from '../users/sign-in.ts'
 import type { User } from '../users/user.entity.ts'
 import type { Users } from '../users/users.ts'
 import { userOf } from './authenticate.ts'
@@ -34,24 +34,22 @@ export interface TokenRoutesOptions {
   tokens: Tokens
   users: Users
   usage: Usage
-  throttle: Throttle
+  signIn: SignIn
 }
 
 const tags = ['Tokens']
 
-export function tokenRoutes({ tokens, users, usage, throttle }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
+export function tokenRoutes({ tokens, users, usage, signIn }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
   const data = (token: AccessToken) => toToken(token, usage.lastUsed(token.id))
 
   async function answer(reply: FastifyReply, { plainText, token }: Issued, user: User) {
     return reply.code(201).send({ token: plainText, data: toToken(token), user: toUser(user) })
   }
 
-  async function signIn(request: FastifyRequest, { email, password }: IssueTokenBody): Promise<User> {
+  async function userOfCredentials(request: FastifyRequest, { email, password }: IssueTokenBody): Promise<User> {
     if (email === undefined) throw invalid({ path: 'email', message: 'is required' })
     if (password === undefined) throw invalid({ path: 'password', message: 'is required' })
-    const user = await throttle.attempt(email, request.ip, () => users.authenticate(email, password))
-    if (!user) throw wrongCredentials()
-    return user
+    return signIn(email, password, request.ip)
   }
 
   return async app => {
@@ -82,7 +80,7 @@ export function tokenRoutes({ tokens, users, usage, throttle }: TokenRoutesOptio
         const { body } = request
         const input = newToken(body)
         if (hasCredentials(body)) {
-          const user = await signIn(request, body)
+          const user = await userOfCredentials(request, body)
           return answer(reply, await tokens.issuePersonal({ ...input, user }), user)
         }
         const user = await users.find(ownerOf(request))

@@ -6,6 +6,7 @@ import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { invalid, notFound } from '../errors.ts'
 import { checkNewPassword, hashPassword, passwordMatches } from './passwords.ts'
+import { endSessions } from './sessions.ts'
 import { type Role, User } from './user.entity.ts'
 
 export interface NewUser {
@@ -26,8 +27,9 @@ export interface Users {
     id: string,
     change: { name?: string | undefined; email?: string | undefined; role?: Role | undefined },
   ): Promise<User>
+  /** Ends the user's sessions. */
   setPassword(id: string, password: string): Promise<void>
-  /** From the next request on none of the user's tokens opens anything. */
+  /** From the next request on none of the user's tokens and sessions opens anything. */
   disable(id: string): Promise<User>
   enable(id: string): Promise<User>
   /** The live user that e-mail and password name; undefined after the same time for whatever reason. */
@@ -52,6 +54,7 @@ export function createUsers(db: Database, changes: Changes): Users {
       await em.flush().catch(taken)
       announce({ kind: 'user', id })
       record(em, { kind, userId: id, details: told(values) })
+      if (values.passwordHash || values.disabledAt) await endSessions(em, id)
       return user
     })
 

@@ -1,0 +1,100 @@
+import { hash, randomBytes } from 'node:crypto'
+import { LockMode } from '@mikro-orm/postgresql'
+import { v7 as uuid } from 'uuid'
+import { record } from '../audit/audit.ts'
+import type { Config } from '../config.ts'
+import type { Database, Em } from '../database.ts'
+import { wrongCredentials } from '../errors.ts'
+import { Session } from './session.entity.ts'
+import { User } from './user.entity.ts'
+
+/** Where a person signs in from. */
+export interface Device {
+  /** IP address. */
+  address: string
+  userAgent: string
+}
+
+export interface SignedIn {
+  session: Session
+  user: User
+}
+
+/** People signed in at the pages (OWASP ASVS V7). */
+export interface Sessions {
+  /**
+   * Begins a session for a user who has just proved the password.
+   * @param replaces text of the session that the browser had before, which ends
+   * @returns its text, which exists only here and in the browser: 256 random bits
+   * @throws 401 when the user was disabled or got another password meanwhile
+   */
+  begin(user: User, device: Device, replaces?: string): Promise<string>
+  /** The live session of this text, and its user. */
+  find(text: string): Promise<SignedIn | undefined>
+  /** Signs out. Nothing happens when there is no such session. */
+  end(text: string): Promise<void>
+}
+
+const SEEN_EVERY_MS = 60_000
+const LONGEST_USER_AGENT = 255
+
+export function createSessions(db: Database, config: Pick<Config, 'sessionLifetime'>): Sessions {
+  return {
+    begin: (user, device, replaces) =>
+      db.transaction(async em => {
+        await mustStillBe(em, user)
+        if (replaces !== undefined) await em.nativeDelete(Session, { hash: hashOf(replaces) })
+        const text = randomBytes(32).toString('base64url')
+        await em.insert(Session, newSession(user, device, text, config.sessionLifetime))
+        record(em, { kind: 'sign_in.succeeded', userId: user.id })
+        return text
+      }),
+
+    find: text =>
+      db.run(async em => {
+        const session = await em.findOne(Session, { hash: hashOf(text), expiresAt: { $gt: new Date() } })
+        const user = session && (await em.findOne(User, { id: session.user, disabledAt: null }))
+        if (!user) return undefined
+        await see(em, session)
+        return { session, user }
+      }),
+
+    end: text =>
+      db.transaction(async em => {
+        const session = await em.findOne(Session, { hash: hashOf(text) })
+        if (!session || (await em.nativeDelete(Session, { id: session.id })) === 0) return
+        record(em, { kind: 'session.ended', userId: session.user })
+      }),
+  }
+}
+
+/** Ends every session of a user, in the transaction of `em`. */
+export const endSessions = (em: Em, user: string): Promise<number> => em.nativeDelete(Session, { user })
+
+const hashOf = (text: string) => hash('sha256', text, 'buffer')
+
+/** Held until the session is stored, so that whoever disables the user or changes the password ends it too. */
+async function mustStillBe(em: Em, user: User): Promise<void> {
+  const now = await em.findOne(User, { id: user.id }, { lockMode: LockMode.PESSIMISTIC_READ })
+  if (!now || now.disabledAt || now.passwordHash !== user.passwordHash) throw wrongCredentials()
+}
+
+function newSession(user: User, { address, userAgent }: Device, text: string, seconds: number) {
+  const now = new Date()
+  return {
+    id: uuid(),
+    hash: hashOf(text),
+    user: user.id,
+    address,
+    userAgent: userAgent.slice(0, LONGEST_USER_AGENT),
+    createdAt: now,
+    lastSeenAt: now,
+    expiresAt: new Date(now.getTime() + seconds * 1000),
+  }
+}
+
+async function see(em: Em, { id, lastSeenAt }: Session): Promise<void> {
+  const now = new Date()
+  const since = new Date(now.getTime() - SEEN_EVERY_MS)
+  if (lastSeenAt <= since) await em.nativeUpdate(Session, { id, lastSeenAt: { $lte: since } }, { lastSeenAt: now })
+}

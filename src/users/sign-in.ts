@@ -1,0 +1,31 @@
+import { record } from '../audit/audit.ts'
+import type { Database } from '../database.ts'
+import { wrongCredentials } from '../errors.ts'
+import type { Throttle } from './throttle.ts'
+import type { User } from './user.entity.ts'
+import type { Users } from './users.ts'
+
+/**
+ * Proves who somebody is, on every way in alike: attempts are limited, failures written down.
+ * @param address IP address it comes from
+ * @throws 401 that says the same of an unknown user, a wrong password and a disabled user; 429 with `Retry-After`
+ */
+export type SignIn = (email: string, password: string, address: string) => Promise<User>
+
+export interface SignInOptions {
+  db: Database
+  users: Users
+  throttle: Throttle
+}
+
+export function createSignIn({ db, users, throttle }: SignInOptions): SignIn {
+  /** Not what was typed: people type passwords into the wrong field. */
+  async function fail(email: string): Promise<never> {
+    const user = await users.findByEmail(email)
+    await db.transaction(async em => record(em, { kind: 'sign_in.failed', userId: user?.id }))
+    throw wrongCredentials()
+  }
+
+  return async (email, password, address) =>
+    (await throttle.attempt(email, address, () => users.authenticate(email, password))) ?? fail(email)
+}
