@@ -5,6 +5,7 @@ import { type ClientAuthentication, createClientAuthentication } from './clients
 import { type Clients, createClients } from './clients/clients.ts'
 import type { Config } from './config.ts'
 import { type Database, openDatabase } from './database.ts'
+import { type Authorizations, createAuthorizations } from './grants/authorizations.ts'
 import { clientCredentials } from './grants/client-credentials.ts'
 import type { Grants } from './grants/grant.ts'
 import { createRefresh, type Refresh } from './grants/refresh.ts'
@@ -15,6 +16,7 @@ import { createVerifier } from './guard/verifier.ts'
 import { createKeys, type Keys } from './keys/keys.ts'
 import { type Catalogue, type CatalogueInput, createCatalogue, loadCatalogue } from './scopes/catalogue.ts'
 import { createAuthenticate } from './tokens/authenticate.ts'
+import { createInspect, type Inspect } from './tokens/inspect.ts'
 import { createMint } from './tokens/mint.ts'
 import { createRecords } from './tokens/records.ts'
 import { createSelection, type Selection } from './tokens/selection.ts'
@@ -57,9 +59,11 @@ export interface House {
   tokens: Tokens
   usage: Usage
   authenticate: Authenticate
+  inspect: Inspect
   selection: Selection
   trail: Trail
   signOut: SignOut
+  authorizations: Authorizations
   clientAuthentication: ClientAuthentication
   terms: Terms
   refresh: Refresh
@@ -87,14 +91,15 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   const tokens = createTokens({ db, changes, catalogue, clients, mint, write, config })
   const usage = createUsage({ db, onError: err => log.error({ err }, 'could not write when tokens were last used') })
   const { issuer, audience, tokenPrefix } = config
-  const verifier = createVerifier({ key: keys.verificationKey, issuer, audience })
-  changes.subscribe(({ kind }) => (kind === 'keys' || kind === 'everything') && verifier.forget())
-  const authenticate = createAuthenticate({
-    verifier,
-    records: createRecords(db, changes, catalogue),
-    usage,
-    tokenPrefix,
+  const key = keys.verificationKey
+  const verifier = createVerifier({ key, issuer, audience })
+  const anyVerifier = createVerifier({ key, issuer, audience: null, remember: 50_000 })
+  changes.subscribe(({ kind }) => {
+    if (kind === 'keys' || kind === 'everything') for (const memory of [verifier, anyVerifier]) memory.forget()
   })
+  const records = createRecords(db, changes, catalogue)
+  const authenticate = createAuthenticate({ verifier, records, usage, tokenPrefix, audience })
+  const inspect = createInspect({ verifier: anyVerifier, records, tokenPrefix, audience })
   const clientAuthentication = createClientAuthentication({ db, changes, audiences: [issuer, `${issuer}/oauth/token`] })
   const terms = createTerms({ db, changes, catalogue, config })
   const refresh = createRefresh({ changes, mint, terms, config })
@@ -118,9 +123,11 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     tokens,
     usage,
     authenticate,
+    inspect,
     selection: createSelection(db, changes),
     trail: createTrail(db),
     signOut: createSignOut(changes),
+    authorizations: createAuthorizations(db, changes),
     clientAuthentication,
     terms,
     refresh,

@@ -16,7 +16,8 @@ export interface VerifierOptions {
   /** The public key for a header's `kid`; rejects for one that is not in use. */
   key: JWTVerifyGetKey
   issuer: string
-  audience: string
+  /** What a token must be meant for; null: anything, which only the issuer may ask. */
+  audience: string | null
   /** Texts remembered, least recently used forgotten first. */
   remember?: number
 }
@@ -41,7 +42,13 @@ const LONGEST = 16_384
  */
 export function createVerifier({ key, issuer, audience, remember = 100_000 }: VerifierOptions): Verifier {
   const known = new LRUCache<string, Verified>({ max: remember })
-  const options = { issuer, audience, typ: 'at+jwt', algorithms: ALGORITHMS, requiredClaims: ['exp', 'jti', 'sub'] }
+  const options = {
+    issuer,
+    ...(audience !== null && { audience }),
+    typ: 'at+jwt',
+    algorithms: ALGORITHMS,
+    requiredClaims: ['exp', 'jti', 'sub'],
+  }
 
   async function verify(text: string): Promise<Verified> {
     if (text.length > LONGEST || !COMPACT_JWS.test(text) || !isCanonical(text)) throw invalidToken(MALFORMED)

@@ -13,6 +13,8 @@ export interface AuthenticateOptions {
   records: Records
   usage: Usage
   tokenPrefix: string
+  /** What a token must be meant for. A JWT says so itself; of an opaque text only its row does. */
+  audience: string
   remember?: number
 }
 
@@ -28,11 +30,13 @@ export function userOf(request: FastifyRequest): TokenUser | null {
  * How this server authenticates: the text is proved once and remembered, what the token may do is asked every time,
  * both from memory. A JWT is proved by its signature, an opaque text by its hash.
  */
-export function createAuthenticate({ verifier, records, usage, tokenPrefix, remember = 100_000 }: AuthenticateOptions) {
+export function createAuthenticate(options: AuthenticateOptions) {
+  const { verifier, records, usage, tokenPrefix, audience, remember = 100_000 } = options
   const opaque = new LRUCache<string, string>({ max: remember })
 
   function letIn(record: TokenRecord | undefined): Token {
-    const { token, user } = accept(record)
+    const { token, user, audience: meant } = accept(record)
+    if (meant !== null && meant !== audience) throw invalidToken('The access token is meant for another audience.')
     if (!users.has(token)) users.set(token, user)
     usage.touch(token.id)
     nowActing({ userId: token.userId, clientId: token.clientId })

@@ -21,6 +21,10 @@ export interface TokenRecord {
   readonly user: TokenUser | null
   /** Why it opens nothing, or undefined. Expiry is not among it: that changes without anyone's doing. */
   readonly refusal: string | undefined
+  /** The resource server it is meant for; null: this server's own audience. */
+  readonly audience: string | null
+  /** Milliseconds since the epoch, as is `expiresAt`. */
+  readonly issuedAt: number
   readonly expiresAt: number
 }
 
@@ -40,6 +44,8 @@ interface Row {
   scopes: string[]
   revoked: boolean
   suspended: boolean
+  audience: string | null
+  created_at: Date | string
   expires_at: Date | string
   client_revoked: boolean
   user_name: string | null
@@ -49,7 +55,7 @@ interface Row {
 }
 
 const SELECT = `
-  select t.id, t.user_id, t.client_id, t.name, t.scopes, t.revoked, t.suspended, t.expires_at,
+  select t.id, t.user_id, t.client_id, t.name, t.scopes, t.revoked, t.suspended, t.audience, t.created_at, t.expires_at,
     c.revoked as client_revoked, u.name as user_name, u.email, u.role, u.disabled_at is not null as disabled
   from oauth_access_tokens t
   join oauth_clients c on c.id = t.client_id
@@ -116,7 +122,9 @@ function read(row: Row, inherit: boolean): TokenRecord {
         role: row.role as Role,
       })
     : null
-  return { token, user, refusal: refusal(row), expiresAt: expiresAt.getTime() }
+  const { audience } = row
+  const issuedAt = new Date(row.created_at).getTime()
+  return { token, user, refusal: refusal(row), audience, issuedAt, expiresAt: expiresAt.getTime() }
 }
 
 function refusal(row: Row): string | undefined {
@@ -127,10 +135,16 @@ function refusal(row: Row): string | undefined {
   return undefined
 }
 
+/** Why a token opens nothing now, or undefined. */
+export function whyNot(record: TokenRecord | undefined, now = Date.now()): string | undefined {
+  if (!record) return 'The access token is not known.'
+  if (record.refusal) return record.refusal
+  return record.expiresAt <= now ? 'The access token has expired.' : undefined
+}
+
 /** @throws 401 `invalid_token` that says why */
-export function accept(record: TokenRecord | undefined, now = Date.now()): TokenRecord {
-  if (!record) throw invalidToken('The access token is not known.')
-  if (record.refusal) throw invalidToken(record.refusal)
-  if (record.expiresAt <= now) throw invalidToken('The access token has expired.')
-  return record
+export function accept(record: TokenRecord | undefined): TokenRecord {
+  const refusal = whyNot(record)
+  if (refusal === undefined) return record as TokenRecord
+  throw invalidToken(refusal)
 }
