@@ -13,6 +13,13 @@ export interface Schema {
   $ref?: string
 }
 
+const FORMATS: Record<string, string> = {
+  'date-time': '2026-11-21T10:00:00.000Z',
+  email: 'ada@example.com',
+  uri: 'https://app.example.com/callback',
+  uuid: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12',
+}
+
 /**
  * An example of what a schema describes, put together from the examples of its parts.
  * @returns undefined when a part that must be there has none
@@ -24,8 +31,8 @@ export function exampleOf(schema: Schema): unknown {
   if (schema.anyOf) return firstExample(schema.anyOf)
   if (schema.type === 'object') return objectExample(schema)
   if (schema.type === 'array') return arrayExample(schema)
-  if (schema.format === 'date-time') return '2026-11-21T10:00:00.000Z'
-  return schema.type === 'null' ? null : undefined
+  if (schema.type === 'null') return null
+  return schema.type === 'boolean' ? false : FORMATS[schema.format ?? '']
 }
 
 function firstExample(schemas: Schema[]): unknown {

@@ -13,7 +13,7 @@ export const Paged = <T extends TSchema>(item: T) =>
   Type.Object({
     data: Type.Array(item),
     meta: Type.Object({
-      limit: Type.Integer(),
+      limit: Type.Integer({ examples: [25] }),
       next_cursor: Nullable(Type.String({ description: 'null on the last page' })),
     }),
   })

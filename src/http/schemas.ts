@@ -6,6 +6,10 @@ export const closed = { additionalProperties: false } as const
 /** How a client proves who it is, among the document's security schemes. */
 export const CLIENT_BASIC = 'clientBasic'
 
+/** An access token as the examples show it: shortened, and signed by nobody. */
+export const TOKEN_EXAMPLE =
+  'eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJpc3MiOiJodHRwOi8vbG9jYWxob3N0OjMwMDAifQ.MEUCIQ'
+
 /** RFC 3339 in UTC; the serializer calls `toISOString`. */
 export const Time = (description?: string) =>
   Type.Unsafe<Date | string>({ type: 'string', format: 'date-time', ...(description && { description }) })

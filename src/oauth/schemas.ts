@@ -3,15 +3,18 @@ import { CLIENT_BASIC } from '../http/schemas.ts'
 
 /** `{error, error_description}` (RFC 6749 §5.2), for OpenAPI; the error handler writes it itself. */
 const ProtocolError = Type.Object({
-  error: Type.String(),
-  error_description: Type.Optional(Type.String()),
+  error: Type.String({ examples: ['invalid_request'] }),
+  error_description: Type.Optional(Type.String({ examples: ['grant_type is missing.'] })),
 })
 
 export const protocolError = (description: string) => ({ ...ProtocolError, description })
 
 export const protocolErrors = {
   400: protocolError('The request is refused; `error` says why'),
-  401: protocolError('`invalid_client`: the client did not prove who it is'),
+  401: {
+    ...protocolError('`invalid_client`: the client did not prove who it is'),
+    examples: [{ error: 'invalid_client', error_description: 'The client is not known, or its secret is wrong.' }],
+  },
 }
 
 /** A client proves who it is by Basic, or in the body. */

@@ -4,15 +4,18 @@ import { nowActing } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import { GRANT_TYPES, type GrantType } from '../clients/client.entity.ts'
 import type { Grants, Params } from '../grants/grant.ts'
+import { TOKEN_EXAMPLE } from '../http/schemas.ts'
 import { invalidRequest, unauthorizedClient, unsupportedGrantType } from '../protocol-errors.ts'
 import { onlyPost } from './context.ts'
 import { clientSecurity, formBody, protocolErrors } from './schemas.ts'
 
 const TokenAnswerSchema = Type.Object({
-  access_token: Type.String(),
+  access_token: Type.String({
+    examples: [TOKEN_EXAMPLE],
+  }),
   token_type: Type.Literal('Bearer'),
-  expires_in: Type.Integer({ description: 'Seconds' }),
-  scope: Type.String(),
+  expires_in: Type.Integer({ description: 'Seconds', examples: [3600] }),
+  scope: Type.String({ examples: ['orders:read'] }),
   refresh_token: Type.Optional(Type.String()),
   issued_token_type: Type.Optional(Type.String()),
 })

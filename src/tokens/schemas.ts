@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { TOKEN_FORMATS } from '../clients/client.entity.ts'
 import { Paged, paging } from '../http/paging.ts'
-import { closed, Nullable, noContent, problem, Time } from '../http/schemas.ts'
+import { closed, Nullable, noContent, problem, Time, TOKEN_EXAMPLE } from '../http/schemas.ts'
 import { UserSchema } from '../users/schemas.ts'
 import type { NewRow } from './writer.ts'
 
@@ -24,7 +24,7 @@ export const TokenSchema = Type.Object(
     id: Type.String({ format: 'uuid', description: 'The `jti` of a JWT' }),
     name: Nullable(Type.String()),
     client_id: Type.String({ format: 'uuid' }),
-    scopes: Type.Array(Type.String()),
+    scopes: Type.Array(Type.String({ examples: ['orders:read'] })),
     format: Type.Enum([...TOKEN_FORMATS]),
     revoked: Type.Boolean(),
     suspended: Type.Boolean(),
@@ -86,7 +86,10 @@ export type IssueTokenBody = Static<typeof IssueToken>
 
 export const IssuedSchema = Type.Object(
   {
-    token: Type.String({ description: 'The plain text. It is shown here, once.' }),
+    token: Type.String({
+      description: 'The plain text. It is shown here, once.',
+      examples: [TOKEN_EXAMPLE],
+    }),
     data: TokenSchema,
     user: UserSchema,
   },

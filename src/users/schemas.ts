@@ -5,7 +5,7 @@ import { ROLES, type User } from './user.entity.ts'
 export const UserSchema = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
-    name: Type.String(),
+    name: Type.String({ examples: ['Ada Lovelace'] }),
     email: Type.String({ format: 'email' }),
     role: Type.Enum([...ROLES]),
     created_at: Time(),
