@@ -1,43 +1,26 @@
-import { createApp } from './app.ts'
+import { enableCompileCache } from 'node:module'
+import { resolve } from 'node:path'
 import { type Config, loadConfig } from './config.ts'
+import { startEmbedded } from './embedded/embedded.ts'
 import { StartupError } from './errors.ts'
-import { openHouse, requireMigrated } from './house.ts'
-import { ensureAdministrator, welcome } from './welcome.ts'
 
 const LONGEST_CLOSE_MS = 10_000
 
-/** Opens the house, listens, and closes gracefully on SIGINT or SIGTERM. */
+/** Listens, and closes gracefully on SIGINT or SIGTERM. */
 export async function serve(config: Config): Promise<void> {
-  const log = { warn: () => {}, error: () => {} } as Parameters<typeof openHouse>[0]['log'] & object
-  const house = await openHouse({ config, log })
-  try {
-    await requireMigrated(house.db)
-    await house.ensure()
-    house.listen()
-    const app = await createApp(house)
-    Object.assign(log, { warn: app.log.warn.bind(app.log), error: app.log.error.bind(app.log) })
-    const administrator = await ensureAdministrator(house)
-    await app.listen({ port: config.port, host: config.host }).catch(error => {
-      throw listenError(error, config)
-    })
-    process.stdout.write(`\n  Postern is ready at ${config.issuer}, its API explorer at ${config.issuer}/docs\n`)
-    if (administrator) process.stdout.write(welcome(administrator, config.issuer))
-    closeOnSignal(() => app.close())
-  } catch (error) {
-    await house.close().catch(() => {})
-    throw error
-  }
+  let close = async () => {}
+  closeOnSignal(() => close())
+  // The rest is loaded only now, while the embedded database opens on a thread of its own.
+  const embedded = config.databaseUrl ? undefined : startEmbedded(config.dataDir)
+  const { start } = await import('./start.ts')
+  const app = await start(config, embedded)
+  close = () => app.close()
 }
 
-function listenError(error: NodeJS.ErrnoException, { host, port }: Config): Error {
-  if (error.code === 'EADDRINUSE')
-    return new StartupError(`PORT ${port} is taken on ${host}. Choose another: PORT=3001`)
-  if (error.code === 'EACCES') return new StartupError(`PORT ${port} may not be used by this user.`)
-  if (error.code === 'EADDRNOTAVAIL') return new StartupError(`HOST ${host} is not an address of this machine.`)
-  return error
-}
-
-/** A signal comes twice when a terminal and npm both pass it on: the second changes nothing. */
+/**
+ * A signal comes twice when a terminal and npm both pass it on: the second changes nothing. One that comes during the
+ * start ends it at once, since nobody is being served and both databases stand it.
+ */
 function closeOnSignal(close: () => Promise<unknown>): void {
   let closing = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -60,6 +43,8 @@ export function explain(error: unknown): string {
 
 if (import.meta.main) {
   try {
+    // Beside the code, where only whoever may change the code can write. Where nobody can, a start takes longer.
+    enableCompileCache(resolve(import.meta.dirname, '..', 'node_modules', '.cache', 'postern'))
     await serve(loadConfig())
   } catch (error) {
     process.stderr.write(`postern: ${explain(error)}\n`)
