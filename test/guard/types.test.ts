@@ -1,0 +1,68 @@
+import { spawnSync } from 'node:child_process'
+import { resolve } from 'node:path'
+import t from 'tap'
+
+const root = resolve(import.meta.dirname, '../..')
+
+/** A file that uses the guard as the documentation shows, and how it is compiled. */
+const project = (source: string) => ({
+  'uses.ts': source,
+  'tsconfig.json': JSON.stringify({
+    extends: resolve(root, 'tsconfig.json'),
+    compilerOptions: { noUnusedLocals: false },
+    include: ['uses.ts'],
+  }),
+})
+
+/** What the compiler says of the project in this folder. */
+function compile(folder: string): string {
+  const tsc = resolve(root, 'node_modules/.bin/tsc')
+  return spawnSync(tsc, ['-p', folder, '--pretty', 'false'], { encoding: 'utf8' }).stdout
+}
+
+const uses = `
+import { checkAnyScope, checkScopes, type Token } from 'postern/guard'
+declare const token: Token
+`
+const catalogue = `
+declare module 'postern/guard' {
+  interface Catalogue {
+    scope: 'orders:read' | 'orders:create'
+  }
+}
+`
+
+t.test('with a catalogue declared, its scopes compile', async t => {
+  const good = `
+checkScopes('orders:read', 'orders:create')
+checkScopes()
+checkAnyScope('orders:create')
+token.can('orders:read')
+token.cant('orders:create')
+`
+  t.equal(compile(t.testdir(project(uses + catalogue + good))), '')
+})
+
+t.test('and a misspelt one does not, wherever it stands', async t => {
+  const bad = [
+    "checkScopes('ordes:read')",
+    "checkScopes('orders:read', 'orders:creat')",
+    "checkAnyScope('ordes:read')",
+    "token.can('ordes:read')",
+    "token.cant('')",
+  ]
+  const first = (uses + catalogue).split('\n').length
+  const errors = compile(t.testdir(project(uses + catalogue + bad.join('\n'))))
+    .trim()
+    .split('\n')
+  t.equal(errors.length, bad.length)
+  for (const [i, call] of bad.entries()) t.match(errors[i], new RegExp(`\\(${first + i},\\d+\\): error TS2345`), call)
+})
+
+t.test('an any-of check without scopes does not compile', async t => {
+  t.match(compile(t.testdir(project(`${uses}checkAnyScope()\n`))), /error TS2555/)
+})
+
+t.test('without a catalogue any text is a scope', async t => {
+  t.equal(compile(t.testdir(project(`${uses}checkScopes('anything')\ntoken.can('at all')\n`))), '')
+})
