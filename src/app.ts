@@ -3,6 +3,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest, LogController } from 'fastify'
 import { adminRoutes } from './admin/routes.ts'
 import { actingFor } from './audit/actor.ts'
+import { allClients, ownClients } from './clients/routes.ts'
+import { authorizationRoutes } from './grants/authorization-routes.ts'
 import { guard } from './guard/index.ts'
 import type { House } from './house.ts'
 import { healthRoutes } from './http/health.ts'
@@ -48,6 +50,8 @@ export function serverPlugin(house: House): FastifyPluginAsync {
         api.addHook('onSend', neverStored)
         await api.register(userRoutes({ users, throttle }))
         await api.register(tokenRoutes({ tokens, users, usage, signIn }))
+        await api.register(ownClients(house.clients))
+        await api.register(authorizationRoutes(house.authorizations))
       },
       { prefix: '/api' },
     )
@@ -55,6 +59,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
       async admin => {
         admin.addHook('onSend', neverStored)
         await admin.register(adminRoutes(house))
+        await admin.register(allClients(house.clients))
       },
       { prefix: '/admin' },
     )

@@ -109,12 +109,16 @@ export function mustFit({ authMethod, jwks, grantTypes, redirectUris, ...rest }:
   if (authMethod === 'private_key_jwt' && !jwks) {
     throw invalid({ path: 'jwks', message: 'private_key_jwt needs the public keys that the client signs with' })
   }
-  mustKeepItsPlace(rest)
+  mustKeepItsPlace({ grantTypes, ...rest })
 }
 
 /** What only an operator gives away: the administration, and tokens that other people's clients send. */
-function mustKeepItsPlace({ user, registrationHash, scopes, audience }: Partial<Whole>): void {
+function mustKeepItsPlace({ user, registrationHash, scopes, audience, grantTypes }: Partial<Whole>): void {
   if (!user && !registrationHash) return
+  // A user's app acts for those who let it in, never for itself: a machine's scopes are nobody's to give but an operator's.
+  if (user && grantTypes?.includes('client_credentials')) {
+    throw invalid({ path: 'grant_types', message: 'only an operator may register a client that acts for itself' })
+  }
   const admin = scopes?.filter(scope => scope.startsWith('admin:')) ?? []
   if (admin.length > 0) throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an operator may allow it` })
   if (audience) throw invalid({ path: 'audience', message: 'only an operator may register a resource server' })

@@ -1,0 +1,188 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { checkScopes } from '../guard/checks.ts'
+import { Paged, page, paging } from '../http/paging.ts'
+import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import { ownerOf } from '../users/routes.ts'
+import type { Client } from './client.entity.ts'
+import type { Clients } from './clients.ts'
+import {
+  ChangeClient,
+  ChangeManagedClient,
+  ClientAnswer,
+  ClientSchema,
+  ClientWithSecret,
+  CreateClient,
+  CreateManagedClient,
+  RotateSecret,
+  toClient,
+  toSettings,
+  withSecret,
+} from './schemas.ts'
+
+const unknownClient = problem('There is no such client')
+const deadClient = problem('The client has been revoked, or has no secret')
+const Params = Type.Object({ id: Type.String({ description: 'Id of a client' }) })
+
+export interface ClientRoutesOptions {
+  clients: Clients
+  /** Whose clients these routes are about; undefined: everybody's. */
+  owner: (request: FastifyRequest) => string | undefined
+  read: 'clients:read' | 'admin:read'
+  write: 'clients:write' | 'admin:write'
+  tag: string
+  /** Put before the operation ids and said in the summaries. */
+  whose: { prefix: string; words: string }
+  create: typeof CreateClient | typeof CreateManagedClient
+  change: typeof ChangeClient | typeof ChangeManagedClient
+}
+
+/** A user's own apps, at `/api/clients`. */
+export const ownClients = (clients: Clients) =>
+  clientRoutes({
+    clients,
+    owner: ownerOf,
+    read: 'clients:read',
+    write: 'clients:write',
+    tag: 'Applications',
+    whose: { prefix: '', words: 'your' },
+    create: CreateClient,
+    change: ChangeClient,
+  })
+
+/** Every client of the deployment, at `/admin/clients`. */
+export const allClients = (clients: Clients) =>
+  clientRoutes({
+    clients,
+    owner: () => undefined,
+    read: 'admin:read',
+    write: 'admin:write',
+    tag: 'Administration',
+    whose: { prefix: 'admin', words: 'all' },
+    create: CreateManagedClient,
+    change: ChangeManagedClient,
+  })
+
+function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
+  const { clients, owner, read, write, whose, create, change } = options
+  const tags = [options.tag]
+  const named = (act: string) => (whose.prefix ? whose.prefix + act.charAt(0).toUpperCase() + act.slice(1) : act)
+  const find = (request: FastifyRequest, id: string): Promise<Client> => clients.find(id, owner(request))
+
+  return async app => {
+    app.get(
+      '/clients',
+      {
+        preHandler: checkScopes(read),
+        schema: {
+          operationId: named('listClients'),
+          summary: `List ${whose.words} applications`,
+          description: 'Oldest first. Never a secret.',
+          tags,
+          querystring: Type.Object(paging, closed),
+          response: { 200: Paged(ClientSchema), 422: validationProblem },
+        },
+      },
+      async request => {
+        const userId = owner(request)
+        return page(request.query, wish => clients.list({ ...wish, userId }), toClient)
+      },
+    )
+
+    app.post(
+      '/clients',
+      {
+        preHandler: checkScopes(write),
+        schema: {
+          operationId: named('createClient'),
+          summary: 'Register an application',
+          description: 'Its secret is shown once, in this answer.',
+          tags,
+          body: create,
+          response: { 201: ClientWithSecret, 422: validationProblem },
+        },
+      },
+      async (request, reply) => {
+        const { name } = request.body
+        const made = await clients.create({ ...toSettings(request.body), name, userId: owner(request) })
+        return reply.code(201).send(withSecret(made))
+      },
+    )
+
+    app.get(
+      '/clients/:id',
+      {
+        preHandler: checkScopes(read),
+        schema: {
+          operationId: named('getClient'),
+          summary: `Get one of ${whose.words} applications`,
+          tags,
+          params: Params,
+          response: { 200: ClientAnswer, 404: unknownClient },
+        },
+      },
+      async request => ({ data: toClient(await find(request, request.params.id)) }),
+    )
+
+    app.patch(
+      '/clients/:id',
+      {
+        preHandler: checkScopes(write),
+        schema: {
+          operationId: named('changeClient'),
+          summary: `Change one of ${whose.words} applications`,
+          description: 'Takes effect on the next request of the application.',
+          tags,
+          params: Params,
+          body: change,
+          response: { 200: ClientWithSecret, 404: unknownClient, 409: deadClient, 422: validationProblem },
+        },
+      },
+      async request => {
+        const { id } = await find(request, request.params.id)
+        return withSecret(await clients.update(id, toSettings(request.body)))
+      },
+    )
+
+    app.post(
+      '/clients/:id/secret',
+      {
+        preHandler: checkScopes(write),
+        schema: {
+          operationId: named('rotateClientSecret'),
+          summary: 'Give an application a new secret',
+          description: 'The one before lives on for `overlap` seconds, so that every copy can be replaced.',
+          tags,
+          params: Params,
+          body: RotateSecret,
+          response: { 201: ClientWithSecret, 404: unknownClient, 409: deadClient, 422: validationProblem },
+        },
+      },
+      async (request, reply) => {
+        const { id } = await find(request, request.params.id)
+        const rotated = await clients.rotateSecret(id, { overlap: request.body?.overlap })
+        return reply.code(201).send(withSecret(rotated))
+      },
+    )
+
+    app.delete(
+      '/clients/:id',
+      {
+        preHandler: checkScopes(write),
+        schema: {
+          operationId: named('revokeClient'),
+          summary: 'Revoke an application',
+          description: 'From the next request on none of its tokens opens anything.',
+          tags,
+          params: Params,
+          response: { 204: noContent('Revoked'), 404: unknownClient },
+        },
+      },
+      async (request, reply) => {
+        await clients.revoke((await find(request, request.params.id)).id)
+        return reply.code(204).send(null)
+      },
+    )
+  }
+}

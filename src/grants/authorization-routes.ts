@@ -1,0 +1,68 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { checkScopes } from '../guard/checks.ts'
+import { Paged, page, paging } from '../http/paging.ts'
+import { closed, Nullable, noContent, problem, Time, validationProblem } from '../http/schemas.ts'
+import { ownerOf } from '../users/routes.ts'
+import type { Authorization, Authorizations } from './authorizations.ts'
+
+const tags = ['Applications']
+
+const AuthorizationSchema = Type.Object({
+  client: Type.Object({ id: Type.String({ format: 'uuid' }), name: Type.String() }),
+  scopes: Type.Array(Type.String()),
+  created_at: Time(),
+  updated_at: Time(),
+  last_used_at: Nullable(Time()),
+})
+
+const show = ({ clientId, clientName, scopes, createdAt, updatedAt, lastUsedAt }: Authorization) => ({
+  client: { id: clientId, name: clientName },
+  scopes,
+  created_at: createdAt,
+  updated_at: updatedAt,
+  last_used_at: lastUsedAt,
+})
+
+/** The apps that a user let in. */
+export function authorizationRoutes(authorizations: Authorizations): FastifyPluginAsyncTypebox {
+  return async app => {
+    app.get(
+      '/authorizations',
+      {
+        preHandler: checkScopes('clients:read'),
+        schema: {
+          operationId: 'listAuthorizations',
+          summary: 'List the applications you let in',
+          description: 'With the scopes they have and when they last used them.',
+          tags,
+          querystring: Type.Object(paging, closed),
+          response: { 200: Paged(AuthorizationSchema), 422: validationProblem },
+        },
+      },
+      async request => {
+        const userId = ownerOf(request)
+        return page(request.query, wish => authorizations.list(userId, wish), show)
+      },
+    )
+
+    app.delete(
+      '/authorizations/:client_id',
+      {
+        preHandler: checkScopes('clients:write'),
+        schema: {
+          operationId: 'withdrawAuthorization',
+          summary: 'Withdraw what you let an application do',
+          description: 'Its access and refresh tokens for you die at once.',
+          tags,
+          params: Type.Object({ client_id: Type.String({ description: 'Id of a client' }) }),
+          response: { 204: noContent('Withdrawn'), 404: problem('You let no such application in') },
+        },
+      },
+      async (request, reply) => {
+        await authorizations.withdraw(ownerOf(request), request.params.client_id)
+        return reply.code(204).send(null)
+      },
+    )
+  }
+}

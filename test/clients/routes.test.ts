@@ -1,0 +1,120 @@
+import t from 'tap'
+import { Consent } from '../../src/grants/consent.entity.ts'
+import { actingAs, testApp } from '../helpers/app.ts'
+import { basic, form } from '../helpers/oauth.ts'
+
+const callback = 'https://viewer.example.com/callback'
+
+t.test('a user registers an app, changes it, rotates its secret and revokes it', async t => {
+  const { app, house } = await testApp(t)
+  const { headers, user } = await actingAs(house, ['clients:read', 'clients:write'])
+  const stranger = await actingAs(house, ['clients:read', 'clients:write'])
+  const payload = { name: 'Viewer', redirect_uris: [callback], scopes: ['orders:read'] }
+  const made = await app.inject({ method: 'POST', url: '/api/clients', headers, payload })
+  t.equal(made.statusCode, 201, made.body)
+  const { client_secret, data } = made.json()
+  t.match(data, { user_id: user.id, grant_types: ['authorization_code', 'refresh_token'], scopes: ['orders:read'] })
+  t.type(client_secret, 'string')
+
+  const list = await app.inject({ url: '/api/clients', headers })
+  t.match(list.json().data, [{ id: data.id }])
+  t.notMatch(list.body, client_secret)
+  t.notMatch(list.body, 'hash')
+  t.same((await app.inject({ url: '/api/clients', headers: stranger.headers })).json().data, [])
+  for (const [method, path] of [
+    ['GET', ''],
+    ['PATCH', ''],
+    ['POST', '/secret'],
+    ['DELETE', ''],
+  ] as const) {
+    const foreign = { method, url: `/api/clients/${data.id}${path}`, headers: stranger.headers }
+    const body = method === 'PATCH' ? { payload: { name: 'mine now' } } : {}
+    t.equal((await app.inject({ ...foreign, ...body })).statusCode, 404, `${method} ${path}`)
+  }
+
+  const change = { name: 'Viewer 2', scopes: ['orders:read', 'reports'] }
+  const changed = await app.inject({ method: 'PATCH', url: `/api/clients/${data.id}`, headers, payload: change })
+  t.match(changed.json(), { data: change })
+  const rotated = await app.inject({
+    method: 'POST',
+    url: `/api/clients/${data.id}/secret`,
+    headers,
+    payload: { overlap: 60 },
+  })
+  t.equal(rotated.statusCode, 201, rotated.body)
+  t.not(rotated.json().client_secret, client_secret)
+  t.equal(rotated.json().data.secrets.length, 2, 'both live')
+  for (const secret of [client_secret, rotated.json().client_secret]) {
+    const known = await form(app, '/oauth/token', { grant_type: 'client_credentials' }, basic(data.id, secret))
+    t.match(known.json(), { error: 'unauthorized_client' }, 'proved who it is, and may not')
+  }
+  t.equal((await app.inject({ method: 'DELETE', url: `/api/clients/${data.id}`, headers })).statusCode, 204)
+  const dead = await form(app, '/oauth/token', { grant_type: 'client_credentials' }, basic(data.id, client_secret))
+  t.equal(dead.statusCode, 401)
+})
+
+t.test('what only an operator may say of a client', async t => {
+  const { app, house } = await testApp(t)
+  const { headers } = await actingAs(house, ['clients:write'])
+  const post = (payload: object) => app.inject({ method: 'POST', url: '/api/clients', headers, payload })
+  for (const [what, payload] of Object.entries({
+    'a machine': { name: 'x', grant_types: ['client_credentials'] },
+    administration: { name: 'x', redirect_uris: [callback], scopes: ['admin:read'] },
+    'a resource server': { name: 'x', redirect_uris: [callback], audience: 'https://api.example.com' },
+    'a lifetime': { name: 'x', redirect_uris: [callback], access_token_lifetime: 1e9 },
+    'an owner': { name: 'x', redirect_uris: [callback], user_id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a10' },
+    'a dangerous redirect': { name: 'x', redirect_uris: ['javascript:alert(1)'] },
+    'a redirect that shows data': { name: 'x', redirect_uris: ['data:text/html,x'] },
+  })) {
+    const refused = await post(payload)
+    t.equal(refused.statusCode, 422, `${what}: ${refused.body}`)
+  }
+  const admin = await actingAs(house, ['admin:read', 'admin:write'], { role: 'admin' })
+  const payload = {
+    name: 'Orders API',
+    audience: 'https://api.example.com',
+    scopes: ['admin:read'],
+    access_token_lifetime: 600,
+  }
+  const made = await app.inject({ method: 'POST', url: '/admin/clients', headers: admin.headers, payload })
+  t.equal(made.statusCode, 201, made.body)
+  const { client_secret, data } = made.json()
+  const got = await form(
+    app,
+    '/oauth/token',
+    { grant_type: 'client_credentials', scope: 'admin:read' },
+    basic(data.id, client_secret),
+  )
+  t.match(got.json(), { expires_in: 600, scope: 'admin:read' })
+  const trail = await app.inject({
+    url: `/admin/audit?client_id=${data.id}&kind=client.created`,
+    headers: admin.headers,
+  })
+  t.match(trail.json().data, [{ actor_user_id: admin.user.id }])
+  t.notMatch(trail.body, client_secret)
+})
+
+t.test('an app that was let in is listed, and withdrawn with its tokens', async t => {
+  const { app, house } = await testApp(t)
+  const { headers, user } = await actingAs(house, ['clients:read', 'clients:write'])
+  const { client } = await house.clients.create({ name: 'Viewer', redirectUris: [callback] })
+  const now = new Date()
+  await house.db.run(em =>
+    em.insert(Consent, {
+      id: crypto.randomUUID(),
+      user: user.id,
+      client: client.id,
+      scopes: ['orders:read'],
+      createdAt: now,
+      updatedAt: now,
+    }),
+  )
+  const list = await app.inject({ url: '/api/authorizations', headers })
+  t.match(list.json().data, [
+    { client: { id: client.id, name: 'Viewer' }, scopes: ['orders:read'], last_used_at: null },
+  ])
+  const url = `/api/authorizations/${client.id}`
+  t.equal((await app.inject({ method: 'DELETE', url, headers })).statusCode, 204)
+  t.equal((await app.inject({ method: 'DELETE', url, headers })).statusCode, 404)
+  t.same((await app.inject({ url: '/api/authorizations', headers })).json().data, [])
+})
