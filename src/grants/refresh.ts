@@ -1,18 +1,20 @@
-import { LockMode } from '@mikro-orm/postgresql'
+import { record } from '../audit/audit.ts'
 import type { Announce, Changes } from '../changes/changes.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { Config } from '../config.ts'
 import type { Em } from '../database.ts'
-import { invalidGrant, invalidRequest } from '../protocol-errors.ts'
-import type { Mint } from '../tokens/mint.ts'
+import { invalidGrant, invalidRequest, invalidTarget } from '../protocol-errors.ts'
+import type { Issued, Mint } from '../tokens/mint.ts'
 import { retire } from '../tokens/retire.ts'
 import { hashText } from '../tokens/text.ts'
 import { AccessToken } from '../tokens/token.entity.ts'
-import { User } from '../users/user.entity.ts'
+import { issuedEvent } from '../tokens/writer.ts'
 import { answer } from './answer.ts'
-import type { Grant, GrantRequest, TokenAnswer } from './grant.ts'
+import type { Grant, GrantRequest } from './grant.ts'
+import { liveUser } from './live-user.ts'
 import { RefreshToken } from './refresh.entity.ts'
 import { addLink, endGrants, type Family, newRefreshText } from './refresh-family.ts'
+import { keepReplay, recallReplay } from './refresh-replay.ts'
 import type { Terms } from './terms.ts'
 
 /** Refresh tokens: families that begin with a grant, live on by rotation, and die together. */
@@ -35,31 +37,30 @@ export interface RefreshOptions {
   changes: Changes
   mint: Mint
   terms: Terms
-  config: Pick<Config, 'tokenPrefix' | 'refreshTokenLifetime'>
+  config: Pick<Config, 'audience' | 'tokenPrefix' | 'refreshTokenLifetime' | 'refreshGrace'>
 }
 
 export function createRefresh({ changes, mint, terms, config }: RefreshOptions): Refresh {
-  async function start(em: Em, family: Family): Promise<string> {
-    const seconds = family.client.refreshTokenLifetime ?? config.refreshTokenLifetime
-    const text = newRefreshText(config.tokenPrefix)
-    await addLink(em, family, text, new Date(Date.now() + seconds * 1000))
-    return text
-  }
+  const graceMs = config.refreshGrace * 1000
 
-  /** @returns the answer, or undefined when the token had been rotated before */
-  async function rotate(em: Em, announce: Announce, request: GrantRequest, link: RefreshToken) {
-    const { client, params } = request
+  /** @returns undefined when a rotated token came back, and not for an answer that was lost */
+  async function trade(em: Em, announce: Announce, { client, params }: GrantRequest, link: RefreshToken, text: string) {
     const user = await liveUser(em, link.user)
+    mustBeFor(link.audience ?? config.audience, params.resource)
     const scopes = terms.narrowed(client, link.scopes, params.scope, user.role)
-    if (!(await redeem(em, link))) return undefined
+    if (!(await redeem(em, link))) return recallReplay(em, link, text, graceMs)
     await retire(em, announce, { id: link.accessToken })
-    return give(em, client, link, scopes)
+    const issued = await issue(em, client, link, scopes)
+    const given = await follow(em, client, link, issued)
+    const expiresAt = issued.token.expiresAt.getTime()
+    if (graceMs > 0) await keepReplay(em, link, text, { ...given, expiresAt })
+    return given.answer
   }
 
-  async function give(em: Em, client: Client, link: RefreshToken, scopes: string[]): Promise<TokenAnswer> {
-    const { grant, user, audience, expiresAt } = link
-    const ends = terms.expiry(client, 'refresh_token')
-    const issued = await mint({
+  async function issue(em: Em, client: Client, link: RefreshToken, scopes: string[]): Promise<Issued> {
+    const { user, audience, grant } = link
+    const expiresAt = sooner(terms.expiry(client, 'refresh_token'), link.expiresAt)
+    const draft = {
       user,
       client: client.id,
       name: null,
@@ -67,28 +68,49 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
       format: client.tokenFormat,
       audience,
       grant,
-      expiresAt: ends < expiresAt ? ends : expiresAt,
-    })
+      expiresAt,
+    }
+    const issued = await mint(draft)
     await em.insert(AccessToken, issued.token)
-    const text = newRefreshText(config.tokenPrefix)
-    const family = { grant, accessToken: issued.token.id, user, client, scopes: link.scopes, audience }
-    await addLink(em, family, text, expiresAt)
-    return answer(issued, text)
+    record(em, { ...issuedEvent(issued.token, { replaces: link.accessToken }), kind: 'token.refreshed' })
+    return issued
   }
 
+  async function follow(em: Em, client: Client, link: RefreshToken, issued: Issued) {
+    const { grant, user, scopes, audience } = link
+    const text = newRefreshText(config.tokenPrefix)
+    const family = { grant, accessToken: issued.token.id, user, client, scopes, audience }
+    const successor = await addLink(em, family, text, link.expiresAt)
+    return { answer: answer(issued, text), successor }
+  }
+
+  /** In a transaction of its own, since it needs the user's row for itself, and stands although the request fails. */
+  const punish = (link: RefreshToken) =>
+    changes.transaction(async (em, announce) => {
+      await endGrants(em, announce, { grant: link.grant })
+      record(em, { kind: 'token.reused', tokenId: link.accessToken, userId: link.user, clientId: link.client })
+    })
+
   return {
-    start,
+    async start(em, family) {
+      const seconds = family.client.refreshTokenLifetime ?? config.refreshTokenLifetime
+      const text = newRefreshText(config.tokenPrefix)
+      await addLink(em, family, text, new Date(Math.floor(Date.now() / 1000 + seconds) * 1000))
+      return text
+    },
+
     revokeGrant: (em, announce, grant) => endGrants(em, announce, { grant }),
+
     async grant(request) {
       const text = request.params.refresh_token
       if (text === undefined) throw invalidRequest('refresh_token is missing.')
-      const outcome = await changes.transaction(async (em, announce) => {
-        const link = await em.findOne(RefreshToken, { hash: hashText(text) })
-        if (!link || link.client !== request.client.id) throw invalidGrant(DEAD)
-        return (await rotate(em, announce, request, link)) ?? { reused: link.grant }
+      const { link, given } = await changes.transaction(async (em, announce) => {
+        const link = await em.findOne(RefreshToken, { hash: hashText(text), client: request.client.id })
+        if (!link) throw invalidGrant(DEAD)
+        return { link, given: await trade(em, announce, request, link, text) }
       })
-      if (!('reused' in outcome)) return outcome
-      await changes.transaction((em, announce) => endGrants(em, announce, { grant: outcome.reused }))
+      if (given) return given
+      await punish(link)
       throw invalidGrant(DEAD)
     },
   }
@@ -96,14 +118,7 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
 
 const DEAD = 'The refresh token is unknown, expired or revoked.'
 
-/** Held until the transaction ends, so that whoever ends what the user allowed waits for it, and sees what it made. */
-async function liveUser(em: Em, id: string): Promise<User> {
-  const user = await em.findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_READ })
-  if (!user || user.disabledAt) throw invalidGrant('The user is disabled.')
-  return user
-}
-
-/** The one statement that decides who wins. */
+/** The one statement that decides who wins. @returns false when the token was rotated before */
 async function redeem(em: Em, { id }: RefreshToken): Promise<boolean> {
   const now = new Date()
   const live = { id, revoked: false, usedAt: null, expiresAt: { $gt: now } }
@@ -112,3 +127,10 @@ async function redeem(em: Em, { id }: RefreshToken): Promise<boolean> {
   if (link.revoked || link.expiresAt <= now) throw invalidGrant(DEAD)
   return false
 }
+
+/** One audience a family: a request may name it again, and no other (RFC 8707 §2.2). */
+function mustBeFor(audience: string, resource: string | undefined): void {
+  if (resource !== undefined && resource !== audience) throw invalidTarget('The grant is for another resource.')
+}
+
+const sooner = (a: Date, b: Date) => (a < b ? a : b)

@@ -1,11 +1,12 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { v7 as uuid } from 'uuid'
-import type { Client, GrantType } from '../../src/clients/client.entity.ts'
+import type { Client } from '../../src/clients/client.entity.ts'
+import type { NewClient } from '../../src/clients/clients.ts'
 import type { House } from '../../src/house.ts'
 import { createMint } from '../../src/tokens/mint.ts'
 import { AccessToken } from '../../src/tokens/token.entity.ts'
 import type { User } from '../../src/users/user.entity.ts'
-import { basic } from './oauth.ts'
+import { basic, form } from './oauth.ts'
 
 export interface Held {
   client: Client
@@ -20,9 +21,10 @@ export interface Held {
 export async function letIn(
   house: House,
   user: User,
-  { scopes = ['orders:read'], grantTypes = ['refresh_token'] }: { scopes?: string[]; grantTypes?: GrantType[] } = {},
+  { scopes = ['orders:read'], ...settings }: Omit<Partial<NewClient>, 'scopes'> & { scopes?: string[] } = {},
 ): Promise<Held> {
-  const { client, secret } = await house.clients.create({ name: 'calendar', grantTypes })
+  const standard = { name: 'calendar', grantTypes: ['refresh_token'] }
+  const { client, secret } = await house.clients.create({ ...standard, ...settings })
   const [grant, audience] = [uuid(), null]
   const expiresAt = house.terms.expiry(client, 'authorization_code')
   const draft = { user: user.id, client: client.id, name: null, scopes, format: client.tokenFormat, audience, grant }
@@ -39,3 +41,11 @@ export async function opens(app: FastifyInstance, token: string): Promise<number
   const headers = { authorization: `Bearer ${token}` }
   return (await app.inject({ url: '/api/tokens/current', headers })).statusCode
 }
+
+/** Trades the refresh token that is held, or the one given. */
+export const refresh = (
+  app: FastifyInstance,
+  { headers, refreshToken }: Pick<Held, 'headers' | 'refreshToken'>,
+  more: Record<string, string> = {},
+): Promise<LightMyRequestResponse> =>
+  form(app, '/oauth/token', { grant_type: 'refresh_token', refresh_token: refreshToken, ...more }, headers)

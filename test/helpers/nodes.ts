@@ -1,0 +1,23 @@
+import { createApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import { openDatabase } from '../../src/database.ts'
+import { openHouse } from '../../src/house.ts'
+import { APP_KEY, CATALOGUE, ISSUER, type TestApp, type TestOptions } from './app.ts'
+import { testDatabase } from './database.ts'
+
+type Test = { teardown(work: () => unknown): void }
+
+/** Two servers on one PostgreSQL; on the embedded database, which one process has to itself, one server twice. */
+export async function testNodes(t: Test, options: TestOptions = {}): Promise<[TestApp, TestApp]> {
+  const where = await testDatabase(t)
+  const { catalogue = CATALOGUE, log, ...settings } = options
+  const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), ...settings }
+  const node = async () => {
+    const house = await openHouse({ config, catalogue, log, db: await openDatabase(where) })
+    t.teardown(() => house.close())
+    await house.ensure()
+    return { house, app: await createApp(house) }
+  }
+  const first = await node()
+  return [first, where.databaseUrl ? await node() : first]
+}
