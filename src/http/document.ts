@@ -5,7 +5,7 @@ import { exampleOf, type Schema } from './examples.ts'
 import { toProblem } from './problems.ts'
 
 export interface Document {
-  servers?: { url: string }[]
+  servers?: { url: string; description?: string }[]
   components?: Record<string, Record<string, unknown>>
   paths?: Record<string, Record<string, Operation>>
 }

@@ -74,7 +74,7 @@ export const openapi = fp(async (app: FastifyInstance, { issuer }: OpenapiOption
     indexPrefix: new URL(root).pathname.replace(/\/$/, '') + app.prefix,
     staticCSP: PAGE_POLICY,
     theme: { title: 'Postern' },
-    uiConfig: { displayRequestDuration: true, tryItOutEnabled: true, docExpansion: 'list' },
+    uiConfig: { layout: 'BaseLayout', displayRequestDuration: true, tryItOutEnabled: true, docExpansion: 'list' },
     transformSpecification: (document, request) => fromHere(document as Document, request, new URL(root).host),
     transformSpecificationClone: false,
   })
@@ -88,5 +88,5 @@ function withoutPrefix(issuer: string, prefix: string): string {
 function fromHere(document: Document, { host, url }: FastifyRequest, issuerHost: string): Document {
   if (host === issuerHost) return document
   const above = url.split('?', 1)[0]!.split('/').length - 2
-  return { ...document, servers: [{ url: '../'.repeat(above) }] }
+  return { ...document, servers: [{ url: '../'.repeat(above), description: 'This server' }] }
 }

@@ -134,7 +134,8 @@ t.test('the explorer', async t => {
     }
     const policy = String(page.headers['content-security-policy'])
     t.match(policy, "default-src 'none'")
-    t.notMatch(policy, /https?:|unsafe|upgrade-insecure-requests/)
+    t.match(policy, "script-src 'self';")
+    t.notMatch(policy, /https?:|upgrade-insecure-requests/)
   })
 
   t.test('gives the document as YAML too', async t => {
