@@ -22,12 +22,14 @@ const Metadata = Type.Object(
 
 export const ClientSchema = Type.Object({
   id: Type.String({ format: 'uuid', description: 'The `client_id`' }),
-  name: Type.String(),
+  name: Type.String({ examples: ['Order viewer'] }),
   user_id: Nullable(Type.String({ format: 'uuid', description: 'null: it belongs to the deployment' })),
   token_endpoint_auth_method: Type.Enum([...AUTH_METHODS]),
-  grant_types: Type.Array(Type.String()),
-  redirect_uris: Type.Array(Type.String()),
-  scopes: Nullable(Type.Array(Type.String(), { description: 'null: every scope but `admin:*`' })),
+  grant_types: Type.Array(Type.String({ examples: ['authorization_code'] })),
+  redirect_uris: Type.Array(Type.String({ examples: ['https://viewer.example.com/callback'] })),
+  scopes: Nullable(
+    Type.Array(Type.String({ examples: ['orders:read'] }), { description: 'null: every scope but `admin:*`' }),
+  ),
   audience: Nullable(Type.String({ description: 'Set when it is a resource server' })),
   token_format: Type.Enum([...TOKEN_FORMATS]),
   access_token_lifetime: Nullable(Type.Integer()),
@@ -64,7 +66,9 @@ export const ClientAnswer = Type.Object({ data: ClientSchema })
 
 /** Where a secret's text is told, once. */
 export const ClientWithSecret = Type.Object({
-  client_secret: Type.Optional(Type.String({ description: 'It is shown here, once' })),
+  client_secret: Type.Optional(
+    Type.String({ description: 'It is shown here, once', examples: ['mT9c0Zq5vVvX8h1m3kW2y7uJ4nLr6sBpQdEaFgHiKxo'] }),
+  ),
   data: ClientSchema,
 })
 

@@ -9,8 +9,8 @@ import type { Authorization, Authorizations } from './authorizations.ts'
 const tags = ['Applications']
 
 const AuthorizationSchema = Type.Object({
-  client: Type.Object({ id: Type.String({ format: 'uuid' }), name: Type.String() }),
-  scopes: Type.Array(Type.String()),
+  client: Type.Object({ id: Type.String({ format: 'uuid' }), name: Type.String({ examples: ['Order viewer'] }) }),
+  scopes: Type.Array(Type.String({ examples: ['orders:read'] })),
   created_at: Time(),
   updated_at: Time(),
   last_used_at: Nullable(Time()),
