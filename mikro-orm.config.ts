@@ -11,6 +11,8 @@ import { DeviceCode } from './src/grants/device.entity.ts'
 import { RefreshToken } from './src/grants/refresh.entity.ts'
 import { SigningKey } from './src/keys/key.entity.ts'
 import { PushedRequest } from './src/oauth/pushed-request.entity.ts'
+import { StatusEvent } from './src/revocation/event.entity.ts'
+import { StatusList } from './src/revocation/list.entity.ts'
 import { AccessToken } from './src/tokens/token.entity.ts'
 import { Session } from './src/users/session.entity.ts'
 import { User } from './src/users/user.entity.ts'
@@ -39,6 +41,8 @@ export function ormOptions({ url, poolSize, start = () => startEngine({}) }: Dat
       Consent,
       PushedRequest,
       AuditEvent,
+      StatusList,
+      StatusEvent,
     ],
     // `schemaGenerator` quotes every name, and all times are UTC.
     forceUtcTimezone: true,

@@ -37,6 +37,8 @@ export interface Config {
   authCodeLifetime: number
   deviceCodeLifetime: number
   sessionLifetime: number
+  /** How long a resource server may keep a status list before it looks again. */
+  statusListTtl: number
   /** Lets whoever holds it register clients (RFC 7591); without it nobody can. */
   initialAccessToken: string | undefined
   trustProxy: false | string
@@ -81,6 +83,7 @@ export function loadConfig(env: Environment = process.env, given: Partial<Config
     authCodeLifetime: duration(env, 'AUTH_CODE_LIFETIME', 'PT1M'),
     deviceCodeLifetime: duration(env, 'DEVICE_CODE_LIFETIME', 'PT10M'),
     sessionLifetime: duration(env, 'SESSION_LIFETIME', 'P14D'),
+    statusListTtl: duration(env, 'STATUS_LIST_TTL', 'PT15S'),
     initialAccessToken: initialAccessToken(env),
     trustProxy: trustProxy(env.TRUST_PROXY),
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),

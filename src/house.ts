@@ -14,6 +14,9 @@ import { createTerms, type Terms } from './grants/terms.ts'
 import type { Authenticate } from './guard/checks.ts'
 import { createVerifier } from './guard/verifier.ts'
 import { createKeys, type Keys } from './keys/keys.ts'
+import { writeEvents } from './revocation/events.ts'
+import { createIndices } from './revocation/indices.ts'
+import { createLists, type Lists } from './revocation/lists.ts'
 import { type Catalogue, type CatalogueInput, createCatalogue, loadCatalogue } from './scopes/catalogue.ts'
 import { createAuthenticate } from './tokens/authenticate.ts'
 import { createInspect, type Inspect } from './tokens/inspect.ts'
@@ -63,6 +66,7 @@ export interface House {
   selection: Selection
   trail: Trail
   signOut: SignOut
+  lists: Lists
   authorizations: Authorizations
   clientAuthentication: ClientAuthentication
   terms: Terms
@@ -81,12 +85,13 @@ const quiet: Log = { warn() {}, error() {} }
 export async function openHouse({ config, catalogue: input, db: given, log = quiet }: HouseOptions): Promise<House> {
   const catalogue = input ? createCatalogue(input) : loadCatalogue(config.scopesFile)
   const db = given ?? (await openDatabase(config))
-  const changes = createChanges(db)
+  const changes = createChanges(db, writeEvents)
   const keys = createKeys({ db, changes, appKey: config.appKey, algorithm: config.signingAlgorithm })
   const users = createUsers(db, changes)
   const throttle = createThrottle(config.redisUrl)
   const clients = createClients({ db, changes, catalogue, config })
-  const mint = createMint(keys, config)
+  const indices = createIndices(db, config.appKey, config.tokenMaxLifetime)
+  const mint = createMint({ keys, takeIndex: indices.take, config })
   const write = createWriter(db)
   const tokens = createTokens({ db, changes, catalogue, clients, mint, write, config })
   const usage = createUsage({ db, onError: err => log.error({ err }, 'could not write when tokens were last used') })
@@ -107,7 +112,20 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     client_credentials: clientCredentials({ terms, mint, write }),
     refresh_token: refresh.grant,
   }
-  const closers: (() => Promise<void>)[] = [() => db.close(), () => throttle.close(), () => usage.close()]
+  const lists = createLists({
+    db,
+    changes,
+    keys,
+    issuer,
+    ttl: config.statusListTtl,
+    onError: err => log.warn({ err }, 'could not read the changes of statuses'),
+  })
+  const closers: (() => Promise<void>)[] = [
+    () => db.close(),
+    () => throttle.close(),
+    () => lists.close(),
+    () => usage.close(),
+  ]
 
   return {
     config,
@@ -127,6 +145,7 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     selection: createSelection(db, changes),
     trail: createTrail(db),
     signOut: createSignOut(changes),
+    lists,
     authorizations: createAuthorizations(db, changes),
     clientAuthentication,
     terms,
@@ -135,6 +154,7 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     async ensure() {
       await keys.ensure()
       await clients.personalAccess()
+      await indices.prepare()
     },
     listen() {
       if (db.embedded || !config.listenUrl) return

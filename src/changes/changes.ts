@@ -29,7 +29,10 @@ export const CHANNEL = 'postern_changes'
 /** NOTIFY takes payloads below 8,000 bytes. */
 const CHANGES_PER_MESSAGE = 100
 
-export function createChanges(db: Database): Changes {
+/** What else belongs to a change, in its transaction and after everything else in it. */
+export type WriteDown = (em: Em, changes: readonly Change[]) => Promise<void>
+
+export function createChanges(db: Database, writeDown: WriteDown = async () => {}): Changes {
   const listeners: ((change: Change) => void)[] = []
   let count = 0
   let hearing = db.embedded
@@ -57,6 +60,8 @@ export function createChanges(db: Database): Changes {
       try {
         return await db.transaction(async em => {
           const result = await work(em, change => void made.push(canonical(change)))
+          await em.flush()
+          await writeDown(em, made)
           if (!db.embedded) await notify(em, made)
           return result
         })

@@ -31,6 +31,7 @@ const tags = [
   { name: 'OAuth', description: 'The protocol: RFC 6749 and its relatives' },
   { name: 'Applications', description: 'Applications you built, and those you let in' },
   { name: 'Administration', description: 'Users, tokens, keys and the audit trail of everybody' },
+  { name: 'Revocation', description: 'What became of tokens, for those who check them offline' },
   { name: 'Scopes', description: 'What tokens may be allowed to do' },
   { name: 'Keys', description: 'What tokens are verified with' },
   { name: 'Health', description: 'For whatever runs the process' },

@@ -30,11 +30,29 @@ export interface Issued {
 
 export type Mint = (draft: Draft) => Promise<Issued>
 
+/** Gives each token an index of its own in a status list that lives at least as long as the token. */
+export type TakeIndex = (expiresAt: Date) => StatusIndex | Promise<StatusIndex>
+export interface StatusIndex {
+  list: number
+  index: number
+}
+
+/** The URI of a status list, as tokens name it. */
+export const statusListUri = (issuer: string, list: number) => `${issuer}/oauth/status-lists/${list}`
+
+export interface MintOptions {
+  keys: Keys
+  takeIndex: TakeIndex
+  config: Pick<Config, 'issuer' | 'audience' | 'tokenPrefix'>
+}
+
 /** Makes a token's row and the text that names it; storing the row is the caller's. */
-export function createMint(keys: Keys, config: Pick<Config, 'issuer' | 'audience' | 'tokenPrefix'>): Mint {
+export function createMint({ keys, takeIndex, config }: MintOptions): Mint {
   return async draft => {
     const now = new Date()
-    const token: NewRow = { ...blank, ...draft, id: uuid(), createdAt: now, updatedAt: now }
+    const { list: statusList, index: statusIndex } = await takeIndex(draft.expiresAt)
+    const status = { statusList, statusIndex }
+    const token: NewRow = { ...blank, ...draft, ...status, id: uuid(), createdAt: now, updatedAt: now }
     if (token.format === 'jwt') return { token, plainText: await keys.sign(claims(token, config), 'at+jwt') }
     const plainText = newOpaqueText(config.tokenPrefix)
     return { token: { ...token, hash: hashText(plainText) }, plainText }
@@ -48,10 +66,11 @@ const blank = {
   parent: null,
   revoked: false,
   suspended: false,
+  changed: false,
   lastUsedAt: null,
 }
 
-/** RFC 9068 §2.2. */
+/** RFC 9068 §2.2, and where the status stands. */
 function claims(token: NewRow, { issuer, audience }: Pick<Config, 'issuer' | 'audience'>) {
   return {
     iss: issuer,
@@ -62,5 +81,7 @@ function claims(token: NewRow, { issuer, audience }: Pick<Config, 'issuer' | 'au
     exp: Math.floor(token.expiresAt.getTime() / 1000),
     jti: token.id,
     scope: token.scopes.join(' '),
+    // draft-ietf-oauth-status-list §6.1
+    status: { status_list: { idx: token.statusIndex, uri: statusListUri(issuer, token.statusList) } },
   }
 }

@@ -11,6 +11,12 @@ const AccessTokenSchema = defineEntity({
     { name: 'oauth_access_tokens_client_live_index', properties: ['client', 'id'], where: 'not revoked' },
     { name: 'oauth_access_tokens_grant_index', properties: ['grant'], where: 'grant_id is not null' },
     { name: 'oauth_access_tokens_parent_index', properties: ['parent'], where: 'parent_id is not null' },
+    // What a node reads into its status lists when it starts.
+    {
+      name: 'oauth_access_tokens_not_valid_index',
+      properties: ['id'],
+      where: 'revoked or suspended or changed',
+    },
     { name: 'oauth_access_tokens_expires_at_index', properties: ['expiresAt'] },
     // Pruning revoked rows, of which there are few at a time.
     { name: 'oauth_access_tokens_revoked_index', properties: ['updatedAt'], where: 'revoked' },
@@ -35,6 +41,11 @@ const AccessTokenSchema = defineEntity({
     parent: p.uuid().nullable().strictNullable().fieldName('parent_id'),
     revoked: p.boolean().default(false),
     suspended: p.boolean().default(false),
+    /** Scopes or expiry are not what a signed text says any more: whoever holds it has to ask. */
+    changed: p.boolean().default(false),
+    /** Where its status stands: a list, and an index that no other token of the list ever has. */
+    statusList: p.integer(),
+    statusIndex: p.integer(),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
     lastUsedAt: p.datetime().nullable().strictNullable(),

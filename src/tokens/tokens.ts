@@ -164,7 +164,7 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
         mustLive(token)
         const wanted = scopes && scopesFor(user, scopes, within)
         if (wanted && within) mustNotOutlast(within, token, wanted)
-        if (wanted) token.scopes = wanted
+        if (wanted) Object.assign(token, { scopes: wanted, changed: true })
         if (name !== undefined) token.name = checkedName(name)
         if (suspended !== undefined) token.suspended = suspended
         token.updatedAt = new Date()
@@ -194,7 +194,7 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
         record(em, issuedEvent(issued.token, { replaces: old.id }))
         if (overlap === 0) await retire(em, announce, { id: old.id })
         else announce({ kind: 'token', id: old.id })
-        if (overlap > 0) old.expiresAt = new Date(Math.min(old.expiresAt.getTime(), Date.now() + overlap * 1000))
+        if (overlap > 0) Object.assign(old, { expiresAt: sooner(old.expiresAt, overlap), changed: true })
         old.updatedAt = new Date()
         return issued
       }),
@@ -246,6 +246,9 @@ function checkedName(text: string): string {
   if (name.length >= 1 && name.length <= 255) return name
   throw invalid({ path: 'name', message: 'must have 1 to 255 characters' })
 }
+
+/** @param seconds from now */
+const sooner = (end: Date, seconds: number) => new Date(Math.min(end.getTime(), Date.now() + seconds * 1000))
 
 /** A JWT counts whole seconds (RFC 7519 §2), so the row does too. */
 const wholeSeconds = (ms: number) => new Date(Math.floor(ms / 1000) * 1000)

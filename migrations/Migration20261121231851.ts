@@ -1,7 +1,7 @@
 import { Migration } from '@mikro-orm/migrations'
 
-export class Migration20261121225203 extends Migration {
-  override name = 'Migration20261121225203'
+export class Migration20261121231851 extends Migration {
+  override name = 'Migration20261121231851'
 
   override up(): void | Promise<void> {
     this.addSql(
@@ -17,6 +17,16 @@ export class Migration20261121225203 extends Migration {
     this.addSql(
       `create unique index "oauth_signing_keys_state_unique" on "oauth_signing_keys" ("state") where state <> 'past';`,
     )
+
+    this.addSql(
+      `create table "oauth_status_events" ("sequence" bigserial primary key, "status_list" int not null, "status_index" int not null, "status" smallint not null, "at" timestamptz not null);`,
+    )
+    this.addSql(`create index "oauth_status_events_at_index" on "oauth_status_events" ("at");`)
+
+    this.addSql(
+      `create table "oauth_status_lists" ("id" serial primary key, "size" int not null, "reserved" int not null, "created_at" timestamptz not null, "expires_at" timestamptz not null);`,
+    )
+    this.addSql(`create index "oauth_status_lists_open_index" on "oauth_status_lists" ("expires_at", "id");`)
 
     this.addSql(
       `create table "users" ("id" uuid not null, "email" varchar(254) not null, "name" varchar(255) not null, "password_hash" text not null, "role" varchar(16) not null, "disabled_at" timestamptz null, "created_at" timestamptz not null, "updated_at" timestamptz not null, primary key ("id"));`,
@@ -96,7 +106,7 @@ export class Migration20261121225203 extends Migration {
     this.addSql(`create index "oauth_auth_codes_expires_at_index" on "oauth_auth_codes" ("expires_at");`)
 
     this.addSql(
-      `create table "oauth_access_tokens" ("id" uuid not null, "user_id" uuid null, "client_id" uuid not null, "name" varchar(255) null, "scopes" jsonb not null, "format" varchar(16) not null, "hash" bytea null, "audience" text null, "grant_id" uuid null, "parent_id" uuid null, "revoked" boolean not null default false, "suspended" boolean not null default false, "created_at" timestamptz not null, "updated_at" timestamptz not null, "last_used_at" timestamptz null, "expires_at" timestamptz not null, primary key ("id"));`,
+      `create table "oauth_access_tokens" ("id" uuid not null, "user_id" uuid null, "client_id" uuid not null, "name" varchar(255) null, "scopes" jsonb not null, "format" varchar(16) not null, "hash" bytea null, "audience" text null, "grant_id" uuid null, "parent_id" uuid null, "revoked" boolean not null default false, "suspended" boolean not null default false, "changed" boolean not null default false, "status_list" int not null, "status_index" int not null, "created_at" timestamptz not null, "updated_at" timestamptz not null, "last_used_at" timestamptz null, "expires_at" timestamptz not null, primary key ("id"));`,
     )
     this.addSql(`alter table "oauth_access_tokens" add constraint "oauth_access_tokens_hash_unique" unique ("hash");`)
     this.addSql(
@@ -110,6 +120,9 @@ export class Migration20261121225203 extends Migration {
     )
     this.addSql(
       `create index "oauth_access_tokens_parent_index" on "oauth_access_tokens" ("parent_id") where parent_id is not null;`,
+    )
+    this.addSql(
+      `create index "oauth_access_tokens_not_valid_index" on "oauth_access_tokens" ("id") where revoked or suspended or changed;`,
     )
     this.addSql(`create index "oauth_access_tokens_expires_at_index" on "oauth_access_tokens" ("expires_at");`)
     this.addSql(

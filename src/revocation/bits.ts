@@ -1,0 +1,52 @@
+import { deflateSync, inflateSync } from 'node:zlib'
+
+/** Statuses of two bits (draft-ietf-oauth-status-list §7.1): 3 is ours, "ask the issuer what it may do now". */
+export const STATUS = { valid: 0, revoked: 1, suspended: 2, changed: 3 } as const
+export type Status = (typeof STATUS)[keyof typeof STATUS]
+
+/** Bits of one status, and statuses of one byte. */
+const BITS = 2
+const PER_BYTE = 8 / BITS
+/** No list is larger: what inflates beyond is no list. */
+const LARGEST_BYTES = 4_194_304
+
+/** The statuses of one list. Most lists hold few that are not 0, so bytes are taken only when there is one. */
+export class StatusBits {
+  readonly size: number
+  #bytes: Uint8Array | undefined
+
+  constructor(size: number, bytes?: Uint8Array) {
+    this.size = size
+    this.#bytes = bytes
+  }
+
+  get(index: number): Status {
+    const byte = this.#bytes?.[Math.floor(index / PER_BYTE)] ?? 0
+    return ((byte >> ((index % PER_BYTE) * BITS)) & 3) as Status
+  }
+
+  set(index: number, status: Status): void {
+    if (index < 0 || index >= this.size || (!this.#bytes && status === STATUS.valid)) return
+    this.#bytes ??= new Uint8Array(Math.ceil(this.size / PER_BYTE))
+    const at = Math.floor(index / PER_BYTE)
+    const shift = (index % PER_BYTE) * BITS
+    this.#bytes[at] = ((this.#bytes[at] ?? 0) & ~(3 << shift)) | (status << shift)
+  }
+
+  /** Bytes held in memory. */
+  get bytes(): number {
+    return this.#bytes?.length ?? 0
+  }
+
+  /** `lst`: compressed by zlib (RFC 1950), base64url (draft-ietf-oauth-status-list §4.2). */
+  encode(): string {
+    const bytes = this.#bytes ?? new Uint8Array(Math.ceil(this.size / PER_BYTE))
+    return deflateSync(bytes, { level: 9 }).toString('base64url')
+  }
+
+  /** @throws when it is not a compressed list, or one too large to be ours */
+  static decode(lst: string): StatusBits {
+    const bytes = inflateSync(Buffer.from(lst, 'base64url'), { maxOutputLength: LARGEST_BYTES })
+    return new StatusBits(bytes.length * PER_BYTE, bytes)
+  }
+}

@@ -1,0 +1,83 @@
+import type { Change } from '../changes/changes.ts'
+import type { Database, Em } from '../database.ts'
+import type { Status } from './bits.ts'
+
+/** One change of one status, as the feed tells it. */
+export interface StatusChange {
+  sequence: number
+  list: number
+  index: number
+  status: Status
+}
+
+/** Whoever writes events holds it until the commit, so that sequence numbers become visible in their order. */
+const SEQUENCE_LOCK = 7_083_202
+
+/** What the issuer says of a token now, from its row, its client's and its user's. */
+const STATUS_SQL = `
+  case
+    when t.revoked or c.revoked then 1
+    when t.suspended or p.suspended or u.disabled_at is not null then 2
+    when t.changed or p.changed then 3
+    else 0
+  end`
+
+const JOINS = `
+  from oauth_access_tokens t
+  join oauth_clients c on c.id = t.client_id
+  left join users u on u.id = t.user_id
+  left join oauth_access_tokens p on p.id = t.parent_id`
+
+/** Writes down, in the transaction of the change itself, what became of each token that it concerns. */
+export async function writeEvents(em: Em, changes: readonly Change[]): Promise<void> {
+  const of = (kind: 'token' | 'user' | 'client') => [...new Set(changes.flatMap(c => (c.kind === kind ? [c.id] : [])))]
+  const [tokens, users, clients] = [of('token'), of('user'), of('client')]
+  if (tokens.length + users.length + clients.length === 0) return
+  if (users.length > 0) await em.execute(MARK_DEMOTED, [JSON.stringify(users)])
+  await em.execute('select pg_advisory_xact_lock(?)', [SEQUENCE_LOCK])
+  for (const [column, ids] of [
+    ['id', tokens],
+    ['user_id', users],
+    ['client_id', clients],
+  ] as const) {
+    if (ids.length > 0) await em.execute(INSERT_WHERE(column), [JSON.stringify(ids)])
+  }
+}
+
+/** Who is an administrator no more: what the tokens say of `admin:*` is no longer so. */
+const MARK_DEMOTED = `
+  update oauth_access_tokens t set changed = true from users u
+  where u.id = t.user_id and t.user_id in (select jsonb_array_elements_text(?::jsonb)::uuid)
+    and u.role <> 'admin' and not t.revoked and not t.changed
+    and (t.scopes @> '["admin:read"]'::jsonb or t.scopes @> '["admin:write"]'::jsonb)`
+
+const INSERT_WHERE = (column: string) => `
+  insert into oauth_status_events (status_list, status_index, status, at)
+  select t.status_list, t.status_index, ${STATUS_SQL}, now() ${JOINS}
+  where t.${column} in (select jsonb_array_elements_text(?::jsonb)::uuid)
+    and t.status_list is not null and t.expires_at > now()`
+
+/** Changes after a sequence number, in their order. */
+export async function readEvents(db: Database, after: number, limit = 10_000): Promise<StatusChange[]> {
+  const rows = await db.query<StatusChange & { sequence: number | string }>(
+    `select sequence, status_list as list, status_index as index, status
+     from oauth_status_events where sequence > ? order by sequence limit ?`,
+    [after, limit],
+  )
+  return rows.map(row => ({ ...row, sequence: Number(row.sequence) }))
+}
+
+/** Every status of a live token that is not 0. Few rows are, and each kind of them has an index. */
+export const readStatuses = (em: Em) =>
+  em.execute(
+    `select t.status_list as list, t.status_index as index, ${STATUS_SQL} as status ${JOINS}
+     where t.expires_at > now() and t.status_list is not null and t.id in (
+       select id from oauth_access_tokens where revoked or suspended or changed
+       union select x.id from oauth_access_tokens x join users d on d.id = x.user_id
+         where d.disabled_at is not null and not x.revoked
+       union select x.id from oauth_access_tokens x join oauth_clients r on r.id = x.client_id
+         where r.revoked and not x.revoked
+       union select x.id from oauth_access_tokens x join oauth_access_tokens q on q.id = x.parent_id
+         where q.suspended or q.changed
+     )`,
+  ) as Promise<{ list: number; index: number; status: Status }[]>

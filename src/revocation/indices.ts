@@ -1,0 +1,110 @@
+import { createHmac } from 'node:crypto'
+import type { Database } from '../database.ts'
+import type { StatusIndex, TakeIndex } from '../tokens/mint.ts'
+import { permute } from './permutation.ts'
+
+/** Statuses in a list: 128 KiB in memory, a few on the wire. */
+export const LIST_SIZE = 2 ** 19
+/** Positions a node takes at once; what is left of them when it ends is never used. */
+const BLOCK = 512
+
+interface Block {
+  list: number
+  size: number
+  next: number
+  end: number
+  key: string
+}
+
+export interface Indices {
+  take: TakeIndex
+  /** Takes a block in advance, so that an issue inside a transaction need not ask for one. */
+  prepare(): Promise<void>
+}
+
+/**
+ * @param longest seconds that a token can live: the list that ends after it has room for any token, and lends it to those
+ *   whose own list has no block here yet
+ */
+export function createIndices(db: Database, appKey: string, longest: number): Indices {
+  const blocks = new Map<number, Block[]>()
+  const reserving = new Map<number, Promise<void>>()
+
+  const keyOf = (list: number) => createHmac('sha256', appKey).update(`status list ${list}`).digest('base64')
+  const latest = () => endOfMonth(new Date(Date.now() + longest * 1000))
+
+  function takeFrom(month: number): StatusIndex | undefined {
+    const waiting = blocks.get(month)
+    if (waiting?.[0] && waiting[0].next === waiting[0].end) waiting.shift()
+    const block = waiting?.[0]
+    if (!block) return undefined
+    if (waiting.length === 1 && block.end - block.next === BLOCK / 2) refill(month).catch(() => {})
+    return { list: block.list, index: permute(block.key, block.next++, block.size) }
+  }
+
+  /** Those that come while a block is on its way wait for the same one. */
+  function refill(month: number): Promise<void> {
+    const pending = reserving.get(month) ?? reserve(month).finally(() => reserving.delete(month))
+    reserving.set(month, pending)
+    return pending
+  }
+
+  async function reserve(month: number): Promise<void> {
+    const expiresAt = new Date(month).toISOString()
+    const { id, size, reserved } = (await extend(db, expiresAt)) ?? (await add(db, expiresAt))
+    const block = { list: id, size, next: reserved - BLOCK, end: reserved, key: keyOf(id) }
+    blocks.set(month, [...(blocks.get(month) ?? []), block])
+  }
+
+  async function wait(month: number): Promise<StatusIndex> {
+    for (;;) {
+      await refill(month)
+      const index = takeFrom(month)
+      if (index) return index
+    }
+  }
+
+  return {
+    prepare: () => refill(latest()),
+    take(expiresAt) {
+      const month = endOfMonth(expiresAt)
+      const own = takeFrom(month)
+      if (own) return own
+      const lent = month < latest() ? takeFrom(latest()) : undefined
+      if (!lent) return wait(month)
+      refill(month).catch(() => {})
+      return lent
+    },
+  }
+}
+
+interface Reserved {
+  id: number
+  size: number
+  reserved: number
+}
+
+async function extend(db: Database, expiresAt: string): Promise<Reserved | undefined> {
+  const [row] = await db.query<Reserved>(
+    `update oauth_status_lists set reserved = reserved + ?
+     where id = (select id from oauth_status_lists where expires_at = ? and reserved + ? <= size order by id limit 1)
+       and reserved + ? <= size
+     returning id, size, reserved`,
+    [BLOCK, expiresAt, BLOCK, BLOCK],
+  )
+  return row
+}
+
+async function add(db: Database, expiresAt: string): Promise<Reserved> {
+  const [row] = await db.query<Reserved>(
+    `insert into oauth_status_lists (size, reserved, created_at, expires_at) values (?, ?, now(), ?)
+     returning id, size, reserved`,
+    [LIST_SIZE, BLOCK, expiresAt],
+  )
+  return row as Reserved
+}
+
+/** Milliseconds since the epoch; lists of one month end together. */
+function endOfMonth(date: Date): number {
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1)
+}

@@ -1,0 +1,187 @@
+import type { Changes } from '../changes/changes.ts'
+import type { Database } from '../database.ts'
+import type { Keys } from '../keys/keys.ts'
+import { statusListUri } from '../tokens/mint.ts'
+import { StatusBits } from './bits.ts'
+import { readEvents, readStatuses, type StatusChange } from './events.ts'
+
+/** The status lists as this node holds them: loaded once, then kept by the events, in their order. */
+export interface Lists {
+  /** Everything that was committed before the call is in the lists when it settles; 503 when the database is away. */
+  catchUp(): Promise<void>
+  /** The last event that is in the lists. */
+  readonly sequence: number
+  /** Called with each batch of changes, after it is in the lists, and with none when there was nothing new. */
+  subscribe(listener: (changes: readonly StatusChange[]) => void): () => void
+  /** The signed list (`application/statuslist+jwt`); undefined for one that does not exist or has ended. */
+  signed(id: number): Promise<SignedList | undefined>
+  /** URIs of all lists that have not ended. */
+  uris(): Promise<string[]>
+  /** Bytes that the statuses take in memory. */
+  readonly bytes: number
+  close(): Promise<void>
+}
+
+export interface SignedList {
+  jwt: string
+  etag: string
+  /** Seconds it may be kept. */
+  ttl: number
+}
+
+export interface ListsOptions {
+  db: Database
+  changes: Changes
+  keys: Keys
+  issuer: string
+  /** Seconds a reader may keep a list. */
+  ttl: number
+  /** Milliseconds between two looks at the database when nothing is heard. */
+  interval?: number
+  onError?: (error: unknown) => void
+}
+
+interface ListRow {
+  id: number
+  size: number
+  expires_at: Date | string
+}
+
+interface Held {
+  bits: StatusBits
+  expiresAt: number
+  signed?: { jwt: string; etag: string; until: number } | undefined
+}
+
+/** Seconds after which a signed list is no proof any more, in times of its ttl (draft-ietf-oauth-status-list §5.1). */
+const TTLS_TO_EXPIRY = 4
+
+export function createLists(options: ListsOptions): Lists {
+  const { db, changes, keys, issuer, ttl, interval = 500, onError = () => {} } = options
+  const listeners = new Set<(changes: readonly StatusChange[]) => void>()
+  let held: Map<number, Held> | undefined
+  let sequence = 0
+  let reading: Promise<void> | undefined
+  let again = false
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
+
+  async function load(): Promise<void> {
+    // One snapshot: an event that is not among the statuses has a number above the last.
+    const { rows, statuses, last } = await db.transaction(async em => {
+      await em.execute('set transaction isolation level repeatable read')
+      const [max] = (await em.execute('select coalesce(max(sequence), 0) as last from oauth_status_events')) as [
+        { last: unknown },
+      ]
+      return { rows: await readLists(db, em), statuses: await readStatuses(em), last: Number(max.last) }
+    })
+    const lists = new Map(rows.map(row => [row.id, hold(row)]))
+    for (const { list, index, status } of statuses) lists.get(list)?.bits.set(index, status)
+    held = lists
+    sequence = last
+  }
+
+  async function follow(): Promise<void> {
+    if (!held) await load()
+    const events = await readEvents(db, sequence)
+    for (const event of events) await apply(event)
+    for (const listener of listeners) listener(events)
+    if (events.length > 0) again = true
+  }
+
+  async function apply({ list, index, status, sequence: at }: StatusChange): Promise<void> {
+    const found = (held as Map<number, Held>).get(list) ?? (await adopt(list))
+    found?.bits.set(index, status)
+    if (found) found.signed = undefined
+    sequence = at
+  }
+
+  /** A list that another node began after we loaded. */
+  async function adopt(id: number): Promise<Held | undefined> {
+    const row = (await readLists(db)).find(r => r.id === id)
+    if (!row) return undefined
+    const list = hold(row)
+    held?.set(id, list)
+    return list
+  }
+
+  /** One reader at a time; whoever asks while one reads waits for the next round, which sees what was committed before. */
+  function catchUp(): Promise<void> {
+    if (!reading) {
+      reading = round().finally(() => {
+        reading = undefined
+      })
+      return reading
+    }
+    again = true
+    return reading
+  }
+
+  async function round(): Promise<void> {
+    do {
+      again = false
+      await follow()
+    } while (again && !closed)
+  }
+
+  const poke = () => {
+    if (!closed) void catchUp().catch(onError)
+  }
+
+  changes.subscribe(poke)
+
+  async function sign(id: number, list: Held): Promise<SignedList> {
+    const now = Math.floor(Date.now() / 1000)
+    const sub = statusListUri(issuer, id)
+    const body = { bits: 2, lst: list.bits.encode(), aggregation_uri: `${issuer}/oauth/status-lists` }
+    const exp = now + ttl * TTLS_TO_EXPIRY
+    const jwt = await keys.sign({ iss: issuer, sub, iat: now, exp, ttl, status_list: body }, 'statuslist+jwt')
+    const etag = `"${id}-${sequence}-${now}"`
+    list.signed = { jwt, etag, until: Date.now() + ttl * 500 }
+    return { jwt, etag, ttl }
+  }
+
+  return {
+    get sequence() {
+      return sequence
+    },
+    get bytes() {
+      return [...(held?.values() ?? [])].reduce((sum, list) => sum + list.bits.bytes, 0)
+    },
+    catchUp,
+    subscribe(listener) {
+      listeners.add(listener)
+      timer ??= setInterval(poke, interval).unref()
+      return () => {
+        listeners.delete(listener)
+        if (listeners.size > 0) return
+        clearInterval(timer)
+        timer = undefined
+      }
+    },
+    async signed(id) {
+      await catchUp()
+      const list = held?.get(id) ?? (await adopt(id))
+      if (!list || list.expiresAt <= Date.now()) return undefined
+      const { signed } = list
+      return signed && signed.until > Date.now() ? { ...signed, ttl } : sign(id, list)
+    },
+    async uris() {
+      const rows = await readLists(db)
+      return rows.map(row => statusListUri(issuer, row.id))
+    },
+    async close() {
+      closed = true
+      clearInterval(timer)
+      await reading?.catch(() => {})
+    },
+  }
+}
+
+function hold(row: ListRow): Held {
+  return { bits: new StatusBits(row.size), expiresAt: new Date(row.expires_at).getTime() }
+}
+
+const LISTS = 'select id, size, expires_at from oauth_status_lists where expires_at > now() order by id'
+
+const readLists = (db: Database, em?: Parameters<Database['query']>[2]) => db.query<ListRow>(LISTS, [], em)
