@@ -6,6 +6,8 @@ import { type Clients, createClients } from './clients/clients.ts'
 import type { Config } from './config.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type Authorizations, createAuthorizations } from './grants/authorizations.ts'
+import { authorizationCode } from './grants/authorization-code.ts'
+import { createBegin } from './grants/begin.ts'
 import { clientCredentials } from './grants/client-credentials.ts'
 import type { Grants } from './grants/grant.ts'
 import { createRefresh, type Refresh } from './grants/refresh.ts'
@@ -108,7 +110,9 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   const clientAuthentication = createClientAuthentication({ db, changes, audiences: [issuer, `${issuer}/oauth/token`] })
   const terms = createTerms({ db, changes, catalogue, config })
   const refresh = createRefresh({ changes, mint, terms, config })
+  const begin = createBegin({ mint, terms, refresh })
   const grants: Grants = {
+    authorization_code: authorizationCode({ changes, terms, begin, config }),
     client_credentials: clientCredentials({ terms, mint, write }),
     refresh_token: refresh.grant,
   }

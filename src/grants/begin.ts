@@ -1,0 +1,43 @@
+import { record } from '../audit/audit.ts'
+import type { Client, GrantType } from '../clients/client.entity.ts'
+import type { Em } from '../database.ts'
+import type { Mint } from '../tokens/mint.ts'
+import { AccessToken } from '../tokens/token.entity.ts'
+import { issuedEvent } from '../tokens/writer.ts'
+import { answer } from './answer.ts'
+import type { TokenAnswer } from './grant.ts'
+import type { Refresh } from './refresh.ts'
+import type { Terms } from './terms.ts'
+
+/** What a user gave a client: by a code or at a device. */
+export interface Given {
+  /** Id of the grant. */
+  grant: string
+  /** Id of the user. */
+  user: string
+  scopes: string[]
+  audience: string | null
+}
+
+/**
+ * Begins what a user gave, in the transaction of `em` that redeems it: an access token, and the first refresh token of a
+ * family where the client may have one.
+ */
+export type Begin = (em: Em, client: Client, type: GrantType, given: Given) => Promise<TokenAnswer>
+
+export interface BeginOptions {
+  mint: Mint
+  terms: Terms
+  refresh: Pick<Refresh, 'start'>
+}
+
+export function createBegin({ mint, terms, refresh }: BeginOptions): Begin {
+  return async (em, client, type, given) => {
+    const expiresAt = terms.expiry(client, type)
+    const issued = await mint({ ...given, client: client.id, name: null, format: client.tokenFormat, expiresAt })
+    await em.insert(AccessToken, issued.token)
+    record(em, issuedEvent(issued.token))
+    if (!client.grantTypes.includes('refresh_token')) return answer(issued)
+    return answer(issued, await refresh.start(em, { ...given, client, accessToken: issued.token.id }))
+  }
+}

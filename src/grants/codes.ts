@@ -1,0 +1,28 @@
+import { randomBytes } from 'node:crypto'
+import { v7 as uuid } from 'uuid'
+import type { Em } from '../database.ts'
+import { hashText } from '../tokens/text.ts'
+import { AuthCode } from './code.entity.ts'
+
+/** What a code stands for: who lets which client have what, and what its redemption must match. */
+export type NewCode = Pick<AuthCode, 'user' | 'client' | 'redirectUri' | 'scopes' | 'audience' | 'codeChallenge'>
+
+/**
+ * Stores a new authorization code in the transaction of `em` (RFC 6749 §4.1.2).
+ * @param lifetime seconds
+ * @returns its text, 256 random bits, of which only the SHA-256 is stored
+ */
+export async function issueCode(em: Em, given: NewCode, lifetime: number): Promise<string> {
+  const text = randomBytes(32).toString('base64url')
+  const now = Date.now()
+  await em.insert(AuthCode, {
+    ...given,
+    id: uuid(),
+    hash: hashText(text),
+    redirectUriGiven: true,
+    usedAt: null,
+    createdAt: new Date(now),
+    expiresAt: new Date(now + lifetime * 1000),
+  })
+  return text
+}
