@@ -121,8 +121,8 @@ t.test(
     const id = uuid()
     await house.db.query(
       `insert into oauth_access_tokens
-      (id, user_id, client_id, scopes, format, revoked, suspended, created_at, updated_at, expires_at)
-     values (?, ?, ?, '[]', 'opaque', false, false, now(), now(), now() + interval '1 minute')`,
+      (id, user_id, client_id, scopes, format, revoked, suspended, status_list, status_index, created_at, updated_at, expires_at)
+     values (?, ?, ?, '[]', 'opaque', false, false, 1, 1, now(), now(), now() + interval '1 minute')`,
       [id, owner.user.id, client.id],
     )
     const me = asking(app, owner.headers)

@@ -2,6 +2,7 @@ import t from 'tap'
 import { v7 as uuid } from 'uuid'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { asking, bearer } from '../helpers/asking.ts'
+import { basic, form } from '../helpers/oauth.ts'
 
 const { app, house } = await testApp(t)
 const ids = (data: { id: string }[]) => data.map(token => token.id)
@@ -128,16 +129,10 @@ t.test('the current token needs no scope to look at itself, to be replaced or to
 })
 
 t.test("a machine's token belongs to no user", async t => {
-  const { client } = await house.clients.create({ name: 'A machine' })
-  const { hashText, newOpaqueText } = await import('../../src/tokens/text.ts')
-  const text = newOpaqueText('post_')
-  await house.db.query(
-    `insert into oauth_access_tokens
-      (id, user_id, client_id, scopes, format, hash, revoked, suspended, created_at, updated_at, expires_at)
-     values (?, null, ?, '["*", "tokens:read", "tokens:write"]', 'opaque', ?, false, false, now(), now(), now() + interval '1 minute')`,
-    [uuid(), client.id, hashText(text)],
-  )
-  const machine = asking(app, bearer(text))
+  const { client, secret } = await house.clients.create({ name: 'A machine' })
+  const wish = { grant_type: 'client_credentials', scope: 'tokens:read tokens:write' }
+  const { access_token } = (await form(app, '/oauth/token', wish, basic(client.id, secret))).json()
+  const machine = asking(app, bearer(access_token))
   t.match((await machine.get('/api/tokens/current')).json(), { data: { client_id: client.id, name: null } })
   const refused = [
     await machine.get('/api/user'),
