@@ -1,3 +1,4 @@
+import type { ReservedScope } from '../scopes/catalogue.ts'
 import { grants, missing } from '../scopes/set.ts'
 
 /**
@@ -11,8 +12,8 @@ import { grants, missing } from '../scopes/set.ts'
 // biome-ignore lint/suspicious/noEmptyInterface: it is there to be filled by declaration merging
 export interface Catalogue {}
 
-/** The scopes of your catalogue, or any text where none was declared. */
-export type ScopeName = Catalogue extends { scope: infer S extends string } ? S : string
+/** The scopes of your catalogue and the reserved ones, or any text where no catalogue was declared. */
+export type ScopeName = Catalogue extends { scope: infer S extends string } ? S | ReservedScope : string
 
 export interface TokenInit {
   id: string

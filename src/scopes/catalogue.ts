@@ -19,14 +19,16 @@ export interface ScopeInput {
 }
 
 /** Scopes of Postern's own routes; in every catalogue, after the deployment's. */
-export const RESERVED: readonly Scope[] = [
+export const RESERVED = [
   { id: 'tokens:read', description: 'List your personal access tokens', default: false },
   { id: 'tokens:write', description: 'Create, change and revoke your personal access tokens', default: false },
   { id: 'clients:read', description: 'List your applications and those you let in', default: false },
   { id: 'clients:write', description: 'Create, change and revoke your applications', default: false },
   { id: 'admin:read', description: 'See every user, client, token and key', default: false },
   { id: 'admin:write', description: 'Manage every user, client, token and key', default: false },
-]
+] as const satisfies readonly Scope[]
+
+export type ReservedScope = (typeof RESERVED)[number]['id']
 
 /** scope-token of RFC 6749 §3.3, without the comma that links such as `?scopes=a,b` need. */
 const SCOPE_ID = /^[!#-+\--[\]-~]{1,128}$/
