@@ -10,7 +10,7 @@ import type { House } from './house.ts'
 import { healthRoutes } from './http/health.ts'
 import { loggerOptions, useRequestLog } from './http/logging.ts'
 import { openapi } from './http/openapi.ts'
-import { useProblems } from './http/problems.ts'
+import { frameworkProblem, useProblems } from './http/problems.ts'
 import { useStrictInput } from './http/validation.ts'
 import { keyRoutes } from './keys/routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
@@ -80,6 +80,7 @@ export async function createApp(house: House): Promise<FastifyInstance> {
     requestTimeout: 30_000,
     return503OnClosing: true,
     routerOptions: { maxParamLength: 200 },
+    frameworkErrors: frameworkProblem,
   }).withTypeProvider<TypeBoxTypeProvider>()
   await app.register(serverPlugin(house))
   app.addHook('onClose', () => house.close())

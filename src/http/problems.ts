@@ -7,12 +7,17 @@ export function useProblems(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const known = inOurWords(error)
     if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
-    return sendProblem(request, reply, known)
+    return sendProblem(reply, known)
   })
-  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, notFound('route')))
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound('route')))
 }
 
-function sendProblem(_request: FastifyRequest, reply: FastifyReply, error: PosternError): FastifyReply {
+/** For what Fastify refuses before it knows a route: a path that is not UTF-8, or an endless part of one. */
+export function frameworkProblem(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  sendProblem(reply, inOurWords(error))
+}
+
+function sendProblem(reply: FastifyReply, error: PosternError): FastifyReply {
   return reply
     .code(error.status)
     .headers({ 'cache-control': 'no-store', ...error.headers })
@@ -28,10 +33,14 @@ export function toProblem({ status, code, message, extra }: PosternError) {
 
 const title = (code: string) => (code.charAt(0).toUpperCase() + code.slice(1)).replaceAll('_', ' ')
 
+/** A body with ten thousand unknown fields gets an answer and not a book. */
+export const MOST_ERRORS = 50
+
 /** Fastify's own refusals, by what they mean; anything else that was not foreseen is a 500 that says nothing. */
 export function inOurWords(error: FastifyError): PosternError {
   if (error instanceof PosternError) return error
-  if (error.validation) return invalid(...error.validation.map(v => fieldError(v, error.validationContext)))
+  if (error.validation)
+    return invalid(...error.validation.slice(0, MOST_ERRORS).map(v => fieldError(v, error.validationContext)))
   const status = error.statusCode ?? 500
   if (status >= 400 && status < 500) {
     return new PosternError({ status, code: codeOf(status), detail: sentence(error.message), cause: error })
@@ -60,6 +69,8 @@ function fieldError(violation: Violation, context: string | undefined): FieldErr
   const at = (name: unknown) => (path ? `${path}/${name}` : String(name))
   if (keyword === 'required') return { path: at(params.missingProperty), message: 'is required' }
   if (keyword === 'additionalProperties') return { path: at(params.additionalProperty), message: 'is not known' }
+  if (keyword === 'format' && params.format === 'date-time')
+    return { path, message: 'must be an RFC 3339 time: 2030-01-31T12:00:00Z' }
   if (keyword === 'enum') return { path, message: `must be one of ${(params.allowedValues as string[]).join(', ')}` }
   return { path: path || (context === 'body' ? '' : (context ?? '')), message: path ? message : `The body ${message}` }
 }

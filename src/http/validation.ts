@@ -4,6 +4,7 @@ import addFormats from 'ajv-formats'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
 import { badRequest, type FieldError, invalid } from '../errors.ts'
+import { MOST_ERRORS } from './problems.ts'
 
 const settings: Options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false }
 
@@ -33,19 +34,23 @@ export function useStrictInput(app: FastifyInstance): void {
   })
   app.addHook('preValidation', async request => {
     const errors = [...badTexts(request.body), ...badTexts(request.query), ...badTexts(request.params)]
-    if (errors.length > 0) throw invalid(...errors)
+    if (errors.length > 0) throw invalid(...errors.slice(0, MOST_ERRORS))
   })
 }
 
-function badTexts(value: unknown, path = ''): FieldError[] {
+/** Nothing here is nested more than a few levels; what is would overflow the stack of whoever walks it. */
+const DEEPEST = 32
+
+function badTexts(value: unknown, path = '', depth = 0): FieldError[] {
   if (typeof value === 'string') {
     if (value.includes('\0')) return [{ path, message: 'must not contain a NUL character' }]
     if (!value.isWellFormed()) return [{ path, message: 'must be well-formed Unicode' }]
     return []
   }
   if (typeof value !== 'object' || value === null) return []
+  if (depth > DEEPEST) return [{ path, message: 'is nested too deeply' }]
   return Object.entries(value).flatMap(([key, part]) => [
     ...(badTexts(key).length > 0 ? [{ path, message: 'has a name that is not text' }] : []),
-    ...badTexts(part, path ? `${path}/${key}` : key),
+    ...badTexts(part, path ? `${path}/${key}` : key, depth + 1),
   ])
 }
