@@ -14,6 +14,7 @@ export interface Load {
 
 /** What came of a load. Times are in milliseconds. */
 export interface Outcome {
+  requests: number
   perSecond: number
   p50: number
   p99: number
@@ -37,6 +38,7 @@ export async function load(server: Process<{ usage: () => Usage }>, options: Loa
   const usage = await server.call('usage')
   times.sort((a, b) => a - b)
   return {
+    requests: times.length,
     perSecond: times.length / seconds,
     p50: percentile(times, 0.5),
     p99: percentile(times, 0.99),

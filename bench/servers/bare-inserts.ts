@@ -1,0 +1,58 @@
+import pg from 'pg'
+import { v7 as uuid } from 'uuid'
+import { percentile } from '../rounds.ts'
+
+const TABLE = 'bare_access_tokens'
+
+export interface Inserts {
+  seconds: number
+  concurrency: number
+}
+
+/** What PostgreSQL gives `pg` for single rows of the same table, each in a transaction of its own. */
+export interface BareInserts {
+  run(input: Inserts): Promise<{ perSecond: number; p99: number }>
+  close(): Promise<void>
+}
+
+/** @param url a database with at least one token in it, whose row is the pattern */
+export async function createBareInserts(url: string, concurrency: number): Promise<BareInserts> {
+  // As text, so that a value goes back as it came.
+  const types = { getTypeParser: () => (text: string) => text } as unknown as pg.CustomTypesConfig
+  const pool = new pg.Pool({ connectionString: url, max: concurrency })
+  await pool.query(`create table if not exists ${TABLE} (like oauth_access_tokens including all)`)
+  const text = "select * from oauth_access_tokens where format = 'jwt' limit 1"
+  const pattern = (await pool.query({ text, types })).rows[0] as Record<string, string>
+  const columns = Object.keys(pattern)
+  const statement = {
+    name: 'bare',
+    text: `insert into ${TABLE} (${columns.join(', ')}) values (${columns.map((_, i) => `$${i + 1}`).join(', ')})`,
+  }
+  const insert = () => pool.query({ ...statement, values: Object.values(fresh(pattern)) })
+  return {
+    run: ({ seconds, concurrency }) => repeat(insert, seconds, concurrency),
+    close: () => pool.end(),
+  }
+}
+
+function fresh(pattern: Record<string, string>): Record<string, unknown> {
+  const now = new Date()
+  const expires = new Date(now.getTime() + 31_536_000_000)
+  return { ...pattern, id: uuid(), created_at: now, updated_at: now, expires_at: expires }
+}
+
+async function repeat(work: () => Promise<unknown>, seconds: number, concurrency: number) {
+  const times: number[] = []
+  const start = performance.now()
+  const one = async () => {
+    while (performance.now() < start + seconds * 1000) {
+      const begun = performance.now()
+      await work()
+      times.push(performance.now() - begun)
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, one))
+  const took = (performance.now() - start) / 1000
+  times.sort((a, b) => a - b)
+  return { perSecond: times.length / took, p99: percentile(times, 0.99) }
+}

@@ -1,0 +1,27 @@
+import { answer, usageCall } from '../processes.ts'
+import { type BareInserts, createBareInserts, type Inserts } from './bare-inserts.ts'
+import { openServer } from './house.ts'
+
+const server = await openServer()
+const { config, db } = server.postern
+let bare: BareInserts | undefined
+
+/** Rows by `pg` alone, from this process, so that both sides have the same one. */
+async function insertBare(input: Inserts) {
+  bare ??= await createBareInserts(config.databaseUrl!, input.concurrency)
+  return bare.run(input)
+}
+
+/** How many tokens there are: an answer that came before its row would be missed here. */
+async function count(): Promise<number> {
+  const [row] = await db.query<{ count: number }>('select count(*)::int as count from oauth_access_tokens')
+  return row!.count
+}
+
+export const calls = answer(
+  { listen: server.listen, issue: server.issue, usage: usageCall(), insertBare, count },
+  async () => {
+    await bare?.close()
+    await server.app.close()
+  },
+)
