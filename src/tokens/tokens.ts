@@ -64,8 +64,6 @@ export interface Tokens {
     options?: { overlap?: number | undefined; within?: Token | undefined },
   ): Promise<Issued>
   revoke(userId: string, id: string): Promise<void>
-  /** An operator's act, whoever's token it is and whatever client it was issued under. @throws 404 */
-  revokeAny(id: string): Promise<AccessToken>
   /** @returns how many */
   revokeAll(userId: string): Promise<number>
   /** The token that made a request, whatever client it was issued under. */
@@ -203,14 +201,6 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
       await find(userId, id)
       await changes.transaction((em, announce) => retire(em, announce, { id, revoked: false }))
     },
-
-    revokeAny: id =>
-      changes.transaction(async (em, announce) => {
-        await retire(em, announce, { id })
-        const token = await em.findOne(AccessToken, { id }, { refresh: true })
-        if (!token) throw notFound('token')
-        return token
-      }),
 
     async revokeAll(userId) {
       const where = await personal(userId, { revoked: false })
