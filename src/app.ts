@@ -14,6 +14,7 @@ import { frameworkProblem, useProblems } from './http/problems.ts'
 import { useStrictInput } from './http/validation.ts'
 import { keyRoutes } from './keys/routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
+import { feedRoutes } from './revocation/feed-routes.ts'
 import { statusListRoutes } from './revocation/routes.ts'
 import { scopeRoutes } from './scopes/routes.ts'
 import { userOf } from './tokens/authenticate.ts'
@@ -46,6 +47,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     await app.register(keyRoutes(keys))
     await app.register(healthRoutes(db))
     await app.register(statusListRoutes(house.lists), { prefix: '/oauth' })
+    await app.register(feedRoutes(house), { prefix: '/oauth' })
     await app.register(oauthRoutes(house), { prefix: '/oauth' })
     await app.register(
       async api => {

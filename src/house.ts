@@ -5,10 +5,12 @@ import { type ClientAuthentication, createClientAuthentication } from './clients
 import { type Clients, createClients } from './clients/clients.ts'
 import type { Config } from './config.ts'
 import { type Database, openDatabase } from './database.ts'
-import { type Authorizations, createAuthorizations } from './grants/authorizations.ts'
 import { authorizationCode } from './grants/authorization-code.ts'
+import { type Authorizations, createAuthorizations } from './grants/authorizations.ts'
 import { createBegin } from './grants/begin.ts'
 import { clientCredentials } from './grants/client-credentials.ts'
+import { createDevice, type Device } from './grants/device.ts'
+import { DEVICE_CODE, deviceGrant } from './grants/device-grant.ts'
 import type { Grants } from './grants/grant.ts'
 import { createRefresh, type Refresh } from './grants/refresh.ts'
 import { createSignOut, type SignOut } from './grants/sign-out.ts'
@@ -17,6 +19,7 @@ import type { Authenticate } from './guard/checks.ts'
 import { createVerifier } from './guard/verifier.ts'
 import { createKeys, type Keys } from './keys/keys.ts'
 import { writeEvents } from './revocation/events.ts'
+import { createFeed, type Feed } from './revocation/feed.ts'
 import { createIndices } from './revocation/indices.ts'
 import { createLists, type Lists } from './revocation/lists.ts'
 import { type Catalogue, type CatalogueInput, createCatalogue, loadCatalogue } from './scopes/catalogue.ts'
@@ -69,10 +72,12 @@ export interface House {
   trail: Trail
   signOut: SignOut
   lists: Lists
+  feed: Feed
   authorizations: Authorizations
   clientAuthentication: ClientAuthentication
   terms: Terms
   refresh: Refresh
+  device: Device
   grants: Grants
   /** Makes what has to exist: the signing keys and the personal access client. */
   ensure(): Promise<void>
@@ -111,10 +116,12 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   const terms = createTerms({ db, changes, catalogue, config })
   const refresh = createRefresh({ changes, mint, terms, config })
   const begin = createBegin({ mint, terms, refresh })
+  const device = createDevice({ db, changes, terms, throttle, config })
   const grants: Grants = {
-    authorization_code: authorizationCode({ changes, terms, begin, config }),
+    authorization_code: authorizationCode({ changes, terms, begin }),
     client_credentials: clientCredentials({ terms, mint, write }),
     refresh_token: refresh.grant,
+    [DEVICE_CODE]: deviceGrant({ changes, terms, begin }),
   }
   const lists = createLists({
     db,
@@ -150,10 +157,12 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     trail: createTrail(db),
     signOut: createSignOut(changes),
     lists,
+    feed: createFeed(db, lists),
     authorizations: createAuthorizations(db, changes),
     clientAuthentication,
     terms,
     refresh,
+    device,
     grants,
     async ensure() {
       await keys.ensure()

@@ -135,7 +135,8 @@ export function createLists(options: ListsOptions): Lists {
     const sub = statusListUri(issuer, id)
     const body = { bits: 2, lst: list.bits.encode(), aggregation_uri: `${issuer}/oauth/status-lists` }
     const exp = now + ttl * TTLS_TO_EXPIRY
-    const jwt = await keys.sign({ iss: issuer, sub, iat: now, exp, ttl, status_list: body }, 'statuslist+jwt')
+    // `sequence` is ours: the last event that is in the list, for whoever follows the feed too.
+    const jwt = await keys.sign({ iss: issuer, sub, iat: now, exp, ttl, sequence, status_list: body }, 'statuslist+jwt')
     const etag = `"${id}-${sequence}-${now}"`
     list.signed = { jwt, etag, until: Date.now() + ttl * 500 }
     return { jwt, etag, ttl }

@@ -1,0 +1,117 @@
+import type { ServerResponse } from 'node:http'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import type { Changes } from '../changes/changes.ts'
+import type { ClientAuthentication } from '../clients/authenticate.ts'
+import { PosternError } from '../errors.ts'
+import { CLIENT_BASIC, problem } from '../http/schemas.ts'
+import { invalidClient } from '../protocol-errors.ts'
+import type { Feed, Message } from './feed.ts'
+
+export interface FeedRoutesOptions {
+  feed: Feed
+  changes: Changes
+  clientAuthentication: ClientAuthentication
+  /** Readers at once on this node. */
+  most?: number
+}
+
+/** What one reader may leave unread; it is cut off then, and resumes where it was. */
+const MOST_UNREAD_BYTES = 1_048_576
+
+/** The event stream of revocations (HTML Standard §9.2, server-sent events). */
+export function feedRoutes({
+  feed,
+  changes,
+  clientAuthentication,
+  most = 1_000,
+}: FeedRoutesOptions): FastifyPluginAsyncTypebox {
+  const streams = new Map<ServerResponse, string>()
+
+  changes.subscribe(change => {
+    if (change.kind !== 'client') return
+    for (const [stream, client] of streams) if (client === change.id) stream.end()
+  })
+
+  return async app => {
+    app.addHook('preClose', async () => {
+      for (const stream of streams.keys()) stream.end()
+    })
+
+    app.get(
+      '/events',
+      {
+        schema: {
+          operationId: 'followEvents',
+          summary: 'Follow the changes of statuses',
+          description:
+            'Server-sent events for clients that authenticate: `status` with `{sequence, list, index, status}`, `heartbeat` with `{sequence}`, and `reload` when what was missed is too old to tell. `Last-Event-ID` resumes.',
+          tags: ['Revocation'],
+          security: [{ [CLIENT_BASIC]: [] }],
+          headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'A sequence number' })) }),
+          response: {
+            200: { description: 'The stream', content: { 'text/event-stream': { schema: Type.String() } } },
+            401: problem('The client did not prove who it is'),
+            503: problem('There are as many readers as this node serves'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const { authorization } = request.headers
+        const client = await clientAuthentication.authenticate({ authorization, params: {} })
+        // Whoever needs no proof to read this could be anybody.
+        if (client.authMethod === 'none') throw invalidClient()
+        if (streams.size >= most) throw full()
+        const stream = reply.raw
+        streams.set(stream, client.id)
+        reply.hijack()
+        stream.on('error', () => {})
+        stream.writeHead(200, HEADERS)
+        const since = lastEventId(request.headers['last-event-id'])
+        const end = await feed
+          .follow(since, messages => write(stream, messages))
+          .catch(error => {
+            request.log.warn({ err: error }, 'could not follow the changes of statuses')
+            stream.end()
+            return () => {}
+          })
+        stream.on('close', () => {
+          streams.delete(stream)
+          end()
+        })
+        if (stream.destroyed) stream.emit('close')
+      },
+    )
+  }
+}
+
+const HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  // Proxies that collect an answer before they pass it on would hold back what must arrive at once.
+  'x-accel-buffering': 'no',
+  'x-content-type-options': 'nosniff',
+}
+
+function write(stream: ServerResponse, messages: readonly Message[]): void {
+  if (stream.destroyed || stream.writableEnded) return
+  stream.write(messages.map(text).join(''))
+  if (stream.writableLength > MOST_UNREAD_BYTES) stream.destroy()
+}
+
+function text(message: Message): string {
+  const body = message.kind === 'status' ? message.change : { sequence: message.sequence }
+  return `id: ${body.sequence}\nevent: ${message.kind}\ndata: ${JSON.stringify(body)}\n\n`
+}
+
+function lastEventId(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,15}$/.test(header) ? Number(header) : undefined
+}
+
+const full = () =>
+  new PosternError({
+    status: 503,
+    code: 'too_many_readers',
+    detail: 'This node serves as many readers as it can.',
+    headers: { 'retry-after': '5' },
+  })

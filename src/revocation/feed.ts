@@ -1,0 +1,76 @@
+import type { Database } from '../database.ts'
+import { readEvents, type StatusChange } from './events.ts'
+import type { Lists } from './lists.ts'
+
+/** What a reader of the feed is told. */
+export type Message =
+  | { kind: 'status'; change: StatusChange }
+  /** Everything up to this sequence number has been told; said again and again, it is a sign of life. */
+  | { kind: 'heartbeat'; sequence: number }
+  /** What was missed cannot be told any more: load the lists, and go on from here. */
+  | { kind: 'reload'; sequence: number }
+
+export interface Feed {
+  /**
+   * Tells every change after `since`, in order and without a gap, then goes on telling.
+   * @param since the last sequence number that the reader has; undefined: it begins now
+   * @returns a function that ends it
+   */
+  follow(since: number | undefined, tell: (messages: readonly Message[]) => void): Promise<() => void>
+  /** Readers now, and the sequence number each has been told. */
+  readonly positions: readonly number[]
+}
+
+/** A reader that is further behind loads the lists, which is less than telling it all. */
+const MOST_MISSED = 10_000
+
+export function createFeed(db: Database, lists: Lists): Feed {
+  const readers = new Set<{ at: number }>()
+
+  /** Undefined: what was missed is not there any more, or is too much. */
+  async function missed(since: number, until: number): Promise<StatusChange[] | undefined> {
+    if (since === until) return []
+    const [oldest] = await db.query<{ first: number | string | null }>(
+      'select min(sequence) as first from oauth_status_events',
+    )
+    const first = oldest?.first == null ? Number.POSITIVE_INFINITY : Number(oldest.first)
+    if (since > until || since < first - 1) return undefined
+    const events = await readEvents(db, since, MOST_MISSED)
+    return events.length < MOST_MISSED ? events.filter(e => e.sequence <= until) : undefined
+  }
+
+  return {
+    get positions() {
+      return [...readers].map(reader => reader.at)
+    },
+    async follow(since, tell) {
+      await lists.catchUp()
+      const reader = { at: lists.sequence }
+      let held: StatusChange[] | undefined = []
+      const send = (changes: readonly StatusChange[]) => {
+        const fresh = changes.filter(change => change.sequence > reader.at)
+        reader.at = Math.max(reader.at, fresh.at(-1)?.sequence ?? 0)
+        const told = fresh.map(change => ({ kind: 'status', change }) as const)
+        tell(told.length > 0 ? told : [{ kind: 'heartbeat', sequence: reader.at }])
+      }
+      // Listening first: nothing can fall between what was missed and what comes.
+      const end = lists.subscribe(changes => (held ? void held.push(...changes) : send(changes)))
+      readers.add(reader)
+      const start = reader.at
+      const before = await missed(since ?? start, start).catch(error => {
+        end()
+        readers.delete(reader)
+        throw error
+      })
+      if (before) tell(before.map(change => ({ kind: 'status', change }) as const))
+      else tell([{ kind: 'reload', sequence: start }])
+      const waiting = held
+      held = undefined
+      send(waiting)
+      return () => {
+        end()
+        readers.delete(reader)
+      }
+    },
+  }
+}

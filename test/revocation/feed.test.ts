@@ -1,0 +1,107 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { decodeJwt } from 'jose'
+import t from 'tap'
+import { actingAs, testApp } from '../helpers/app.ts'
+import { basic } from '../helpers/oauth.ts'
+
+interface Event {
+  id: number
+  event: string
+  data: { sequence: number; list?: number; index?: number; status?: number }
+}
+
+/** Events as they come, from a server that listens. */
+async function* follow(url: string, headers: Record<string, string>): AsyncGenerator<Event> {
+  const abort = new AbortController()
+  const answer = await fetch(`${url}/oauth/events`, { headers, signal: abort.signal })
+  if (answer.status !== 200) throw new Error(String(answer.status))
+  let text = ''
+  try {
+    for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) {
+      text += Buffer.from(chunk).toString()
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const fields = Object.fromEntries(
+          text
+            .slice(0, end)
+            .split('\n')
+            .map(line => line.split(/: (.*)/s).slice(0, 2)),
+        )
+        text = text.slice(end + 2)
+        yield { id: Number(fields.id), event: fields.event, data: JSON.parse(fields.data) }
+      }
+    }
+  } finally {
+    abort.abort()
+  }
+}
+
+async function next(events: AsyncGenerator<Event>, kind: string): Promise<Event> {
+  for (;;) {
+    const { value, done } = await events.next()
+    if (done) throw new Error('the feed ended')
+    if (value.event === kind) return value
+  }
+}
+
+async function listening(app: FastifyInstance): Promise<string> {
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
+}
+
+t.test('a revocation is told, and a reader that was away misses nothing', async t => {
+  const { app, house } = await testApp(t)
+  t.teardown(() => app.close())
+  const url = await listening(app)
+  const { client, secret } = await house.clients.create({ name: 'Orders API' })
+  const { user, id, token } = await actingAs(house)
+  const { idx, uri } = (decodeJwt(token).status as { status_list: { idx: number; uri: string } }).status_list
+  const events = follow(url, basic(client.id, secret))
+  const hello = await next(events, 'heartbeat')
+  await house.tokens.revoke(user.id, id)
+  const told = await next(events, 'status')
+  t.match(told, { data: { index: idx, status: 1, list: Number(uri.split('/').at(-1)) } })
+  t.equal(told.id, told.data.sequence)
+  await events.return(undefined)
+
+  const away = [await actingAs(house, [], { user }), await actingAs(house, [], { user })]
+  await house.tokens.revokeAll(user.id)
+  const back = follow(url, { ...basic(client.id, secret), 'last-event-id': String(hello.id) })
+  const missed = [await next(back, 'status'), await next(back, 'status'), await next(back, 'status')]
+  t.same(missed[0], told, 'from where it was')
+  t.same(
+    missed
+      .slice(1)
+      .map(e => e.data.index)
+      .sort(),
+    away.map(a => (decodeJwt(a.token).status as { status_list: { idx: number } }).status_list.idx).sort(),
+  )
+  t.ok(
+    missed.every((e, i) => i === 0 || e.id > (missed[i - 1] as Event).id),
+    'in order',
+  )
+  await back.return(undefined)
+
+  const old = follow(url, { ...basic(client.id, secret), 'last-event-id': '999999999' })
+  t.match(await next(old, 'reload'), { data: { sequence: missed[2]?.id } }, 'a number nobody told: reload')
+  await old.return(undefined)
+})
+
+t.test('the feed is for clients that prove who they are', async t => {
+  const { app, house } = await testApp(t)
+  const { client } = await house.clients.create({ name: 'A page', public: true })
+  t.equal((await app.inject({ url: '/oauth/events' })).statusCode, 401)
+  t.equal((await app.inject({ url: '/oauth/events', headers: basic(client.id, '') })).statusCode, 401)
+  t.equal((await app.inject({ url: '/oauth/events', headers: basic(client.id, 'x') })).statusCode, 401)
+})
+
+t.test('revoking a client ends its stream', async t => {
+  const { app, house } = await testApp(t)
+  t.teardown(() => app.close())
+  const url = await listening(app)
+  const { client, secret } = await house.clients.create({ name: 'Orders API' })
+  const events = follow(url, basic(client.id, secret))
+  await next(events, 'heartbeat')
+  await house.clients.revoke(client.id)
+  await t.rejects(next(events, 'never'), /the feed ended/)
+})
