@@ -12,9 +12,14 @@ export async function serve(config: Config): Promise<void> {
   closeOnSignal(() => close())
   // The rest is loaded only now, while the embedded database opens on a thread of its own.
   const embedded = config.databaseUrl ? undefined : startEmbedded(config.dataDir)
-  const { start } = await import('./start.ts')
-  const app = await start(config, embedded)
-  close = () => app.close()
+  try {
+    const { start } = await import('./start.ts')
+    const app = await start(config, embedded)
+    close = () => app.close()
+  } catch (error) {
+    await embedded?.release()
+    throw error
+  }
 }
 
 /**

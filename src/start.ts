@@ -10,7 +10,7 @@ import { ensureAdministrator, welcome } from './welcome.ts'
 
 /**
  * Opens the house and listens.
- * @param embedded the embedded database, starting; this closes it, whatever happens
+ * @param embedded the embedded database, starting
  * @throws StartupError in one line that says what is wrong
  */
 export async function start(config: Config, embedded: Embedded | undefined): Promise<FastifyInstance> {

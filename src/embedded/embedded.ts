@@ -6,7 +6,7 @@ import { lockFolder } from './lock.ts'
 export interface Embedded {
   /** The engine that was started at once, or another after that one stopped. */
   start(): Promise<Engine>
-  /** Stops it if nobody did, and lets go of the directory. */
+  /** Stops it if nobody did, and lets go of the directory; a second time it does nothing. */
   release(): Promise<void>
 }
 

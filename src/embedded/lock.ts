@@ -17,7 +17,9 @@ export function lockFolder(folder: string): () => void {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const lock = new DatabaseSync(join(folder, 'lock'), { timeout: 0 })
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
-    return () => lock.close()
+    return () => {
+      if (lock.isOpen) lock.close()
+    }
   } catch (error) {
     if ((error as { errcode?: number }).errcode === BUSY) {
       throw new StartupError(
