@@ -2,10 +2,9 @@ import { hash } from 'node:crypto'
 import { record } from '../audit/audit.ts'
 import type { Changes } from '../changes/changes.ts'
 import type { Client } from '../clients/client.entity.ts'
-import type { Config } from '../config.ts'
 import type { Em } from '../database.ts'
 import type { PosternError } from '../errors.ts'
-import { invalidGrant, invalidRequest, invalidTarget } from '../protocol-errors.ts'
+import { invalidGrant, invalidRequest } from '../protocol-errors.ts'
 import { hashText } from '../tokens/text.ts'
 import type { Begin } from './begin.ts'
 import { AuthCode } from './code.entity.ts'
@@ -18,7 +17,6 @@ export interface AuthorizationCodeOptions {
   changes: Changes
   terms: Terms
   begin: Begin
-  config: Pick<Config, 'audience'>
 }
 
 /** What became of a try to redeem a code. */
@@ -27,11 +25,11 @@ type Outcome = { answer: TokenAnswer } | { refusal: PosternError; replayed?: Aut
 const DEAD = 'The code is unknown, expired, used, or of another client.'
 
 /** The grant type `authorization_code` (RFC 6749 §4.1.3) with PKCE (RFC 7636 §4.6). A code has one try. */
-export function authorizationCode({ changes, terms, begin, config }: AuthorizationCodeOptions): Grant {
+export function authorizationCode({ changes, terms, begin }: AuthorizationCodeOptions): Grant {
   async function redeem(em: Em, client: Client, params: Params): Promise<Outcome> {
     const code = await em.findOne(AuthCode, { hash: hashText(params.code as string), client: client.id })
     if (!code) throw invalidGrant(DEAD)
-    mustBeFor(code.audience ?? config.audience, params.resource)
+    terms.mustBeFor(code.audience, params.resource)
     const user = await liveUser(em, code.user)
     if (!(await claim(em, code))) return usedBefore(code, params)
     const wrong = mismatch(code, params)
@@ -82,8 +80,3 @@ function mismatch(code: AuthCode, params: Params): string | undefined {
 
 const proves = ({ codeChallenge }: AuthCode, verifier: string | undefined) =>
   verifier !== undefined && hash('sha256', verifier, 'base64url') === codeChallenge
-
-/** One audience a grant: a request may name it again, and no other (RFC 8707 §2.2). */
-function mustBeFor(audience: string, resource: string | undefined): void {
-  if (resource !== undefined && resource !== audience) throw invalidTarget('The grant is for another resource.')
-}

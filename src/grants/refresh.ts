@@ -3,7 +3,7 @@ import type { Announce, Changes } from '../changes/changes.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { Config } from '../config.ts'
 import type { Em } from '../database.ts'
-import { invalidGrant, invalidRequest, invalidTarget } from '../protocol-errors.ts'
+import { invalidGrant, invalidRequest } from '../protocol-errors.ts'
 import type { Issued, Mint } from '../tokens/mint.ts'
 import { retire } from '../tokens/retire.ts'
 import { hashText } from '../tokens/text.ts'
@@ -37,7 +37,7 @@ export interface RefreshOptions {
   changes: Changes
   mint: Mint
   terms: Terms
-  config: Pick<Config, 'audience' | 'tokenPrefix' | 'refreshTokenLifetime' | 'refreshGrace'>
+  config: Pick<Config, 'tokenPrefix' | 'refreshTokenLifetime' | 'refreshGrace'>
 }
 
 export function createRefresh({ changes, mint, terms, config }: RefreshOptions): Refresh {
@@ -46,7 +46,7 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
   /** @returns undefined when a rotated token came back, and not for an answer that was lost */
   async function trade(em: Em, announce: Announce, { client, params }: GrantRequest, link: RefreshToken, text: string) {
     const user = await liveUser(em, link.user)
-    mustBeFor(link.audience ?? config.audience, params.resource)
+    terms.mustBeFor(link.audience, params.resource)
     const scopes = terms.narrowed(client, link.scopes, params.scope, user.role)
     if (!(await redeem(em, link))) return recallReplay(em, link, text, graceMs)
     await retire(em, announce, { id: link.accessToken })
@@ -126,11 +126,6 @@ async function redeem(em: Em, { id }: RefreshToken): Promise<boolean> {
   const link = await em.findOneOrFail(RefreshToken, { id }, { refresh: true })
   if (link.revoked || link.expiresAt <= now) throw invalidGrant(DEAD)
   return false
-}
-
-/** One audience a family: a request may name it again, and no other (RFC 8707 §2.2). */
-function mustBeFor(audience: string, resource: string | undefined): void {
-  if (resource !== undefined && resource !== audience) throw invalidTarget('The grant is for another resource.')
 }
 
 const sooner = (a: Date, b: Date) => (a < b ? a : b)

@@ -29,6 +29,11 @@ export interface Terms {
    * @throws 400 `invalid_target`
    */
   audience(resource: string | undefined): Promise<string | null>
+  /**
+   * A grant is for one audience: who redeems it may name that again, and no other (RFC 8707 §2.2).
+   * @throws 400 `invalid_target`
+   */
+  mustBeFor(audience: string | null, resource: string | undefined): void
   /** When a token issued now expires: by the client, by the grant, or by default, in that order. */
   expiry(client: Client, grant: GrantType): Date
 }
@@ -73,6 +78,11 @@ export function createTerms({ db, changes, catalogue, config }: TermsOptions): T
       if (resource === undefined || resource === config.audience) return null
       if (await resourceServer(resource)) return resource
       throw invalidTarget('No resource server is registered under this resource.')
+    },
+
+    mustBeFor(audience, resource) {
+      if (resource === undefined || resource === (audience ?? config.audience)) return
+      throw invalidTarget('The grant is for another resource.')
     },
 
     expiry(client, grant) {

@@ -8,8 +8,11 @@ import { normalizeEmail } from './users.ts'
 const WINDOW_SECONDS = 15 * 60
 const PER_USER = 10
 const PER_ADDRESS = 50
+/** Wrong codes let through, from one address and from all of them: many addresses guess no better than a few. */
+const CODES_PER_ADDRESS = 20
+const CODES_EVERYWHERE = 1_000
 
-/** Limits failed attempts to prove a password, on every way in. */
+/** Limits failed attempts to prove a password, on every way in, and to guess a code that people type. */
 export interface Throttle {
   /**
    * Runs one attempt. It is counted before it runs, so that many at once cannot slip by, and given back if it succeeds.
@@ -17,6 +20,8 @@ export interface Throttle {
    * @throws 429 with `Retry-After`, without running the attempt
    */
   attempt<T>(who: string, address: string, proof: () => Promise<T | undefined>): Promise<T | undefined>
+  /** The same for a code that somebody typed: undefined for a wrong one. */
+  attemptCode<T>(address: string, lookUp: () => Promise<T | undefined>): Promise<T | undefined>
   close(): Promise<void>
 }
 
@@ -26,19 +31,26 @@ export function createThrottle(redisUrl: string | undefined): Throttle {
   redis?.on('error', () => {})
   const users = limiter(redis, 'sign-in:user', PER_USER)
   const addresses = limiter(redis, 'sign-in:address', PER_ADDRESS)
+  const codesByAddress = limiter(redis, 'code:address', CODES_PER_ADDRESS)
+  const codes = limiter(redis, 'code', CODES_EVERYWHERE)
 
   return {
     async attempt(who, address, proof) {
       const user = normalizeEmail(who)
-      const from = network(address)
-      await consume(addresses, from)
-      await consume(users, user)
-      const result = await proof().catch(async error => {
-        await Promise.all([users.reward(user), addresses.reward(from)])
-        throw error
-      })
-      if (result !== undefined) await Promise.all([users.delete(user), addresses.reward(from)])
+      const limits: Limit[] = [
+        [addresses, network(address)],
+        [users, user],
+      ]
+      const result = await counted(limits, proof)
+      if (result !== undefined) await users.delete(user)
       return result
+    },
+    attemptCode: (address, lookUp) => {
+      const limits: Limit[] = [
+        [codesByAddress, network(address)],
+        [codes, 'everywhere'],
+      ]
+      return counted(limits, lookUp)
     },
     close: async () => redis?.disconnect(),
   }
@@ -48,6 +60,20 @@ function limiter(redis: Redis | undefined, keyPrefix: string, points: number): R
   const options = { keyPrefix, points, duration: WINDOW_SECONDS }
   const memory = new RateLimiterMemory(options)
   return redis ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: memory }) : memory
+}
+
+type Limit = [limits: RateLimiterAbstract, key: string]
+
+/** Counts an attempt before it runs, and gives it back unless it failed for what was proved. */
+async function counted<T>(limits: Limit[], proof: () => Promise<T | undefined>): Promise<T | undefined> {
+  for (const [limit, key] of limits) await consume(limit, key)
+  const giveBack = () => Promise.all(limits.map(([limit, key]) => limit.reward(key)))
+  const result = await proof().catch(async error => {
+    await giveBack()
+    throw error
+  })
+  if (result !== undefined) await giveBack()
+  return result
 }
 
 async function consume(limits: RateLimiterAbstract, key: string): Promise<void> {

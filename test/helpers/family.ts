@@ -1,10 +1,8 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
-import { v7 as uuid } from 'uuid'
 import type { Client } from '../../src/clients/client.entity.ts'
 import type { NewClient } from '../../src/clients/clients.ts'
+import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
 import type { House } from '../../src/house.ts'
-import { createMint } from '../../src/tokens/mint.ts'
-import { AccessToken } from '../../src/tokens/token.entity.ts'
 import type { User } from '../../src/users/user.entity.ts'
 import { basic, form } from './oauth.ts'
 
@@ -12,28 +10,26 @@ export interface Held {
   client: Client
   /** How the client proves who it is. */
   headers: { authorization: string }
-  grant: string
   accessToken: string
   refreshToken: string
+  /** Id of the grant. */
+  grant: string
 }
 
-/** What a client holds after a user let it in, without the page where that happens. */
+/** What a client holds after a user let it in from a device. */
 export async function letIn(
   house: House,
   user: User,
   { scopes = ['orders:read'], ...settings }: Omit<Partial<NewClient>, 'scopes'> & { scopes?: string[] } = {},
 ): Promise<Held> {
-  const standard = { name: 'calendar', grantTypes: ['refresh_token'] }
+  const standard = { name: 'calendar', grantTypes: [DEVICE_CODE, 'refresh_token'] }
   const { client, secret } = await house.clients.create({ ...standard, ...settings })
-  const [grant, audience] = [uuid(), null]
-  const expiresAt = house.terms.expiry(client, 'authorization_code')
-  const draft = { user: user.id, client: client.id, name: null, scopes, format: client.tokenFormat, audience, grant }
-  const issued = await createMint(house.keys, house.config)({ ...draft, expiresAt })
-  const refreshToken = await house.changes.transaction(async em => {
-    await em.insert(AccessToken, issued.token)
-    return house.refresh.start(em, { grant, accessToken: issued.token.id, user: user.id, client, scopes, audience })
-  })
-  return { client, headers: basic(client.id, secret), grant, accessToken: issued.plainText, refreshToken }
+  const waiting = await house.device.start({ client, params: { scope: scopes.join(' ') } })
+  const { id: grant } = (await house.device.lookUp(waiting.user_code, '127.0.0.1')) ?? { id: '' }
+  await house.device.approve(grant, user)
+  const given = await house.grants[DEVICE_CODE]?.({ client, params: { device_code: waiting.device_code } })
+  const { access_token: accessToken = '', refresh_token: refreshToken = '' } = given ?? {}
+  return { client, headers: basic(client.id, secret), accessToken, refreshToken, grant }
 }
 
 /** The status that a request with this token is answered with. */

@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto'
+import { UniqueConstraintViolationException } from '@mikro-orm/postgresql'
+import { v7 as uuid } from 'uuid'
+import type { Changes } from '../changes/changes.ts'
+import { Client } from '../clients/client.entity.ts'
+import type { Config } from '../config.ts'
+import type { Database, Em } from '../database.ts'
+import { conflict } from '../errors.ts'
+import { hashText } from '../tokens/text.ts'
+import type { Throttle } from '../users/throttle.ts'
+import type { Role } from '../users/user.entity.ts'
+import { grantConsent } from './consents.ts'
+import { DeviceCode } from './device.entity.ts'
+import type { GrantRequest } from './grant.ts'
+import { liveUser } from './live-user.ts'
+import type { Terms } from './terms.ts'
+import { newUserCode, readUserCode, showUserCode } from './user-code.ts'
+
+/** RFC 8628 §3.2. */
+export interface DeviceAnswer {
+  device_code: string
+  /** As people read it. */
+  user_code: string
+  verification_uri: string
+  verification_uri_complete: string
+  /** Seconds. */
+  expires_in: number
+  /** Seconds between polls. */
+  interval: number
+}
+
+/** A device that waits for a user's answer. */
+export interface DeviceRequest {
+  id: string
+  client: Client
+  scopes: string[]
+  audience: string | null
+  expiresAt: Date
+}
+
+export interface Device {
+  /**
+   * Begins the wait for a user's answer.
+   * @throws 400 `invalid_scope`, `invalid_target`
+   */
+  start(request: GrantRequest): Promise<DeviceAnswer>
+  /**
+   * What waits under a code that somebody typed, or followed in a link; wrong ones are counted.
+   * @param address IP address it was typed at
+   * @returns undefined for a code that is unknown, expired or answered
+   * @throws 429 with `Retry-After`
+   */
+  lookUp(userCode: string, address: string): Promise<DeviceRequest | undefined>
+  /** Lets the client in. @throws 409 when it does not wait any more */
+  approve(id: string, user: { id: string; role: Role }): Promise<void>
+  /** Sends the client away. @throws 409 when it does not wait any more */
+  deny(id: string, user: { id: string }): Promise<void>
+}
+
+export interface DeviceOptions {
+  db: Database
+  changes: Changes
+  terms: Terms
+  throttle: Pick<Throttle, 'attemptCode'>
+  config: Pick<Config, 'issuer' | 'deviceCodeLifetime'>
+  /** What draws user codes. */
+  draw?: () => string
+}
+
+/** Seconds between polls, until a device polls faster (RFC 8628 §3.2). */
+const INTERVAL = 5
+/** User codes are short: one that another device has is drawn again. */
+const MOST_DRAWS = 5
+
+export function createDevice({ db, changes, terms, throttle, config, draw = newUserCode }: DeviceOptions): Device {
+  /** @returns the user code */
+  async function store(code: Omit<DeviceCode, 'userCodeHash'>, draws = MOST_DRAWS): Promise<string> {
+    const userCode = draw()
+    try {
+      await db.run(em => em.insert(DeviceCode, { ...code, userCodeHash: hashText(userCode) }))
+      return userCode
+    } catch (error) {
+      if (draws === 1 || !(error instanceof UniqueConstraintViolationException)) throw error
+      return store(code, draws - 1)
+    }
+  }
+
+  async function waiting(userCode: string): Promise<DeviceRequest | undefined> {
+    const userCodeHash = hashText(userCode)
+    const device = await db.run(em => em.findOne(DeviceCode, { ...waits(), userCodeHash }))
+    const client = device && (await db.run(em => em.findOne(Client, { id: device.client, revoked: false })))
+    if (!client) return undefined
+    const { id, scopes, audience, expiresAt } = device
+    return { id, client, scopes, audience, expiresAt }
+  }
+
+  const answered = async (em: Em, id: string, values: Pick<DeviceCode, 'state' | 'user'>) => {
+    const changed = await em.nativeUpdate(DeviceCode, { ...waits(), id }, values)
+    if (changed === 0) throw conflict('The device does not wait for an answer any more. Start again on the device.')
+  }
+
+  return {
+    async start({ client, params }) {
+      const text = randomBytes(32).toString('base64url')
+      const now = Date.now()
+      const userCode = await store({
+        id: uuid(),
+        hash: hashText(text),
+        client: client.id,
+        user: null,
+        scopes: terms.scopes(client, params.scope),
+        audience: await terms.audience(params.resource),
+        state: 'pending',
+        interval: INTERVAL,
+        lastPolledAt: null,
+        createdAt: new Date(now),
+        expiresAt: new Date(now + config.deviceCodeLifetime * 1000),
+      })
+      return told(text, showUserCode(userCode), config)
+    },
+
+    lookUp: (text, address) => {
+      const userCode = readUserCode(text)
+      return throttle.attemptCode(address, async () => (userCode === undefined ? undefined : waiting(userCode)))
+    },
+
+    approve: (id, { id: user, role }) =>
+      changes.transaction(async em => {
+        await liveUser(em, user)
+        await answered(em, id, { state: 'approved', user })
+        const device = await em.findOneOrFail(DeviceCode, { id })
+        const client = await em.findOneOrFail(Client, { id: device.client })
+        const scopes = terms.narrowed(client, device.scopes, undefined, role)
+        await grantConsent(em, { user, client: client.id, scopes })
+      }),
+
+    deny: (id, { id: user }) => changes.transaction(em => answered(em, id, { state: 'denied', user })),
+  }
+}
+
+const waits = () => ({ state: 'pending' as const, expiresAt: { $gt: new Date() } })
+
+function told(text: string, userCode: string, config: DeviceOptions['config']): DeviceAnswer {
+  const uri = `${config.issuer}/device`
+  return {
+    device_code: text,
+    user_code: userCode,
+    verification_uri: uri,
+    verification_uri_complete: `${uri}?user_code=${userCode}`,
+    expires_in: config.deviceCodeLifetime,
+    interval: INTERVAL,
+  }
+}
