@@ -1,13 +1,22 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { useProtocol } from './context.ts'
+import { createIntrospect, type IntrospectOptions } from './introspect.ts'
+import { type IntrospectRoutesOptions, introspectionEndpoint } from './introspect-routes.ts'
+import { createRevoke, type RevokeOptions } from './revoke.ts'
+import { revocationEndpoint } from './revoke-routes.ts'
 import { type TokenRoutesOptions, tokenEndpoint } from './token.ts'
 
-export type OAuthRoutesOptions = TokenRoutesOptions
+export type OAuthRoutesOptions = TokenRoutesOptions &
+  IntrospectOptions &
+  Omit<IntrospectRoutesOptions, 'introspect'> &
+  RevokeOptions
 
 /** The protocol's routes, in the protocol's own context. */
 export function oauthRoutes(options: OAuthRoutesOptions): FastifyPluginAsync {
   return async app => {
     await useProtocol(app)
     await app.register(tokenEndpoint(options))
+    await app.register(introspectionEndpoint({ ...options, introspect: createIntrospect(options) }))
+    await app.register(revocationEndpoint({ ...options, revoke: createRevoke(options) }))
   }
 }

@@ -1,0 +1,130 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { nowActing } from '../audit/actor.ts'
+import type { ClientAuthentication } from '../clients/authenticate.ts'
+import type { Client } from '../clients/client.entity.ts'
+import type { Params } from '../grants/grant.ts'
+import type { Keys } from '../keys/keys.ts'
+import { invalidClient, invalidRequest } from '../protocol-errors.ts'
+import { onlyPost } from './context.ts'
+import type { Introspect, Introspection } from './introspect.ts'
+import { clientSecurity, formBody, protocolErrors } from './schemas.ts'
+
+export interface IntrospectRoutesOptions {
+  clientAuthentication: ClientAuthentication
+  introspect: Introspect
+  keys: Keys
+  config: { issuer: string }
+}
+
+const JSON_TYPE = 'application/json'
+const SIGNED_TYPE = 'application/token-introspection+jwt'
+
+const Answer = Type.Object(
+  {
+    active: Type.Boolean(),
+    scope: Type.Optional(Type.String({ description: 'Space-delimited' })),
+    client_id: Type.Optional(Type.String()),
+    username: Type.Optional(
+      Type.String({ description: 'E-mail address; only to the resource server that the token is meant for' }),
+    ),
+    token_type: Type.Optional(Type.String({ description: 'Not said of a refresh token' })),
+    exp: Type.Optional(Type.Integer()),
+    iat: Type.Optional(Type.Integer()),
+    sub: Type.Optional(Type.String({ description: 'Id of the user; for a machine, of the client' })),
+    aud: Type.Optional(Type.String()),
+    iss: Type.Optional(Type.String()),
+    jti: Type.Optional(Type.String()),
+  },
+  {
+    examples: [
+      {
+        active: true,
+        scope: 'orders:read',
+        client_id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12',
+        username: 'ada@example.com',
+        token_type: 'Bearer',
+        exp: 1795258800,
+        iat: 1795255200,
+        sub: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a13',
+        aud: 'https://api.example.com',
+        iss: 'https://auth.example.com',
+        jti: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11',
+      },
+    ],
+  },
+)
+
+const description = `RFC 7662. A resource server (a client registered with an \`audience\`) learns of the access tokens \
+that are meant for it; every confidential client learns of its own. Anything else is \`{"active": false}\`: expired, \
+revoked, suspended, unknown, or none of its business. The answer is the token as it is now: scopes that were edited \
+since are told as edited. A resource server's question counts as a use of the token.
+
+With \`Accept: ${SIGNED_TYPE}\` the answer is signed (RFC 9701).`
+
+export function introspectionEndpoint(options: IntrospectRoutesOptions): FastifyPluginAsyncTypebox {
+  const { clientAuthentication, introspect, keys, config } = options
+
+  /** RFC 9701 §5. */
+  const signed = (client: Client, answer: Introspection) =>
+    keys.sign(
+      { iss: config.issuer, aud: client.id, iat: Math.floor(Date.now() / 1000), token_introspection: answer },
+      'token-introspection+jwt',
+    )
+
+  return async app => {
+    onlyPost(app, '/introspect')
+    app.post(
+      '/introspect',
+      {
+        schema: {
+          operationId: 'introspect',
+          summary: 'Ask about a token',
+          description,
+          tags: ['OAuth'],
+          consumes: ['application/x-www-form-urlencoded'],
+          security: clientSecurity,
+          body: formBody(
+            {
+              token: Type.String({ description: 'An access token of either format, or a refresh token' }),
+              token_type_hint: Type.Optional(Type.String({ description: 'Not needed' })),
+            },
+            { token: 'post_…' },
+          ),
+          response: {
+            200: {
+              description: 'What the client may know of the token',
+              content: {
+                [JSON_TYPE]: { schema: Answer },
+                [SIGNED_TYPE]: { schema: Type.String({ examples: ['eyJ0eXAiOiJ0b2tlbi1pbnRyb3NwZWN0aW9uK2p3dCI…'] }) },
+              },
+            },
+            ...protocolErrors,
+          },
+        },
+      },
+      async (request, reply) => {
+        const { headers } = request
+        const params = (request.body ?? {}) as Params
+        const client = await clientAuthentication.authenticate({ authorization: headers.authorization, params })
+        if (!client.isConfidential()) throw invalidClient('Only a client that proves who it is may ask about tokens.')
+        nowActing({ clientId: client.id })
+        if (params.token === undefined) throw invalidRequest('token is missing.')
+        const answer = await introspect(client, params.token)
+        if (!prefersSigned(headers.accept)) return answer as never
+        return reply.type(SIGNED_TYPE).send((await signed(client, answer)) as never)
+      },
+    )
+  }
+}
+
+function prefersSigned(accept: string | undefined): boolean {
+  const wanted = accept?.includes(SIGNED_TYPE) ? quality(accept, SIGNED_TYPE) : 0
+  return wanted > 0 && wanted >= quality(accept ?? '', JSON_TYPE)
+}
+
+/** How much a media type is wanted, named in full (RFC 9110 §12.5.1). */
+function quality(accept: string, type: string): number {
+  const named = accept.split(',').find(part => part.split(';', 1)[0]?.trim().toLowerCase() === type)
+  return named === undefined ? 0 : Number(/;\s*q=([\d.]+)/i.exec(named)?.[1] ?? 1)
+}

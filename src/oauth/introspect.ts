@@ -1,0 +1,96 @@
+import type { Client } from '../clients/client.entity.ts'
+import type { Database } from '../database.ts'
+import type { Inspect, Inspected } from '../tokens/inspect.ts'
+import { whyNot } from '../tokens/records.ts'
+import { hashText } from '../tokens/text.ts'
+import type { Usage } from '../tokens/usage.ts'
+
+/** RFC 7662 §2.2. Of an inactive token nothing else is said. Times are in seconds since the epoch. */
+export interface Introspection {
+  active: boolean
+  scope?: string
+  client_id?: string
+  /** The e-mail address; only to the resource server that the token is meant for. */
+  username?: string
+  /** Not said of a refresh token: it is nothing to be let in with. */
+  token_type?: 'Bearer'
+  exp?: number
+  iat?: number
+  sub?: string
+  aud?: string
+  iss?: string
+  jti?: string
+}
+
+/**
+ * What a client may know of a token: a resource server of those that are meant for its audience, and everyone of their
+ * own. Another's is to it as one that does not exist.
+ */
+export type Introspect = (client: Client, text: string) => Promise<Introspection>
+
+export interface IntrospectOptions {
+  db: Database
+  inspect: Inspect
+  usage: Usage
+  config: { issuer: string }
+}
+
+const INACTIVE: Introspection = Object.freeze({ active: false })
+const seconds = (ms: number) => Math.floor(ms / 1000)
+
+export function createIntrospect({ db, inspect, usage, config: { issuer: iss } }: IntrospectOptions): Introspect {
+  function ofAccess(client: Client, { record, audience }: Inspected): Introspection {
+    const meantForIt = client.audience === audience
+    if (whyNot(record) || !(meantForIt || record.token.clientId === client.id)) return INACTIVE
+    const { token, user, issuedAt, expiresAt } = record
+    // A resource server asks because the token was used there; a client that looks at its own has not used it.
+    if (meantForIt) usage.touch(token.id)
+    return {
+      active: true,
+      scope: token.scopes.join(' '),
+      client_id: token.clientId,
+      ...(meantForIt && user && { username: user.email }),
+      token_type: 'Bearer',
+      exp: seconds(expiresAt),
+      iat: seconds(issuedAt),
+      sub: token.userId ?? token.clientId,
+      aud: audience,
+      iss,
+      jti: token.id,
+    }
+  }
+
+  /** Only to the client it was given to: a resource server that took one for an access token would let it in. */
+  async function ofRefresh(client: Client, text: string): Promise<Introspection> {
+    const [link] = await db.query<RefreshRow>(LIVE_REFRESH, [hashText(text), client.id])
+    if (!link) return INACTIVE
+    return {
+      active: true,
+      scope: link.scopes.join(' '),
+      client_id: client.id,
+      exp: seconds(new Date(link.expires_at).getTime()),
+      iat: seconds(new Date(link.created_at).getTime()),
+      sub: link.user_id,
+      iss,
+    }
+  }
+
+  return async (client, text) => {
+    const found = inspect(text)
+    const inspected = found instanceof Promise ? await found : found
+    return inspected ? ofAccess(client, inspected) : ofRefresh(client, text)
+  }
+}
+
+interface RefreshRow {
+  user_id: string
+  scopes: string[]
+  created_at: Date | string
+  expires_at: Date | string
+}
+
+const LIVE_REFRESH = `
+  select r.user_id, r.scopes, r.created_at, r.expires_at
+  from oauth_refresh_tokens r join users u on u.id = r.user_id
+  where r.hash = ? and r.client_id = ? and not r.revoked and r.used_at is null and r.expires_at > now()
+    and u.disabled_at is null`

@@ -1,0 +1,62 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { nowActing } from '../audit/actor.ts'
+import type { ClientAuthentication } from '../clients/authenticate.ts'
+import type { Params } from '../grants/grant.ts'
+import { invalidClient, invalidRequest } from '../protocol-errors.ts'
+import { onlyPost } from './context.ts'
+import type { Revoke } from './revoke.ts'
+import { clientSecurity, formBody, protocolErrors } from './schemas.ts'
+
+export interface RevokeRoutesOptions {
+  clientAuthentication: ClientAuthentication
+  revoke: Revoke
+}
+
+const description = `RFC 7009, for access tokens of either format and refresh tokens. A token takes along what came from \
+the same grant: a refresh token its access tokens, an access token its refresh token. Unknown, expired and revoked ones \
+are answered with 200 as well; one that was issued to another client is refused with \`invalid_grant\`.
+
+A personal access token belongs to no client: whoever holds it revokes it with \`DELETE /api/tokens/current\`.`
+
+const NO_CLIENT =
+  'Name the client that the token was issued to. A personal access token is revoked with DELETE /api/tokens/current.'
+
+/** Token revocation (RFC 7009). */
+export function revocationEndpoint({ clientAuthentication, revoke }: RevokeRoutesOptions): FastifyPluginAsyncTypebox {
+  return async app => {
+    onlyPost(app, '/revoke')
+    app.post(
+      '/revoke',
+      {
+        schema: {
+          operationId: 'revoke',
+          summary: 'Revoke a token',
+          description,
+          tags: ['OAuth'],
+          consumes: ['application/x-www-form-urlencoded'],
+          security: clientSecurity,
+          body: formBody(
+            { token: Type.String(), token_type_hint: Type.Optional(Type.String({ description: 'Not needed' })) },
+            { token: 'post_…' },
+          ),
+          response: { 200: Type.Null({ description: 'The token opens nothing any more' }), ...protocolErrors },
+        },
+      },
+      async (request, reply) => {
+        const params = (request.body ?? {}) as Params
+        const { authorization } = request.headers
+        if (namesNoClient(authorization, params)) throw invalidClient(NO_CLIENT)
+        const client = await clientAuthentication.authenticate({ authorization, params })
+        nowActing({ clientId: client.id })
+        if (params.token === undefined) throw invalidRequest('token is missing.')
+        await revoke(client, params.token)
+        return reply.send(undefined as never)
+      },
+    )
+  }
+}
+
+function namesNoClient(authorization: string | undefined, params: Params): boolean {
+  return authorization === undefined && params.client_id === undefined && params.client_assertion === undefined
+}

@@ -1,0 +1,55 @@
+import { record } from '../audit/audit.ts'
+import type { Announce, Changes } from '../changes/changes.ts'
+import type { Client } from '../clients/client.entity.ts'
+import type { Em } from '../database.ts'
+import { RefreshToken } from '../grants/refresh.entity.ts'
+import type { Refresh } from '../grants/refresh.ts'
+import { invalidGrant } from '../protocol-errors.ts'
+import type { Inspect } from '../tokens/inspect.ts'
+import { retire } from '../tokens/retire.ts'
+import { hashText } from '../tokens/text.ts'
+import { AccessToken } from '../tokens/token.entity.ts'
+
+/**
+ * Revokes one of the client's own tokens, and what came from the same grant (RFC 7009 §2.1); settles when it is
+ * committed. A text that names no token is as good as revoked.
+ * @throws 400 `invalid_grant` for another client's token, which lives on: RFC 6749 §5.2 has that code for a token that
+ *   "was issued to another client"
+ */
+export type Revoke = (client: Client, text: string) => Promise<void>
+
+export interface RevokeOptions {
+  changes: Changes
+  inspect: Inspect
+  refresh: Pick<Refresh, 'revokeGrant'>
+}
+
+const OTHERS =
+  'The token was issued to another client. A personal access token is revoked with DELETE /api/tokens/current.'
+
+export function createRevoke({ changes, inspect, refresh }: RevokeOptions): Revoke {
+  async function ofAccess(em: Em, announce: Announce, id: string): Promise<void> {
+    const token = await em.findOne(AccessToken, { id })
+    // People who revoke what an app has do not expect the app to go and get another.
+    if (token?.grant) await refresh.revokeGrant(em, announce, token.grant)
+    else await retire(em, announce, { id })
+  }
+
+  async function ofRefresh(em: Em, announce: Announce, client: Client, text: string): Promise<void> {
+    const link = await em.findOne(RefreshToken, { hash: hashText(text) })
+    if (!link) return
+    if (link.client !== client.id) throw invalidGrant(OTHERS)
+    const died = await refresh.revokeGrant(em, announce, link.grant)
+    // Each access token's end is written down by itself; that of a grant without any is written here.
+    if (died > 0 || link.revoked) return
+    record(em, { kind: 'token.revoked', userId: link.user, clientId: link.client, details: { grant: link.grant } })
+  }
+
+  return async (client, text) => {
+    const access = await inspect(text)
+    if (access && access.record.token.clientId !== client.id) throw invalidGrant(OTHERS)
+    await changes.transaction((em, announce) =>
+      access ? ofAccess(em, announce, access.record.token.id) : ofRefresh(em, announce, client, text),
+    )
+  }
+}
