@@ -106,7 +106,7 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
     }
     if (!within) return scopes
     // Defaults nobody asked for shrink to what there is; what was asked for is given or refused.
-    if (!requested) return scopes.filter(s => within.can(s))
+    if (!requested) return scopes.filter(s => within.lacks([s]).length === 0)
     mustCover(within, scopes)
     return scopes
   }

@@ -1,0 +1,67 @@
+// An API with a token server of its own. From the checkout:
+//   node --conditions=postern-source examples/orders/app.ts
+import Fastify, { type FastifyInstance } from 'fastify'
+import { openPostern, type Postern } from 'postern'
+import { checkAnyScope, checkScopes, guard } from 'postern/guard'
+
+export const catalogue = [
+  { id: 'orders:read', description: 'Read your orders', default: true },
+  { id: 'orders:create', description: 'Place orders' },
+  { id: 'orders:cancel', description: 'Cancel orders' },
+  { id: 'support', description: 'See everybody’s orders' },
+] as const
+
+declare module 'postern/guard' {
+  // From here on a misspelt scope does not compile.
+  interface Catalogue {
+    scope: (typeof catalogue)[number]['id']
+  }
+}
+
+interface Order {
+  id: number
+  item: string
+  owner: string | null
+}
+
+export async function ordersApi(postern: Postern): Promise<FastifyInstance> {
+  const orders: Order[] = []
+  const app = Fastify()
+  await app.register(postern.plugin, { prefix: '/auth' })
+  await app.register(guard, postern.guard)
+
+  app.get('/orders', { preHandler: checkAnyScope('orders:read', 'support') }, async ({ token }) =>
+    token.can('support') ? orders : orders.filter(order => order.owner === token.userId),
+  )
+
+  app.post<{ Body: { item: string } }>(
+    '/orders',
+    {
+      preHandler: checkScopes('orders:read', 'orders:create'),
+      schema: { body: { type: 'object', required: ['item'], properties: { item: { type: 'string' } } } },
+    },
+    async ({ body, token }, reply) => {
+      const order = { id: orders.length + 1, item: body.item, owner: token.userId }
+      orders.push(order)
+      return reply.code(201).send(order)
+    },
+  )
+
+  app.delete<{ Params: { id: string } }>('/orders/:id', { preHandler: checkScopes() }, async (request, reply) => {
+    const { params, token } = request
+    const at = orders.findIndex(order => order.id === Number(params.id))
+    const mine = orders[at]?.owner === token.userId
+    if (at < 0 || !(mine || token.can('support'))) return reply.callNotFound()
+    if (token.cant('orders:cancel')) return reply.code(403).send({ message: 'This token cannot cancel orders.' })
+    orders.splice(at, 1)
+    return reply.code(204).send()
+  })
+
+  return app
+}
+
+if (import.meta.main) {
+  const port = 4000
+  const app = await ordersApi(await openPostern({ catalogue, issuer: `http://localhost:${port}/auth` }))
+  await app.listen({ port })
+}
