@@ -1,7 +1,18 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { givenAppKey, ownAppKey } from './app-key.ts'
 import { parseDuration } from './duration.ts'
+import {
+  absoluteUri,
+  duration,
+  durationOrNone,
+  type Environment,
+  issuerUrl,
+  oneOf,
+  proxies,
+  serverUrl,
+  wholeNumber,
+} from './environment.ts'
 import { StartupError } from './errors.ts'
 
 export const ALGORITHMS = ['ES256', 'EdDSA', 'RS256'] as const
@@ -45,8 +56,8 @@ export interface Config {
   logLevel: (typeof LOG_LEVELS)[number]
 }
 
-type Environment = Record<string, string | undefined>
-
+const POSTGRES = ['postgresql:', 'postgres:']
+const REDIS = ['rediss:', 'redis:']
 const ROOT_SCOPES = resolve(import.meta.dirname, '..', 'scopes.json')
 const PACKAGED_SCOPES = resolve(import.meta.dirname, '..', '..', 'scopes.json')
 
@@ -61,36 +72,36 @@ export function scopesFile(env: Environment = process.env): string {
  * @throws StartupError naming the first variable that cannot be used
  */
 export function loadConfig(env: Environment = process.env, given: Partial<Config> = {}): Readonly<Config> {
-  const port = given.port ?? number(env, 'PORT', 3000, 1, 65_535)
-  const issuer = url({ ISSUER: given.issuer ?? env.ISSUER }, 'ISSUER', `http://localhost:${port}`)
-  const databaseUrl = 'databaseUrl' in given ? given.databaseUrl : postgresUrl(env, 'DATABASE_URL')
+  const port = given.port ?? wholeNumber(env, 'PORT', 3000, 1, 65_535)
+  const issuer = issuerUrl({ ISSUER: given.issuer ?? env.ISSUER }, 'ISSUER', `http://localhost:${port}`)
+  const databaseUrl = 'databaseUrl' in given ? given.databaseUrl : serverUrl(env, 'DATABASE_URL', POSTGRES)
   const dataDir = resolve(given.dataDir || env.DATA_DIR || './data')
   const appKey = given.appKey ?? env.APP_KEY
   const config: Config = {
     host: env.HOST || '127.0.0.1',
-    databasePoolSize: number(env, 'DATABASE_POOL_SIZE', 10, 1, 1_000),
-    listenUrl: postgresUrl(env, 'DATABASE_LISTEN_URL') ?? databaseUrl,
-    redisUrl: env.REDIS_URL ? url(env, 'REDIS_URL', '') : undefined,
+    databasePoolSize: wholeNumber(env, 'DATABASE_POOL_SIZE', 10, 1, 1_000),
+    listenUrl: serverUrl(env, 'DATABASE_LISTEN_URL', POSTGRES) ?? databaseUrl,
+    redisUrl: serverUrl(env, 'REDIS_URL', REDIS),
     scopesFile: scopesFile(env),
     signingAlgorithm: oneOf(env, 'SIGNING_ALGORITHM', ALGORITHMS, 'ES256'),
     tokenPrefix: tokenPrefix(env),
-    personalTokenLifetime: duration(env, 'PERSONAL_TOKEN_LIFETIME', 'P1Y'),
+    personalTokenLifetime: duration(env, 'PERSONAL_TOKEN_LIFETIME', shorter('P1Y', env.TOKEN_MAX_LIFETIME)),
     tokenMaxLifetime: duration(env, 'TOKEN_MAX_LIFETIME', 'P2Y'),
     accessTokenLifetime: duration(env, 'ACCESS_TOKEN_LIFETIME', 'PT1H'),
     clientCredentialsLifetime: duration(env, 'CLIENT_CREDENTIALS_LIFETIME', env.ACCESS_TOKEN_LIFETIME || 'PT1H'),
     refreshTokenLifetime: duration(env, 'REFRESH_TOKEN_LIFETIME', 'P30D'),
-    refreshGrace: env.REFRESH_GRACE ? duration(env, 'REFRESH_GRACE', '') : 0,
+    refreshGrace: durationOrNone(env, 'REFRESH_GRACE'),
     authCodeLifetime: duration(env, 'AUTH_CODE_LIFETIME', 'PT1M'),
     deviceCodeLifetime: duration(env, 'DEVICE_CODE_LIFETIME', 'PT10M'),
     sessionLifetime: duration(env, 'SESSION_LIFETIME', 'P14D'),
     statusListTtl: duration(env, 'STATUS_LIST_TTL', 'PT15S'),
     initialAccessToken: initialAccessToken(env),
-    trustProxy: trustProxy(env.TRUST_PROXY),
+    trustProxy: proxies(env, 'TRUST_PROXY'),
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
     ...given,
     port,
     issuer,
-    audience: url({ AUDIENCE: given.audience ?? env.AUDIENCE }, 'AUDIENCE', issuer),
+    audience: absoluteUri({ AUDIENCE: given.audience ?? env.AUDIENCE }, 'AUDIENCE', issuer),
     databaseUrl,
     dataDir,
     appKey: appKey ? givenAppKey(appKey) : ownAppKey(databaseUrl, dataDir),
@@ -101,49 +112,16 @@ export function loadConfig(env: Environment = process.env, given: Partial<Config
   return Object.freeze(config)
 }
 
-function number(env: Environment, name: string, fallback: number, min: number, max: number): number {
-  const text = env[name]
-  if (!text) return fallback
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= min && value <= max) return value
-  throw new StartupError(`${name} must be a whole number from ${min} to ${max}, not "${text}".`)
-}
-
-/** An issuer or audience is compared letter by letter (RFC 8414 §2), so it is kept as written but for a last slash. */
-function url(env: Environment, name: string, fallback: string): string {
-  const text = env[name] || fallback
-  const parsed = URL.parse(text)
-  if (parsed && !parsed.hash && (name !== 'ISSUER' || !parsed.search)) return text.replace(/\/$/, '')
-  throw new StartupError(`${name} must be an absolute URL without a fragment, not "${text}".`)
-}
-
-function postgresUrl(env: Environment, name: string): string | undefined {
-  const text = env[name]
-  if (!text) return undefined
-  if (/^postgres(ql)?:$/.test(URL.parse(text)?.protocol ?? '')) return text
-  // The value is not repeated: it may carry a password.
-  throw new StartupError(`${name} must be a postgres:// URL.`)
-}
-
-function duration(env: Environment, name: string, fallback: string): number {
-  const text = env[name] || fallback
-  const seconds = parseDuration(text)
-  if (seconds !== undefined) return seconds
-  throw new StartupError(`${name} must be an ISO 8601 duration such as P90D or PT12H, not "${text}".`)
-}
-
-function oneOf<T extends string>(env: Environment, name: string, values: readonly T[], fallback: T): T {
-  const text = env[name] || fallback
-  const value = values.find(v => v === text)
-  if (value) return value
-  throw new StartupError(`${name} must be one of ${values.join(', ')}, not "${text}".`)
+/** A deployment that shortens the limit need not repeat it for the lifetime that nobody chose. */
+function shorter(standard: string, limit: string | undefined): string {
+  return limit && (parseDuration(limit) ?? Infinity) < (parseDuration(standard) as number) ? limit : standard
 }
 
 function tokenPrefix(env: Environment): string {
-  const prefix = env.TOKEN_PREFIX ?? 'post_'
+  const prefix = env.TOKEN_PREFIX || 'post_'
   if (/^[a-z][a-z0-9]{1,15}_$/.test(prefix)) return prefix
   throw new StartupError(
-    `TOKEN_PREFIX must be 2 to 16 lower-case letters or digits and an underscore, not "${prefix}".`,
+    `TOKEN_PREFIX must be 2 to 16 lower-case letters or digits and an underscore, not ${JSON.stringify(prefix)}.`,
   )
 }
 
@@ -151,35 +129,4 @@ function initialAccessToken(env: Environment): string | undefined {
   const text = env.INITIAL_ACCESS_TOKEN
   if (!text || text.length >= 32) return text || undefined
   throw new StartupError('INITIAL_ACCESS_TOKEN must have at least 32 characters: openssl rand -base64 32')
-}
-
-/** `true` would believe any `X-Forwarded-For`; a number or addresses say whom to believe. */
-function trustProxy(text: string | undefined): false | string {
-  if (!text || text === 'false') return false
-  if (text === 'true' || /^\d+$/.test(text)) {
-    throw new StartupError(
-      'TRUST_PROXY must name the proxies (10.0.0.0/8, loopback): "true" lets anyone forge an address.',
-    )
-  }
-  return text
-}
-
-function givenAppKey(text: string): string {
-  if (Buffer.from(text, 'base64').length >= 32) return text
-  throw new StartupError('APP_KEY must be at least 32 random bytes in base64: openssl rand -base64 32')
-}
-
-/** The embedded database keeps its key beside it; a shared one must be given the key that its nodes share. */
-function ownAppKey(databaseUrl: string | undefined, dataDir: string): string {
-  if (databaseUrl) throw new StartupError('APP_KEY is required with DATABASE_URL: openssl rand -base64 32')
-  const file = join(dataDir, 'app.key')
-  try {
-    if (existsSync(file)) return givenAppKey(readFileSync(file, 'utf8').trim())
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    writeFileSync(file, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
-    return readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    if (error instanceof StartupError) throw error
-    throw new StartupError(`DATA_DIR ${dataDir} cannot be written (${(error as NodeJS.ErrnoException).code}).`, error)
-  }
 }

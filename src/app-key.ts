@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { StartupError } from './errors.ts'
+
+const BASE64 = /^[\w+/-]+={0,2}$/
+const BYTES = 32
+
+/** @throws StartupError that does not repeat the key */
+export function givenAppKey(text: string, name = 'APP_KEY'): string {
+  if (BASE64.test(text) && Buffer.from(text, 'base64').length >= BYTES) return text
+  throw new StartupError(`${name} must be at least ${BYTES} random bytes in base64: openssl rand -base64 ${BYTES}`)
+}
+
+/**
+ * The embedded database has its key beside it, made once and readable to its owner alone; a shared one must be given
+ * the key that its nodes share.
+ * @throws StartupError when there must be one and is none, or it cannot be read or written
+ */
+export function ownAppKey(databaseUrl: string | undefined, dataDir: string): string {
+  if (databaseUrl) throw new StartupError(`APP_KEY is required with DATABASE_URL: openssl rand -base64 ${BYTES}`)
+  const file = join(dataDir, 'app.key')
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    if (!existsSync(file)) makeKey(file)
+    return givenAppKey(readFileSync(file, 'utf8').trim(), `The key in ${file}`)
+  } catch (error) {
+    if (error instanceof StartupError) throw error
+    throw new StartupError(`DATA_DIR ${dataDir} cannot be written (${(error as NodeJS.ErrnoException).code}).`, error)
+  }
+}
+
+function makeKey(file: string): void {
+  try {
+    writeFileSync(file, `${randomBytes(BYTES).toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    // Another process made it in the same moment: one of the two gets the database, and both have one key.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}

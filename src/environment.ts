@@ -1,0 +1,87 @@
+import { BlockList, isIP } from 'node:net'
+import { parseDuration } from './duration.ts'
+import { StartupError } from './errors.ts'
+
+/** One function for each kind of variable; each throws a StartupError that names the variable and what it may be. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export function wholeNumber(env: Environment, name: string, fallback: number, min: number, max: number): number {
+  const text = env[name]
+  if (!text) return fallback
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  if (value >= min && value <= max) return value
+  throw new StartupError(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}.`)
+}
+
+/**
+ * The issuer, to which paths are appended (RFC 8414 §2, §3). It is compared letter by letter, so it is kept as written
+ * but for a last slash.
+ */
+export function issuerUrl(env: Environment, name: string, fallback: string): string {
+  const text = env[name] || fallback
+  const { protocol = '', search, hash, username } = URL.parse(text) ?? {}
+  const web = /^https?:$/.test(protocol) && /^https?:\/\//i.test(text)
+  if (web && !search && !hash && !username && !/[?#\s]/.test(text)) return text.replace(/\/$/, '')
+  throw new StartupError(
+    `${name} must be an http:// or https:// URL without a query, a fragment or a user, not ${JSON.stringify(text)}.`,
+  )
+}
+
+/** An absolute URI without a fragment (RFC 8707 §2), kept as written: it is compared letter by letter. */
+export function absoluteUri(env: Environment, name: string, fallback: string): string {
+  const text = env[name] || fallback
+  if (URL.canParse(text) && !/[#\s]/.test(text)) return text
+  throw new StartupError(`${name} must be an absolute URI without a fragment, not ${JSON.stringify(text)}.`)
+}
+
+/** The URL of a server of ours. A wrong one is not repeated: it may carry a password. */
+export function serverUrl(env: Environment, name: string, schemes: readonly string[]): string | undefined {
+  const text = env[name]
+  if (!text) return undefined
+  if (schemes.includes(URL.parse(text)?.protocol ?? '')) return text
+  throw new StartupError(`${name} must be a ${schemes.at(-1)}// URL.`)
+}
+
+/** Seconds. */
+export function duration(env: Environment, name: string, fallback: string): number {
+  const text = env[name] || fallback
+  const seconds = parseDuration(text)
+  if (seconds !== undefined) return seconds
+  throw new StartupError(`${name} must be an ISO 8601 duration such as P90D or PT12H, not ${JSON.stringify(text)}.`)
+}
+
+/** Seconds, of something that can be switched off by `0`. */
+export function durationOrNone(env: Environment, name: string): number {
+  return !env[name] || /^(0|PT0S)$/.test(env[name]) ? 0 : duration(env, name, '')
+}
+
+export function oneOf<T extends string>(env: Environment, name: string, values: readonly T[], fallback: T): T {
+  const text = env[name] || fallback
+  const value = values.find(v => v === text)
+  if (value) return value
+  throw new StartupError(`${name} must be one of ${values.join(', ')}, not ${JSON.stringify(text)}.`)
+}
+
+const NAMED = new Set(['loopback', 'linklocal', 'uniquelocal'])
+
+/** Whose `X-Forwarded-For` counts. `true` would believe anyone's, a number whoever comes that many hops away. */
+export function proxies(env: Environment, name: string): false | string {
+  const text = env[name]
+  if (!text || text === 'false') return false
+  if (text.split(',').every(part => isProxy(part.trim()))) return text
+  throw new StartupError(
+    `${name} must name the proxies by address, network or loopback (10.0.0.0/8,loopback), not ${JSON.stringify(text)}.`,
+  )
+}
+
+function isProxy(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/')
+  if (NAMED.has(text) || (isIP(text) && bits === undefined)) return true
+  if (more.length > 0 || !bits || !/^\d{1,3}$/.test(bits)) return false
+  try {
+    new BlockList().addSubnet(address, Number(bits), isIP(address) === 6 ? 'ipv6' : 'ipv4')
+    return Number(bits) > 0
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import t from 'tap'
+import { type Config, loadConfig } from '../src/config.ts'
+import { StartupError } from '../src/errors.ts'
+
+const APP_KEY = randomBytes(32).toString('base64')
+const HOUR = 3_600
+const DAY = 24 * HOUR
+
+type Row = [variable: string, good: [text: string, field: keyof Config, value: unknown][], bad: string[]]
+
+const lifetime = (variable: string, field: keyof Config, others: string[] = []): Row => [
+  variable,
+  [
+    ['P2D', field, 2 * DAY],
+    ['PT90M', field, 90 * 60],
+    ['12h', field, 12 * HOUR],
+  ],
+  ['soon', '60', 'P', 'PT', '-P1D', 'PT0.5S', 'P1H', ' ', 'P99999999999999999999Y', ...others],
+]
+
+const TABLE: Row[] = [
+  [
+    'PORT',
+    [
+      ['8080', 'port', 8080],
+      ['8080', 'issuer', 'http://localhost:8080'],
+      ['65535', 'port', 65_535],
+    ],
+    ['0', '65536', '-1', '80.5', '0x50', '1e3', ' 80', 'http', '8080\n'],
+  ],
+  ['HOST', [['0.0.0.0', 'host', '0.0.0.0']], []],
+  [
+    'ISSUER',
+    [
+      ['https://id.example.com', 'issuer', 'https://id.example.com'],
+      ['https://id.example.com/', 'issuer', 'https://id.example.com'],
+      ['https://example.com/auth', 'issuer', 'https://example.com/auth'],
+      ['https://id.example.com', 'audience', 'https://id.example.com'],
+    ],
+    [
+      'localhost:3000',
+      'id.example.com',
+      'ftp://x',
+      'https://x/?a=b',
+      'https://x/?',
+      'https://x#f',
+      'https://u:p@x',
+      'http:x',
+    ],
+  ],
+  [
+    'AUDIENCE',
+    [
+      ['https://api.example.com/', 'audience', 'https://api.example.com/'],
+      ['urn:example:api', 'audience', 'urn:example:api'],
+    ],
+    ['api', 'https://api.example.com#x', 'https://api .example.com'],
+  ],
+  [
+    'DATABASE_URL',
+    [
+      ['postgres://db/postern', 'databaseUrl', 'postgres://db/postern'],
+      ['postgresql://u:p@db:5433/x', 'databaseUrl', 'postgresql://u:p@db:5433/x'],
+      ['postgres://db/postern', 'listenUrl', 'postgres://db/postern'],
+    ],
+    ['mysql://db/postern', 'db/postern', 'localhost:5432'],
+  ],
+  ['DATABASE_LISTEN_URL', [['postgres://db/direct', 'listenUrl', 'postgres://db/direct']], ['redis://db', 'db']],
+  ['DATABASE_POOL_SIZE', [['1', 'databasePoolSize', 1]], ['0', 'many', '1001', '2.5']],
+  ['DATA_DIR', [['/srv/postern', 'dataDir', '/srv/postern']], []],
+  [
+    'REDIS_URL',
+    [
+      ['redis://cache:6379', 'redisUrl', 'redis://cache:6379'],
+      ['rediss://cache', 'redisUrl', 'rediss://cache'],
+    ],
+    ['cache:6379', 'http://cache'],
+  ],
+  ['SCOPES_FILE', [['/etc/postern/scopes.json', 'scopesFile', '/etc/postern/scopes.json']], []],
+  ['APP_KEY', [[APP_KEY, 'appKey', APP_KEY]], ['secret', 'a'.repeat(40), `${'correct horse '.repeat(5)}`]],
+  [
+    'SIGNING_ALGORITHM',
+    [
+      ['EdDSA', 'signingAlgorithm', 'EdDSA'],
+      ['RS256', 'signingAlgorithm', 'RS256'],
+    ],
+    ['none', 'HS256', 'es256'],
+  ],
+  ['TOKEN_PREFIX', [['acme_', 'tokenPrefix', 'acme_']], ['acme', 'Acme_', 'a_', 'a b_', '_']],
+  lifetime('PERSONAL_TOKEN_LIFETIME', 'personalTokenLifetime', ['P3Y']),
+  lifetime('TOKEN_MAX_LIFETIME', 'tokenMaxLifetime'),
+  lifetime('ACCESS_TOKEN_LIFETIME', 'accessTokenLifetime'),
+  lifetime('CLIENT_CREDENTIALS_LIFETIME', 'clientCredentialsLifetime'),
+  lifetime('REFRESH_TOKEN_LIFETIME', 'refreshTokenLifetime'),
+  lifetime('AUTH_CODE_LIFETIME', 'authCodeLifetime'),
+  lifetime('DEVICE_CODE_LIFETIME', 'deviceCodeLifetime'),
+  lifetime('SESSION_LIFETIME', 'sessionLifetime'),
+  [
+    'REFRESH_GRACE',
+    [
+      ['PT10S', 'refreshGrace', 10],
+      ['0', 'refreshGrace', 0],
+    ],
+    ['10', 'a while'],
+  ],
+  [
+    'TRUST_PROXY',
+    [
+      ['false', 'trustProxy', false],
+      ['loopback', 'trustProxy', 'loopback'],
+      ['10.0.0.0/8, fd00::/8,192.0.2.1', 'trustProxy', '10.0.0.0/8, fd00::/8,192.0.2.1'],
+    ],
+    ['true', '1', 'everyone', '10.0.0.0/33', '0.0.0.0/0', '::/0', '10.0.0/8', 'loopback,'],
+  ],
+  ['LOG_LEVEL', [['debug', 'logLevel', 'debug']], ['verbose', 'INFO']],
+  ['INITIAL_ACCESS_TOKEN', [['x'.repeat(32), 'initialAccessToken', 'x'.repeat(32)]], ['x'.repeat(31)]],
+]
+
+t.test('without any variable there is a value for everything', async t => {
+  const dataDir = join(t.testdir(), 'data')
+  const config = loadConfig({ DATA_DIR: dataDir })
+  t.match(config, {
+    port: 3000,
+    host: '127.0.0.1',
+    issuer: 'http://localhost:3000',
+    audience: 'http://localhost:3000',
+    databaseUrl: undefined,
+    listenUrl: undefined,
+    redisUrl: undefined,
+    scopesFile: resolve(import.meta.dirname, '..', 'scopes.json'),
+    signingAlgorithm: 'ES256',
+    tokenPrefix: 'post_',
+    personalTokenLifetime: 365 * DAY,
+    accessTokenLifetime: HOUR,
+    trustProxy: false,
+    logLevel: 'info',
+  })
+  t.equal(loadConfig({ APP_KEY }).dataDir, resolve('data'))
+  t.throws(() => Object.assign(config, { port: 1 }), 'nothing changes it later')
+})
+
+t.test('an empty variable is one that is not set', async t => {
+  const empty = Object.fromEntries(TABLE.map(([variable]) => [variable, '']))
+  t.strictSame(loadConfig({ ...empty, APP_KEY }), loadConfig({ APP_KEY }))
+})
+
+for (const [variable, good, bad] of TABLE) {
+  t.test(`${variable} is read and checked`, async t => {
+    for (const [text, field, value] of good) {
+      t.strictSame(loadConfig({ APP_KEY, [variable]: text })[field], value, `${text} makes ${field} ${value}`)
+    }
+    for (const text of bad) {
+      const error = refusal({ APP_KEY, [variable]: text })
+      t.ok(error instanceof StartupError, `${JSON.stringify(text)} is refused`)
+      t.ok(error?.message.startsWith(`${variable} `), `by its name: ${error?.message}`)
+      t.notMatch(error?.message, '\n', 'in one line')
+    }
+  })
+}
+
+t.test('what may carry a password is not repeated', async t => {
+  for (const variable of ['DATABASE_URL', 'DATABASE_LISTEN_URL', 'REDIS_URL', 'APP_KEY', 'INITIAL_ACCESS_TOKEN']) {
+    t.notMatch(refusal({ APP_KEY, [variable]: 'x://me:hunter2@db' })?.message, 'hunter2', variable)
+  }
+})
+
+t.test('the key of an embedded database is made once, for its owner alone', async t => {
+  const dataDir = join(t.testdir(), 'deep', 'data')
+  const { appKey } = loadConfig({ DATA_DIR: dataDir })
+  t.ok(Buffer.from(appKey, 'base64').length >= 32)
+  t.equal(statSync(join(dataDir, 'app.key')).mode & 0o777, 0o600)
+  t.equal(statSync(dataDir).mode & 0o777, 0o700)
+  t.equal(loadConfig({ DATA_DIR: dataDir }).appKey, appKey, 'a second start has the same')
+  t.equal(readFileSync(join(dataDir, 'app.key'), 'utf8').trim(), appKey)
+})
+
+t.test('a shared database needs a key that is given', async t => {
+  const dataDir = join(t.testdir(), 'data')
+  const error = refusal({ DATABASE_URL: 'postgres://db/postern', DATA_DIR: dataDir })
+  t.match(error?.message, /^APP_KEY is required with DATABASE_URL/)
+  t.throws(() => statSync(dataDir), 'and makes no directory')
+})
+
+t.test('a data directory that cannot be used is named', async t => {
+  const dir = t.testdir({ file: 'not a directory', damaged: { 'app.key': 'half a k' } })
+  t.match(refusal({ DATA_DIR: join(dir, 'file') })?.message, /^DATA_DIR .*file cannot be written \(E\w+\)\.$/)
+  t.match(refusal({ DATA_DIR: join(dir, 'file', 'in') })?.message, /^DATA_DIR .* cannot be written \(ENOTDIR\)\.$/)
+  t.match(
+    refusal({ DATA_DIR: join(dir, 'damaged') })?.message,
+    /^The key in .*app\.key must be at least 32 random bytes/,
+  )
+})
+
+t.test('a directory of somebody else is named too', { skip: process.getuid?.() === 0 && 'root may write' }, async t => {
+  const dir = t.testdir()
+  mkdirSync(join(dir, 'locked'))
+  chmodSync(join(dir, 'locked'), 0o500)
+  t.match(refusal({ DATA_DIR: join(dir, 'locked') })?.message, /^DATA_DIR .* cannot be written \(EACCES\)\.$/)
+})
+
+t.test('personal tokens live no longer than any token may', async t => {
+  const error = refusal({ APP_KEY, PERSONAL_TOKEN_LIFETIME: 'P30D', TOKEN_MAX_LIFETIME: 'P7D' })
+  t.match(error?.message, 'PERSONAL_TOKEN_LIFETIME must not be longer than TOKEN_MAX_LIFETIME')
+  t.equal(
+    loadConfig({ APP_KEY, TOKEN_MAX_LIFETIME: 'P7D' }).personalTokenLifetime,
+    7 * DAY,
+    'a shorter limit shortens the default',
+  )
+})
+
+function refusal(env: Record<string, string>): Error | undefined {
+  try {
+    loadConfig(env)
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
+}
