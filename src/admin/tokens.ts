@@ -88,7 +88,9 @@ export function adminTokens({ selection, usage }: { selection: Selection; usage:
           tags,
           body: RevokeTokens,
           response: {
-            200: Type.Object({ data: Type.Object({ count: Type.Integer({ examples: [3] }), dry_run: Type.Boolean() }) }),
+            200: Type.Object({
+              data: Type.Object({ count: Type.Integer({ examples: [3] }), dry_run: Type.Boolean() }),
+            }),
             422: validationProblem,
           },
         },
