@@ -72,3 +72,13 @@ export const notAToken = () =>
     code: 'guard_gave_no_token',
     detail: 'authenticate must return a Token; for a text it does not accept it must throw invalidToken(…).',
   })
+
+/** Nobody can say what the token may do now: refused, never let through. */
+export const issuerAway = (cause?: unknown) =>
+  new PosternError({
+    status: 503,
+    code: 'temporarily_unavailable',
+    detail: 'The issuer of the access token cannot be reached. Try again.',
+    headers: { 'retry-after': '2' },
+    cause,
+  })

@@ -20,6 +20,8 @@ export interface VerifierOptions {
   audience: string | null
   /** Texts remembered, least recently used forgotten first. */
   remember?: number
+  /** The time that tokens are checked against, in milliseconds since the epoch. */
+  now?: () => number
 }
 
 export interface Verifier {
@@ -40,7 +42,13 @@ const LONGEST = 16_384
  * Checks JWT access tokens (RFC 9068 §4, RFC 8725) and remembers the texts whose signature held: a signature costs
  * sixty times what remembering it does.
  */
-export function createVerifier({ key, issuer, audience, remember = 100_000 }: VerifierOptions): Verifier {
+export function createVerifier({
+  key,
+  issuer,
+  audience,
+  remember = 100_000,
+  now = Date.now,
+}: VerifierOptions): Verifier {
   const known = new LRUCache<string, { text: string; verified: Verified }>({ max: remember })
   const options = {
     issuer,
@@ -52,7 +60,7 @@ export function createVerifier({ key, issuer, audience, remember = 100_000 }: Ve
 
   async function verify(text: string): Promise<Verified> {
     if (text.length > LONGEST || !COMPACT_JWS.test(text) || !isCanonical(text)) throw invalidToken(MALFORMED)
-    const { payload } = await jwtVerify(text, key, options).catch(error => {
+    const { payload } = await jwtVerify(text, key, { ...options, currentDate: new Date(now()) }).catch(error => {
       throw refusal(error)
     })
     const verified = read(payload)

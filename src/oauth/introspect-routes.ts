@@ -35,6 +35,9 @@ const Answer = Type.Object(
     aud: Type.Optional(Type.String()),
     iss: Type.Optional(Type.String()),
     jti: Type.Optional(Type.String()),
+    status: Type.Optional(
+      Type.Object({ status_list: Type.Object({ idx: Type.Integer(), uri: Type.String({ format: 'uri' }) }) }),
+    ),
   },
   {
     examples: [

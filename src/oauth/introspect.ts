@@ -1,6 +1,7 @@
 import type { Client } from '../clients/client.entity.ts'
 import type { Database } from '../database.ts'
 import type { Inspect, Inspected } from '../tokens/inspect.ts'
+import { statusListUri } from '../tokens/mint.ts'
 import { whyNot } from '../tokens/records.ts'
 import { hashText } from '../tokens/text.ts'
 import type { Usage } from '../tokens/usage.ts'
@@ -20,6 +21,8 @@ export interface Introspection {
   aud?: string
   iss?: string
   jti?: string
+  /** Where the status stands, so that the answer can be kept until that changes (draft-ietf-oauth-status-list §6). */
+  status?: { status_list: { idx: number; uri: string } }
 }
 
 /**
@@ -57,6 +60,7 @@ export function createIntrospect({ db, inspect, usage, config: { issuer: iss } }
       aud: audience,
       iss,
       jti: token.id,
+      status: { status_list: { idx: record.place.index, uri: statusListUri(iss, record.place.list) } },
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Change } from '../changes/changes.ts'
 import type { Database, Em } from '../database.ts'
-import type { Status } from './bits.ts'
+import type { Status } from '../guard/status-bits.ts'
 
 /** One change of one status, as the feed tells it. */
 export interface StatusChange {

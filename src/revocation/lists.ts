@@ -1,8 +1,8 @@
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
+import { StatusBits } from '../guard/status-bits.ts'
 import type { Keys } from '../keys/keys.ts'
 import { statusListUri } from '../tokens/mint.ts'
-import { StatusBits } from './bits.ts'
 import { readEvents, readStatuses, type StatusChange } from './events.ts'
 
 /** The status lists as this node holds them: loaded once, then kept by the events, in their order. */
@@ -57,7 +57,7 @@ interface Held {
 const TTLS_TO_EXPIRY = 4
 
 export function createLists(options: ListsOptions): Lists {
-  const { db, changes, keys, issuer, ttl, interval = 500, onError = () => {} } = options
+  const { db, changes, keys, issuer, ttl, interval = 250, onError = () => {} } = options
   const listeners = new Set<(changes: readonly StatusChange[]) => void>()
   let held: Map<number, Held> | undefined
   let sequence = 0

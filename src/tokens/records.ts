@@ -5,6 +5,7 @@ import { invalidToken } from '../guard/errors.ts'
 import { Token } from '../guard/token.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { Role } from '../users/user.entity.ts'
+import type { StatusIndex } from './mint.ts'
 import { hashText } from './text.ts'
 
 /** The user of a request, as far as a request needs to know. */
@@ -13,6 +14,8 @@ export interface TokenUser {
   email: string
   name: string
   role: Role
+  createdAt: Date
+  updatedAt: Date
 }
 
 /** What the database says of a token now. */
@@ -26,6 +29,8 @@ export interface TokenRecord {
   /** Milliseconds since the epoch, as is `expiresAt`. */
   readonly issuedAt: number
   readonly expiresAt: number
+  /** Where its status stands. */
+  readonly place: StatusIndex
 }
 
 /** The truth about tokens, kept in memory for as long as it is known to be the truth. */
@@ -38,6 +43,8 @@ export interface Records {
 
 interface Row {
   id: string
+  status_list: number
+  status_index: number
   user_id: string | null
   client_id: string
   name: string | null
@@ -51,12 +58,15 @@ interface Row {
   user_name: string | null
   email: string | null
   role: Role | null
+  user_created_at: Date | string | null
+  user_updated_at: Date | string | null
   disabled: boolean
 }
 
 const SELECT = `
-  select t.id, t.user_id, t.client_id, t.name, t.scopes, t.revoked, t.suspended, t.audience, t.created_at, t.expires_at,
-    c.revoked as client_revoked, u.name as user_name, u.email, u.role, u.disabled_at is not null as disabled
+  select t.id, t.status_list, t.status_index, t.user_id, t.client_id, t.name, t.scopes, t.revoked, t.suspended, t.audience, t.created_at, t.expires_at,
+    c.revoked as client_revoked, u.name as user_name, u.email, u.role,
+    u.created_at as user_created_at, u.updated_at as user_updated_at, u.disabled_at is not null as disabled
   from oauth_access_tokens t
   join oauth_clients c on c.id = t.client_id
   left join users u on u.id = t.user_id`
@@ -120,11 +130,21 @@ function read(row: Row, inherit: boolean): TokenRecord {
         email: row.email as string,
         name: row.user_name as string,
         role: row.role as Role,
+        createdAt: new Date(row.user_created_at as string),
+        updatedAt: new Date(row.user_updated_at as string),
       })
     : null
   const { audience } = row
   const issuedAt = new Date(row.created_at).getTime()
-  return { token, user, refusal: refusal(row), audience, issuedAt, expiresAt: expiresAt.getTime() }
+  return {
+    token,
+    user,
+    refusal: refusal(row),
+    audience,
+    issuedAt,
+    expiresAt: expiresAt.getTime(),
+    place: { list: row.status_list, index: row.status_index },
+  }
 }
 
 function refusal(row: Row): string | undefined {

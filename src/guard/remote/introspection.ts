@@ -1,0 +1,65 @@
+import { invalidToken, issuerAway } from '../errors.ts'
+import { Token } from '../token.ts'
+import { basicHeader, type Credentials, type Http } from './http.ts'
+import type { Reference } from './lists.ts'
+
+/** What the issuer says of a token now (RFC 7662 §2.2). */
+export interface Introspected {
+  token: Token
+  /** Where its status stands, so that the answer can be kept until that changes; undefined: keep nothing. */
+  reference: Reference | undefined
+}
+
+export type Introspect = (text: string) => Promise<Introspected>
+
+export interface IntrospectionOptions {
+  endpoint: () => Promise<string | undefined>
+  http: Http
+  credentials: Credentials | undefined
+  issuer: string
+  audience: string
+  inherit: boolean
+}
+
+/**
+ * Asks the issuer about one token.
+ * @throws 401 when it is not active or not meant for us; 503 when the issuer cannot be asked
+ */
+export function createIntrospect(options: IntrospectionOptions): Introspect {
+  const { endpoint, http, credentials, issuer, audience, inherit } = options
+  return async text => {
+    if (!credentials) throw issuerAway(new Error('the guard has no client to introspect with'))
+    const url = await endpoint()
+    if (!url) throw issuerAway(new Error('the issuer does not introspect'))
+    const answer = await http
+      .post(url, { token: text }, { ...basicHeader(credentials), accept: 'application/json' })
+      .catch(error => {
+        throw issuerAway(error)
+      })
+    if (answer.status !== 200) throw issuerAway(new Error(`introspection answered ${answer.status}`))
+    const body = JSON.parse(answer.text)
+    if (body.active !== true) throw invalidToken('The access token is not active.')
+    if (body.iss !== undefined && body.iss !== issuer) throw invalidToken('The access token comes from another issuer.')
+    if (![body.aud ?? audience].flat().includes(audience)) {
+      throw invalidToken('The access token is meant for another audience.')
+    }
+    return { token: read(body, inherit), reference: body.status?.status_list }
+  }
+}
+
+function read(body: Record<string, unknown>, inherit: boolean): Token {
+  const clientId = String(body.client_id)
+  return new Token({
+    id: String(body.jti),
+    userId: userOf(String(body.sub), clientId),
+    clientId,
+    scopes: String(body.scope ?? '')
+      .split(' ')
+      .filter(Boolean),
+    expiresAt: new Date(Number(body.exp) * 1000),
+    inherit,
+  })
+}
+
+/** A machine's token has its client as subject (RFC 9068 §2.2); that is nobody's user. */
+export const userOf = (subject: string, clientId: string) => (subject === clientId ? null : subject)

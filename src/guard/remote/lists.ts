@@ -1,0 +1,150 @@
+import { type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { type Status, StatusBits } from '../status-bits.ts'
+import type { Clock } from './clock.ts'
+import type { StatusChange } from './feed.ts'
+import type { Http } from './http.ts'
+
+/** Where the status of a token stands (draft-ietf-oauth-status-list §6.1). */
+export interface Reference {
+  uri: string
+  idx: number
+}
+
+export interface RemoteLists {
+  /** The status, if memory holds a list that is fresh: followed by a live feed, or younger than its ttl. */
+  peek(reference: Reference): Status | undefined
+  /** Fetches the list if it is not fresh. Undefined: none can be had that is younger than the ceiling. */
+  find(reference: Reference): Promise<Status | undefined>
+  /** From the feed, in order. */
+  apply(change: StatusChange): void
+  /** The feed tells everything after this sequence number from now on. */
+  follow(sequence: number): void
+  /** The feed was alive at this monotonic time: what it follows held then. */
+  confirm(at: number): void
+  /** Fetches every list that is held and will soon be stale, so that no request waits for it. */
+  refresh(): Promise<void>
+  /** Bytes that the statuses take. */
+  readonly bytes: number
+}
+
+export interface RemoteListsOptions {
+  issuer: string
+  http: Http
+  key: JWTVerifyGetKey
+  clock: Clock
+  /** Whether the feed has shown a sign of life a moment ago. */
+  followed: () => boolean
+  /** Milliseconds: the oldest list that is used when no younger one can be had. */
+  maxStaleness: number
+}
+
+interface Held {
+  bits: StatusBits
+  /** The last event that is in it; undefined: the issuer does not say. */
+  sequence: number | undefined
+  /** Monotonic; when what it says was known to hold. */
+  heldAt: number
+  /** Milliseconds. */
+  ttl: number
+}
+
+/** Events kept to bring a list up to date that was signed before them. */
+const MOST_RECENT = 10_000
+
+export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
+  const { issuer, http, key, clock, followed, maxStaleness } = options
+  const held = new Map<string, Held>()
+  const fetching = new Map<string, Promise<Held>>()
+  let recent: StatusChange[] = []
+  /** The feed has told everything after it; undefined: it was never followed. */
+  let since: number | undefined
+
+  const age = (list: Held) => performance.now() - list.heldAt
+  /** Every event after the list was signed has been told here. */
+  const joined = ({ sequence }: Held) => since !== undefined && sequence !== undefined && sequence >= since
+  const fresh = (list: Held) => (followed() && joined(list)) || age(list) <= list.ttl
+
+  const statusIn = (list: Held, idx: number): Status | undefined =>
+    idx < list.bits.size ? list.bits.get(idx) : undefined
+
+  async function load(uri: string): Promise<Held> {
+    let list = await fetchList(uri, {})
+    // A cache on the way may hold one from before the feed began.
+    if (followed() && since !== undefined && !joined(list)) list = await fetchList(uri, { 'cache-control': 'no-cache' })
+    const number = listNumber(uri)
+    for (const change of recent) {
+      if (change.list === number && change.sequence > (list.sequence ?? 0)) list.bits.set(change.index, change.status)
+    }
+    held.set(uri, list)
+    return list
+  }
+
+  async function fetchList(uri: string, headers: Record<string, string>): Promise<Held> {
+    const { status, text, askedAt } = await http.get(uri, { accept: 'application/statuslist+jwt', ...headers })
+    if (status !== 200) throw new Error(`${uri} answered ${status}`)
+    const currentDate = new Date(clock.now())
+    const { payload } = await jwtVerify(text, key, { issuer, subject: uri, typ: 'statuslist+jwt', currentDate })
+    const body = payload.status_list as { bits?: unknown; lst?: unknown }
+    if (body?.bits !== 2 || typeof body.lst !== 'string') throw new Error(`${uri} is not a list of two bits`)
+    const sequence = typeof payload.sequence === 'number' ? payload.sequence : undefined
+    // It holds for what was so when it was signed, however long it was kept on the way here.
+    const signedAgo = Math.max(0, clock.now() - Number(payload.iat) * 1000 - 1_000)
+    return {
+      bits: StatusBits.decode(body.lst),
+      sequence,
+      heldAt: askedAt - signedAgo,
+      ttl: Number(payload.ttl ?? 15) * 1000,
+    }
+  }
+
+  function get(uri: string): Promise<Held> {
+    const pending = fetching.get(uri) ?? load(uri).finally(() => fetching.delete(uri))
+    fetching.set(uri, pending)
+    return pending
+  }
+
+  return {
+    get bytes() {
+      return [...held.values()].reduce((sum, list) => sum + list.bits.bytes, 0)
+    },
+    peek({ uri, idx }) {
+      const list = held.get(uri)
+      return list && fresh(list) ? statusIn(list, idx) : undefined
+    },
+    async find({ uri, idx }) {
+      if (!uri.startsWith(`${issuer}/`)) return undefined
+      const list = held.get(uri)
+      if (list && fresh(list)) return statusIn(list, idx)
+      try {
+        return statusIn(await get(uri), idx)
+      } catch {
+        return list && age(list) <= maxStaleness ? statusIn(list, idx) : undefined
+      }
+    },
+    apply(change) {
+      recent.push(change)
+      for (const [uri, list] of held) {
+        if (listNumber(uri) === change.list && change.sequence > (list.sequence ?? 0)) {
+          list.bits.set(change.index, change.status)
+        }
+        if (joined(list)) list.sequence = Math.max(list.sequence ?? 0, change.sequence)
+      }
+      if (recent.length <= MOST_RECENT * 2) return
+      since = recent.at(-MOST_RECENT - 1)?.sequence
+      recent = recent.slice(-MOST_RECENT)
+    },
+    confirm(at) {
+      for (const list of held.values()) if (joined(list)) list.heldAt = at
+    },
+    follow(sequence) {
+      since = sequence
+      recent = []
+    },
+    async refresh() {
+      const soon = [...held].filter(([, list]) => !joined(list) && (followed() || age(list) > list.ttl / 2))
+      await Promise.allSettled(soon.map(([uri]) => get(uri)))
+    },
+  }
+}
+
+const listNumber = (uri: string) => Number(uri.slice(uri.lastIndexOf('/') + 1))
