@@ -53,7 +53,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
       async api => {
         api.addHook('onSend', neverStored)
         await api.register(userRoutes({ users, throttle }))
-        await api.register(tokenRoutes({ tokens, users, usage, signIn }))
+        await api.register(tokenRoutes({ tokens, usage, signIn }))
         await api.register(ownClients(house.clients))
         await api.register(authorizationRoutes(house.authorizations))
       },

@@ -92,5 +92,7 @@ export function userRoutes({ users, throttle }: { users: Users; throttle: Thrott
 export function ownerOf(request: FastifyRequest): string {
   const { userId } = request.token
   if (userId) return userId
-  throw forbidden('This token belongs to a client and to no user.')
+  throw ownerless()
 }
+
+export const ownerless = () => forbidden('This token belongs to a client and to no user.')

@@ -25,7 +25,10 @@ export const UserSchema = Type.Object(
   },
 )
 
-export const toUser = ({ id, name, email, role, createdAt, updatedAt }: User) => ({
+/** A user as the database has it, or as a token's record in memory does. */
+export type ShownUser = Pick<User, 'id' | 'name' | 'email' | 'role' | 'createdAt' | 'updatedAt'>
+
+export const toUser = ({ id, name, email, role, createdAt, updatedAt }: ShownUser) => ({
   id,
   name,
   email,
