@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { CHANNEL, type Change, type Changes } from './changes.ts'
 
@@ -9,78 +10,74 @@ export interface ListenerOptions {
   url: string
   changes: Changes
   log: { warn(fields: object, message: string): void }
-  /** Milliseconds between two signs of life, and how long one may take. */
+  /** Milliseconds between two signs of life, each of which may take twice as long: together below a second. */
   heartbeat?: number
 }
 
-const LONGEST_PAUSE = 2_000
+const SHORTEST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 2_000
+const CONNECT_MS = 2_000
 
 /**
  * Hears what other nodes change, on a connection of its own. Whenever that connection is not known to be alive the node
  * is not `hearing`, and asks the database instead; NOTIFY is not replayed, so after a gap nothing in memory counts.
  */
-export function startListener({ url, changes, log, heartbeat = 500 }: ListenerOptions): Listener {
-  let closed = false
-  let heard = false
+export function startListener({ url, changes, log, heartbeat = 300 }: ListenerOptions): Listener {
+  const closing = new AbortController()
   let client: pg.Client | undefined
-  let wake: () => void = () => {}
 
-  async function listen(): Promise<void> {
-    const connection = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000, keepAlive: true })
-    client = connection
-    connection.on('error', () => {})
-    connection.once('end', () => {
-      changes.setHearing(false)
-      wake()
-    })
+  /** Rejects once the connection is lost. */
+  async function listen(connection: pg.Client): Promise<never> {
+    const lost = new AbortController()
+    connection.on('error', () => lost.abort())
+    connection.once('end', () => lost.abort())
     connection.on('notification', ({ payload }) => parse(payload).forEach(changes.hear))
     await connection.connect()
-    await connection.query(`listen ${CHANNEL}`)
+    await within(heartbeat * 2, connection.query(`listen ${CHANNEL}`))
     changes.setHearing(true)
-    heard = true
-    while (!closed) await beat(connection)
+    const signal = AbortSignal.any([closing.signal, lost.signal])
+    for (;;) {
+      await sleep(heartbeat, undefined, { signal, ref: false })
+      await within(heartbeat * 2, connection.query('select 1'))
+    }
   }
 
-  async function beat(on: pg.Client): Promise<void> {
-    await within(heartbeat, on.query('select 1'))
-    await pause(heartbeat)
+  /** @returns whether it was heard on */
+  async function listenOnce(): Promise<boolean> {
+    const connection = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS, keepAlive: true })
+    client = connection
+    const error = await listen(connection).catch(reason => reason)
+    const heard = changes.hearing
+    changes.setHearing(false)
+    connection.removeAllListeners('notification')
+    if (heard && !closing.signal.aborted) log.warn({ err: error }, LOST)
+    // A connection that gives no sign of life would not answer a farewell either.
+    await within(heartbeat, connection.end()).catch(() => {})
+    return heard
   }
-
-  const pause = (ms: number) =>
-    new Promise<void>(resolve => {
-      wake = resolve
-      setTimeout(resolve, ms).unref()
-    })
 
   async function run(): Promise<void> {
-    for (let wait = 50; !closed; wait = Math.min(wait * 2, LONGEST_PAUSE)) {
-      heard = false
-      try {
-        await listen()
-      } catch (error) {
-        if (heard) log.warn({ err: error }, 'lost the change feed: asking the database for every token')
-        if (heard) wait = 50
-      }
-      changes.setHearing(false)
-      await client?.end().catch(() => {})
-      if (!closed) await pause(wait)
+    for (let wait = SHORTEST_PAUSE_MS; !closing.signal.aborted; ) {
+      wait = (await listenOnce()) ? SHORTEST_PAUSE_MS : Math.min(wait * 2, LONGEST_PAUSE_MS)
+      await sleep(wait, undefined, { signal: closing.signal, ref: false }).catch(() => {})
     }
   }
 
   const running = run()
   return {
     async close() {
-      closed = true
-      wake()
+      closing.abort()
       await client?.end().catch(() => {})
       await running
     },
   }
 }
 
+const LOST = 'lost the feed of changes; until it is back the database is asked for every token'
+
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('no sign of life')), ms * 2)
+  const timer = setTimeout(() => reject(new Error(`no sign of life for ${ms} ms`)), ms)
   try {
     return await Promise.race([work, promise])
   } finally {
@@ -91,8 +88,10 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
 /** What cannot be read says that something changed, and not what: then nothing in memory counts. */
 function parse(payload: string | undefined): Change[] {
   try {
-    return JSON.parse(payload ?? '') as Change[]
+    const changes: unknown = JSON.parse(payload ?? '')
+    if (Array.isArray(changes)) return changes
   } catch {
-    return [{ kind: 'everything' }]
+    // as below
   }
+  return [{ kind: 'everything' }]
 }

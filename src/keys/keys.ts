@@ -62,8 +62,9 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
   let lookedAt = 0
 
   changes.subscribe(({ kind }) => {
-    if (kind === 'keys' || kind === 'everything') lookedAt = 0
-    if (kind === 'keys') void load().catch(() => {})
+    if (kind !== 'keys' && kind !== 'everything') return
+    lookedAt = 0
+    void load().catch(() => {})
   })
 
   async function load(): Promise<void> {

@@ -1,0 +1,50 @@
+import { createApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import { openDatabase } from '../../src/database.ts'
+import { openHouse } from '../../src/house.ts'
+import { APP_KEY, CATALOGUE, ISSUER, type TestApp } from '../helpers/app.ts'
+import { SERVER, testDatabase } from '../helpers/database.ts'
+
+type Test = { teardown(work: () => unknown): void }
+
+export const ONLY_SHARED = { skip: !SERVER && 'an embedded database has one node' }
+
+export interface Node extends TestApp {
+  warnings: string[]
+}
+
+/** Servers on one PostgreSQL that hear one another, as behind a balancer. */
+export async function openNodes(t: Test, count: number): Promise<Node[]> {
+  const where = await testDatabase(t)
+  return Promise.all(Array.from({ length: count }, () => openNode(t, where.databaseUrl as string)))
+}
+
+export async function openNode(t: Test, databaseUrl: string): Promise<Node> {
+  const db = await openDatabase({ databaseUrl, databasePoolSize: 4, dataDir: undefined })
+  const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), databaseUrl, listenUrl: databaseUrl }
+  const warnings: string[] = []
+  const log = { warn: (_: object, message: string) => void warnings.push(message), error: () => {} }
+  const house = await openHouse({ config, catalogue: CATALOGUE, db, log })
+  t.teardown(() => house.close())
+  await house.ensure()
+  house.listen()
+  const app = await createApp(house)
+  return { app, house, warnings }
+}
+
+const MOST_TRIES = 2_000
+
+/** Asks again until it is so: a bounded number of questions, each a round trip to a database, and no clock. */
+export async function eventually(question: () => boolean | Promise<boolean>, node: Node): Promise<boolean> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    if (await question()) return true
+    await node.house.db.query('select 1')
+  }
+  return false
+}
+
+export const hearing = (node: Node): Promise<boolean> => eventually(() => node.house.changes.hearing, node)
+
+export async function status({ app }: Node, headers: Record<string, string>, url = '/api/user'): Promise<number> {
+  return (await app.inject({ url, headers })).statusCode
+}
