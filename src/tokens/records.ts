@@ -6,6 +6,7 @@ import { Token } from '../guard/token.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { Role } from '../users/user.entity.ts'
 import type { StatusIndex } from './mint.ts'
+import { bounded, PARENT_COLUMNS, PARENT_JOINS, type ParentColumns, parentRefusal } from './parent.ts'
 import { hashText } from './text.ts'
 
 /** The user of a request, as far as a request needs to know. */
@@ -31,6 +32,8 @@ export interface TokenRecord {
   readonly expiresAt: number
   /** Where its status stands. */
   readonly place: StatusIndex
+  /** The client of the token that it was exchanged for: revoking that ends it too. */
+  readonly parentClientId: string | null
 }
 
 /** The truth about tokens, kept in memory for as long as it is known to be the truth. */
@@ -41,7 +44,7 @@ export interface Records {
   findByText(text: string): Promise<TokenRecord | undefined>
 }
 
-interface Row {
+interface Row extends ParentColumns {
   id: string
   status_list: number
   status_index: number
@@ -66,10 +69,12 @@ interface Row {
 const SELECT = `
   select t.id, t.status_list, t.status_index, t.user_id, t.client_id, t.name, t.scopes, t.revoked, t.suspended, t.audience, t.created_at, t.expires_at,
     c.revoked as client_revoked, u.name as user_name, u.email, u.role,
-    u.created_at as user_created_at, u.updated_at as user_updated_at, u.disabled_at is not null as disabled
+    u.created_at as user_created_at, u.updated_at as user_updated_at, u.disabled_at is not null as disabled,
+    ${PARENT_COLUMNS}
   from oauth_access_tokens t
   join oauth_clients c on c.id = t.client_id
-  left join users u on u.id = t.user_id`
+  left join users u on u.id = t.user_id
+  ${PARENT_JOINS}`
 
 /** @param remember records held in memory, about 700 bytes each */
 export function createRecords(db: Database, changes: Changes, catalogue: Catalogue, remember = 100_000): Records {
@@ -81,7 +86,7 @@ export function createRecords(db: Database, changes: Changes, catalogue: Catalog
   async function load(where: string, value: unknown): Promise<TokenRecord | undefined> {
     const before = changes.count
     const [row] = await db.query<Row>(`${SELECT} where ${where}`, [value])
-    const record = row && read(row, catalogue.inherit)
+    const record = row && read(bounded(row, catalogue.inherit), catalogue.inherit)
     // Something changed while the row was on its way: it may be the row as it was before.
     if (record && changes.hearing && changes.count === before) known.set(record.token.id, record)
     return record
@@ -109,7 +114,9 @@ function forget(known: LRUCache<string, TokenRecord>, change: Change): void {
   if (change.kind === 'everything') known.clear()
   if (change.kind !== 'user' && change.kind !== 'client') return
   const of = change.kind === 'user' ? 'userId' : 'clientId'
-  for (const [id, { token }] of known.entries()) if (token[of] === change.id) known.delete(id)
+  for (const [id, { token, parentClientId }] of known.entries()) {
+    if (token[of] === change.id || parentClientId === change.id) known.delete(id)
+  }
 }
 
 function read(row: Row, inherit: boolean): TokenRecord {
@@ -144,6 +151,7 @@ function read(row: Row, inherit: boolean): TokenRecord {
     issuedAt,
     expiresAt: expiresAt.getTime(),
     place: { list: row.status_list, index: row.status_index },
+    parentClientId: row.parent_client_id,
   }
 }
 
@@ -152,7 +160,7 @@ function refusal(row: Row): string | undefined {
   if (row.suspended) return 'The access token is suspended.'
   if (row.client_revoked) return 'The client of the access token has been revoked.'
   if (row.user_id && row.disabled) return 'The user of the access token is disabled.'
-  return undefined
+  return parentRefusal(row)
 }
 
 /** Why a token opens nothing now, or undefined. */

@@ -13,6 +13,7 @@ import type { Catalogue } from '../scopes/catalogue.ts'
 import { WILDCARD } from '../scopes/set.ts'
 import type { Role } from '../users/user.entity.ts'
 import type { Draft, Issued, Mint } from './mint.ts'
+import { announceChange } from './parent.ts'
 import { retire } from './retire.ts'
 import { AccessToken } from './token.entity.ts'
 import { issuedEvent, type WriteRow } from './writer.ts'
@@ -82,9 +83,11 @@ export interface TokensOptions {
 }
 
 export function createTokens({ db, changes, catalogue, clients, mint, write, config }: TokensOptions): Tokens {
+  /** What a user made and named; what was exchanged for that is not listed, and goes with it. */
   const personal = async (userId: string, extra: FilterQuery<AccessToken> = {}): Promise<FilterQuery<AccessToken>> => ({
     user: userId,
     client: (await clients.personalAccess()).id,
+    parent: null,
     ...(extra as object),
   })
 
@@ -166,7 +169,7 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
         if (name !== undefined) token.name = checkedName(name)
         if (suspended !== undefined) token.suspended = suspended
         token.updatedAt = new Date()
-        announce({ kind: 'token', id: token.id })
+        await announceChange(em, announce, token.id)
         record(em, {
           kind: 'token.changed',
           tokenId: token.id,
@@ -191,7 +194,7 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
         await em.insert(AccessToken, issued.token)
         record(em, issuedEvent(issued.token, { replaces: old.id }))
         if (overlap === 0) await retire(em, announce, { id: old.id })
-        else announce({ kind: 'token', id: old.id })
+        else await announceChange(em, announce, old.id)
         if (overlap > 0) Object.assign(old, { expiresAt: sooner(old.expiresAt, overlap), changed: true })
         old.updatedAt = new Date()
         return issued

@@ -1,0 +1,57 @@
+import type { Announce } from '../changes/changes.ts'
+import type { Em } from '../database.ts'
+import { common } from '../scopes/set.ts'
+import { AccessToken } from './token.entity.ts'
+
+/** What the database says of the token that one was exchanged for (RFC 8693); null: it was not. */
+export interface ParentColumns {
+  parent_id: string | null
+  /** null also when the parent is gone. */
+  parent_scopes: string[] | null
+  parent_expires_at: Date | string | null
+  parent_revoked: boolean | null
+  parent_suspended: boolean | null
+  parent_client_id: string | null
+  parent_client_revoked: boolean | null
+}
+
+export const PARENT_COLUMNS = `
+  t.parent_id, p.scopes as parent_scopes, p.expires_at as parent_expires_at, p.revoked as parent_revoked,
+  p.suspended as parent_suspended, p.client_id as parent_client_id, pc.revoked as parent_client_revoked`
+
+export const PARENT_JOINS = `
+  left join oauth_access_tokens p on p.id = t.parent_id
+  left join oauth_clients pc on pc.id = p.client_id`
+
+/** The row as it counts now: with no more scopes and no more time than the parent has. */
+export function bounded<T extends ParentColumns & { scopes: string[]; expires_at: Date | string }>(
+  row: T,
+  inherit: boolean,
+): T {
+  const { parent_scopes: scopes, parent_expires_at: end } = row
+  if (scopes === null || end === null) return row
+  const expires_at = new Date(Math.min(new Date(row.expires_at).getTime(), new Date(end).getTime()))
+  return { ...row, scopes: common(row.scopes, scopes, inherit), expires_at }
+}
+
+/** Why the parent lets it open nothing, or undefined. */
+export function parentRefusal(row: ParentColumns): string | undefined {
+  if (row.parent_id === null) return undefined
+  if (row.parent_scopes === null || row.parent_revoked) return 'The token that it was exchanged for has been revoked.'
+  if (row.parent_suspended) return 'The token that it was exchanged for is suspended.'
+  if (row.parent_client_revoked) return 'The client of the token that it was exchanged for has been revoked.'
+  return undefined
+}
+
+/**
+ * Tells of a token that changed, and of those exchanged for it, in the transaction of `em`. Its row has to be locked: an
+ * exchange holds it too, so that none slips in between.
+ */
+export async function announceChange(em: Em, announce: Announce, id: string): Promise<void> {
+  const children = await em.find(
+    AccessToken,
+    { parent: id, revoked: false },
+    { fields: ['id'], orderBy: { id: 'asc' } },
+  )
+  for (const changed of [id, ...children.map(child => child.id)]) announce({ kind: 'token', id: changed })
+}
