@@ -13,6 +13,7 @@ import { openapi } from './http/openapi.ts'
 import { frameworkProblem, useProblems } from './http/problems.ts'
 import { useStrictInput } from './http/validation.ts'
 import { keyRoutes } from './keys/routes.ts'
+import { metadataRoutes, wellKnown } from './oauth/metadata-routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
 import { feedRoutes } from './revocation/feed-routes.ts'
 import { statusListRoutes } from './revocation/routes.ts'
@@ -43,6 +44,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     await app.register(openapi, { issuer: config.issuer })
     await app.register(guard, { authenticate })
 
+    await app.register(app.prefix ? metadataRoutes(house) : wellKnown(house))
     await app.register(scopeRoutes(catalogue))
     await app.register(keyRoutes(keys))
     await app.register(healthRoutes(db))

@@ -3,6 +3,7 @@ import { createApp, serverPlugin } from './app.ts'
 import { type Config, loadConfig } from './config.ts'
 import type { GuardOptions } from './guard/index.ts'
 import { type House, openHouse, requireMigrated } from './house.ts'
+import { wellKnown } from './oauth/metadata-routes.ts'
 import type { CatalogueInput } from './scopes/catalogue.ts'
 
 export type { Config } from './config.ts'
@@ -22,6 +23,8 @@ export interface Postern extends House {
   guard: GuardOptions
   /** For `app.register(postern.plugin, { prefix: '/auth' })`: the routes. Closing that app closes the house. */
   plugin: FastifyPluginAsync
+  /** For `app.register(postern.wellKnown)` beside a plugin with a prefix: the metadata that belongs at the root. */
+  wellKnown: FastifyPluginAsync
 }
 
 /**
@@ -43,6 +46,7 @@ export async function openPostern({ catalogue, ...settings }: PosternOptions = {
       app.addHook('onClose', () => house.close())
       await routes(app, options)
     },
+    wellKnown: wellKnown(house),
   }
 }
 

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import { PosternError } from '../errors.ts'
 import { bearerText } from './bearer.ts'
 import { insufficientScope, noGuard, notAToken } from './errors.ts'
+import { pointToMetadata } from './metadata.ts'
 import { type ScopeName, Token } from './token.ts'
 
 /**
@@ -49,19 +50,20 @@ function scopeCheck(needs: Needs): ScopeCheck {
           .then(token => admit(request, token, needs))
           .then(
             () => done(),
-            error => refuse(error, reply, done),
+            error => refuse(error, request, reply, done),
           )
     } catch (error) {
-      refuse(error as Error, reply, done)
+      refuse(error as Error, request, reply, done)
     }
   }
   return Object.assign(check, { [kNeeds]: needs })
 }
 
 /** The challenge is set here too: an application's own error handler seldom looks at the headers of an error. */
-function refuse(error: Error, reply: FastifyReply, done: HookHandlerDoneFunction): void {
-  if (error instanceof PosternError) reply.headers(error.headers)
-  done(error)
+function refuse(error: Error, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  const known = error instanceof PosternError ? pointToMetadata(error, request) : undefined
+  if (known) reply.headers(known.headers)
+  done(known ?? error)
 }
 
 function identify(request: FastifyRequest): Token | Promise<Token> {

@@ -7,6 +7,7 @@ import type { Token } from './token.ts'
 
 export { type Authenticate, checkAnyScope, checkScopes, type ScopeCheck } from './checks.ts'
 export { invalidToken } from './errors.ts'
+export { type ProtectedResourceOptions, protectedResource } from './metadata.ts'
 export { BEARER, bearerScheme } from './openapi.ts'
 export { createRemote, type Remote, type RemoteOptions } from './remote/remote.ts'
 export { type Catalogue, type ScopeName, Token, type TokenInit } from './token.ts'

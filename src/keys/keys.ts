@@ -24,6 +24,8 @@ export interface Keys {
   verificationKey: JWTVerifyGetKey
   /** The public keys as a JWK Set (RFC 7517 §5). */
   jwks(): { keys: JWK[] }
+  /** What it signs with now, and after the next rotation. */
+  algorithms(): Algorithm[]
   list(): Promise<SigningKey[]>
   /** Lets the next key sign, retires the current one, and makes a new next one. */
   rotate(algorithm?: Algorithm): Promise<SigningKey>
@@ -98,6 +100,9 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
       return key.publicKey
     },
     jwks: () => ({ keys: [...keys.values()].map(k => k.jwk) }),
+    algorithms: () => [
+      ...new Set([...keys.values()].filter(({ state }) => state !== 'past').map(key => key.algorithm)),
+    ],
     list: () => db.run(em => em.find(SigningKey, {}, { orderBy: { createdAt: 'asc' } })),
     async rotate(chosen) {
       const key = await changes.transaction(async (em, announce) => {

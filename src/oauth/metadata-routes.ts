@@ -1,0 +1,98 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { Type } from 'typebox'
+import { protectedResource } from '../guard/metadata.ts'
+import { describeServer, type HasRoute, type MetadataOptions } from './metadata.ts'
+
+const WELL_KNOWN = '/.well-known/oauth-authorization-server'
+const LIFETIME_SECONDS = 300
+
+const Uri = (example: string) => Type.Optional(Type.String({ examples: [`https://auth.example.com${example}`] }))
+const List = (...examples: string[]) => Type.Array(Type.String(), { examples: [examples] })
+const Names = (...examples: string[]) => Type.Optional(List(...examples))
+
+const Metadata = Type.Object({
+  issuer: Type.String({ examples: ['https://auth.example.com'] }),
+  authorization_endpoint: Uri('/oauth/authorize'),
+  response_types_supported: List('code'),
+  response_modes_supported: Names('query'),
+  code_challenge_methods_supported: Names('S256'),
+  authorization_response_iss_parameter_supported: Type.Optional(Type.Boolean({ examples: [true] })),
+  pushed_authorization_request_endpoint: Uri('/oauth/par'),
+  token_endpoint: Uri('/oauth/token'),
+  grant_types_supported: List('authorization_code', 'refresh_token'),
+  token_endpoint_auth_methods_supported: Names('client_secret_basic', 'none'),
+  token_endpoint_auth_signing_alg_values_supported: Names('ES256'),
+  device_authorization_endpoint: Uri('/oauth/device_authorization'),
+  introspection_endpoint: Uri('/oauth/introspect'),
+  introspection_endpoint_auth_methods_supported: Names('client_secret_basic'),
+  introspection_endpoint_auth_signing_alg_values_supported: Names('ES256'),
+  introspection_signing_alg_values_supported: Names('ES256'),
+  revocation_endpoint: Uri('/oauth/revoke'),
+  revocation_endpoint_auth_methods_supported: Names('client_secret_basic', 'none'),
+  revocation_endpoint_auth_signing_alg_values_supported: Names('ES256'),
+  registration_endpoint: Uri('/oauth/register'),
+  jwks_uri: Uri('/.well-known/jwks.json'),
+  scopes_supported: List('orders:read'),
+  protected_resources: Type.Array(Type.String(), {
+    description: 'RFC 9728 §4',
+    examples: [['https://api.example.com']],
+  }),
+  service_documentation: Uri('/docs'),
+})
+
+/**
+ * Where clients look first (RFC 8414 §3). The path of the issuer stands behind the well-known one, or, for servers that
+ * are found by their own path only, before it.
+ */
+export function metadataRoutes(options: MetadataOptions): FastifyPluginAsyncTypebox {
+  const { pathname } = new URL(options.config.issuer)
+  const below = pathname.replace(/\/$/, '')
+  return async app => {
+    const has = routesBelow(app, below)
+    for (const url of new Set([WELL_KNOWN, WELL_KNOWN + below])) {
+      app.get(
+        url,
+        {
+          schema: {
+            operationId: url === WELL_KNOWN ? 'getServerMetadata' : 'getServerMetadataOfIssuer',
+            summary: 'What this server can do',
+            description: 'Authorization server metadata (RFC 8414). It states what works here, and nothing else.',
+            tags: ['OAuth'],
+            response: { 200: Metadata },
+          },
+        },
+        async (_request, reply) => {
+          reply.header('cache-control', `public, max-age=${LIFETIME_SECONDS}`)
+          return describeServer(options, has) as never
+        },
+      )
+    }
+  }
+}
+
+/** The routes may be mounted under a prefix that is the issuer's path; or a proxy takes that path away. */
+function routesBelow(app: FastifyInstance, issuerPath: string): HasRoute {
+  const prefixes = [...new Set([app.prefix, issuerPath])]
+  return (method, path) => prefixes.some(prefix => app.hasRoute({ method, url: prefix + path }))
+}
+
+/**
+ * Everything that is found at the root of a host: this server's metadata, and that of the API it is itself, which has
+ * one when tokens for it are meant for a place of the issuer's own host (RFC 9728 §3).
+ */
+export function wellKnown(options: MetadataOptions): FastifyPluginAsyncTypebox {
+  const { issuer, audience } = options.config
+  const plugin: FastifyPluginAsyncTypebox = async app => {
+    await app.register(metadataRoutes(options))
+    if (URL.parse(audience)?.origin !== new URL(issuer).origin) return
+    await app.register(protectedResource, {
+      resource: audience,
+      authorizationServers: [issuer],
+      scopes: options.catalogue.scopes.map(scope => scope.id),
+      documentation: `${issuer}/docs`,
+    })
+  }
+  return fp(plugin, { name: 'postern-well-known' })
+}

@@ -1,0 +1,53 @@
+import { AUTH_METHODS } from '../clients/client.entity.ts'
+import { ASSERTION_ALGORITHMS } from '../clients/jwks.ts'
+import type { Config } from '../config.ts'
+import type { Grants } from '../grants/grant.ts'
+import type { Keys } from '../keys/keys.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
+
+export interface MetadataOptions {
+  config: Pick<Config, 'issuer' | 'audience'>
+  catalogue: Catalogue
+  keys: Keys
+  grants: Grants
+}
+
+/** Whether a route is really there; its path below the issuer's. */
+export type HasRoute = (method: 'GET' | 'POST', path: string) => boolean
+
+const CONFIDENTIAL = AUTH_METHODS.filter(method => method !== 'none')
+
+/** What a client has to know of this server (RFC 8414 §2): what works, read off what is there, and nothing else. */
+export function describeServer({ config, catalogue, keys, grants }: MetadataOptions, has: HasRoute) {
+  const { issuer } = config
+  const endpoint = (name: string, method: 'GET' | 'POST', path: string, more: object = {}) =>
+    has(method, path) ? { [name]: issuer + path, ...more } : {}
+  return {
+    issuer,
+    ...endpoint('authorization_endpoint', 'GET', '/oauth/authorize', {
+      response_modes_supported: ['query'],
+      code_challenge_methods_supported: ['S256'],
+      authorization_response_iss_parameter_supported: true,
+    }),
+    response_types_supported: has('GET', '/oauth/authorize') ? ['code'] : [],
+    ...endpoint('pushed_authorization_request_endpoint', 'POST', '/oauth/par'),
+    ...endpoint('token_endpoint', 'POST', '/oauth/token', authentication('token', AUTH_METHODS)),
+    grant_types_supported: Object.keys(grants),
+    ...endpoint('device_authorization_endpoint', 'POST', '/oauth/device_authorization'),
+    ...endpoint('introspection_endpoint', 'POST', '/oauth/introspect', {
+      ...authentication('introspection', CONFIDENTIAL),
+      introspection_signing_alg_values_supported: keys.algorithms(),
+    }),
+    ...endpoint('revocation_endpoint', 'POST', '/oauth/revoke', authentication('revocation', AUTH_METHODS)),
+    ...endpoint('registration_endpoint', 'POST', '/oauth/register'),
+    ...endpoint('jwks_uri', 'GET', '/.well-known/jwks.json'),
+    scopes_supported: catalogue.scopes.map(scope => scope.id),
+    protected_resources: [config.audience],
+    ...endpoint('service_documentation', 'GET', '/docs'),
+  }
+}
+
+const authentication = (name: string, methods: readonly string[]) => ({
+  [`${name}_endpoint_auth_methods_supported`]: methods,
+  [`${name}_endpoint_auth_signing_alg_values_supported`]: ASSERTION_ALGORITHMS,
+})

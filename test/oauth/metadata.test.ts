@@ -1,0 +1,131 @@
+import Fastify from 'fastify'
+import * as oauth from 'oauth4webapi'
+import t from 'tap'
+import { serverPlugin } from '../../src/app.ts'
+import { wellKnown } from '../../src/oauth/metadata-routes.ts'
+import { actingAs, ISSUER, testApp, testHouse } from '../helpers/app.ts'
+
+const PATH = '/.well-known/oauth-authorization-server'
+
+t.test('the metadata of a server', async t => {
+  const { app, house } = await testApp(t)
+  const answer = await app.inject(PATH)
+  const metadata = answer.json()
+
+  t.test('is public and may be kept for a while', async t => {
+    t.equal(answer.statusCode, 200)
+    t.match(answer.headers['content-type'], 'application/json')
+    t.match(answer.headers['cache-control'], /public, max-age=\d+/)
+    t.equal((await app.inject({ method: 'POST', url: PATH })).statusCode, 404)
+  })
+
+  t.test('is read by a client that nobody here wrote', async t => {
+    const read = await oauth.processDiscoveryResponse(new URL(ISSUER), new Response(answer.body, { status: 200 }))
+    t.equal(read.issuer, ISSUER)
+  })
+
+  t.test('names only endpoints that answer', async t => {
+    const endpoints = Object.entries<string>(metadata).filter(([name]) => /_(endpoint|uri|documentation)$/.test(name))
+    t.ok(endpoints.length >= 5)
+    for (const [name, url] of endpoints) {
+      t.ok(url.startsWith(`${ISSUER}/`), name)
+      const path = url.slice(ISSUER.length)
+      const statuses = await Promise.all(
+        (['GET', 'POST'] as const).map(async method => (await app.inject({ method, url: path })).statusCode),
+      )
+      t.ok(
+        statuses.some(status => status !== 404),
+        `${name} ${path}`,
+      )
+    }
+    t.notOk('registration_endpoint' in metadata, 'nobody may register a client here')
+    t.equal((await app.inject({ method: 'POST', url: '/oauth/register', payload: {} })).statusCode, 404)
+  })
+
+  t.test('names the grants that the token endpoint knows, and no other', async t => {
+    const knows = async (grant_type: string) => {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+      const payload = new URLSearchParams({ grant_type }).toString()
+      const { error } = (await app.inject({ method: 'POST', url: '/oauth/token', headers, payload })).json()
+      return error !== 'unsupported_grant_type'
+    }
+    t.ok(metadata.grant_types_supported.includes('client_credentials'))
+    for (const grant of metadata.grant_types_supported) t.ok(await knows(grant), grant)
+    for (const grant of ['password', 'implicit', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'constructor']) {
+      t.notOk(await knows(grant), grant)
+      t.notOk(metadata.grant_types_supported.includes(grant), grant)
+    }
+  })
+
+  t.test('says how clients prove who they are, and how answers are signed', async t => {
+    t.strictSame(metadata.token_endpoint_auth_methods_supported, [
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      'none',
+    ])
+    t.notOk(metadata.introspection_endpoint_auth_methods_supported.includes('none'))
+    t.ok(metadata.revocation_endpoint_auth_methods_supported.includes('none'))
+    t.notOk(metadata.token_endpoint_auth_signing_alg_values_supported.some((alg: string) => /^(HS|none)/.test(alg)))
+    t.strictSame(metadata.introspection_signing_alg_values_supported, ['ES256'])
+    await house.keys.rotate('EdDSA')
+    t.match((await app.inject(PATH)).json().introspection_signing_alg_values_supported, ['EdDSA'])
+  })
+
+  t.test('where people are sent, says what comes back and how it is protected', async t => {
+    const authorizes = (await app.inject('/oauth/authorize')).statusCode !== 404
+    t.strictSame(metadata.response_types_supported, authorizes ? ['code'] : [])
+    t.strictSame(metadata.code_challenge_methods_supported, authorizes ? ['S256'] : undefined)
+    t.equal(metadata.authorization_response_iss_parameter_supported, authorizes ? true : undefined)
+  })
+
+  t.test('names the scopes in catalogue order', async t => {
+    const scopes = (await app.inject('/scopes')).json().map(({ id }: { id: string }) => id)
+    t.strictSame(metadata.scopes_supported, scopes)
+  })
+})
+
+t.test('an issuer with a path, behind a proxy that takes the path away', async t => {
+  const issuer = 'https://example.com/auth'
+  const { app } = await testApp(t, { issuer, audience: issuer })
+  for (const url of [`${PATH}/auth`, PATH]) {
+    t.match((await app.inject(url)).json(), { issuer, token_endpoint: `${issuer}/oauth/token` }, url)
+  }
+  t.match((await app.inject('/.well-known/oauth-protected-resource/auth')).json(), { resource: issuer })
+})
+
+t.test('an issuer with a path, mounted under a prefix in another application', async t => {
+  const issuer = 'https://example.com/auth'
+  const house = await testHouse(t, { issuer, audience: issuer })
+  const app = Fastify()
+  await app.register(wellKnown(house))
+  await app.register(serverPlugin(house), { prefix: '/auth' })
+  for (const url of [`${PATH}/auth`, `/auth${PATH}`]) {
+    t.match((await app.inject(url)).json(), { issuer, token_endpoint: `${issuer}/oauth/token` }, url)
+  }
+  const refused = await app.inject('/auth/api/user')
+  const at = /resource_metadata="https:\/\/example\.com([^"]+)"/.exec(String(refused.headers['www-authenticate']))?.[1]
+  t.equal(at, '/.well-known/oauth-protected-resource/auth')
+  t.match((await app.inject(String(at))).json(), { resource: issuer, authorization_servers: [issuer] })
+})
+
+t.test('from a refused request to a token, by what the answers say', async t => {
+  const { app, house } = await testApp(t)
+  const refused = await app.inject('/api/user')
+  t.equal(refused.statusCode, 401)
+  const path = /^Bearer realm="postern", resource_metadata="http:\/\/localhost:3000([^"]+)"$/
+  const at = path.exec(String(refused.headers['www-authenticate']))?.[1]
+  const resource = (await app.inject(String(at))).json()
+  t.match(resource, { resource: ISSUER, authorization_servers: [ISSUER], bearer_methods_supported: ['header'] })
+  const server = (await app.inject(resource.authorization_servers[0] + PATH)).json()
+  t.match(server, { issuer: ISSUER, protected_resources: [ISSUER] })
+  const { headers } = await actingAs(house)
+  t.equal((await app.inject({ url: '/api/user', headers })).headers['www-authenticate'], undefined)
+})
+
+t.test('an API on another host is not described here', async t => {
+  const { app } = await testApp(t, { audience: 'https://api.example.com' })
+  const refused = await app.inject('/api/user')
+  t.equal(refused.headers['www-authenticate'], 'Bearer realm="postern"')
+  t.equal((await app.inject('/.well-known/oauth-protected-resource')).statusCode, 404)
+})
