@@ -22,6 +22,7 @@ import { userOf } from './tokens/authenticate.ts'
 import type { TokenUser } from './tokens/records.ts'
 import { tokenRoutes } from './tokens/routes.ts'
 import { userRoutes } from './users/routes.ts'
+import { pages } from './web/pages.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -51,6 +52,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     await app.register(statusListRoutes(house.lists), { prefix: '/oauth' })
     await app.register(feedRoutes(house), { prefix: '/oauth' })
     await app.register(oauthRoutes(house), { prefix: '/oauth' })
+    await app.register(pages(house))
     await app.register(
       async api => {
         api.addHook('onSend', neverStored)

@@ -71,6 +71,10 @@ export const wrongCredentials = () =>
     headers: { 'www-authenticate': 'Bearer realm="postern"' },
   })
 
+/** The session of a page has ended. */
+export const signedOut = () =>
+  new PosternError({ status: 401, code: 'signed_out', detail: 'You are signed out. Sign in again to go on.' })
+
 /** @param seconds until the next try is let through; sent as `Retry-After` (RFC 9110 §10.2.3). */
 export const tooManyAttempts = (seconds: number) =>
   new PosternError({

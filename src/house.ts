@@ -18,6 +18,8 @@ import { createTerms, type Terms } from './grants/terms.ts'
 import type { Authenticate } from './guard/checks.ts'
 import { createVerifier } from './guard/verifier.ts'
 import { createKeys, type Keys } from './keys/keys.ts'
+import { type AuthorizeRequests, createAuthorizeRequests } from './oauth/authorize-request.ts'
+import { createPushedRequests, type PushedRequests } from './oauth/pushed.ts'
 import { writeEvents } from './revocation/events.ts'
 import { createFeed, type Feed } from './revocation/feed.ts'
 import { createIndices } from './revocation/indices.ts'
@@ -77,6 +79,8 @@ export interface House {
   clientAuthentication: ClientAuthentication
   terms: Terms
   refresh: Refresh
+  pushedRequests: PushedRequests
+  authorizeRequests: AuthorizeRequests
   device: Device
   grants: Grants
   /** Makes what has to exist: the signing keys and the personal access client. */
@@ -115,6 +119,8 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   const clientAuthentication = createClientAuthentication({ db, changes, audiences: [issuer, `${issuer}/oauth/token`] })
   const terms = createTerms({ db, changes, catalogue, config })
   const refresh = createRefresh({ changes, mint, terms, config })
+  const pushedRequests = createPushedRequests(db)
+  const authorizeRequests = createAuthorizeRequests({ clientAuthentication, terms, pushedRequests })
   const begin = createBegin({ mint, terms, refresh })
   const device = createDevice({ db, changes, terms, throttle, config })
   const grants: Grants = {
@@ -161,6 +167,8 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     authorizations: createAuthorizations(db, changes),
     clientAuthentication,
     terms,
+    pushedRequests,
+    authorizeRequests,
     refresh,
     device,
     grants,

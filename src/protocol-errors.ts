@@ -20,6 +20,15 @@ export const slowDown = (seconds: number) =>
   protocolError(400, 'slow_down')(`Poll every ${seconds} seconds from now on.`)
 export const expiredToken = protocolError(400, 'expired_token')
 export const accessDenied = protocolError(400, 'access_denied')
+/** RFC 6749 §4.1.2.1. */
+export const unsupportedResponseType = protocolError(400, 'unsupported_response_type')
+/** OpenID Connect Core §3.1.2.6. */
+export const loginRequired = protocolError(400, 'login_required')
+export const consentRequired = protocolError(400, 'consent_required')
+export const requestNotSupported = protocolError(400, 'request_not_supported')
+
+/** `error_description` is a subset of ASCII (RFC 6749 §5.2). */
+export const printable = (text: string) => text.replaceAll('"', "'").replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 
 /** The same answer for an unknown client and for a wrong secret (RFC 6749 §5.2). */
 export const invalidClient = (

@@ -29,8 +29,8 @@ export async function grantConsent(em: Em, { user, client, scopes }: Consenting)
   record(em, { kind: 'consent.granted', userId: user, clientId: client, details: { scopes } })
 }
 
-/** Every scope the user let the client have so far; empty when there was no such consent. */
-export async function consentedScopes(em: Em, user: string, client: string): Promise<ReadonlySet<string>> {
+/** Every scope the user let the client have so far; undefined when the user never let it in. */
+export async function consentedScopes(em: Em, user: string, client: string): Promise<ReadonlySet<string> | undefined> {
   const consent = await em.findOne(Consent, { user, client })
-  return new Set(consent?.scopes)
+  return consent ? new Set(consent.scopes) : undefined
 }

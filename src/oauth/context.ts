@@ -2,7 +2,7 @@ import formbody from '@fastify/formbody'
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { PosternError } from '../errors.ts'
 import { inOurWords } from '../http/problems.ts'
-import { invalidRequest } from '../protocol-errors.ts'
+import { invalidRequest, printable } from '../protocol-errors.ts'
 import { readForm } from './form.ts'
 
 /**
@@ -38,9 +38,6 @@ function asProtocol(error: PosternError): PosternError {
     return new PosternError({ ...error, status: 500, code: 'server_error', detail: error.message })
   return error
 }
-
-/** `error_description` is a subset of ASCII (RFC 6749 §5.2). */
-const printable = (text: string) => text.replaceAll('"', "'").replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 
 /** Refuses every method but POST where the protocol names POST (RFC 6749 §3.2). */
 export function onlyPost(app: FastifyInstance, url: string): void {

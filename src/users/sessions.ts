@@ -4,7 +4,7 @@ import { v7 as uuid } from 'uuid'
 import { record } from '../audit/audit.ts'
 import type { Config } from '../config.ts'
 import type { Database, Em } from '../database.ts'
-import { wrongCredentials } from '../errors.ts'
+import { signedOut, wrongCredentials } from '../errors.ts'
 import { Session } from './session.entity.ts'
 import { User } from './user.entity.ts'
 
@@ -66,6 +66,16 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
         record(em, { kind: 'session.ended', userId: session.user })
       }),
   }
+}
+
+/**
+ * Makes sure that the person is still signed in, and holds the user until the transaction of `em` ends: whoever ends the
+ * session waits, and sees what was made of it.
+ * @throws 401
+ */
+export async function mustBeSignedIn(em: Em, { session, user }: SignedIn): Promise<void> {
+  const now = await em.findOne(User, { id: user.id }, { lockMode: LockMode.PESSIMISTIC_READ })
+  if (!now || now.disabledAt || (await em.count(Session, { id: session.id })) === 0) throw signedOut()
 }
 
 /** Ends every session of a user, in the transaction of `em`. */

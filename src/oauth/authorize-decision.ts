@@ -1,0 +1,78 @@
+import type { Config } from '../config.ts'
+import type { Database, Em } from '../database.ts'
+import type { PosternError } from '../errors.ts'
+import { issueCode } from '../grants/codes.ts'
+import { consentedScopes, grantConsent } from '../grants/consents.ts'
+import type { Terms } from '../grants/terms.ts'
+import { accessDenied } from '../protocol-errors.ts'
+import { mustBeSignedIn, type SignedIn } from '../users/sessions.ts'
+import { answerLocation, RefusedToClient } from './authorize-answer.ts'
+import type { AuthorizeRequest } from './authorize-request.ts'
+import { answerPushed } from './pushed.ts'
+
+/** What the person answers to an authorization request. */
+export interface Decisions {
+  /**
+   * What the client would get from this person.
+   * @throws RefusedToClient `invalid_scope` when the person cannot give it
+   */
+  scopes(request: AuthorizeRequest, person: SignedIn): string[]
+  /**
+   * Answers without asking what was answered before, where that counts: for a client that can prove who it is.
+   * @returns where the browser is sent with a code; undefined: ask
+   */
+  remembered(request: AuthorizeRequest, person: SignedIn, scopes: string[]): Promise<string | undefined>
+  /** @returns where the browser is sent with a code */
+  approve(request: AuthorizeRequest, person: SignedIn, scopes: string[]): Promise<string>
+  /** @throws RefusedToClient `access_denied` */
+  deny(request: AuthorizeRequest): Promise<never>
+}
+
+export interface DecisionsOptions {
+  db: Database
+  terms: Terms
+  config: Pick<Config, 'issuer' | 'authCodeLifetime'>
+}
+
+export function createDecisions({ db, terms, config }: DecisionsOptions): Decisions {
+  async function answer(em: Em, request: AuthorizeRequest, { user }: SignedIn, scopes: string[]): Promise<string> {
+    const { client, redirectUri, audience, codeChallenge, pushed } = request
+    if (pushed) await answerPushed(em, pushed)
+    const given = { user: user.id, client: client.id, redirectUri, scopes, audience, codeChallenge }
+    const code = await issueCode(em, given, config.authCodeLifetime)
+    return answerLocation(config.issuer, request, { code })
+  }
+
+  return {
+    scopes(request, { user }) {
+      try {
+        return terms.scopes(request.client, request.scope, user.role)
+      } catch (error) {
+        throw new RefusedToClient(request, error as PosternError)
+      }
+    },
+
+    async remembered(request, person, scopes) {
+      if (!request.client.isConfidential() || request.prompt.has('consent')) return undefined
+      return db.transaction(async em => {
+        await mustBeSignedIn(em, person)
+        const known = await consentedScopes(em, person.user.id, request.client.id)
+        const covered = known !== undefined && scopes.every(scope => known.has(scope))
+        return covered ? answer(em, request, person, scopes) : undefined
+      })
+    },
+
+    approve: (request, person, scopes) =>
+      db.transaction(async em => {
+        await mustBeSignedIn(em, person)
+        await grantConsent(em, { user: person.user.id, client: request.client.id, scopes })
+        return answer(em, request, person, scopes)
+      }),
+
+    async deny(request) {
+      if (request.pushed)
+        await db.transaction(em => answerPushed(em, request.pushed as NonNullable<typeof request.pushed>))
+      throw new RefusedToClient(request, accessDenied('The user did not let the app in.'))
+    },
+  }
+}

@@ -1,0 +1,45 @@
+import { hkdfSync } from 'node:crypto'
+import { jwtVerify, SignJWT } from 'jose'
+import { badRequest } from '../errors.ts'
+import type { SignedIn } from '../users/sessions.ts'
+import { ANSWER_SECONDS } from './pushed.ts'
+
+/** What a consent form was about, as the person saw it. */
+export interface Shown {
+  /** The query of the authorization request. */
+  query: string
+  scopes: string[]
+}
+
+/**
+ * Keeps what a consent form is about inside the form: signed, for this session, for as long as an answer may take. So
+ * nothing about it can be changed, and no node has to remember it.
+ */
+export interface ConsentForms {
+  close(shown: Shown, person: SignedIn): Promise<string>
+  /** @throws 400 when it was changed, is another session's, or has expired */
+  open(text: string | undefined, person: SignedIn): Promise<Shown>
+}
+
+const TYPE = 'consent-form+jwt'
+
+/** @param appKey at least 32 random bytes in base64 */
+export function createConsentForms(appKey: string): ConsentForms {
+  const secret = new Uint8Array(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', 'postern consent forms', 32))
+  return {
+    close: ({ query, scopes }, { session }) =>
+      new SignJWT({ query, scopes })
+        .setProtectedHeader({ alg: 'HS256', typ: TYPE })
+        .setSubject(session.id)
+        .setExpirationTime(`${ANSWER_SECONDS}s`)
+        .sign(secret),
+
+    async open(text = '', { session }) {
+      const checks = { algorithms: ['HS256'], typ: TYPE, subject: session.id, requiredClaims: ['exp'] }
+      const { payload } = await jwtVerify<Shown>(text, secret, checks).catch(() => {
+        throw badRequest('This form was changed or took too long. Go back to the app and start again.')
+      })
+      return payload
+    },
+  }
+}

@@ -1,0 +1,22 @@
+/** A loopback address with a port of its own (RFC 8252 §7.3). */
+const LOOPBACK = /^(http:\/\/(?:127\.0\.0\.1|\[::1\])):(\d{1,5})(?=[/?]|$)/
+
+/**
+ * Whether a client may be answered here: at exactly what it registered (RFC 9700 §2.1). Only the port of a loopback
+ * address is free, where none was registered: an app gets it from the system each time (RFC 8252 §7.3).
+ */
+export function isRegistered(redirectUri: string, registered: readonly string[]): boolean {
+  if (registered.includes(redirectUri)) return true
+  const port = Number(LOOPBACK.exec(redirectUri)?.[2])
+  return port > 0 && port < 65_536 && registered.includes(redirectUri.replace(LOOPBACK, '$1'))
+}
+
+/**
+ * Where forms may lead on the way to this redirect URI, as a source of the policy's `form-action`: browsers also hold a
+ * form's redirects to it.
+ */
+export function formActionSource(redirectUri: string): string {
+  const { protocol, origin, hostname } = new URL(redirectUri)
+  const named = (protocol === 'https:' || protocol === 'http:') && !hostname.startsWith('[')
+  return named ? origin : protocol
+}

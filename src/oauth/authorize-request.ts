@@ -1,0 +1,120 @@
+import type { ClientAuthentication } from '../clients/authenticate.ts'
+import type { Client } from '../clients/client.entity.ts'
+import { PosternError } from '../errors.ts'
+import type { Params } from '../grants/grant.ts'
+import type { Terms } from '../grants/terms.ts'
+import { invalidRequest, requestNotSupported, unauthorizedClient, unsupportedResponseType } from '../protocol-errors.ts'
+import { RefusedToClient, type ReturnAddress } from './authorize-answer.ts'
+import { type Prompt, readPrompt, readQuery, type Sent } from './authorize-params.ts'
+import { isRegistered } from './authorize-redirect.ts'
+import type { Pushed, PushedRequests } from './pushed.ts'
+
+/** An authorization request that holds, whoever will answer it. */
+export interface AuthorizeRequest extends ReturnAddress {
+  client: Client
+  /** Space-delimited, as sent; undefined: the defaults. */
+  scope: string | undefined
+  /** The resource server it is for (RFC 8707); null: our own audience. */
+  audience: string | null
+  /** S256 (RFC 7636 §4.2). */
+  codeChallenge: string
+  prompt: ReadonlySet<Prompt>
+  /** Where the client pushed it instead of sending it along (RFC 9126). */
+  pushed: Pushed | undefined
+}
+
+export interface AuthorizeRequests {
+  /**
+   * Reads the query of an authorization request, in the order that decides who is told of an error (RFC 6749 §4.1.2.1).
+   * @throws 400 for the person when the client or its redirect URI does not hold; RefusedToClient for everything else
+   */
+  read(query: string): Promise<AuthorizeRequest>
+  /** The same for what an authenticated client pushes. @throws 400 */
+  check(client: Client, params: Params): Promise<AuthorizeRequest>
+}
+
+export interface AuthorizeRequestsOptions {
+  clientAuthentication: Pick<ClientAuthentication, 'find'>
+  terms: Terms
+  pushedRequests: PushedRequests
+}
+
+/** A SHA-256 in base64url. */
+const CHALLENGE = /^[A-Za-z0-9_-]{43}$/
+
+export function createAuthorizeRequests(options: AuthorizeRequestsOptions): AuthorizeRequests {
+  const { clientAuthentication, terms, pushedRequests } = options
+
+  async function clientOf({ params, repeated }: Sent): Promise<Client> {
+    if (repeated.includes('client_id')) throw invalidRequest('client_id was sent more than once.')
+    if (params.client_id === undefined) throw invalidRequest('client_id is missing.')
+    const client = await clientAuthentication.find(params.client_id)
+    return client ?? raise(invalidRequest('No app is registered under this client_id.'))
+  }
+
+  async function read(client: Client, sent: Sent, pushed?: Pushed): Promise<AuthorizeRequest> {
+    const to = returnAddress(client, sent)
+    try {
+      mustBePlain(sent)
+      return { ...to, ...(await readRest(client, sent.params)), pushed }
+    } catch (error) {
+      throw error instanceof PosternError && error.status < 500 ? new RefusedToClient(to, error) : error
+    }
+  }
+
+  async function readRest(client: Client, params: Params) {
+    const { scope } = params
+    mustAskForCode(client, params)
+    const rest = { codeChallenge: readChallenge(params), prompt: readPrompt(params.prompt) }
+    // Says early what no user could let the client have.
+    terms.scopes(client, scope)
+    return { client, scope, audience: await terms.audience(params.resource), ...rest }
+  }
+
+  return {
+    async read(query) {
+      const sent = readQuery(query)
+      const client = await clientOf(sent)
+      const uri = sent.params.request_uri
+      if (uri === undefined) return read(client, sent)
+      const pushed = await pushedRequests.find(uri, client.id)
+      // What was pushed counts alone (RFC 9126 §4).
+      return read(client, { params: pushed.parameters, repeated: [] }, pushed)
+    },
+    check: (client, params) => read(client, { params, repeated: [] }),
+  }
+}
+
+/** Nobody is sent anywhere that the client did not register. */
+function returnAddress(client: Client, { params, repeated }: Sent): ReturnAddress {
+  const { redirect_uri: redirectUri, state } = params
+  if (repeated.includes('redirect_uri')) throw invalidRequest('redirect_uri was sent more than once.')
+  if (redirectUri === undefined) throw invalidRequest('redirect_uri is missing.')
+  if (isRegistered(redirectUri, client.redirectUris)) return { redirectUri, state }
+  throw invalidRequest('The app did not register this redirect_uri.')
+}
+
+function mustBePlain({ params, repeated }: Sent): void {
+  if (repeated.length > 0) throw invalidRequest(`${repeated.join(', ')}: sent more than once.`)
+  if (params.request !== undefined) throw requestNotSupported('Push the request instead of signing it (RFC 9126).')
+}
+
+function mustAskForCode(client: Client, { response_type: type, response_mode: mode = 'query' }: Params): void {
+  if (type === undefined) throw invalidRequest('response_type is missing.')
+  if (type !== 'code') throw unsupportedResponseType('response_type must be code.')
+  if (mode !== 'query') throw invalidRequest('response_mode must be query.')
+  if (client.grantTypes.includes('authorization_code')) return
+  throw unauthorizedClient('The client is not registered for authorization_code.')
+}
+
+/** Of every client, confidential or not (RFC 9700 §2.1.1). */
+function readChallenge({ code_challenge: challenge, code_challenge_method: method }: Params): string {
+  if (challenge === undefined) throw invalidRequest('code_challenge is missing: PKCE is needed (RFC 7636).')
+  if (method !== 'S256') throw invalidRequest('code_challenge_method must be S256.')
+  if (CHALLENGE.test(challenge)) return challenge
+  throw invalidRequest('code_challenge must be a SHA-256 in base64url.')
+}
+
+function raise(error: Error): never {
+  throw error
+}

@@ -1,0 +1,66 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { nowActing } from '../audit/actor.ts'
+import type { ClientAuthentication } from '../clients/authenticate.ts'
+import type { Params } from '../grants/grant.ts'
+import { invalidRequest } from '../protocol-errors.ts'
+import { knownParams } from './authorize-params.ts'
+import type { AuthorizeRequests } from './authorize-request.ts'
+import { onlyPost } from './context.ts'
+import type { PushedRequests } from './pushed.ts'
+import { clientSecurity, formBody, protocolErrors } from './schemas.ts'
+
+export interface ParRoutesOptions {
+  clientAuthentication: ClientAuthentication
+  authorizeRequests: AuthorizeRequests
+  pushedRequests: PushedRequests
+}
+
+const description = `RFC 9126: what would be sent to the authorization endpoint with the browser is sent here by the \
+client itself, and checked at once. The browser then comes with \`client_id\` and \`request_uri\` alone. A \`request_uri\` \
+is good for one answer.`
+
+const Pushed = Type.Object({
+  request_uri: Type.String({ examples: ['urn:ietf:params:oauth:request_uri:6esc_11ACC5bwc014ltc14eY22c'] }),
+  expires_in: Type.Integer({ description: 'Seconds', examples: [90] }),
+})
+
+const example = {
+  response_type: 'code',
+  redirect_uri: 'https://app.example.com/callback',
+  code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+  code_challenge_method: 'S256',
+}
+
+/** Pushed authorization requests (RFC 9126). */
+export function parEndpoint(options: ParRoutesOptions): FastifyPluginAsyncTypebox {
+  const { clientAuthentication, authorizeRequests, pushedRequests } = options
+
+  return async app => {
+    onlyPost(app, '/par')
+    app.post(
+      '/par',
+      {
+        schema: {
+          operationId: 'pushAuthorizationRequest',
+          summary: 'Push an authorization request',
+          description,
+          tags: ['OAuth'],
+          consumes: ['application/x-www-form-urlencoded'],
+          security: clientSecurity,
+          body: formBody({ response_type: Type.Optional(Type.String()) }, example),
+          response: { 201: { ...Pushed, description: 'Where the browser is to ask' }, ...protocolErrors },
+        },
+      },
+      async (request, reply) => {
+        const params = (request.body ?? {}) as Params
+        const client = await clientAuthentication.authenticate({ authorization: request.headers.authorization, params })
+        nowActing({ clientId: client.id })
+        if (params.request_uri !== undefined) throw invalidRequest('A pushed request has no request_uri.')
+        await authorizeRequests.check(client, params)
+        const { requestUri, expiresIn } = await pushedRequests.push(client.id, knownParams(params))
+        return reply.code(201).send({ request_uri: requestUri, expires_in: expiresIn })
+      },
+    )
+  }
+}

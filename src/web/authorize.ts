@@ -1,0 +1,152 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { Config } from '../config.ts'
+import { badRequest, signedOut } from '../errors.ts'
+import type { Params } from '../grants/grant.ts'
+import { RefusedToClient, refusalLocation } from '../oauth/authorize-answer.ts'
+import type { Decisions } from '../oauth/authorize-decision.ts'
+import type { ConsentForms } from '../oauth/authorize-form.ts'
+import { withoutSignIn } from '../oauth/authorize-params.ts'
+import { formActionSource } from '../oauth/authorize-redirect.ts'
+import type { AuthorizeRequest, AuthorizeRequests } from '../oauth/authorize-request.ts'
+import { consentRequired, loginRequired } from '../protocol-errors.ts'
+import type { SignedIn } from '../users/sessions.ts'
+import type { ConsentView } from './consent.ts'
+import type { Site } from './site.ts'
+
+export interface AuthorizeRoutesOptions {
+  site: Site
+  requests: AuthorizeRequests
+  decisions: Decisions
+  forms: ConsentForms
+  consentView: ConsentView
+  config: Pick<Config, 'issuer'>
+}
+
+/** Below /oauth: the authorization endpoint (RFC 6749 §3.1), and the form by which a person answers. */
+export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginAsync {
+  const { site, requests, decisions, forms, consentView, config } = options
+
+  async function ask(reply: FastifyReply, request: AuthorizeRequest, person: SignedIn, query: string) {
+    const scopes = decisions.scopes(request, person)
+    const location = await decisions.remembered(request, person, scopes)
+    if (location) return reply.redirect(location, 303)
+    if (request.prompt.has('none')) throw new RefusedToClient(request, consentRequired('The user has to be asked.'))
+    const view = await consentView(request, person.user, scopes)
+    const form = await forms.close({ query, scopes }, person)
+    const other = signInPath(site, request, query)
+    return reply.page('consent.eta', { ...view, form, other }, { leadsTo: [formActionSource(request.redirectUri)] })
+  }
+
+  /** The answer to the form: what it was about comes out of the form alone. */
+  async function decide(body: Params, person: SignedIn): Promise<string> {
+    const { _csrf, form, decision, ...rest } = body
+    if (Object.keys(rest).length > 0) throw badRequest('The form was sent with more than it has.')
+    if (decision !== 'approve' && decision !== 'deny') throw badRequest('decision must be approve or deny.')
+    const shown = await forms.open(form, person)
+    const request = await requests.read(shown.query)
+    if (decision === 'deny') return decisions.deny(request)
+    const scopes = decisions.scopes(request, person)
+    if (scopes.join(' ') !== shown.scopes.join(' ')) throw badRequest('What the app may ask for changed. Start again.')
+    return decisions.approve(request, person, scopes)
+  }
+
+  return async app => {
+    app.setErrorHandler((error, _request, reply) => {
+      if (!(error instanceof RefusedToClient)) throw error
+      return reply.redirect(refusalLocation(config.issuer, error), 303)
+    })
+
+    app.get('/authorize', { schema, validatorCompiler: () => () => true }, async (request, reply) => {
+      const query = queryOf(request)
+      const asked = await requests.read(query)
+      const { signedIn } = request
+      if (signedIn && !wantsSignIn(asked, signedIn)) return ask(reply, asked, signedIn, query)
+      if (asked.prompt.has('none')) throw new RefusedToClient(asked, loginRequired('Nobody is signed in.'))
+      return reply.redirect(signInPath(site, asked, query), 303)
+    })
+
+    app.post(
+      '/consent',
+      { preHandler: app.csrfProtection, schema: { hide: true } as never },
+      async (request, reply) => {
+        if (!request.signedIn) throw signedOut()
+        return reply.redirect(await decide((request.body ?? {}) as Params, request.signedIn), 303)
+      },
+    )
+
+    await app.register(postedRequests(site))
+  }
+}
+
+/**
+ * A request may also be posted (RFC 6749 §3.1). It comes from elsewhere, so the session's cookie does not: the browser
+ * is sent back for it with the same request as a query.
+ */
+function postedRequests({ base }: Site): FastifyPluginAsync {
+  return async app => {
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string' },
+      async (_: unknown, text: string) => text,
+    )
+    app.post('/authorize', { bodyLimit: LONGEST_QUERY, schema: { hide: true } as never }, async (request, reply) => {
+      const query = String(request.body ?? '').replaceAll(/[^\x21-\x7e]/gu, encodeURIComponent)
+      return reply.redirect(`${base}/oauth/authorize?${query}`, 303)
+    })
+  }
+}
+
+/** What a URL holds everywhere. */
+const LONGEST_QUERY = 8_000
+
+/** Signing in since the request was pushed fulfils its wish; one in a query is taken out of it instead. */
+function wantsSignIn({ prompt, pushed }: AuthorizeRequest, { session }: SignedIn): boolean {
+  if (!prompt.has('login') && !prompt.has('select_account')) return false
+  return !pushed || session.createdAt < pushed.createdAt
+}
+
+function signInPath({ base }: Site, { pushed }: AuthorizeRequest, query: string): string {
+  const next = `${base}/oauth/authorize?${pushed ? query : withoutSignIn(query)}`
+  return `${base}/login?next=${encodeURIComponent(next)}`
+}
+
+export const queryOf = ({ url }: Pick<FastifyRequest, 'url'>) => url.slice(url.indexOf('?') + 1 || url.length)
+
+const text = (description: string) => Type.Optional(Type.String({ description }))
+
+/** For the document: the handler says in the protocol's words what is missing. */
+const schema = {
+  operationId: 'authorize',
+  summary: 'Ask a user to let an app in',
+  description:
+    'The authorization endpoint of RFC 6749 §3.1: browsers are sent here. It also takes POST. What the app may be told of an error goes to its `redirect_uri`; the rest is a page for the person.',
+  tags: ['OAuth'],
+  querystring: Type.Object({
+    client_id: Type.String(),
+    response_type: text('`code`'),
+    redirect_uri: text('Exactly as registered; the port of a loopback address is free'),
+    scope: text('Space-delimited; left out: the defaults'),
+    state: text('Comes back with the answer'),
+    code_challenge: text('SHA-256 of the code verifier in base64url (RFC 7636)'),
+    code_challenge_method: text('`S256`'),
+    resource: text('The audience of a registered resource server (RFC 8707)'),
+    prompt: text('`none`, or of `login`, `consent` and `select_account`'),
+    response_mode: text('`query`'),
+    request_uri: text('What was pushed (RFC 9126), in place of all but `client_id`'),
+  }),
+  response: {
+    200: {
+      description: 'The consent page',
+      content: { 'text/html': { schema: Type.String({ examples: ['<!doctype html>…'] }) } },
+    },
+    303: Type.Null({
+      description: 'To the sign-in page, or to the app with `code`, `state` and `iss`, or with `error`',
+    }),
+    400: {
+      description: 'A page that says what is wrong with the app’s link',
+      content: { 'text/html': { schema: Type.String({ examples: ['<!doctype html>…'] }) } },
+    },
+  },
+}

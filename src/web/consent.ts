@@ -1,0 +1,57 @@
+import type { Client } from '../clients/client.entity.ts'
+import type { AuthorizeRequest } from '../oauth/authorize-request.ts'
+import type { Catalogue, Scope } from '../scopes/catalogue.ts'
+import type { User } from '../users/user.entity.ts'
+import type { Users } from '../users/users.ts'
+import { phrase } from './phrase.ts'
+import type { Site } from './site.ts'
+import { texts } from './texts.ts'
+
+/** What the consent page tells; whatever is HTML already says so. */
+export interface Consent {
+  title: string
+  headingHtml: string
+  ownerHtml: string
+  accountHtml: string
+  destinationHtml: string
+  scopes: Scope[]
+  /** The app cannot prove who it is. */
+  unproved: boolean
+}
+
+/** Who asks, for what, with whose account, and where the answer goes. */
+export type ConsentView = (request: AuthorizeRequest, user: User, scopes: readonly string[]) => Promise<Consent>
+
+export interface ConsentViewOptions {
+  site: Site
+  users: Pick<Users, 'find'>
+  catalogue: Catalogue
+}
+
+const text = texts.consent
+
+export function createConsentView({ site, users, catalogue }: ConsentViewOptions): ConsentView {
+  async function owner(client: Client): Promise<string> {
+    if (client.registrationHash) return phrase(text.by.itself, { site: site.name })
+    if (!client.user) return phrase(text.by.operator, { site: site.name })
+    const { name, email } = await users.find(client.user)
+    return phrase(text.by.person, { name, email, site: site.name })
+  }
+
+  return async ({ client, redirectUri }, { name, email }, scopes) => ({
+    title: text.title.replace('{app}', client.name),
+    headingHtml: phrase(text.title, { app: client.name }),
+    ownerHtml: await owner(client),
+    accountHtml: phrase(text.account, { name, email }),
+    destinationHtml: destination(redirectUri),
+    scopes: catalogue.scopes.filter(({ id }) => scopes.includes(id)),
+    unproved: !client.isConfidential(),
+  })
+}
+
+function destination(redirectUri: string): string {
+  const { protocol, host, hostname } = new URL(redirectUri)
+  if (protocol === 'https:') return phrase(text.destination.web, { place: host })
+  if (protocol === 'http:') return phrase(text.destination.here, { place: hostname })
+  return phrase(text.destination.here, { place: protocol.slice(0, -1) })
+}

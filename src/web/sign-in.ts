@@ -1,0 +1,73 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { nowActing } from '../audit/actor.ts'
+import type { Config } from '../config.ts'
+import { PosternError } from '../errors.ts'
+import type { Params } from '../grants/grant.ts'
+import type { Sessions } from '../users/sessions.ts'
+import type { SignIn } from '../users/sign-in.ts'
+import type { LeadOf } from './lead.ts'
+import { localPath, type Site } from './site.ts'
+import { texts } from './texts.ts'
+
+export interface SignInOptions {
+  site: Site
+  signIn: SignIn
+  sessions: Sessions
+  leadOf: LeadOf
+  config: Pick<Config, 'sessionLifetime'>
+}
+
+interface Attempt {
+  next: string | undefined
+  email?: string | undefined
+}
+
+/** Signing in and out. */
+export function signInRoutes({ site, signIn, sessions, leadOf, config }: SignInOptions): FastifyPluginAsync {
+  const { base, sessionCookie, cookieOptions } = site
+
+  async function form(reply: FastifyReply, { next, email }: Attempt, refusal?: { status: number; message: string }) {
+    const lead = next === undefined ? undefined : await leadOf(next)
+    const options = { status: refusal?.status ?? 200, leadsTo: lead?.leadsTo ?? [] }
+    const data = { title: texts.signIn.title, next, email, app: lead?.app, refusal: refusal?.message }
+    return reply.page('sign-in.eta', data, options)
+  }
+
+  async function begin(request: FastifyRequest, reply: FastifyReply, email: string, password: string) {
+    const user = await signIn(email, password, request.ip)
+    nowActing({ userId: user.id })
+    const device = { address: request.ip, userAgent: request.headers['user-agent'] ?? '' }
+    const text = await sessions.begin(user, device, request.cookies[sessionCookie])
+    reply.setCookie(sessionCookie, text, { ...cookieOptions, maxAge: config.sessionLifetime })
+  }
+
+  return async app => {
+    app.get('/login', { schema: { hide: true } as never }, async (request, reply) => {
+      const next = localPath((request.query as Params).next)
+      if (request.signedIn && next === undefined) return reply.page('signed-in.eta', { title: texts.signedIn.title })
+      return form(reply, { next })
+    })
+
+    app.post('/login', { preHandler: app.csrfProtection, schema: { hide: true } as never }, async (request, reply) => {
+      const { email, password, ...rest } = (request.body ?? {}) as Params
+      const next = localPath(rest.next)
+      if (email === undefined || password === undefined) {
+        return form(reply, { next, email }, { status: 400, message: texts.signIn.missing })
+      }
+      try {
+        await begin(request, reply, email, password)
+      } catch (error) {
+        if (!(error instanceof PosternError) || error.status >= 500) throw error
+        reply.headers(error.headers)
+        return form(reply, { next, email }, error)
+      }
+      return reply.redirect(next ?? `${base}/login`, 303)
+    })
+
+    app.post('/logout', { preHandler: app.csrfProtection, schema: { hide: true } as never }, async (request, reply) => {
+      const text = request.cookies[sessionCookie]
+      if (text !== undefined) await sessions.end(text)
+      return reply.clearCookie(sessionCookie, cookieOptions).redirect(`${base}/login`, 303)
+    })
+  }
+}

@@ -1,0 +1,47 @@
+import { hkdfSync } from 'node:crypto'
+import type { CookieSerializeOptions } from '@fastify/cookie'
+import type { Config } from '../config.ts'
+
+/** Where browsers see the pages, and how they keep what the pages give them. */
+export interface Site {
+  /** The host of the issuer, which people know the deployment by. */
+  name: string
+  /** What the paths of all pages begin with; empty, or without a slash at its end. */
+  base: string
+  sessionCookie: string
+  csrfCookie: string
+  cookieOptions: CookieSerializeOptions
+  csrfKey: Buffer
+}
+
+/**
+ * @param prefix that the server is mounted under; the issuer may have it already
+ */
+export function createSite({ issuer, appKey }: Pick<Config, 'issuer' | 'appKey'>, prefix: string): Site {
+  const { pathname, protocol, host } = new URL(issuer)
+  const path = pathname.replace(/\/$/, '')
+  const secure = protocol === 'https:'
+  // The prefix binds a cookie to this very host and to https (RFC 6265bis §4.1.3.2).
+  const bound = secure ? '__Host-' : ''
+  return {
+    name: host,
+    base: path.endsWith(prefix) ? path : path + prefix,
+    sessionCookie: `${bound}postern`,
+    csrfCookie: `${bound}postern-csrf`,
+    cookieOptions: { path: '/', httpOnly: true, sameSite: 'lax', secure },
+    csrfKey: Buffer.from(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', 'postern forms', 32)),
+  }
+}
+
+/**
+ * A place on this server that somebody may be sent to, from a text that anybody may have written.
+ * @returns its path and query; undefined when it is not plainly here
+ */
+export function localPath(text: unknown): string | undefined {
+  if (typeof text !== 'string' || !text.startsWith('/')) return undefined
+  const here = 'http://here.invalid'
+  const url = URL.parse(text, here)
+  const path = url?.origin === here ? url.pathname + url.search : ''
+  // Two slashes, or one of each kind, would name a host once they stand alone.
+  return /^\/(?![/\\])/.test(path) ? path : undefined
+}

@@ -1,0 +1,53 @@
+/** Every word that people read on the pages. `{name}` stands for what is put in. */
+export const texts = {
+  lang: 'en',
+  product: 'Postern',
+  skip: 'Skip to the content',
+  signedInAs: 'Signed in as {name}',
+  signOut: 'Sign out',
+  signIn: {
+    title: 'Sign in',
+    lead: 'to go on to {app}',
+    email: 'E-mail address',
+    password: 'Password',
+    submit: 'Sign in',
+    missing: 'Give both your e-mail address and your password.',
+    already: 'You are signed in as {name} ({email}). You can sign in as somebody else here.',
+  },
+  signedIn: {
+    title: 'You are signed in',
+    who: 'You are signed in as {name} ({email}).',
+  },
+  consent: {
+    title: 'Let {app} in?',
+    by: {
+      person: 'An app by {name} ({email}), who is not the operator of {site}.',
+      operator: 'An app that the operator of {site} added.',
+      itself: 'An app that registered itself. Nobody at {site} knows who made it.',
+    },
+    account: 'It would act for your account, {name} ({email}).',
+    other: 'Use another account',
+    scopes: 'It asks to:',
+    noScopes: 'It asks for no permission but to know who you are.',
+    destination: {
+      web: 'Whatever you answer, you go on to {place}.',
+      here: 'Whatever you answer, you go on to an app on this device ({place}).',
+    },
+    unproved: 'This app cannot prove that it is what it says. Let it in only if you have just started it yourself.',
+    approve: 'Let it in',
+    deny: 'Do not let it in',
+  },
+  error: {
+    /** By the code of the error. */
+    titles: {
+      signed_out: 'You are signed out',
+      stale_form: 'This form is out of date',
+      too_many_attempts: 'Too many attempts',
+      temporarily_unavailable: 'Not possible right now',
+      internal_error: 'Something went wrong',
+    } as Readonly<Record<string, string>>,
+    title: 'This does not work',
+    form: 'Go back, load the page again, and send the form once more.',
+    signIn: 'Sign in',
+  },
+} as const

@@ -1,0 +1,93 @@
+import { hash, randomBytes } from 'node:crypto'
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import type { User } from '../../src/users/user.entity.ts'
+import { PASSWORD } from './app.ts'
+
+type Fields = Record<string, string | undefined>
+
+/** As much of a browser as the pages need: it keeps cookies, fills in forms and does not follow redirects by itself. */
+export class Browser {
+  readonly cookies = new Map<string, string>()
+  readonly #app: FastifyInstance
+
+  constructor(app: FastifyInstance) {
+    this.#app = app
+  }
+
+  async #send(method: 'GET' | 'POST', url: string, payload?: string, headers = {}): Promise<LightMyRequestResponse> {
+    const cookies = Object.fromEntries(this.cookies)
+    const answer = await this.#app.inject({ method, url, cookies, headers, ...(payload !== undefined && { payload }) })
+    for (const { name, value, maxAge, expires } of answer.cookies) {
+      if (maxAge === 0 || (expires && expires.getTime() <= Date.now())) this.cookies.delete(name)
+      else this.cookies.set(name, value)
+    }
+    return answer
+  }
+
+  get(url: string): Promise<LightMyRequestResponse> {
+    return this.#send('GET', url)
+  }
+
+  post(url: string, fields: Fields, headers = {}): Promise<LightMyRequestResponse> {
+    const given = Object.entries(fields).filter(([, value]) => value !== undefined) as [string, string][]
+    const type = { 'content-type': 'application/x-www-form-urlencoded' }
+    return this.#send('POST', url, new URLSearchParams(given).toString(), { ...type, ...headers })
+  }
+
+  /** Sends the form of a page, its hidden fields as they are but for what is filled in; undefined leaves a field out. */
+  submit(page: LightMyRequestResponse, fields: Fields, action?: RegExp): Promise<LightMyRequestResponse> {
+    const form = formOf(page.body, action)
+    return this.post(form.action, { ...form.fields, ...fields })
+  }
+
+  async signIn({ email }: Pick<User, 'email'>, password = PASSWORD): Promise<LightMyRequestResponse> {
+    return this.submit(await this.get('/login'), { email, password }, /login$/)
+  }
+
+  /** A person who is asked lets the app in. @returns where the browser is sent */
+  async approve(url: string): Promise<URL> {
+    const page = await this.get(url)
+    return locationOf(await this.submit(page, { decision: 'approve' }, /consent$/))
+  }
+}
+
+export const locationOf = (answer: LightMyRequestResponse) => new URL(String(answer.headers.location), 'http://here')
+
+/** The form of a page whose action fits: where it goes, and its hidden fields. */
+export function formOf(html: string, fits = /./): { action: string; fields: Record<string, string> } {
+  for (const [, action = '', inside = ''] of html.matchAll(/<form[^>]* action="([^"]*)"[^>]*>(.*?)<\/form>/gs)) {
+    if (!fits.test(action)) continue
+    const hidden = inside.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)
+    return { action: plain(action), fields: Object.fromEntries([...hidden].map(([, n, v]) => [n, plain(v as string)])) }
+  }
+  throw new Error(`no form in: ${html}`)
+}
+
+const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" }
+const plain = (text: string) => text.replaceAll(/&(#?\w+);/g, (_, name) => ENTITIES[name] ?? '')
+
+/** What an app makes up for each request (RFC 7636 §4). */
+export function pkce(verifier = randomBytes(32).toString('base64url')) {
+  return { verifier, challenge: hash('sha256', verifier, 'base64url') }
+}
+
+/** The URL that an app sends people to; undefined leaves a parameter out, a list sends it several times. */
+export function authorizeUrl(
+  client: { id: string; redirectUris: string[] },
+  {
+    challenge = pkce().challenge,
+    ...params
+  }: Record<string, string | string[] | undefined> & { challenge?: string } = {},
+): string {
+  const query = new URLSearchParams()
+  const all = {
+    client_id: client.id,
+    redirect_uri: client.redirectUris[0],
+    response_type: 'code',
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
+    ...params,
+  }
+  for (const [name, value] of Object.entries(all)) for (const one of [value ?? []].flat()) query.append(name, one)
+  return `/oauth/authorize?${query}`
+}
