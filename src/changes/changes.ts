@@ -9,6 +9,12 @@ export type Change =
   /** A gap in what was heard: nothing in memory can be trusted. */
   | { kind: 'everything' }
 
+export function isChange(value: unknown): value is Change {
+  const { kind, id } = (value ?? {}) as { kind?: unknown; id?: unknown }
+  if (kind === 'keys' || kind === 'everything') return true
+  return (kind === 'token' || kind === 'user' || kind === 'client') && typeof id === 'string'
+}
+
 export type Announce = (change: Change) => void
 
 /** How a change is made: in one transaction, obeyed here before the caller hears of it, and told to every other node. */

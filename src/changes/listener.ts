@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { CHANNEL, type Change, type Changes } from './changes.ts'
+import { CHANNEL, type Change, type Changes, isChange } from './changes.ts'
 
 export interface Listener {
   close(): Promise<void>
@@ -16,7 +16,7 @@ export interface ListenerOptions {
 
 const SHORTEST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 2_000
-const CONNECT_MS = 2_000
+const CONNECTION = { application_name: 'postern changes', connectionTimeoutMillis: 2_000, keepAlive: true }
 
 /**
  * Hears what other nodes change, on a connection of its own. Whenever that connection is not known to be alive the node
@@ -44,7 +44,7 @@ export function startListener({ url, changes, log, heartbeat = 300 }: ListenerOp
 
   /** @returns whether it was heard on */
   async function listenOnce(): Promise<boolean> {
-    const connection = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS, keepAlive: true })
+    const connection = new pg.Client({ ...CONNECTION, connectionString: url })
     client = connection
     const error = await listen(connection).catch(reason => reason)
     const heard = changes.hearing
@@ -85,13 +85,16 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   }
 }
 
-/** What cannot be read says that something changed, and not what: then nothing in memory counts. */
+/** What cannot be read, or comes from a later version, says that something changed: then nothing in memory counts. */
 function parse(payload: string | undefined): Change[] {
+  const changes = json(payload ?? '')
+  return Array.isArray(changes) && changes.every(isChange) ? changes : [{ kind: 'everything' }]
+}
+
+function json(text: string): unknown {
   try {
-    const changes: unknown = JSON.parse(payload ?? '')
-    if (Array.isArray(changes)) return changes
+    return JSON.parse(text)
   } catch {
-    // as below
+    return undefined
   }
-  return [{ kind: 'everything' }]
 }

@@ -19,9 +19,9 @@ export async function openNodes(t: Test, count: number): Promise<Node[]> {
   return Promise.all(Array.from({ length: count }, () => openNode(t, where.databaseUrl as string)))
 }
 
-export async function openNode(t: Test, databaseUrl: string): Promise<Node> {
+export async function openNode(t: Test, databaseUrl: string, listenUrl = databaseUrl): Promise<Node> {
   const db = await openDatabase({ databaseUrl, databasePoolSize: 4, dataDir: undefined })
-  const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), databaseUrl, listenUrl: databaseUrl }
+  const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), databaseUrl, listenUrl }
   const warnings: string[] = []
   const log = { warn: (_: object, message: string) => void warnings.push(message), error: () => {} }
   const house = await openHouse({ config, catalogue: CATALOGUE, db, log })
@@ -32,7 +32,7 @@ export async function openNode(t: Test, databaseUrl: string): Promise<Node> {
   return { app, house, warnings }
 }
 
-const MOST_TRIES = 2_000
+const MOST_TRIES = 5_000
 
 /** Asks again until it is so: a bounded number of questions, each a round trip to a database, and no clock. */
 export async function eventually(question: () => boolean | Promise<boolean>, node: Node): Promise<boolean> {
