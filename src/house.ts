@@ -11,6 +11,7 @@ import { createBegin } from './grants/begin.ts'
 import { clientCredentials } from './grants/client-credentials.ts'
 import { createDevice, type Device } from './grants/device.ts'
 import { DEVICE_CODE, deviceGrant } from './grants/device-grant.ts'
+import { TOKEN_EXCHANGE, tokenExchange } from './grants/exchange.ts'
 import type { Grants } from './grants/grant.ts'
 import { createRefresh, type Refresh } from './grants/refresh.ts'
 import { createSignOut, type SignOut } from './grants/sign-out.ts'
@@ -128,6 +129,7 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     client_credentials: clientCredentials({ terms, mint, write }),
     refresh_token: refresh.grant,
     [DEVICE_CODE]: deviceGrant({ changes, terms, begin }),
+    [TOKEN_EXCHANGE]: tokenExchange({ changes, catalogue, terms, mint, authenticate }),
   }
   const lists = createLists({
     db,

@@ -97,6 +97,12 @@ export function createClientAuthentication({
   }
 }
 
+/** Whether a request says nothing at all of a client. */
+export function namesNoClient({ authorization, params }: Credentials): boolean {
+  const { client_id: id, client_secret: secret, client_assertion: assertion, client_assertion_type: type } = params
+  return [authorization, id, secret, assertion, type].every(sign => sign === undefined)
+}
+
 function proofOf({ authorization, params }: Credentials): Proof {
   const { client_id: id, client_secret: secret, client_assertion: assertion, client_assertion_type: type } = params
   const basic = fromBasic(authorization)

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { nowActing } from '../audit/actor.ts'
-import type { ClientAuthentication } from '../clients/authenticate.ts'
+import { type ClientAuthentication, namesNoClient } from '../clients/authenticate.ts'
 import type { Params } from '../grants/grant.ts'
 import { invalidClient, invalidRequest } from '../protocol-errors.ts'
 import { onlyPost } from './context.ts'
@@ -46,7 +46,7 @@ export function revocationEndpoint({ clientAuthentication, revoke }: RevokeRoute
       async (request, reply) => {
         const params = (request.body ?? {}) as Params
         const { authorization } = request.headers
-        if (namesNoClient(authorization, params)) throw invalidClient(NO_CLIENT)
+        if (namesNoClient({ authorization, params })) throw invalidClient(NO_CLIENT)
         const client = await clientAuthentication.authenticate({ authorization, params })
         nowActing({ clientId: client.id })
         if (params.token === undefined) throw invalidRequest('token is missing.')
@@ -55,8 +55,4 @@ export function revocationEndpoint({ clientAuthentication, revoke }: RevokeRoute
       },
     )
   }
-}
-
-function namesNoClient(authorization: string | undefined, params: Params): boolean {
-  return authorization === undefined && params.client_id === undefined && params.client_assertion === undefined
 }

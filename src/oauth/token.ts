@@ -1,8 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { nowActing } from '../audit/actor.ts'
-import type { ClientAuthentication } from '../clients/authenticate.ts'
-import { GRANT_TYPES, type GrantType } from '../clients/client.entity.ts'
+import { type ClientAuthentication, type Credentials, namesNoClient } from '../clients/authenticate.ts'
+import { type Client, GRANT_TYPES, type GrantType } from '../clients/client.entity.ts'
+import type { Clients } from '../clients/clients.ts'
+import { TOKEN_EXCHANGE } from '../grants/exchange.ts'
 import type { Grants, Params } from '../grants/grant.ts'
 import { TOKEN_EXAMPLE } from '../http/schemas.ts'
 import { invalidRequest, unauthorizedClient, unsupportedGrantType } from '../protocol-errors.ts'
@@ -22,11 +24,16 @@ const TokenAnswerSchema = Type.Object({
 
 export interface TokenRoutesOptions {
   clientAuthentication: ClientAuthentication
+  clients: Pick<Clients, 'personalAccess'>
   grants: Grants
 }
 
 /** The token endpoint (RFC 6749 §3.2). */
-export function tokenEndpoint({ clientAuthentication, grants }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
+export function tokenEndpoint({
+  clientAuthentication,
+  clients,
+  grants,
+}: TokenRoutesOptions): FastifyPluginAsyncTypebox {
   return async app => {
     onlyPost(app, '/token')
     app.post(
@@ -58,13 +65,18 @@ export function tokenEndpoint({ clientAuthentication, grants }: TokenRoutesOptio
         if (type === undefined) throw invalidRequest('grant_type is missing.')
         const grant = Object.hasOwn(grants, type) ? grants[type as GrantType] : undefined
         if (!grant) throw unsupportedGrantType(`grant_type must be one of ${Object.keys(grants).join(', ')}.`)
-        const client = await clientAuthentication.authenticate({ authorization: request.headers.authorization, params })
-        if (!client.grantTypes.includes(type as GrantType)) {
-          throw unauthorizedClient(`The client is not registered for ${type}.`)
-        }
+        const client = await clientOf({ authorization: request.headers.authorization, params }, type as GrantType)
         nowActing({ clientId: client.id })
         return grant({ client, params })
       },
     )
+  }
+
+  async function clientOf(credentials: Credentials, type: GrantType): Promise<Client> {
+    // Whoever holds a personal token has no client, and may trade it all the same: docs/adr/0020-exchange-without-a-client.md.
+    if (type === TOKEN_EXCHANGE && namesNoClient(credentials)) return clients.personalAccess()
+    const client = await clientAuthentication.authenticate(credentials)
+    if (client.grantTypes.includes(type)) return client
+    throw unauthorizedClient(`The client is not registered for ${type}.`)
   }
 }

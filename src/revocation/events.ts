@@ -13,10 +13,10 @@ export interface StatusChange {
 /** Whoever writes events holds it until the commit, so that sequence numbers become visible in their order. */
 const SEQUENCE_LOCK = 7_083_202
 
-/** What the issuer says of a token now, from its row, its client's and its user's. */
+/** What the issuer says of a token now, from its row, its client's, its user's, and the one it was exchanged for. */
 const STATUS_SQL = `
   case
-    when t.revoked or c.revoked then 1
+    when t.revoked or c.revoked or p.revoked or pc.revoked then 1
     when t.suspended or p.suspended or u.disabled_at is not null then 2
     when t.changed or p.changed then 3
     else 0
@@ -26,7 +26,8 @@ const JOINS = `
   from oauth_access_tokens t
   join oauth_clients c on c.id = t.client_id
   left join users u on u.id = t.user_id
-  left join oauth_access_tokens p on p.id = t.parent_id`
+  left join oauth_access_tokens p on p.id = t.parent_id
+  left join oauth_clients pc on pc.id = p.client_id`
 
 /** Writes down, in the transaction of the change itself, what became of each token that it concerns. */
 export async function writeEvents(em: Em, changes: readonly Change[]): Promise<void> {
@@ -36,9 +37,10 @@ export async function writeEvents(em: Em, changes: readonly Change[]): Promise<v
   if (users.length > 0) await em.execute(MARK_DEMOTED, [JSON.stringify(users)])
   await em.execute('select pg_advisory_xact_lock(?)', [SEQUENCE_LOCK])
   for (const [column, ids] of [
-    ['id', tokens],
-    ['user_id', users],
-    ['client_id', clients],
+    ['t.id', tokens],
+    ['t.user_id', users],
+    ['t.client_id', clients],
+    ['p.client_id', clients],
   ] as const) {
     if (ids.length > 0) await em.execute(INSERT_WHERE(column), [JSON.stringify(ids)])
   }
@@ -54,7 +56,7 @@ const MARK_DEMOTED = `
 const INSERT_WHERE = (column: string) => `
   insert into oauth_status_events (status_list, status_index, status, at)
   select t.status_list, t.status_index, ${STATUS_SQL}, now() ${JOINS}
-  where t.${column} in (select jsonb_array_elements_text(?::jsonb)::uuid)
+  where ${column} in (select jsonb_array_elements_text(?::jsonb)::uuid)
     and t.status_list is not null and t.expires_at > now()`
 
 /** Changes after a sequence number, in their order. */
@@ -79,5 +81,7 @@ export const readStatuses = (em: Em) =>
          where r.revoked and not x.revoked
        union select x.id from oauth_access_tokens x join oauth_access_tokens q on q.id = x.parent_id
          where q.suspended or q.changed
+       union select x.id from oauth_access_tokens x join oauth_access_tokens q on q.id = x.parent_id
+         join oauth_clients r on r.id = q.client_id where r.revoked and not x.revoked
      )`,
   ) as Promise<{ list: number; index: number; status: Status }[]>

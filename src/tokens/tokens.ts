@@ -69,6 +69,7 @@ export interface Tokens {
   revokeAll(userId: string): Promise<number>
   /** The token that made a request, whatever client it was issued under. */
   revokeCurrent(token: Token): Promise<void>
+  /** With the scopes and the end that it has now, whatever it was given. */
   findCurrent(token: Token): Promise<AccessToken>
 }
 
@@ -214,10 +215,10 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
       await changes.transaction((em, announce) => retire(em, announce, { id, revoked: false }))
     },
 
-    async findCurrent({ id }) {
+    async findCurrent({ id, scopes, expiresAt }) {
       const token = await db.run(em => em.findOne(AccessToken, { id }))
       if (!token) throw notFound('token')
-      return token
+      return Object.assign(token, { scopes: [...scopes], expiresAt })
     },
   }
 }

@@ -1,0 +1,23 @@
+import { invalidScope } from '../protocol-errors.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
+import { WILDCARD } from '../scopes/set.ts'
+import type { Role } from '../users/user.entity.ts'
+
+/**
+ * What a holder keeps of the scopes of a personal token: those asked for, or all of them, `*` too.
+ * @param scope space-delimited, as sent
+ * @throws 400 `invalid_scope` that names what the token lacks
+ */
+export function ownScopes(
+  catalogue: Catalogue,
+  granted: readonly string[],
+  scope: string | undefined,
+  role: Role | undefined,
+): string[] {
+  const has = granted.filter(id => role === 'admin' || !id.startsWith('admin:'))
+  if (scope === undefined) return has
+  const asked = scope.split(' ').filter(Boolean)
+  const lacking = asked.filter(id => !catalogue.covers(has, id) || !(id === WILDCARD || catalogue.has(id)))
+  if (lacking.length === 0) return catalogue.resolve(asked)
+  throw invalidScope(`${[...new Set(lacking)].join(', ')}: the token does not have it.`)
+}

@@ -1,0 +1,99 @@
+import { LockMode } from '@mikro-orm/postgresql'
+import { nowActing } from '../audit/actor.ts'
+import { record } from '../audit/audit.ts'
+import type { Changes } from '../changes/changes.ts'
+import type { Client } from '../clients/client.entity.ts'
+import type { Em } from '../database.ts'
+import type { PosternError } from '../errors.ts'
+import type { Authenticate } from '../guard/checks.ts'
+import type { Token } from '../guard/token.ts'
+import { invalidRequest, invalidTarget } from '../protocol-errors.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
+import type { Mint } from '../tokens/mint.ts'
+import { AccessToken } from '../tokens/token.entity.ts'
+import { issuedEvent } from '../tokens/writer.ts'
+import { answer } from './answer.ts'
+import { type Exchange, readExchange } from './exchange-request.ts'
+import { ownScopes } from './exchange-scopes.ts'
+import type { Grant } from './grant.ts'
+import { liveUser } from './live-user.ts'
+import type { Terms } from './terms.ts'
+
+export interface TokenExchangeOptions {
+  changes: Changes
+  catalogue: Catalogue
+  terms: Terms
+  mint: Mint
+  authenticate: Authenticate
+}
+
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
+/**
+ * Trades an access token for one that has no scope it lacks, lives no longer, and dies with it (RFC 8693). A registered
+ * client trades any token it was handed. Under the personal access client whoever holds a personal token trades that:
+ * docs/adr/0020-exchange-without-a-client.md.
+ */
+export function tokenExchange({ changes, catalogue, terms, mint, authenticate }: TokenExchangeOptions): Grant {
+  /** @throws 400 `invalid_request` whatever is wrong with it (RFC 8693 §2.2.2) */
+  async function subjectOf(text: string, client: Client): Promise<Token> {
+    const token = await prove(authenticate, text)
+    if (client.personalAccess && token.clientId !== client.id) throw invalidRequest(NOT_PERSONAL)
+    nowActing({ clientId: client.id })
+    return token
+  }
+
+  async function audienceFor(client: Client, target: string | undefined): Promise<string | null> {
+    const audience = await terms.audience(target)
+    if (audience !== null && client.personalAccess) throw invalidTarget(NOT_ELSEWHERE)
+    return audience
+  }
+
+  /** The token under its parent, which nobody can change or revoke until the transaction ends. */
+  async function draft(em: Em, client: Client, subject: Token, scope: string | undefined, wanted: Exchange) {
+    const user = subject.userId === null ? undefined : await liveUser(em, subject.userId)
+    const parent = await hold(em, subject.id, wanted)
+    const scopes = client.personalAccess
+      ? ownScopes(catalogue, parent.scopes, scope, user?.role)
+      : terms.narrowed(client, parent.scopes, scope, user?.role)
+    const expiresAt = sooner(terms.expiry(client, TOKEN_EXCHANGE), parent.expiresAt)
+    const format = wanted.format ?? client.tokenFormat
+    return { user: parent.user, client: client.id, name: null, scopes, format, parent: parent.id, expiresAt }
+  }
+
+  return async ({ client, params }) => {
+    const wanted = readExchange(params)
+    const subject = await subjectOf(wanted.subject, client)
+    const audience = await audienceFor(client, wanted.target)
+    const issued = await changes.transaction(async em => {
+      const issued = await mint({ ...(await draft(em, client, subject, params.scope, wanted)), audience })
+      await em.insert(AccessToken, issued.token)
+      record(em, issuedEvent(issued.token, { exchanged_for: issued.token.parent }))
+      return issued
+    })
+    return { ...answer(issued), issued_token_type: wanted.type }
+  }
+}
+
+const NOT_PERSONAL = 'Name a client: without one only a personal access token is exchanged.'
+const NOT_ELSEWHERE = 'Name a client: without one the new token is for this server, as the personal access token is.'
+
+async function prove(authenticate: Authenticate, text: string): Promise<Token> {
+  try {
+    return await authenticate(text)
+  } catch (error) {
+    const { status, message } = error as PosternError
+    throw status === 401 ? invalidRequest(`subject_token: ${message}`, error) : error
+  }
+}
+
+async function hold(em: Em, id: string, { subjectFormat }: Exchange): Promise<AccessToken> {
+  const live = { id, revoked: false, suspended: false, expiresAt: { $gt: new Date() } }
+  const parent = await em.findOne(AccessToken, live, { lockMode: LockMode.PESSIMISTIC_READ })
+  if (!parent) throw invalidRequest('subject_token: The access token opens nothing any more.')
+  if (parent.parent !== null) throw invalidRequest('subject_token: It was exchanged itself. Exchange the first one.')
+  if (subjectFormat && parent.format !== subjectFormat) throw invalidRequest('subject_token is not a JWT.')
+  return parent
+}
+
+const sooner = (a: Date, b: Date) => (a < b ? a : b)

@@ -1,0 +1,216 @@
+import t, { type Test } from 'tap'
+import { TOKEN_EXCHANGE } from '../../src/grants/exchange.ts'
+import { actingAs, CATALOGUE, newUser, testApp } from '../helpers/app.ts'
+import { asking, bearer } from '../helpers/asking.ts'
+import { letIn, opens } from '../helpers/family.ts'
+import { basic, form } from '../helpers/oauth.ts'
+
+const { app, house } = await testApp(t, { catalogue: { ...CATALOGUE, inherit: true } })
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+const JWT = 'urn:ietf:params:oauth:token-type:jwt'
+
+type More = Record<string, string | string[]>
+const exchange = (token: string, more: More = {}, headers = {}) => {
+  const standard = { grant_type: TOKEN_EXCHANGE, subject_token: token, subject_token_type: ACCESS_TOKEN }
+  return form(app, '/oauth/token', { ...standard, ...more }, headers)
+}
+
+const exchanged = async (t: Test, token: string, more: More = {}, headers = {}) => {
+  const answer = await exchange(token, more, headers)
+  t.equal(answer.statusCode, 200, answer.body)
+  return answer.json()
+}
+
+const refuses = async (t: Test, error: string, token: string, more: More = {}, headers = {}) => {
+  const answer = await exchange(token, more, headers)
+  t.equal(answer.statusCode, 400, answer.body)
+  t.match(answer.json(), { error, error_description: /^[\x20-\x7e]+$/ })
+}
+
+const gateway = async (settings = {}) => {
+  const made = await house.clients.create({ name: 'gateway', grantTypes: [TOKEN_EXCHANGE], ...settings })
+  return { id: made.client.id, headers: basic(made.client.id, made.secret) }
+}
+
+const scopesOf = async (token: string) =>
+  (await asking(app, bearer(token)).get('/api/tokens/current')).json().data?.scopes
+
+t.test('whoever holds a personal token trades it for a short-lived, narrower one', async t => {
+  const { token, id, user } = await actingAs(house, ['orders:read', 'reports', 'tokens:read'])
+  const answer = await exchange(token, { scope: 'reports:export' })
+  t.equal(answer.headers['cache-control'], 'no-store')
+  const { access_token, ...rest } = answer.json()
+  const type = { issued_token_type: ACCESS_TOKEN, token_type: 'Bearer' }
+  t.same(rest, { ...type, expires_in: 3600, scope: 'reports:export' })
+  t.equal(await opens(app, access_token), 200)
+  t.same(await scopesOf(access_token), ['reports:export'])
+  t.equal(await opens(app, token), 200)
+  const list = (await asking(app, bearer(token)).get('/api/tokens')).json().data
+  t.match(list, [{ id }], 'what the user made is listed, and nothing else')
+  t.equal(list.length, 1)
+  const sql = `select details from audit_events where kind = 'token.issued' and user_id = ? and details ? 'exchanged_for'`
+  t.match(await house.db.query(sql.replace("details ? '", "details \\? '"), [user.id]), [
+    { details: { exchanged_for: id } },
+  ])
+})
+
+t.test('without a scope it has those of its parent, * and all', async t => {
+  const { token } = await actingAs(house, ['*'])
+  t.equal((await exchanged(t, token)).scope, '*')
+  t.equal((await exchanged(t, token, { scope: 'orders:create' })).scope, 'orders:create')
+  await refuses(t, 'invalid_scope', token, { scope: 'no:such' })
+  await refuses(t, 'invalid_scope', token, { scope: 'admin:read' })
+})
+
+t.test('wider is refused', async t => {
+  const { token } = await actingAs(house, ['orders:read'])
+  for (const scope of ['orders:create', 'orders:read orders:create', '*', 'no:such', 'tokens:write']) {
+    await refuses(t, 'invalid_scope', token, { scope })
+  }
+})
+
+t.test('it lives no longer than its parent', async t => {
+  const user = await newUser(house)
+  const expiresAt = new Date(Date.now() + 60_000)
+  const { plainText } = await house.tokens.issuePersonal({ user, name: 'short', scopes: ['orders:read'], expiresAt })
+  const { expires_in } = await exchanged(t, plainText)
+  t.ok(expires_in > 50 && expires_in <= 60, `${expires_in}`)
+})
+
+t.test('it dies, is suspended and is narrowed with its parent, at once', async t => {
+  const { user, token, id } = await actingAs(house, ['orders:read', 'tokens:read'])
+  const child = (await exchanged(t, token)).access_token
+  t.same(await scopesOf(child), ['orders:read', 'tokens:read'])
+  t.equal((await asking(app, bearer(child)).get('/api/tokens')).statusCode, 200)
+  await house.tokens.change(user, id, { scopes: ['orders:read', 'reports'] })
+  t.same(await scopesOf(child), ['orders:read'], 'narrowed, and not widened')
+  t.equal((await asking(app, bearer(child)).get('/api/tokens')).statusCode, 403)
+  await house.tokens.change(user, id, { suspended: true })
+  const refused = await asking(app, bearer(child)).get('/api/tokens/current')
+  t.equal(refused.statusCode, 401)
+  t.match(refused.headers['www-authenticate'], /exchanged for is suspended/)
+  await house.tokens.change(user, id, { suspended: false })
+  t.equal(await opens(app, child), 200)
+  await house.tokens.revoke(user.id, id)
+  t.equal(await opens(app, child), 401)
+})
+
+t.test('it ends when its parent is rotated, at once or after the overlap', async t => {
+  for (const overlap of [0, 60]) {
+    const { user, token, id } = await actingAs(house, ['orders:read'])
+    const child = (await exchanged(t, token)).access_token
+    t.equal(await opens(app, child), 200)
+    await house.tokens.rotate(user, id, { overlap })
+    const current = await asking(app, bearer(child)).get('/api/tokens/current')
+    t.equal(current.statusCode, overlap === 0 ? 401 : 200)
+    await house.db.query('update oauth_access_tokens set expires_at = now() where id = ?', [id])
+    house.changes.hear({ kind: 'everything' })
+    t.equal(await opens(app, child), 401)
+  }
+})
+
+t.test('it revokes itself alone, and is not exchanged again', async t => {
+  const { token } = await actingAs(house, ['orders:read'])
+  const child = (await exchanged(t, token)).access_token
+  await refuses(t, 'invalid_request', child)
+  t.equal((await asking(app, bearer(child)).delete('/api/tokens/current')).statusCode, 204)
+  t.equal(await opens(app, child), 401)
+  t.equal(await opens(app, token), 200)
+})
+
+t.test('formats and types', async t => {
+  const opaque = (await actingAs(house, ['orders:read'], { format: 'opaque' })).token
+  const signed = (await actingAs(house, ['orders:read'])).token
+  const got = await exchanged(t, opaque, { requested_token_type: JWT })
+  t.match(got, { issued_token_type: JWT, access_token: /^eyJ/ })
+  await exchanged(t, signed, { subject_token_type: JWT, requested_token_type: ACCESS_TOKEN })
+  await refuses(t, 'invalid_request', opaque, { subject_token_type: JWT })
+  const refreshToken = 'urn:ietf:params:oauth:token-type:refresh_token'
+  await refuses(t, 'invalid_request', signed, { subject_token_type: refreshToken })
+  await refuses(t, 'invalid_request', signed, { subject_token_type: '' })
+  await refuses(t, 'invalid_request', signed, { requested_token_type: refreshToken })
+  await refuses(t, 'invalid_request', signed, { actor_token: signed, actor_token_type: ACCESS_TOKEN })
+  await refuses(t, 'invalid_request', '')
+})
+
+t.test('a subject token that opens nothing gets nothing', async t => {
+  const { token, user, id } = await actingAs(house, ['orders:read'])
+  await refuses(t, 'invalid_request', 'garbage')
+  await refuses(t, 'invalid_request', `${token}x`)
+  await house.tokens.change(user, id, { suspended: true })
+  await refuses(t, 'invalid_request', token)
+  await house.tokens.revoke(user.id, id)
+  await refuses(t, 'invalid_request', token)
+  const held = await letIn(house, user)
+  await refuses(t, 'invalid_request', held.refreshToken)
+  await refuses(t, 'invalid_request', held.accessToken, {})
+})
+
+t.test('a registered client trades what it was handed, within what it may have', async t => {
+  const { token, user } = await actingAs(house, ['orders:read', 'orders:create', 'reports'])
+  const { id, headers } = await gateway({ scopes: ['orders:read', 'reports:export'] })
+  const { access_token, scope } = await exchanged(t, token, {}, headers)
+  t.equal(scope, 'orders:read reports:export')
+  const current = (await asking(app, bearer(access_token)).get('/api/tokens/current')).json()
+  t.match(current, { data: { client_id: id } })
+  await refuses(t, 'invalid_scope', token, { scope: 'orders:create' }, headers)
+  await refuses(t, 'invalid_scope', token, { scope: 'tokens:read' }, headers)
+  const held = await letIn(house, user)
+  await exchanged(t, held.accessToken, {}, headers)
+  await house.clients.revoke(id)
+  t.equal(await opens(app, access_token), 401)
+  t.equal(await opens(app, token), 200)
+})
+
+t.test('* is not handed on to a client', async t => {
+  const { token } = await actingAs(house, ['*'])
+  const { headers } = await gateway()
+  await refuses(t, 'invalid_scope', token, { scope: '*' }, headers)
+  const { scope } = await exchanged(t, token, {}, headers)
+  t.notMatch(scope, /[*]|admin/)
+  t.match(scope, /^orders:read orders:create/)
+})
+
+t.test("revoking the client of the parent ends another client's token too", async t => {
+  const held = await letIn(house, await newUser(house))
+  const { headers } = await gateway()
+  const child = (await exchanged(t, held.accessToken, {}, headers)).access_token
+  t.equal(await opens(app, child), 200)
+  await house.clients.revoke(held.client.id)
+  t.equal(await opens(app, child), 401)
+})
+
+t.test('another resource is for registered clients', async t => {
+  const { token } = await actingAs(house, ['orders:read'])
+  const audience = 'https://reports.example'
+  await house.clients.create({ name: 'reports', audience })
+  const { headers } = await gateway()
+  await refuses(t, 'invalid_target', token, { resource: audience })
+  await refuses(t, 'invalid_target', token, { audience })
+  await refuses(t, 'invalid_target', token, { resource: 'https://no.such' }, headers)
+  await refuses(t, 'invalid_target', token, { resource: audience, audience: 'https://no.such' }, headers)
+  for (const target of [{ resource: audience }, { audience }, { resource: audience, audience }]) {
+    const { access_token } = await exchanged(t, token, target, headers)
+    t.match(JSON.parse(Buffer.from(access_token.split('.')[1], 'base64url').toString()), { aud: audience })
+    t.equal(await opens(app, access_token), 401, 'it is not for this server')
+  }
+  await exchanged(t, token, { resource: house.config.audience })
+})
+
+t.test('a client that may not, and one that does not prove who it is', async t => {
+  const { token } = await actingAs(house, ['orders:read'])
+  const held = await letIn(house, await newUser(house))
+  await refuses(t, 'unauthorized_client', token, {}, held.headers)
+  const { id } = await gateway()
+  t.equal((await exchange(token, { client_id: id })).statusCode, 401)
+  t.equal((await exchange(token, { client_secret: 'x' })).statusCode, 401)
+  const personal = await house.clients.personalAccess()
+  t.equal((await exchange(token, { client_id: personal.id })).statusCode, 401)
+  await refuses(t, 'invalid_request', held.accessToken, {})
+})
+
+t.test("a user's token without a client is for the exchange alone", async t => {
+  const { token } = await actingAs(house, ['orders:read'])
+  const answer = await form(app, '/oauth/token', { grant_type: 'client_credentials', subject_token: token })
+  t.equal(answer.statusCode, 401)
+})
