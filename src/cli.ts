@@ -1,0 +1,64 @@
+import { Command, CommanderError } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
+import { clientCommands } from './cli/clients.ts'
+import { exitCode, explain } from './cli/errors.ts'
+import { keyCommands } from './cli/keys.ts'
+import { examples } from './cli/options.ts'
+import { pruneCommand } from './cli/prune.ts'
+import { scopesCommand } from './cli/scopes.ts'
+import { migrateCommand, serveCommand } from './cli/server.ts'
+import { tokenCommands } from './cli/tokens.ts'
+import { userCommands } from './cli/users.ts'
+
+/**
+ * Runs one command.
+ * @param args the words behind `postern`
+ * @returns the exit code: 0 fine, 1 failed, 2 wrong usage; the reason stands on stderr in one line
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', readerLeft)
+  try {
+    await program().parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    const code = exitCode(error)
+    const asked = error instanceof CommanderError && (code === 0 || error.code === 'commander.help')
+    if (!asked) process.stderr.write(`postern: ${explain(error)}\n`)
+    return code
+  }
+}
+
+function program(): Command {
+  const postern = new Command('postern')
+    .description('An OAuth 2.0 authorization server for personal access tokens.')
+    .version(packageJson.version)
+    .addHelpText(
+      'after',
+      `
+Everything is configured by the environment: DATABASE_URL and APP_KEY for a PostgreSQL, DATA_DIR for the embedded
+database (./data), SCOPES_FILE for the catalogue, PORT, HOST and ISSUER for the server.
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage.
+${examples(
+  'postern serve',
+  'postern user create --email ada@example.com --name "Ada Lovelace"',
+  'TOKEN=$(postern token issue --user ada@example.com --name deploy --scope orders:read --expires-in 30d)',
+)}`,
+    )
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+  serveCommand(postern)
+  migrateCommand(postern)
+  userCommands(postern)
+  clientCommands(postern)
+  tokenCommands(postern)
+  keyCommands(postern)
+  pruneCommand(postern)
+  scopesCommand(postern)
+  return postern
+}
+
+/** `postern token list | head -1` reads a line and leaves: no failure of ours. */
+function readerLeft(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+}

@@ -1,0 +1,96 @@
+import { type Command, Option } from 'commander'
+import type { TokenFormat } from '../clients/client.entity.ts'
+import { everyRow, withHouse } from './house.ts'
+import { examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
+import { answer, note, table } from './output.ts'
+
+interface CreateOptions extends JsonOption {
+  name: string
+  public?: boolean
+  grant?: string[]
+  redirectUri?: string[]
+  scope?: string[]
+  audience?: string
+  tokenFormat?: TokenFormat
+}
+
+export function clientCommands(postern: Command): void {
+  const client = postern.command('client').description('Create, list and revoke clients.')
+
+  client
+    .command('create')
+    .description('Register an application. Its secret is shown this once.')
+    .requiredOption('--name <name>', 'name that people see when they let it in')
+    .option('--public', 'without a secret: an app on a phone, in a browser, on a command line')
+    .option('--grant <grant...>', 'grant type it may use (default: what the other options call for)')
+    .option('--redirect-uri <uri...>', 'where people are sent back to')
+    .option('--scope <scope...>', 'scope it may ask for (default: every scope)')
+    .option('--audience <uri>', 'make it a resource server that tokens can be meant for')
+    .addOption(new Option('--token-format <format>', 'format of its access tokens').choices(['jwt', 'opaque']))
+    .option(...JSON_OPTION)
+    .addHelpText(
+      'after',
+      `
+Grants: authorization_code, client_credentials, refresh_token, device_code, token-exchange.
+${examples(
+  'postern client create --name reports --scope orders:read --scope reports',
+  'postern client create --name "Orders app" --public --redirect-uri https://orders.example.com/callback',
+  'postern client create --name television --public --grant device_code --grant refresh_token',
+  'postern client create --name "Orders API" --audience https://api.example.com',
+)}`,
+    )
+    .action(create)
+
+  client
+    .command('list')
+    .description('List the clients, oldest first.')
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern client list'))
+    .action(list)
+
+  client
+    .command('revoke')
+    .description('Revoke a client: none of its tokens opens anything from the next request on.')
+    .argument('<id>', 'id of the client', idArgument)
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern client revoke 01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12'))
+    .action(revoke)
+}
+
+async function create({ json, grant, redirectUri, scope, ...rest }: CreateOptions): Promise<void> {
+  const { GRANT_TYPES } = await import('../clients/client.entity.ts')
+  const fullName = (short: string) => GRANT_TYPES.find(g => g.split(':').at(-1) === short) ?? short
+  const given = {
+    ...rest,
+    ...(grant && { grantTypes: grant.map(fullName) }),
+    ...(redirectUri && { redirectUris: redirectUri }),
+    ...(scope && { scopes: scope }),
+  }
+  const { client, secret } = await withHouse(({ clients }) => clients.create(given))
+  const text = `client_id      ${client.id}${secret ? `\nclient_secret  ${secret}` : ''}`
+  answer(json, { client_id: client.id, client_secret: secret }, text)
+  if (secret && !json) note('The secret is shown this once: keep it now.')
+}
+
+async function list({ json }: JsonOption): Promise<void> {
+  const clients = await withHouse(house => everyRow(page => house.clients.list(page)))
+  const rows = clients.map(c => [
+    c.id,
+    c.name,
+    c.isConfidential() ? 'confidential' : 'public',
+    c.grantTypes.map(g => g.split(':').at(-1)).join(' '),
+    c.scopes?.join(' ') ?? 'every',
+    c.revoked ? 'revoked' : 'live',
+  ])
+  const { toClient } = await import('../clients/schemas.ts')
+  answer(json, { data: clients.map(toClient) }, table(['id', 'name', 'type', 'grants', 'scopes', 'state'], rows))
+}
+
+async function revoke(id: string, { json }: JsonOption): Promise<void> {
+  const client = await withHouse(async ({ clients }) => {
+    await clients.revoke(id)
+    return clients.find(id)
+  })
+  const { toClient } = await import('../clients/schemas.ts')
+  answer(json, { data: toClient(client) }, `Revoked client ${id}`)
+}

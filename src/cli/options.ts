@@ -1,0 +1,31 @@
+import { InvalidArgumentError } from 'commander'
+import { validate as isUuid } from 'uuid'
+import { parseDuration } from '../duration.ts'
+
+export interface JsonOption {
+  json?: boolean
+}
+
+/** The flag that each command has. */
+export const JSON_OPTION = ['--json', 'answer in JSON'] as const
+
+/** Shown under a command's help. */
+export const examples = (...lines: string[]) => `\nExamples:\n${lines.map(line => `  $ ${line}`).join('\n')}`
+
+/** @returns seconds */
+export function durationOption(text: string): number {
+  const seconds = parseDuration(text)
+  if (seconds !== undefined) return seconds
+  throw new InvalidArgumentError('It must be a length of time such as 30d, 12h or P1Y.')
+}
+
+export function hoursOption(text: string): number {
+  const hours = Number(text)
+  if (text.trim() !== '' && Number.isFinite(hours) && hours >= 0) return hours
+  throw new InvalidArgumentError('It must be a number of hours, 0 or more.')
+}
+
+export function idArgument(text: string): string {
+  if (isUuid(text)) return text
+  throw new InvalidArgumentError('It must be an id, as the list shows it.')
+}

@@ -1,0 +1,52 @@
+import type { Command } from 'commander'
+import type { Database } from '../database.ts'
+import type { PruneOptions } from '../tokens/prune.ts'
+import { withHouse } from './house.ts'
+import { examples, hoursOption, JSON_OPTION, type JsonOption } from './options.ts'
+import { answer } from './output.ts'
+
+interface Options extends JsonOption {
+  revoked?: boolean
+  expired?: boolean
+  hours: number
+  dryRun?: boolean
+}
+
+export function pruneCommand(postern: Command): void {
+  postern
+    .command('prune')
+    .description('Delete tokens that have been dead for a while, in batches beside a running server.')
+    .option('--revoked', 'delete revoked tokens (default: revoked and expired ones)')
+    .option('--expired', 'delete expired tokens')
+    .option('--hours <hours>', 'how long they have been dead at least', hoursOption, 168)
+    .option('--dry-run', 'count them, and delete nothing')
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern prune', 'postern prune --revoked --hours 24', 'postern prune --dry-run'))
+    .action(run)
+}
+
+async function run({ revoked = false, expired = false, hours, dryRun = false, json }: Options): Promise<void> {
+  const both = !revoked && !expired
+  const options = { revoked: revoked || both, expired: expired || both, hours }
+  const count = await withHouse(({ db }) => (dryRun ? countDead(db, options) : deleteDead(db, options)))
+  const tokens = `${count} ${count === 1 ? 'token' : 'tokens'}`
+  answer(json, { count, dry_run: dryRun }, dryRun ? `${tokens} would be deleted` : `Deleted ${tokens}`)
+}
+
+async function countDead(db: Database, options: PruneOptions): Promise<number> {
+  const { countPrunable } = await import('../tokens/prune.ts')
+  return countPrunable(db, options)
+}
+
+async function deleteDead(db: Database, options: PruneOptions): Promise<number> {
+  const { prune } = await import('../tokens/prune.ts')
+  if (!process.stderr.isTTY) return prune(db, options)
+  const { SingleBar, Presets } = await import('cli-progress')
+  const bar = new SingleBar({ format: '{bar} {percentage}% | {value} of {total} tokens' }, Presets.rect)
+  bar.start(await countDead(db, options), 0)
+  try {
+    return await prune(db, { ...options, onProgress: deleted => bar.update(deleted) })
+  } finally {
+    bar.stop()
+  }
+}

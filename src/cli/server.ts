@@ -1,0 +1,60 @@
+import type { Command } from 'commander'
+import type { Database } from '../database.ts'
+import { withBareHouse } from './house.ts'
+import { examples, JSON_OPTION, type JsonOption } from './options.ts'
+import { answer } from './output.ts'
+
+/** Any number that every version of `postern migrate` agrees on. */
+const MIGRATE_LOCK = 7_083_202
+/** One connection holds the lock while another migrates. */
+const LOCK_AND_WORK = 2
+
+export function serveCommand(postern: Command): void {
+  postern
+    .command('serve')
+    .description('Run the server until SIGINT or SIGTERM. The embedded database is migrated at the start.')
+    .addHelpText('after', examples('postern serve', 'PORT=8080 ISSUER=https://id.example.com postern serve'))
+    .action(async () => {
+      const { loadConfig } = await import('../config.ts')
+      const { serve } = await import('../server.ts')
+      await serve(loadConfig())
+    })
+}
+
+export function migrateCommand(postern: Command): void {
+  postern
+    .command('migrate')
+    .description(
+      'Bring the database up to date, and make the signing keys and the personal access client if there are none. ' +
+        'Any number of nodes may run it at once.',
+    )
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('DATABASE_URL=postgres://… APP_KEY=… postern migrate'))
+    .action(async ({ json }: JsonOption) => {
+      const applied = await migrateDatabase()
+      const lines = applied.map(name => `Applied ${name}`)
+      answer(json, { applied }, lines.length > 0 ? lines.join('\n') : 'The database is up to date.')
+    })
+}
+
+/** @returns the names of what it applied */
+async function migrateDatabase(): Promise<string[]> {
+  const { migrate } = await import('../migrations.ts')
+  return withBareHouse(async house => {
+    const { db } = house
+    const applied = db.embedded ? await migrate(db) : await oneAtATime(db, () => migrate(db))
+    await house.ensure()
+    return applied
+  }, LOCK_AND_WORK)
+}
+
+/**
+ * PostgreSQL lets two processes create one table at once, and then fails one of them. The lock goes with the
+ * transaction, so it holds behind a pooler too, and whoever waited finds nothing left to do.
+ */
+function oneAtATime<T>(db: Database, work: () => Promise<T>): Promise<T> {
+  return db.transaction(async em => {
+    await em.execute('select pg_advisory_xact_lock(?)', [MIGRATE_LOCK])
+    return work()
+  })
+}

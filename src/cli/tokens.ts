@@ -1,0 +1,111 @@
+import { type Command, Option } from 'commander'
+import type { TokenFormat } from '../clients/client.entity.ts'
+import type { AccessToken } from '../tokens/token.entity.ts'
+import { CommandError } from './errors.ts'
+import { everyRow, withHouse } from './house.ts'
+import { durationOption, examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
+import { answer, day, note, printable, table } from './output.ts'
+import { findUser } from './users.ts'
+
+interface IssueOptions extends JsonOption {
+  user: string
+  name: string
+  scope?: string[]
+  expiresIn?: number
+  format?: TokenFormat
+}
+
+interface ListOptions extends JsonOption {
+  user: string
+  all?: boolean
+}
+
+export function tokenCommands(postern: Command): void {
+  const token = postern.command('token').description('Issue, list and revoke personal access tokens.')
+
+  token
+    .command('issue')
+    .description('Issue a personal access token. Its plain text stands alone on stdout, this once.')
+    .requiredOption('--user <user>', 'whose it is: e-mail address or id')
+    .requiredOption('--name <name>', 'what it is for')
+    .option('--scope <scope...>', 'scope it carries (default: the default scopes of the catalogue)')
+    .option(
+      '--expires-in <duration>',
+      'how long it lives: 30d, 12h, P1Y (default: PERSONAL_TOKEN_LIFETIME)',
+      durationOption,
+    )
+    .addOption(new Option('--format <format>', 'format of the text').choices(['jwt', 'opaque']))
+    .option(...JSON_OPTION)
+    .addHelpText(
+      'after',
+      examples(
+        'TOKEN=$(postern token issue --user ada@example.com --name deploy --scope orders:read --expires-in 30d)',
+        'postern token issue --user ada@example.com --name ci --scope orders:read orders:create --format opaque',
+      ),
+    )
+    .action(issue)
+
+  token
+    .command('list')
+    .description('List the personal access tokens of a user, newest first. Never the plain text.')
+    .requiredOption('--user <user>', 'whose they are: e-mail address or id')
+    .option('--all', 'revoked and expired ones too')
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern token list --user ada@example.com'))
+    .action(list)
+
+  token
+    .command('revoke')
+    .description('Revoke a token: it opens nothing from the next request on.')
+    .argument('<id>', 'id of the token; the `jti` of a JWT', idArgument)
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern token revoke 01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11'))
+    .action(revoke)
+}
+
+async function issue({ user: who, name, scope, expiresIn, format, json }: IssueOptions): Promise<void> {
+  const { user, plainText, token } = await withHouse(async house => {
+    const user = await findUser(house, who)
+    if (user.disabledAt) {
+      throw new CommandError(`The user ${user.email} is disabled. Enable them first: postern user enable ${user.email}`)
+    }
+    const expiresAt = expiresIn === undefined ? undefined : new Date(Date.now() + expiresIn * 1000)
+    return { user, ...(await house.tokens.issuePersonal({ user, name, scopes: scope, expiresAt, format })) }
+  })
+  const { toToken } = await import('../tokens/schemas.ts')
+  const { toUser } = await import('../users/schemas.ts')
+  answer(json, { token: plainText, data: toToken(token), user: toUser(user) }, plainText)
+  if (!json) note(`${describe(token)} for ${user.email}; expires ${day(token.expiresAt)}; id ${token.id}`)
+}
+
+async function list({ user: who, all, json }: ListOptions): Promise<void> {
+  const tokens = await withHouse(async house => {
+    const { id } = await findUser(house, who)
+    return everyRow(page => house.tokens.list(id, { ...page, all }))
+  })
+  const headings = ['id', 'name', 'scopes', 'format', 'state', 'created', 'last used', 'expires']
+  const rows = tokens.map(t => [t.id, t.name, scopes(t), t.format, state(t), t.createdAt, t.lastUsedAt, t.expiresAt])
+  const { toToken } = await import('../tokens/schemas.ts')
+  answer(json, { data: tokens.map(t => toToken(t)) }, table(headings, rows))
+}
+
+async function revoke(id: string, { json }: JsonOption): Promise<void> {
+  const token = await withHouse(async ({ selection }) => {
+    await selection.revokeOne(id)
+    return selection.find(id)
+  })
+  if (!token) throw new CommandError(`There is no token ${id}.`)
+  const { toToken } = await import('../tokens/schemas.ts')
+  answer(json, { data: toToken(token) }, `Revoked ${describe(token)}`)
+}
+
+type Named = Pick<AccessToken, 'name' | 'scopes'>
+
+const describe = (token: Named) => `${printable(token.name ?? 'an unnamed token')} (${scopes(token)})`
+const scopes = (token: Pick<Named, 'scopes'>) => token.scopes.join(' ') || 'no scopes'
+
+function state({ revoked, suspended, expiresAt }: AccessToken): string {
+  if (revoked) return 'revoked'
+  if (expiresAt.getTime() <= Date.now()) return 'expired'
+  return suspended ? 'suspended' : 'live'
+}

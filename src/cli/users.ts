@@ -1,0 +1,92 @@
+import type { Command } from 'commander'
+import type { House } from '../house.ts'
+import type { User } from '../users/user.entity.ts'
+import { CommandError } from './errors.ts'
+import { everyRow, withHouse } from './house.ts'
+import { examples, JSON_OPTION, type JsonOption } from './options.ts'
+import { answer, printable, table } from './output.ts'
+import { readPassword } from './password.ts'
+
+interface CreateOptions extends JsonOption {
+  email: string
+  name: string
+  admin?: boolean
+  passwordStdin?: boolean
+}
+
+export function userCommands(postern: Command): void {
+  const user = postern.command('user').description('Create, disable, enable and list users.')
+
+  user
+    .command('create')
+    .description('Create a user. The password is asked for on a terminal, or read from standard input.')
+    .requiredOption('--email <address>', 'e-mail address, by which the user signs in')
+    .requiredOption('--name <name>', 'name that people see')
+    .option('--admin', 'make an administrator')
+    .option('--password-stdin', 'read the password from standard input')
+    .option(...JSON_OPTION)
+    .addHelpText(
+      'after',
+      examples(
+        'postern user create --email ada@example.com --name "Ada Lovelace"',
+        'pass show ada | postern user create --email ada@example.com --name Ada --admin --password-stdin',
+      ),
+    )
+    .action(create)
+
+  user
+    .command('disable')
+    .description('Disable a user: none of their tokens opens anything from the next request on.')
+    .argument('<user>', 'e-mail address or id')
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern user disable ada@example.com'))
+    .action((who: string, { json }: JsonOption) => change(who, json, 'disable'))
+
+  user
+    .command('enable')
+    .description('Enable a user again: tokens that are neither revoked nor expired work as before.')
+    .argument('<user>', 'e-mail address or id')
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern user enable ada@example.com'))
+    .action((who: string, { json }: JsonOption) => change(who, json, 'enable'))
+
+  user
+    .command('list')
+    .description('List the users, oldest first.')
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern user list', "postern user list --json | jq -r '.data[].email'"))
+    .action(list)
+}
+
+/** @throws CommandError when there is no such user */
+export async function findUser({ users }: House, who: string): Promise<User> {
+  const { validate: isUuid } = await import('uuid')
+  const user = isUuid(who) ? await users.find(who) : await users.findByEmail(who)
+  if (user) return user
+  throw new CommandError(`There is no user ${who}. See who there is: postern user list`)
+}
+
+async function create({ email, name, admin, passwordStdin, json }: CreateOptions): Promise<void> {
+  const password = await readPassword(passwordStdin)
+  const role = admin ? 'admin' : 'user'
+  const user = await withHouse(({ users }) => users.create({ email, name, password, role }))
+  const { toManagedUser } = await import('../admin/schemas.ts')
+  answer(json, { data: toManagedUser(user) }, `Created ${describe(user)}`)
+}
+
+async function change(who: string, json: boolean | undefined, what: 'disable' | 'enable'): Promise<void> {
+  const user = await withHouse(async house => house.users[what]((await findUser(house, who)).id))
+  const { toManagedUser } = await import('../admin/schemas.ts')
+  answer(json, { data: toManagedUser(user) }, `${what === 'disable' ? 'Disabled' : 'Enabled'} ${describe(user)}`)
+}
+
+async function list({ json }: JsonOption): Promise<void> {
+  const users = await withHouse(house => everyRow(page => house.users.list(page)))
+  const rows = users.map(u => [u.id, u.email, u.name, u.role, u.disabledAt ? 'disabled' : 'enabled', u.createdAt])
+  const headings = ['id', 'e-mail', 'name', 'role', 'state', 'created']
+  const { toManagedUser } = await import('../admin/schemas.ts')
+  answer(json, { data: users.map(toManagedUser) }, table(headings, rows))
+}
+
+const describe = ({ role, email, id }: User) =>
+  printable(`${role === 'admin' ? 'administrator' : 'user'} ${email} (${id})`)

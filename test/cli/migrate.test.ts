@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import t from 'tap'
+import { APP_KEY } from '../helpers/app.ts'
+import { SERVER } from '../helpers/database.ts'
+import { commandsOn, ONE_LINE, temporaryFolder } from './postern.ts'
+
+type Test = { teardown(work: () => unknown): void }
+
+/** The command line on an empty database: nobody has migrated it. */
+async function onEmptyDatabase(t: Test) {
+  const DATA_DIR = temporaryFolder(t)
+  if (!SERVER) return commandsOn({ DATA_DIR })
+  const name = `postern_test_${randomBytes(6).toString('hex')}`
+  await query(SERVER, `create database ${name}`)
+  t.teardown(() => query(SERVER as string, `drop database if exists ${name} with (force)`))
+  const url = new URL(SERVER)
+  url.pathname = `/${name}`
+  return commandsOn({ DATA_DIR, DATABASE_URL: url.href, APP_KEY })
+}
+
+async function query(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query(sql).finally(() => client.end())
+}
+
+t.test('it says what it applied, makes the keys and the client, and a second time nothing', async t => {
+  const postern = await onEmptyDatabase(t)
+  const first = await postern.run(['migrate'])
+  t.match(first, { code: 0, stdout: /^(Applied Migration\d+\n)+$/, stderr: '' })
+  t.same(await postern.json(['migrate']), { applied: [] })
+  t.equal((await postern.run(['migrate'])).stdout, 'The database is up to date.\n')
+  t.match((await postern.json(['keys', 'list'])).data, [{ state: 'current' }, { state: 'next' }])
+  t.match((await postern.json(['client', 'list'])).data, [{ name: 'Personal access tokens' }])
+})
+
+t.test('two at once: one applies everything, the other nothing', { skip: !SERVER && 'one process only' }, async t => {
+  const postern = await onEmptyDatabase(t)
+  const one = { env: { DATABASE_POOL_SIZE: '1' } }
+  const answers = await Promise.all([1, 2, 3].map(() => postern.json(['migrate'], one)))
+  const applied = answers.map(answer => answer.applied.length).sort()
+  t.match(applied, [0, 0, Number])
+  t.ok(applied[2] > 0)
+  t.equal((await postern.json(['keys', 'list'])).data.length, 2)
+})
+
+t.test('before it, a shared database is of no use', { skip: !SERVER && 'it migrates itself' }, async t => {
+  const postern = await onEmptyDatabase(t)
+  for (const words of [['user', 'list'], ['serve']]) {
+    const { code, stdout, stderr } = await postern.run(words)
+    t.same({ code, stdout }, { code: 1, stdout: '' })
+    t.match(stderr, ONE_LINE)
+    t.match(stderr, 'Run: npx postern migrate')
+  }
+})

@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import t from 'tap'
+import { commandsOn, ONE_LINE, PLAIN, temporaryFolder } from './postern.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const folder = temporaryFolder(t)
+const scopesFile = join(folder, 'scopes.json')
+const dataDir = join(folder, 'data')
+const postern = commandsOn({ SCOPES_FILE: scopesFile, DATA_DIR: dataDir })
+writeFileSync(
+  scopesFile,
+  JSON.stringify([
+    { id: 'orders:read', description: 'Read orders', default: true },
+    { id: "chef's:menu", description: 'See the menu' },
+  ]),
+)
+
+t.test('the catalogue is listed in its order, without a database', async t => {
+  const { code, stdout } = await postern.run(['scopes'])
+  t.equal(code, 0)
+  t.match(
+    stdout,
+    /^ID +DEFAULT +DESCRIPTION\norders:read +yes +Read orders\nchef's:menu +no +See the menu\ntokens:read /,
+  )
+  const scopes = await postern.json(['scopes'])
+  t.same(scopes.slice(0, 2), [
+    { id: 'orders:read', description: 'Read orders', default: true },
+    { id: "chef's:menu", description: 'See the menu', default: false },
+  ])
+  t.notOk(existsSync(dataDir))
+})
+
+t.test('with the printed types a misspelt scope does not compile', async t => {
+  const { stdout } = await postern.run(['scopes', '--types'])
+  writeFileSync(join(folder, 'scopes.d.ts'), stdout)
+  const paths = { 'postern/guard': [join(ROOT, 'src/guard/index.ts')] }
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({
+      extends: join(ROOT, 'tsconfig.json'),
+      compilerOptions: { paths, typeRoots: [join(ROOT, 'node_modules/@types')] },
+      include: ['*.ts'],
+    }),
+  )
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
+  const compile = (scope: string) => {
+    const lines = `import { checkScopes } from 'postern/guard'\ncheckScopes(${JSON.stringify(scope)})\n`
+    writeFileSync(join(folder, 'route.ts'), lines)
+    const [env, ...words] = [...PLAIN, join(ROOT, 'node_modules/.bin/tsc'), '-p', folder]
+    const { status, stdout } = spawnSync(env as string, words, { encoding: 'utf8' })
+    return { status, stdout }
+  }
+  t.same(compile('orders:read'), { status: 0, stdout: '' })
+  t.same(compile("chef's:menu"), { status: 0, stdout: '' })
+  t.match(compile('ordes:read'), { status: 1, stdout: /route\.ts.*error TS2345/ })
+})
+
+t.test('a catalogue that cannot be used is named in one line', async t => {
+  const missing = await postern.run(['scopes'], { env: { SCOPES_FILE: join(folder, 'none.json') } })
+  t.match(missing, { code: 1, stdout: '', stderr: ONE_LINE })
+  t.match(missing.stderr, 'SCOPES_FILE')
+})

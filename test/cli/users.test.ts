@@ -1,0 +1,89 @@
+import t from 'tap'
+import { commandLine, hasTerminal, ONE_LINE, onTerminal } from './postern.ts'
+
+const PASSWORD = 'correct horse battery'
+const postern = await commandLine(t)
+
+const HOSTILE = '\u001b[2J\u202eevil'
+const { bea, cyd } = await postern.inside(async ({ users }) => ({
+  bea: await users.create({ email: 'bea@example.com', name: 'Bea', password: PASSWORD }),
+  cyd: await users.create({ email: 'cyd@example.com', name: 'Cyd', password: PASSWORD }),
+  mal: await users.create({ email: 'mal@example.com', name: HOSTILE, password: PASSWORD }),
+}))
+
+const create = (email: string, ...more: string[]) => ['user', 'create', '--email', email, '--name', 'Ada', ...more]
+
+t.test('a user is created with a password from standard input, and signs in with it', async t => {
+  const made = await postern.run(create('Ada@Example.com', '--password-stdin'), { input: `${PASSWORD}\n` })
+  t.match(made, { code: 0, stdout: /^Created user ada@example\.com \([0-9a-f-]{36}\)\n$/, stderr: '' })
+  await postern.overHttp(async app => {
+    const payload = { email: 'ada@example.com', password: PASSWORD, device_name: 'laptop' }
+    const signedIn = await app.inject({ method: 'POST', url: '/api/tokens', payload })
+    t.equal(signedIn.statusCode, 201)
+    t.match(signedIn.json().user, { email: 'ada@example.com', role: 'user' })
+  })
+})
+
+t.test('an administrator is created, and JSON tells of them as the API does', async t => {
+  const { data } = await postern.json(create('root@example.com', '--admin', '--password-stdin'), { input: PASSWORD })
+  t.match(data, { email: 'root@example.com', name: 'Ada', role: 'admin', disabled_at: null })
+  t.same(Object.keys(data).sort(), ['created_at', 'disabled_at', 'email', 'id', 'name', 'role', 'updated_at'])
+})
+
+t.test('a disabled user cannot sign in, an enabled one can again', async t => {
+  const signIn = () =>
+    postern.overHttp(async app => {
+      const payload = { email: 'bea@example.com', password: PASSWORD, device_name: 'laptop' }
+      return (await app.inject({ method: 'POST', url: '/api/tokens', payload })).statusCode
+    })
+  const disabled = await postern.run(['user', 'disable', 'BEA@example.com'])
+  t.match(disabled, { code: 0, stdout: /^Disabled user bea@example\.com/ })
+  t.equal(await signIn(), 401)
+  t.match(await postern.json(['user', 'enable', bea.id]), { data: { id: bea.id, disabled_at: null } })
+  t.equal(await signIn(), 201)
+})
+
+t.test('the list shows everyone, without passwords, and a hostile name as text', async t => {
+  const { code, stdout } = await postern.run(['user', 'list'])
+  t.equal(code, 0)
+  t.match(stdout, /^ID +E-MAIL +NAME +ROLE +STATE +CREATED\n/)
+  t.ok(stdout.includes('\\u001b[2J\\u202eevil'))
+  for (const hidden of ['\u001b', '\u202e', 'argon2']) t.notOk(stdout.includes(hidden))
+  const listed = await postern.run(['user', 'list', '--json'])
+  for (const hidden of ['\u001b', '\u202e', 'argon2']) t.notOk(listed.stdout.includes(hidden))
+  t.equal(JSON.parse(listed.stdout).data.find((u: { email: string }) => u.email === 'mal@example.com').name, HOSTILE)
+})
+
+t.test('what cannot be is refused in one line', async t => {
+  const taken = await postern.run(create(cyd.email.toUpperCase(), '--password-stdin'), { input: PASSWORD })
+  t.same(taken, { code: 1, stdout: '', stderr: 'postern: --email is taken\n' })
+  const weak = await postern.run(create('dan@example.com', '--password-stdin'), { input: 'short\n' })
+  t.same(weak, { code: 1, stdout: '', stderr: 'postern: The password must have at least 8 characters\n' })
+  const unknown = await postern.run(['user', 'disable', 'nobody@example.com'])
+  t.match(unknown, { code: 1, stdout: '', stderr: ONE_LINE })
+  t.match(unknown.stderr, 'There is no user nobody@example.com. See who there is: postern user list')
+})
+
+t.test('without a terminal and without --password-stdin nothing is tried', async t => {
+  const env = { SCOPES_FILE: '/nowhere' }
+  const { code, stderr } = await postern.run(create('eve@example.com'), { input: PASSWORD, env })
+  t.equal(code, 2)
+  t.match(stderr, ONE_LINE)
+  t.match(stderr, '--password-stdin')
+})
+
+t.test('a terminal asks twice, without echo', { skip: !hasTerminal && 'there is no script(1)' }, async t => {
+  const made = await onTerminal(postern, create('fay@example.com'), [
+    ['Password: ', PASSWORD],
+    ['Once more: ', PASSWORD],
+  ])
+  t.equal(made.code, 0)
+  t.match(made.shown, 'Created user fay@example.com')
+  t.notMatch(made.shown, PASSWORD)
+  const differing = await onTerminal(postern, create('gus@example.com'), [
+    ['Password: ', PASSWORD],
+    ['Once more: ', `${PASSWORD}!`],
+  ])
+  t.equal(differing.code, 1)
+  t.match(differing.shown, 'The two passwords differ.')
+})
