@@ -12,11 +12,11 @@ export function isRegistered(redirectUri: string, registered: readonly string[])
 }
 
 /**
- * Where forms may lead on the way to this redirect URI, as a source of the policy's `form-action`: browsers also hold a
- * form's redirects to it.
+ * Where forms may lead on the way to this redirect URI, as sources of the policy's `form-action`. Browsers hold every
+ * redirect that follows a form to it, also those of the app, which is free to send people on to its other hosts: so the
+ * scheme is all that can be said.
  */
-export function formActionSource(redirectUri: string): string {
-  const { protocol, origin, hostname } = new URL(redirectUri)
-  const named = (protocol === 'https:' || protocol === 'http:') && !hostname.startsWith('[')
-  return named ? origin : protocol
+export function formActionSources(redirectUri: string): string[] {
+  const { protocol } = new URL(redirectUri)
+  return protocol === 'http:' ? ['https:', 'http:'] : [protocol]
 }

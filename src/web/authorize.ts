@@ -7,7 +7,7 @@ import { RefusedToClient, refusalLocation } from '../oauth/authorize-answer.ts'
 import type { Decisions } from '../oauth/authorize-decision.ts'
 import type { ConsentForms } from '../oauth/authorize-form.ts'
 import { withoutSignIn } from '../oauth/authorize-params.ts'
-import { formActionSource } from '../oauth/authorize-redirect.ts'
+import { formActionSources } from '../oauth/authorize-redirect.ts'
 import type { AuthorizeRequest, AuthorizeRequests } from '../oauth/authorize-request.ts'
 import { consentRequired, loginRequired } from '../protocol-errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
@@ -35,7 +35,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     const view = await consentView(request, person.user, scopes)
     const form = await forms.close({ query, scopes }, person)
     const other = signInPath(site, request, query)
-    return reply.page('consent.eta', { ...view, form, other }, { leadsTo: [formActionSource(request.redirectUri)] })
+    return reply.page('consent.eta', { ...view, form, other }, { leadsTo: formActionSources(request.redirectUri) })
   }
 
   /** The answer to the form: what it was about comes out of the form alone. */

@@ -3,7 +3,7 @@ import type { AuthorizeRequest } from '../oauth/authorize-request.ts'
 import type { Catalogue, Scope } from '../scopes/catalogue.ts'
 import type { User } from '../users/user.entity.ts'
 import type { Users } from '../users/users.ts'
-import { phrase } from './phrase.ts'
+import { asWritten, phrase } from './phrase.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
 
@@ -35,11 +35,11 @@ export function createConsentView({ site, users, catalogue }: ConsentViewOptions
     if (client.registrationHash) return phrase(text.by.itself, { site: site.name })
     if (!client.user) return phrase(text.by.operator, { site: site.name })
     const { name, email } = await users.find(client.user)
-    return phrase(text.by.person, { name, email, site: site.name })
+    return phrase(text.by.person, { name, email })
   }
 
   return async ({ client, redirectUri }, { name, email }, scopes) => ({
-    title: text.title.replace('{app}', client.name),
+    title: text.title.replace('{app}', () => asWritten(client.name)),
     headingHtml: phrase(text.title, { app: client.name }),
     ownerHtml: await owner(client),
     accountHtml: phrase(text.account, { name, email }),

@@ -1,6 +1,6 @@
 import { PosternError } from '../errors.ts'
 import { RefusedToClient } from '../oauth/authorize-answer.ts'
-import { formActionSource } from '../oauth/authorize-redirect.ts'
+import { formActionSources } from '../oauth/authorize-redirect.ts'
 import type { AuthorizeRequests } from '../oauth/authorize-request.ts'
 import type { Site } from './site.ts'
 
@@ -21,9 +21,9 @@ export function createLeadOf(requests: AuthorizeRequests, { base }: Site): LeadO
     if (!path.startsWith(place)) return undefined
     try {
       const { client, redirectUri } = await requests.read(path.slice(place.length))
-      return { app: client.name, leadsTo: [formActionSource(redirectUri)] }
+      return { app: client.name, leadsTo: formActionSources(redirectUri) }
     } catch (error) {
-      if (error instanceof RefusedToClient) return { app: undefined, leadsTo: [formActionSource(error.to.redirectUri)] }
+      if (error instanceof RefusedToClient) return { app: undefined, leadsTo: formActionSources(error.to.redirectUri) }
       if (error instanceof PosternError && error.status < 500) return undefined
       throw error
     }

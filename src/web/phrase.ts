@@ -7,5 +7,11 @@ const { escapeFunction } = new Eta().config
  * left does not turn the words around it.
  */
 export function phrase(text: string, values: Readonly<Record<string, string>> = {}): string {
-  return escapeFunction(text).replaceAll(/\{(\w+)\}/g, (_, name) => `<bdi>${escapeFunction(values[name])}</bdi>`)
+  const value = (name: string) => `<bdi>${escapeFunction(asWritten(values[name] ?? ''))}</bdi>`
+  return escapeFunction(text).replaceAll(/\{(\w+)\}/g, (_, name) => value(name))
+}
+
+/** What somebody called something, without the characters that make it look like something else. */
+export function asWritten(name: string): string {
+  return name.replaceAll(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
 }

@@ -21,7 +21,7 @@ export const texts = {
   consent: {
     title: 'Let {app} in?',
     by: {
-      person: 'An app by {name} ({email}), who is not the operator of {site}.',
+      person: 'An app by {name} ({email}).',
       operator: 'An app that the operator of {site} added.',
       itself: 'An app that registered itself. Nobody at {site} knows who made it.',
     },
