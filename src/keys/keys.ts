@@ -1,19 +1,10 @@
-import {
-  type CryptoKey,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  type JWK,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  SignJWT,
-} from 'jose'
-import { v7 as uuid } from 'uuid'
-import { record } from '../audit/audit.ts'
-import type { Announce, Changes } from '../changes/changes.ts'
+import { type CryptoKey, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey, SignJWT } from 'jose'
+import { validate as isUuid, v7 as uuid } from 'uuid'
+import type { Changes } from '../changes/changes.ts'
 import type { Algorithm } from '../config.ts'
-import type { Database, Em } from '../database.ts'
+import type { Database } from '../database.ts'
 import { type KeyState, SigningKey } from './key.entity.ts'
+import { lock, make, promote } from './rotation.ts'
 import { createSeal, type Seal } from './sealing.ts'
 
 /** The keys of this issuer: one signs, one is published and waits, the past ones verify while their tokens live. */
@@ -23,7 +14,7 @@ export interface Keys {
   /** The public key of a header, for jose; rejects an unknown or retired `kid` and another algorithm than the key's. */
   verificationKey: JWTVerifyGetKey
   /** The public keys as a JWK Set (RFC 7517 §5). */
-  jwks(): { keys: JWK[] }
+  jwks(): Promise<{ keys: JWK[] }>
   /** What it signs with now, and after the next rotation. */
   algorithms(): Algorithm[]
   list(): Promise<SigningKey[]>
@@ -54,14 +45,16 @@ interface LoadedKey {
 
 /** A node that has not heard of a rotation yet still signs with the key that was retired a moment ago. */
 const LATE_MS = 60_000
-/** An unknown `kid` may be a key that another node just made: worth one look, but not one for each forged token. */
-const RELOAD_MS = 5_000
-const SETUP_LOCK = 7_083_201
+/** Without the feed a rotation may go unheard: an older look than this is too old to sign on. */
+const UNHEARD_MS = 5_000
+/** How long the JWK Set may name a past key whose last token has died. */
+const OLDEST_MS = 300_000
 
 export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Keys {
   const seal = createSeal(appKey)
   let keys = new Map<string, LoadedKey>()
   let lookedAt = 0
+  let looking: Promise<void> = Promise.resolve()
 
   changes.subscribe(({ kind }) => {
     if (kind !== 'keys' && kind !== 'everything') return
@@ -69,17 +62,35 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
     void load().catch(() => {})
   })
 
-  async function load(): Promise<void> {
-    lookedAt = Date.now()
-    const rows = await db.run(em => em.find(SigningKey, {}, { orderBy: { createdAt: 'asc' } }))
-    const living = await Promise.all(rows.map(row => row.state !== 'past' || hasLiveTokens(db, row)))
-    const loaded = await Promise.all(rows.filter((_, i) => living[i]).map(row => open(row, seal)))
-    keys = new Map(loaded.map(key => [key.id, key]))
+  /** One look after another, so that an older one never replaces a newer. */
+  function load(): Promise<void> {
+    looking = looking.catch(() => {}).then(look)
+    return looking
   }
 
+  async function look(): Promise<void> {
+    const startedAt = Date.now()
+    const rows = await db.run(em => em.find(SigningKey, {}, { orderBy: { createdAt: 'asc' } }))
+    const living = await Promise.all(rows.map(row => verifies(db, row)))
+    const loaded = await Promise.all(rows.filter((_, i) => living[i]).map(row => open(row, seal)))
+    keys = new Map(loaded.map(key => [key.id, key]))
+    lookedAt = startedAt
+  }
+
+  const lookIfOlderThan = async (ms: number) => {
+    if (Date.now() - lookedAt > ms) await load()
+  }
+
+  /** A key that another node just made is looked for by its id: a forged `kid` costs no more than any unknown token. */
   async function find(kid: string): Promise<LoadedKey | undefined> {
-    if (!keys.has(kid) && Date.now() - lookedAt > RELOAD_MS) await load()
+    if (!keys.has(kid) && (await isInUse(kid))) await load()
     return keys.get(kid)
+  }
+
+  async function isInUse(kid: string): Promise<boolean> {
+    const row = isUuid(kid) ? await db.run(em => em.findOne(SigningKey, { id: kid })) : null
+    // Past keys were all here at the last look; asking for each forged token whether one still has tokens is dear.
+    return row !== null && (row.state !== 'past' || Date.now() - lookedAt > UNHEARD_MS)
   }
 
   function current(): LoadedKey & { privateKey: CryptoKey } {
@@ -90,7 +101,8 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
 
   return {
     load,
-    sign(payload, typ) {
+    async sign(payload, typ) {
+      if (lookedAt === 0 || !changes.hearing) await lookIfOlderThan(UNHEARD_MS)
       const { id, algorithm: alg, privateKey } = current()
       return new SignJWT(payload).setProtectedHeader({ alg, kid: id, typ }).sign(privateKey)
     },
@@ -99,7 +111,10 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
       if (!key || key.algorithm !== alg) throw new Error('no such key')
       return key.publicKey
     },
-    jwks: () => ({ keys: [...keys.values()].map(k => k.jwk) }),
+    async jwks() {
+      await lookIfOlderThan(OLDEST_MS)
+      return { keys: [...keys.values()].map(k => k.jwk) }
+    },
     algorithms: () => [
       ...new Set([...keys.values()].filter(({ state }) => state !== 'past').map(key => key.algorithm)),
     ],
@@ -125,45 +140,6 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
   }
 }
 
-/** Setting up and rotating are done by one node at a time. */
-const lock = (em: Em) => em.execute('select pg_advisory_xact_lock(?)', [SETUP_LOCK])
-
-async function promote(em: Em, announce: Announce, seal: Seal, algorithm: Algorithm): Promise<SigningKey> {
-  const now = new Date()
-  const current = await em.findOneOrFail(SigningKey, { state: 'current' })
-  let next = await em.findOneOrFail(SigningKey, { state: 'next' })
-  if (next.algorithm !== algorithm) {
-    em.remove(next)
-    await em.flush()
-    next = await make(em, seal, algorithm, 'next')
-    em.persist(next)
-    await em.flush()
-  }
-  em.assign(current, { state: 'past', retiredAt: now })
-  await em.flush()
-  em.assign(next, { state: 'current', activatedAt: now })
-  await em.flush()
-  em.persist(await make(em, seal, algorithm, 'next'))
-  announce({ kind: 'keys' })
-  record(em, { kind: 'key.rotated', details: { retired: current.id, current: next.id, algorithm } })
-  return next
-}
-
-async function make(em: Em, seal: Seal, algorithm: Algorithm, state: 'current' | 'next'): Promise<SigningKey> {
-  const id = uuid()
-  const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true })
-  const now = new Date()
-  return em.create(SigningKey, {
-    id,
-    algorithm,
-    state,
-    publicKey: { ...(await exportJWK(publicKey)), kid: id, alg: algorithm, use: 'sig' },
-    privateKey: await seal.close(await exportJWK(privateKey), id),
-    createdAt: now,
-    activatedAt: state === 'current' ? now : null,
-  })
-}
-
 async function open(row: SigningKey, seal: Seal): Promise<LoadedKey> {
   const { id, algorithm, state, publicKey } = row
   return {
@@ -178,6 +154,10 @@ async function open(row: SigningKey, seal: Seal): Promise<LoadedKey> {
         : undefined,
   }
 }
+
+/** A key just retired counts whatever its tokens: some may have been signed and not be stored yet. */
+const verifies = async (db: Database, key: SigningKey): Promise<boolean> =>
+  key.state !== 'past' || (key.retiredAt ?? key.createdAt).getTime() > Date.now() - LATE_MS || hasLiveTokens(db, key)
 
 /** Ids are UUIDv7, so those made while a key signed lie in one range of the primary key. */
 async function hasLiveTokens(db: Database, key: SigningKey): Promise<boolean> {

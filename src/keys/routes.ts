@@ -35,7 +35,7 @@ export function keyRoutes(keys: Keys): FastifyPluginAsyncTypebox {
       },
       async (_request, reply) => {
         reply.header('cache-control', 'public, max-age=300')
-        return keys.jwks() as never
+        return (await keys.jwks()) as never
       },
     )
   }
