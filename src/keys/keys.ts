@@ -1,4 +1,4 @@
-import { type CryptoKey, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey, SignJWT } from 'jose'
+import { CompactSign, type CryptoKey, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import { validate as isUuid, v7 as uuid } from 'uuid'
 import type { Changes } from '../changes/changes.ts'
 import type { Algorithm } from '../config.ts'
@@ -104,7 +104,9 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
     async sign(payload, typ) {
       if (lookedAt === 0 || !changes.hearing) await lookIfOlderThan(UNHEARD_MS)
       const { id, algorithm: alg, privateKey } = current()
-      return new SignJWT(payload).setProtectedHeader({ alg, kid: id, typ }).sign(privateKey)
+      // Not SignJWT, which copies the claims it is given before it writes them.
+      const bytes = new TextEncoder().encode(JSON.stringify(payload))
+      return new CompactSign(bytes).setProtectedHeader({ alg, kid: id, typ }).sign(privateKey)
     },
     async verificationKey({ kid, alg }) {
       const key = kid === undefined ? undefined : await find(kid)
