@@ -14,6 +14,7 @@ import { frameworkProblem, useProblems } from './http/problems.ts'
 import { useStrictInput } from './http/validation.ts'
 import { keyRoutes } from './keys/routes.ts'
 import { metadataRoutes, wellKnown } from './oauth/metadata-routes.ts'
+import { registrationRoutes } from './oauth/registration-routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
 import { feedRoutes } from './revocation/feed-routes.ts'
 import { statusListRoutes } from './revocation/routes.ts'
@@ -52,6 +53,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     await app.register(statusListRoutes(house.lists), { prefix: '/oauth' })
     await app.register(feedRoutes(house), { prefix: '/oauth' })
     await app.register(oauthRoutes(house), { prefix: '/oauth' })
+    await app.register(registrationRoutes(house), { prefix: '/oauth' })
     await app.register(pages(house))
     await app.register(
       async api => {

@@ -14,6 +14,9 @@ export const unsupportedGrantType = protocolError(400, 'unsupported_grant_type')
 export const unsupportedTokenType = protocolError(400, 'unsupported_token_type')
 /** RFC 8707 §2. */
 export const invalidTarget = protocolError(400, 'invalid_target')
+/** RFC 7591 §3.2.2. */
+export const invalidRedirectUri = protocolError(400, 'invalid_redirect_uri')
+export const invalidClientMetadata = protocolError(400, 'invalid_client_metadata')
 /** RFC 8628 §3.5. */
 export const authorizationPending = () => protocolError(400, 'authorization_pending')('The user has not answered yet.')
 export const slowDown = (seconds: number) =>

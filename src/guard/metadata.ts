@@ -40,7 +40,7 @@ const plugin: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options
   }
   const metadata = describe(options)
   Object.assign(app, { [kResourceMetadata]: url.href })
-  app.get(url.pathname, { schema: schema(metadata) as never }, async (_request, reply) => {
+  app.get(url.pathname, { schema: schema as never }, async (_request, reply) => {
     reply.header('cache-control', `public, max-age=${LIFETIME_SECONDS}`)
     return metadata
   })
@@ -64,7 +64,7 @@ function describe({ resource, authorizationServers, scopes, name, documentation 
 }
 
 /** Plain JSON Schema, so that it stands in any application's document. */
-const schema = (example: object) => ({
+const schema = {
   operationId: 'getProtectedResourceMetadata',
   summary: 'Where to get a token for this server',
   description: 'Protected resource metadata (RFC 9728).',
@@ -83,10 +83,17 @@ const schema = (example: object) => ({
         resource_documentation: { type: 'string' },
       },
       required: ['resource', 'authorization_servers', 'bearer_methods_supported'],
-      examples: [example],
+      examples: [
+        {
+          resource: 'https://api.example.com',
+          authorization_servers: ['https://auth.example.com'],
+          scopes_supported: ['orders:read'],
+          bearer_methods_supported: ['header'],
+        },
+      ],
     },
   },
-})
+}
 
 /** The error with the URL of the metadata in its challenge (RFC 9728 §5.1), where the server described itself. */
 export function pointToMetadata(error: PosternError, { server }: FastifyRequest): PosternError {

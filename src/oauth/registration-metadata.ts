@@ -1,0 +1,73 @@
+import type { ClientMetadata, ClientSettings } from '../clients/rules.ts'
+import { type FieldError, invalid, type PosternError } from '../errors.ts'
+import { invalidClientMetadata, invalidRedirectUri } from '../protocol-errors.ts'
+import type { Registered } from './registration.ts'
+import type { RegistrationBody } from './registration-schemas.ts'
+
+const UNNAMED = 'Unnamed application'
+
+/** Every setting, so that what is left out is as RFC 7591 §2 says it is then. */
+export function settingsOf(body: RegistrationBody): ClientSettings & { name: string } {
+  if (body.jwks_uri !== undefined) {
+    throw invalid({ path: 'jwks_uri', message: 'is never fetched: send the keys themselves, in jwks' })
+  }
+  const grantTypes = body.grant_types ?? ['authorization_code']
+  mustMatch(grantTypes, body.response_types)
+  return {
+    name: body.client_name ?? UNNAMED,
+    authMethod: (body.token_endpoint_auth_method ?? 'client_secret_basic') as ClientSettings['authMethod'],
+    jwks: (body.jwks as ClientSettings['jwks']) ?? null,
+    grantTypes,
+    redirectUris: body.redirect_uris ?? [],
+    scopes: body.scope?.split(' ').filter(Boolean) ?? null,
+    metadata: metadataOf(body),
+  }
+}
+
+/** RFC 7591 §2.1. */
+function mustMatch(grantTypes: readonly string[], responseTypes: readonly string[] | undefined): void {
+  if (responseTypes === undefined) return
+  const wanted = responseTypesOf(grantTypes)
+  if (responseTypes.length === wanted.length && responseTypes.every(type => wanted.includes(type))) return
+  throw invalid({ path: 'response_types', message: `must be ${JSON.stringify(wanted)} with these grant_types` })
+}
+
+const responseTypesOf = (grantTypes: readonly string[]) => (grantTypes.includes('authorization_code') ? ['code'] : [])
+
+const SAID = ['client_uri', 'logo_uri', 'tos_uri', 'policy_uri', 'contacts', 'software_id', 'software_version'] as const
+
+function metadataOf(body: RegistrationBody): ClientMetadata {
+  return Object.fromEntries(SAID.map(name => [name, body[name]]))
+}
+
+/** The client information response (RFC 7591 §3.2.1, RFC 7592 §3). */
+export function toInformation({ client, secret, registrationToken }: Registered, issuer: string) {
+  return {
+    client_id: client.id,
+    client_id_issued_at: Math.floor(client.createdAt.getTime() / 1000),
+    ...(secret !== undefined && { client_secret: secret, client_secret_expires_at: 0 }),
+    registration_access_token: registrationToken,
+    registration_client_uri: `${issuer}/oauth/register/${client.id}`,
+    client_name: client.name,
+    redirect_uris: client.redirectUris,
+    grant_types: client.grantTypes,
+    response_types: responseTypesOf(client.grantTypes),
+    token_endpoint_auth_method: client.authMethod,
+    ...(client.scopes && { scope: client.scopes.join(' ') }),
+    ...(client.jwks && { jwks: client.jwks }),
+    ...client.metadata,
+  }
+}
+
+/** Where the domain's words differ from the wire's. */
+const WIRE: Record<string, string> = { name: 'client_name', scopes: 'scope' }
+
+/** RFC 7591 §3.2.2. */
+export function asRegistrationError(error: PosternError): PosternError {
+  if (error.status !== 422) return error
+  const { errors = [] } = error.extra as { errors?: FieldError[] }
+  const said = errors.map(({ path, message }) => ({ path: path.replace(/^\w+/, word => WIRE[word] ?? word), message }))
+  const uri = said[0]?.path.startsWith('redirect_uris')
+  const detail = said.map(({ path, message }) => `${path} ${message}`.trim()).join('; ')
+  return uri ? invalidRedirectUri(detail) : invalidClientMetadata(detail || error.message)
+}

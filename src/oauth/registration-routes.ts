@@ -1,0 +1,133 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { Clients } from '../clients/clients.ts'
+import type { Config } from '../config.ts'
+import { bearerText } from '../guard/bearer.ts'
+import { BEARER } from '../guard/openapi.ts'
+import { inOurWords } from '../http/problems.ts'
+import { noContent } from '../http/schemas.ts'
+import { sendProtocolError } from './context.ts'
+import { createRegistration } from './registration.ts'
+import { asRegistrationError, toInformation } from './registration-metadata.ts'
+import { Information, RegistrationBody, refusals } from './registration-schemas.ts'
+
+export interface RegistrationRoutesOptions {
+  clients: Clients
+  config: Pick<Config, 'issuer' | 'initialAccessToken'>
+}
+
+const tags = ['OAuth']
+const security = [{ [BEARER]: [] }]
+const Params = Type.Object({ id: Type.String({ description: 'The `client_id`' }) })
+
+/** Clients that register themselves (RFC 7591, RFC 7592); nothing without an initial access token. */
+export function registrationRoutes({ clients, config }: RegistrationRoutesOptions): FastifyPluginAsyncTypebox {
+  const { issuer, initialAccessToken } = config
+  if (initialAccessToken === undefined) return async () => {}
+  const registration = createRegistration({ clients, initialAccessToken })
+
+  return async app => {
+    useRegistration(app)
+
+    app.post(
+      '/register',
+      {
+        schema: {
+          operationId: 'registerClient',
+          summary: 'Register a client',
+          description: 'RFC 7591, with the initial access token that the operator gave out.',
+          tags,
+          security,
+          body: RegistrationBody,
+          response: { 201: Information, ...refusals },
+        },
+      },
+      async (request, reply) => {
+        const made = await registration.register(bearerText(request as never), request.body)
+        return reply.code(201).send(toInformation(made, issuer) as never)
+      },
+    )
+
+    app.get(
+      '/register/:id',
+      {
+        schema: {
+          operationId: 'readRegistration',
+          summary: 'Read what a client registered',
+          description: 'RFC 7592 §2.1, with the registration access token. Its secret is not told again.',
+          tags,
+          security,
+          params: Params,
+          response: { 200: Information, ...refusals },
+        },
+      },
+      async request => toInformation(await registration.read(...whose(request)), issuer) as never,
+    )
+
+    app.put(
+      '/register/:id',
+      {
+        schema: {
+          operationId: 'replaceRegistration',
+          summary: 'Replace what a client registered',
+          description: 'RFC 7592 §2.2. What is left out goes back to its default.',
+          tags,
+          security,
+          params: Params,
+          body: RegistrationBody,
+          response: { 200: Information, ...refusals },
+        },
+      },
+      async request => {
+        const changed = await registration.replace(...whose(request), request.body)
+        return toInformation(changed, issuer) as never
+      },
+    )
+
+    app.delete(
+      '/register/:id',
+      {
+        schema: {
+          operationId: 'removeRegistration',
+          summary: 'Remove a client',
+          description: 'RFC 7592 §2.3. Its tokens open nothing from the next request on.',
+          tags,
+          security,
+          params: Params,
+          response: { 204: noContent('The client is gone'), ...refusals },
+        },
+      },
+      async (request, reply) => {
+        await registration.remove(...whose(request))
+        return reply.code(204).send(null)
+      },
+    )
+  }
+}
+
+const whose = (request: { params: { id: string } }): [string, string] => [
+  request.params.id,
+  bearerText(request as never),
+]
+
+/** JSON in, errors as RFC 7591 §3.2.2 shapes them, nothing ever stored. */
+function useRegistration(app: FastifyInstance): void {
+  app.addHook('preValidation', async (request: FastifyRequest) => {
+    request.body = withoutNulls(request.body)
+  })
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const known = inOurWords(error)
+    if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
+    return sendProtocolError(reply, asRegistrationError(known))
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    if (!reply.hasHeader('cache-control')) reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
+  })
+}
+
+/** What is null was left out (RFC 7592 §2.2). */
+function withoutNulls(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))
+}

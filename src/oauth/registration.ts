@@ -1,0 +1,84 @@
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Client } from '../clients/client.entity.ts'
+import type { Clients, WithSecret } from '../clients/clients.ts'
+import { hashSecret } from '../clients/secrets.ts'
+import { invalidToken } from '../guard/errors.ts'
+import { invalidRequest } from '../protocol-errors.ts'
+import { settingsOf } from './registration-metadata.ts'
+import type { RegistrationBody } from './registration-schemas.ts'
+
+/** A client that registered itself. `secret` is the text of a new secret, undefined where there is no new one. */
+export interface Registered extends WithSecret {
+  /** The text that manages the client. */
+  registrationToken: string
+}
+
+/** Clients that register and manage themselves (RFC 7591, RFC 7592). */
+export interface Registration {
+  /** @throws 401 `invalid_token`, 422 that names the field */
+  register(initialToken: string, body: RegistrationBody): Promise<Registered>
+  /** @throws 401 `invalid_token`, also for a client that is gone */
+  read(id: string, registrationToken: string): Promise<Registered>
+  /** Replaces all that was registered: what is left out goes back to its default. @throws 400, 401, 422 */
+  replace(id: string, registrationToken: string, body: RegistrationBody): Promise<Registered>
+  remove(id: string, registrationToken: string): Promise<void>
+}
+
+export interface RegistrationOptions {
+  clients: Clients
+  /** Lets whoever holds it register clients. */
+  initialAccessToken: string
+}
+
+const sha256 = (text: string) => hash('sha256', text, 'buffer')
+
+export function createRegistration({ clients, initialAccessToken }: RegistrationOptions): Registration {
+  const initialHash = sha256(initialAccessToken)
+
+  async function managed(id: string, token: string): Promise<Client> {
+    const client = await clients.find(id).catch(error => {
+      if (error.status !== 404) throw error
+    })
+    const known = client?.registrationHash ?? Buffer.alloc(initialHash.length)
+    if (timingSafeEqual(known, sha256(token)) && client && !client.revoked) return client
+    throw invalidToken('The registration access token does not manage this client, or the client is gone.')
+  }
+
+  return {
+    async register(initialToken, body) {
+      if (!timingSafeEqual(sha256(initialToken), initialHash)) {
+        throw invalidToken('The initial access token is wrong: ask whoever runs this server for it.')
+      }
+      const registrationToken = randomBytes(32).toString('base64url')
+      const registrationHash = sha256(registrationToken)
+      return { ...(await clients.create({ ...settingsOf(body), registrationHash })), registrationToken }
+    },
+
+    async read(id, registrationToken) {
+      return { client: await managed(id, registrationToken), secret: undefined, registrationToken }
+    },
+
+    async replace(id, registrationToken, body) {
+      mustBeOf(await managed(id, registrationToken), body)
+      return { ...(await clients.update(id, settingsOf(body))), registrationToken }
+    },
+
+    async remove(id, registrationToken) {
+      await managed(id, registrationToken)
+      await clients.revoke(id)
+    },
+  }
+}
+
+/** What only the server says (RFC 7592 §2.2). */
+const OURS = ['registration_access_token', 'registration_client_uri', 'client_secret_expires_at', 'client_id_issued_at']
+
+function mustBeOf({ id, secrets }: Client, body: RegistrationBody & Record<string, unknown>): void {
+  const ours = OURS.find(name => body[name] !== undefined)
+  if (ours) throw invalidRequest(`Leave ${ours} out: it is not for the client to say.`)
+  if (body.client_id !== id) throw invalidRequest('client_id must be that of the client.')
+  const given = body.client_secret
+  if (given !== undefined && !secrets.some(secret => secret.hash === hashSecret(given))) {
+    throw invalidRequest('client_secret is not that of the client. It is not needed here.')
+  }
+}
