@@ -1,6 +1,12 @@
 import helmet from '@fastify/helmet'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest, LogController } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
 import { adminRoutes } from './admin/routes.ts'
 import { actingFor } from './audit/actor.ts'
 import { allClients, ownClients } from './clients/routes.ts'
@@ -8,7 +14,7 @@ import { authorizationRoutes } from './grants/authorization-routes.ts'
 import { guard } from './guard/index.ts'
 import type { House } from './house.ts'
 import { healthRoutes } from './http/health.ts'
-import { loggerOptions, useRequestLog } from './http/logging.ts'
+import { loggerOptions, loggerWithin, useRequestLog } from './http/logging.ts'
 import { openapi } from './http/openapi.ts'
 import { frameworkProblem, useProblems } from './http/problems.ts'
 import { useStrictInput } from './http/validation.ts'
@@ -76,11 +82,17 @@ export function serverPlugin(house: House): FastifyPluginAsync {
   }
 }
 
+export interface AppOptions {
+  prefix?: string
+  /** In place of lines on standard output. */
+  log?: FastifyBaseLogger
+}
+
 /** A server of its own around the house. It does not listen, and closes the house when it is closed. */
-export async function createApp(house: House): Promise<FastifyInstance> {
+export async function createApp(house: House, { prefix = '', log }: AppOptions = {}): Promise<FastifyInstance> {
   const { logLevel, trustProxy } = house.config
   const app = Fastify({
-    logger: loggerOptions(logLevel),
+    ...(log ? { loggerInstance: loggerWithin(log) } : { logger: loggerOptions(logLevel) }),
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy,
     bodyLimit: 65_536,
@@ -90,7 +102,8 @@ export async function createApp(house: House): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: frameworkProblem,
   }).withTypeProvider<TypeBoxTypeProvider>()
-  await app.register(serverPlugin(house))
+  if (prefix) await app.register(wellKnown(house))
+  await app.register(serverPlugin(house), { prefix })
   app.addHook('onClose', () => house.close())
   return app as unknown as FastifyInstance
 }

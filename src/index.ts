@@ -1,9 +1,9 @@
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import { createApp, serverPlugin } from './app.ts'
+import type { FastifyInstance } from 'fastify'
+import { createApp } from './app.ts'
 import { type Config, loadConfig } from './config.ts'
 import type { GuardOptions } from './guard/index.ts'
 import { type House, openHouse, requireMigrated } from './house.ts'
-import { wellKnown } from './oauth/metadata-routes.ts'
+import { type Mounting, mounting } from './mounting.ts'
 import type { CatalogueInput } from './scopes/catalogue.ts'
 
 export type { Config } from './config.ts'
@@ -18,13 +18,9 @@ export interface PosternOptions extends Partial<Config> {
 }
 
 /** A server in your own process, its tables migrated and its keys made. */
-export interface Postern extends House {
+export interface Postern extends House, Mounting {
   /** For `app.register(guard, postern.guard)`: guards your own routes. */
   guard: GuardOptions
-  /** For `app.register(postern.plugin, { prefix: '/auth' })`: the routes. Closing that app closes the house. */
-  plugin: FastifyPluginAsync
-  /** For `app.register(postern.wellKnown)` beside a plugin with a prefix: the metadata that belongs at the root. */
-  wellKnown: FastifyPluginAsync
 }
 
 /**
@@ -38,16 +34,7 @@ export async function openPostern({ catalogue, ...settings }: PosternOptions = {
     await house.close()
     throw error
   })
-  const routes = serverPlugin(house)
-  return {
-    ...house,
-    guard: { authenticate: house.authenticate },
-    plugin: async (app, options) => {
-      app.addHook('onClose', () => house.close())
-      await routes(app, options)
-    },
-    wellKnown: wellKnown(house),
-  }
+  return { ...house, guard: { authenticate: house.authenticate }, ...mounting(house) }
 }
 
 async function ready(house: House): Promise<void> {

@@ -33,13 +33,18 @@ export function resourceMetadataUrl(resource: string): URL {
   return new URL(WELL_KNOWN + url.pathname.replace(/^\/$/, '') + url.search, url)
 }
 
+/** From here on the guard's 401 says where the resource's metadata stands. */
+export function nameResource(app: object, resource: string): void {
+  Object.assign(app, { [kResourceMetadata]: resourceMetadataUrl(resource).href })
+}
+
 const plugin: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options) => {
   const url = resourceMetadataUrl(options.resource)
   if (app.prefix) {
     throw new TypeError(`${url.pathname} stands at the root: register protectedResource there, not under ${app.prefix}`)
   }
   const metadata = describe(options)
-  Object.assign(app, { [kResourceMetadata]: url.href })
+  nameResource(app, options.resource)
   app.get(url.pathname, { schema: schema as never }, async (_request, reply) => {
     reply.header('cache-control', `public, max-age=${LIFETIME_SECONDS}`)
     return metadata

@@ -1,18 +1,25 @@
-import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { Config } from '../config.ts'
 
 /** Nothing secret reaches a log: no header, no body, no query string, since codes travel there. */
+const discreet = {
+  serializers: {
+    req: (request: FastifyRequest) => ({ method: request.method, path: path(request.url), address: request.ip }),
+  },
+  redact: {
+    paths: ['*.password', '*.token', '*.secret', '*.authorization', '*.cookie', 'err.query', 'err.params'],
+    censor: '[redacted]',
+  },
+}
+
+/** For a server of its own: lines on standard output from this level on. */
 export function loggerOptions(level: Config['logLevel']): FastifyServerOptions['logger'] & object {
-  return {
-    level,
-    serializers: {
-      req: (request: FastifyRequest) => ({ method: request.method, path: path(request.url), address: request.ip }),
-    },
-    redact: {
-      paths: ['*.password', '*.token', '*.secret', '*.authorization', '*.cookie', 'err.query', 'err.params'],
-      censor: '[redacted]',
-    },
-  }
+  return { level, ...discreet }
+}
+
+/** For a server inside another application: that application's log, with our discretion. */
+export function loggerWithin(log: FastifyBaseLogger): FastifyBaseLogger {
+  return log.child({}, discreet)
 }
 
 /** One line for each request: failures of ours are errors, refusals are news, the rest is for debugging. */

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from 'typebox'
-import { protectedResource } from '../guard/metadata.ts'
+import { protectedResource, resourceMetadataUrl } from '../guard/metadata.ts'
 import { describeServer, type HasRoute, type MetadataOptions } from './metadata.ts'
 
 const WELL_KNOWN = '/.well-known/oauth-authorization-server'
@@ -47,11 +47,10 @@ const Metadata = Type.Object({
  * are found by their own path only, before it.
  */
 export function metadataRoutes(options: MetadataOptions): FastifyPluginAsyncTypebox {
-  const { pathname } = new URL(options.config.issuer)
-  const below = pathname.replace(/\/$/, '')
+  const { issuer } = options.config
   return async app => {
-    const has = routesBelow(app, below)
-    for (const url of new Set([WELL_KNOWN, WELL_KNOWN + below])) {
+    const has = routesBelow(app, pathOf(issuer))
+    for (const url of serverPaths(issuer)) {
       app.get(
         url,
         {
@@ -72,23 +71,38 @@ export function metadataRoutes(options: MetadataOptions): FastifyPluginAsyncType
   }
 }
 
+const pathOf = (issuer: string) => new URL(issuer).pathname.replace(/\/$/, '')
+const serverPaths = (issuer: string) => [...new Set([WELL_KNOWN, WELL_KNOWN + pathOf(issuer)])]
+
 /** The routes may be mounted under a prefix that is the issuer's path; or a proxy takes that path away. */
 function routesBelow(app: FastifyInstance, issuerPath: string): HasRoute {
   const prefixes = [...new Set([app.prefix, issuerPath])]
   return (method, path) => prefixes.some(prefix => app.hasRoute({ method, url: prefix + path }))
 }
 
+/** The API that the server is itself, when tokens for it are meant for a place of the issuer's own host. */
+export function ownResource({ issuer, audience }: MetadataOptions['config']): string | undefined {
+  return URL.parse(audience)?.origin === new URL(issuer).origin ? audience : undefined
+}
+
+/** The paths of `wellKnown`. */
+export function wellKnownPaths(config: MetadataOptions['config']): string[] {
+  const resource = ownResource(config)
+  return [...serverPaths(config.issuer), ...(resource ? [resourceMetadataUrl(resource).pathname] : [])]
+}
+
 /**
- * Everything that is found at the root of a host: this server's metadata, and that of the API it is itself, which has
- * one when tokens for it are meant for a place of the issuer's own host (RFC 9728 §3).
+ * Everything that is found at the root of a host: this server's metadata, and that of the API it is itself (RFC 9728
+ * §3).
  */
 export function wellKnown(options: MetadataOptions): FastifyPluginAsyncTypebox {
-  const { issuer, audience } = options.config
+  const { issuer } = options.config
+  const resource = ownResource(options.config)
   const plugin: FastifyPluginAsyncTypebox = async app => {
     await app.register(metadataRoutes(options))
-    if (URL.parse(audience)?.origin !== new URL(issuer).origin) return
+    if (!resource) return
     await app.register(protectedResource, {
-      resource: audience,
+      resource,
       authorizationServers: [issuer],
       scopes: options.catalogue.scopes.map(scope => scope.id),
       documentation: `${issuer}/docs`,

@@ -1,0 +1,46 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { createApp } from './app.ts'
+import { nameResource } from './guard/metadata.ts'
+import type { House } from './house.ts'
+import { ownResource, wellKnownPaths } from './oauth/metadata-routes.ts'
+
+export interface Mounting {
+  /** For `app.register(postern.plugin, { prefix: '/auth' })`: the routes. Closing that app closes the house. */
+  plugin: FastifyPluginAsync
+  /** For `app.register(postern.wellKnown)` beside a plugin with a prefix: the metadata that belongs at the root. */
+  wellKnown: FastifyPluginAsync
+}
+
+/**
+ * The server inside another application. It stays an instance of its own and gets whole requests, because a Fastify
+ * plugin would inherit the hooks, decorators, parsers and compilers of what is around it: so neither sees anything of
+ * the other. Only what the application does in `onRequest`, such as a rate limit, comes first.
+ */
+export function mounting(house: House): Mounting {
+  let server: FastifyInstance | undefined
+
+  function handOver(app: FastifyInstance, paths: string[]): void {
+    app.addHook('onRequest', (request, reply, done) => {
+      if (!server) return done()
+      reply.hijack()
+      server.routing(request.raw, reply.raw)
+    })
+    // Hooks run on routes; the handler is reached only where nothing was mounted.
+    for (const path of paths) app.all(path, { schema: { hide: true } as object }, (_, reply) => reply.callNotFound())
+  }
+
+  return {
+    plugin: async app => {
+      server = await createApp(house, { prefix: app.prefix, log: app.log })
+      app.addHook('onClose', () => server?.close())
+      await server.ready()
+      handOver(app, ['/*'])
+    },
+    wellKnown: fp(async app => {
+      const resource = ownResource(house.config)
+      if (resource) nameResource(app, resource)
+      await app.register(async root => handOver(root, wellKnownPaths(house.config)))
+    }),
+  }
+}
