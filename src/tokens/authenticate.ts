@@ -4,7 +4,7 @@ import { nowActing } from '../audit/actor.ts'
 import { invalidToken } from '../guard/errors.ts'
 import type { Token } from '../guard/token.ts'
 import type { Verifier } from '../guard/verifier.ts'
-import { accept, type Records, type TokenRecord, type TokenUser } from './records.ts'
+import { accept, type Records, type TokenRecord, type TokenUser, userBehind } from './records.ts'
 import { isOpaqueText } from './text.ts'
 import type { Usage } from './usage.ts'
 
@@ -18,12 +18,9 @@ export interface AuthenticateOptions {
   remember?: number
 }
 
-/** The user behind each token that was let in, for `request.user`. */
-const users = new WeakMap<Token, TokenUser | null>()
-
 /** The user of a request that a token authenticated; null for a machine's. */
 export function userOf(request: FastifyRequest): TokenUser | null {
-  return users.get(request.token) ?? null
+  return userBehind(request.token)
 }
 
 /**
@@ -35,9 +32,8 @@ export function createAuthenticate(options: AuthenticateOptions) {
   const opaque = new LRUCache<string, string>({ max: remember })
 
   function letIn(record: TokenRecord | undefined): Token {
-    const { token, user, audience: meant } = accept(record)
+    const { token, audience: meant } = accept(record)
     if (meant !== null && meant !== audience) throw invalidToken('The access token is meant for another audience.')
-    if (!users.has(token)) users.set(token, user)
     usage.touch(token.id)
     nowActing({ userId: token.userId, clientId: token.clientId })
     return token
@@ -60,11 +56,13 @@ export function createAuthenticate(options: AuthenticateOptions) {
   }
 
   return function authenticate(text: string): Token | Promise<Token> {
+    if (text.startsWith(tokenPrefix)) {
+      const id = opaque.get(text)
+      if (id !== undefined) return signed(id, Number.POSITIVE_INFINITY)
+      if (isOpaqueText(tokenPrefix, text)) return byText(text)
+    }
     const proved = verifier.recall(text)
     if (proved) return signed(proved.id, proved.expiresAt)
-    const id = opaque.get(text)
-    if (id !== undefined) return signed(id, Number.POSITIVE_INFINITY)
-    if (isOpaqueText(tokenPrefix, text)) return byText(text)
     return verifier.verify(text).then(({ id, expiresAt }) => signed(id, expiresAt))
   }
 }

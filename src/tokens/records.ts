@@ -19,6 +19,11 @@ export interface TokenUser {
   updatedAt: Date
 }
 
+/** The user behind each token that was read, for `request.user`. */
+const users = new WeakMap<Token, TokenUser | null>()
+
+export const userBehind = (token: Token): TokenUser | null => users.get(token) ?? null
+
 /** What the database says of a token now. */
 export interface TokenRecord {
   readonly token: Token
@@ -141,6 +146,7 @@ function read(row: Row, inherit: boolean): TokenRecord {
         updatedAt: new Date(row.user_updated_at as string),
       })
     : null
+  users.set(token, user)
   const { audience } = row
   const issuedAt = new Date(row.created_at).getTime()
   return {
