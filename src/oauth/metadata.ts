@@ -40,6 +40,9 @@ export function describeServer({ config, catalogue, keys, grants }: MetadataOpti
     }),
     ...endpoint('revocation_endpoint', 'POST', '/oauth/revoke', authentication('revocation', AUTH_METHODS)),
     ...endpoint('registration_endpoint', 'POST', '/oauth/register'),
+    ...endpoint('status_list_aggregation_endpoint', 'GET', '/oauth/status-lists'),
+    // Ours: the event stream of what becomes of tokens.
+    ...endpoint('status_events_endpoint', 'GET', '/oauth/events'),
     ...endpoint('jwks_uri', 'GET', '/.well-known/jwks.json'),
     scopes_supported: catalogue.scopes.map(scope => scope.id),
     protected_resources: [config.audience],

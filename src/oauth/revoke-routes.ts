@@ -40,10 +40,13 @@ export function revocationEndpoint({ clientAuthentication, revoke }: RevokeRoute
             { token: Type.String(), token_type_hint: Type.Optional(Type.String({ description: 'Not needed' })) },
             { token: 'post_…' },
           ),
-          response: { 200: Type.Null({ description: 'The token opens nothing any more' }), ...protocolErrors },
+          response: {
+            200: Type.Object({}, { description: 'The token opens nothing any more', examples: [{}] }),
+            ...protocolErrors,
+          },
         },
       },
-      async (request, reply) => {
+      async request => {
         const params = (request.body ?? {}) as Params
         const { authorization } = request.headers
         if (namesNoClient({ authorization, params })) throw invalidClient(NO_CLIENT)
@@ -51,7 +54,8 @@ export function revocationEndpoint({ clientAuthentication, revoke }: RevokeRoute
         nowActing({ clientId: client.id })
         if (params.token === undefined) throw invalidRequest('token is missing.')
         await revoke(client, params.token)
-        return reply.send(undefined as never)
+        // Only the status counts (RFC 7009 §2.2); some clients read an answer as JSON, or not at all.
+        return {}
       },
     )
   }

@@ -21,6 +21,8 @@ export interface FeedListener {
 export interface FeedReader {
   /** The last sequence number that was told. */
   readonly position: number | undefined
+  /** Settles with the first that was told, or when the reader is closed. */
+  readonly started: Promise<void>
   close(): Promise<void>
 }
 
@@ -39,6 +41,7 @@ const LARGEST_EVENT = 65_536
 /** Follows the event stream for as long as it is open, resuming where it was (HTML Standard §9.2). */
 export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOptions): FeedReader {
   const closing = new AbortController()
+  const started = Promise.withResolvers<void>()
   let position: number | undefined
 
   function take(event: Record<string, string>): void {
@@ -47,6 +50,7 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
     position = Number(data.sequence)
     if (event.event === 'reload' || (first && event.event === 'heartbeat')) listener.began(position)
     if (event.event === 'status') listener.changed(data)
+    started.resolve()
   }
 
   async function connect(from: string): Promise<void> {
@@ -91,8 +95,10 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
     get position() {
       return position
     },
+    started: started.promise,
     async close() {
       closing.abort()
+      started.resolve()
       await running
     },
   }

@@ -174,7 +174,7 @@ export function createRemote(options: RemoteOptions): Remote {
     },
     async ready() {
       await issuer.refresh()
-      while (feed && feed.position === undefined) await new Promise(resolve => setTimeout(resolve, 5))
+      await feed?.started
     },
     get position() {
       return feed?.position
