@@ -28,7 +28,7 @@ async function rig(t: Test, options: { followed?: boolean; maxStaleness?: number
 
 /** Asks until the answer is the one that must come; a test that waits for it in vain runs into its time limit. */
 async function until(status: number, ask: () => Promise<{ statusCode: number }>): Promise<void> {
-  while ((await ask()).statusCode !== status) await new Promise(resolve => setImmediate(resolve))
+  while ((await ask()).statusCode !== status) await new Promise(resolve => setTimeout(resolve, 10))
 }
 
 for (const format of ['jwt', 'opaque'] as const) {
