@@ -37,8 +37,7 @@ async function open(house: House, log: Log): Promise<FastifyInstance> {
     await app.listen({ port: config.port, host: config.host })
     // Not before the port is ours: a password that nobody sees is no use to anyone.
     const administrator = await ensureAdministrator(house)
-    process.stdout.write(`\n  Postern is ready at ${config.issuer}, its API explorer at ${config.issuer}/docs\n`)
-    if (administrator) process.stdout.write(welcome(administrator, config.issuer))
+    process.stdout.write(welcome(config.issuer, administrator))
     return app
   } catch (error) {
     await app.close()

@@ -26,8 +26,13 @@ export async function ensureAdministrator({ users, db }: House): Promise<FirstAd
   return { email: EMAIL, password }
 }
 
-/** What a first start prints: how to sign in, and a line that gives a first token. */
-export function welcome({ email, password }: FirstAdministrator, issuer: string): string {
+/** What a start prints; a first one adds how to sign in, and a line that gives a first token. */
+export function welcome(issuer: string, administrator: FirstAdministrator | undefined): string {
+  const ready = `\n  Postern is ready at ${issuer}, its API explorer at ${issuer}/docs\n`
+  return administrator ? ready + firstSteps(issuer, administrator) : ready
+}
+
+function firstSteps(issuer: string, { email, password }: FirstAdministrator): string {
   const body = JSON.stringify({ email, password, device_name: 'first token' })
   return `
   The first administrator, shown this once:
