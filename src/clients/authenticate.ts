@@ -34,6 +34,8 @@ export interface ClientAuthenticationOptions {
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 /** An assertion that lives longer is no proof that its client is there now. */
 const LONGEST_ASSERTION_SECONDS = 600
+/** How far the clock of a client may be off. */
+const CLOCK_SKEW_SECONDS = 10
 /** Compared against for a client that does not exist, so that its absence takes as long to find out. */
 const NO_SECRET = { hash: '0'.repeat(64), created_at: '', expires_at: null }
 
@@ -54,7 +56,8 @@ export function createClientAuthentication({
   })
 
   async function find(id: string): Promise<Client | undefined> {
-    const client = isUuid(id) ? await known(id) : undefined
+    // The database takes an id in either case; memory has to hold it under one.
+    const client = isUuid(id) ? await known(id.toLowerCase()) : undefined
     return client?.revoked || client?.personalAccess ? undefined : client
   }
 
@@ -79,12 +82,13 @@ export function createClientAuthentication({
       audience: [...audiences],
       algorithms: ASSERTION_ALGORITHMS,
       requiredClaims: ['exp', 'jti'],
+      clockTolerance: CLOCK_SKEW_SECONDS,
     }).catch(error => {
       throw invalidClient('The client assertion does not hold.', error)
     })
     const { exp, jti } = payload as { exp: number; jti: string }
     if (exp > Date.now() / 1000 + LONGEST_ASSERTION_SECONDS) throw invalidClient('The client assertion lives too long.')
-    await useOnce(client.id, String(jti), new Date(exp * 1000))
+    await useOnce(client.id, String(jti), new Date((exp + CLOCK_SKEW_SECONDS) * 1000))
   }
 
   async function useOnce(client: string, jti: string, expiresAt: Date): Promise<void> {
