@@ -15,7 +15,9 @@ interface Options extends JsonOption {
 export function pruneCommand(postern: Command): void {
   postern
     .command('prune')
-    .description('Delete tokens that have been dead for a while, in batches beside a running server.')
+    .description(
+      'Delete tokens that have been dead for a while, and what else expired, in batches beside a running server.',
+    )
     .option('--revoked', 'delete revoked tokens (default: revoked and expired ones)')
     .option('--expired', 'delete expired tokens')
     .option('--hours <hours>', 'how long they have been dead at least', hoursOption, 168)
@@ -28,7 +30,9 @@ export function pruneCommand(postern: Command): void {
 async function run({ revoked = false, expired = false, hours, dryRun = false, json }: Options): Promise<void> {
   const both = !revoked && !expired
   const options = { revoked: revoked || both, expired: expired || both, hours }
-  const count = await withHouse(({ db }) => (dryRun ? countDead(db, options) : deleteDead(db, options)))
+  const count = await withHouse(({ db, config: { refreshGrace } }) =>
+    dryRun ? countDead(db, options) : deleteDead(db, { ...options, refreshGrace }),
+  )
   const tokens = `${count} ${count === 1 ? 'token' : 'tokens'}`
   answer(json, { count, dry_run: dryRun }, dryRun ? `${tokens} would be deleted` : `Deleted ${tokens}`)
 }

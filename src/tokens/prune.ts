@@ -5,44 +5,93 @@ export interface PruneOptions {
   expired: boolean
   /** Rows that have been dead for at least this long. */
   hours: number
+  /** Seconds that a rotated refresh token repeats its answer; answers that are older are forgotten. Omitted: none are. */
+  refreshGrace?: number
   /** Called after each batch with all that was deleted so far. */
   onProgress?: (deleted: number) => void
   batch?: number
 }
 
+const TOKENS = 'oauth_access_tokens'
+/** What else expires. */
+const OTHERS = [
+  'oauth_refresh_tokens',
+  'oauth_auth_codes',
+  'oauth_device_codes',
+  'oauth_pushed_requests',
+  'oauth_used_assertions',
+  'sessions',
+]
+
+interface Dead {
+  table: string
+  /** When they died. */
+  column: string
+  condition: string
+  before: string
+}
+
 /**
- * Deletes dead tokens in batches, each its own short transaction, so that checks go on meanwhile. A row that is dead
- * stays so: no node has to hear of it.
- * @returns how many rows it deleted
+ * Deletes dead tokens in batches, each its own short transaction, so that checks go on meanwhile; with the expired ones
+ * go expired codes, refresh tokens, sessions and the like. A row that is dead stays so: no node has to hear of it.
+ * @returns how many access tokens it deleted
  */
 export async function prune(db: Database, options: PruneOptions): Promise<number> {
-  const { revoked, expired, hours, onProgress = () => {}, batch = 10_000 } = options
-  const before = new Date(Date.now() - hours * 3_600_000).toISOString()
+  const { revoked, expired, hours, refreshGrace, onProgress = () => {}, batch = 10_000 } = options
+  const before = ago(hours * 3_600)
   let deleted = 0
-  const all = async (column: string, condition: string) => {
-    for (let last = batch; last === batch; onProgress(deleted)) {
-      last = await deleteBatch(db, column, condition, before, batch)
-      deleted += last
-    }
+  const count = (more: number) => {
+    deleted += more
+    onProgress(deleted)
   }
-  if (expired) await all('expires_at', 'true')
-  if (revoked) await all('updated_at', 'revoked')
+  const dead = (table: string, column = 'expires_at', condition = 'true') => ({ table, column, condition, before })
+  if (expired) await inBatches(batch, () => deleteBatch(db, dead(TOKENS), batch), count)
+  if (revoked) await inBatches(batch, () => deleteBatch(db, dead(TOKENS, 'updated_at', 'revoked'), batch), count)
+  if (expired) for (const table of OTHERS) await inBatches(batch, () => deleteBatch(db, dead(table), batch))
+  if (refreshGrace !== undefined) await inBatches(batch, () => forgetAnswers(db, ago(refreshGrace), batch))
   return deleted
 }
 
-async function deleteBatch(db: Database, column: string, condition: string, before: string, batch: number) {
+const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString()
+
+/** Until a batch is not full. */
+async function inBatches(size: number, work: () => Promise<number>, count: (rows: number) => void = () => {}) {
+  for (let rows = size; rows === size; ) {
+    rows = await work()
+    count(rows)
+  }
+}
+
+/**
+ * A locked row stays where it is, so its place finds it, whatever its key. As an array the places are looked up one by
+ * one; joined, PostgreSQL may read the whole table for each batch instead.
+ */
+async function deleteBatch(db: Database, { table, column, condition, before }: Dead, batch: number): Promise<number> {
   const [row] = await db.query<{ count: number }>(
-    `with dead as (
-       select id from oauth_access_tokens where ${condition} and ${column} < ?
-       order by ${column} limit ? for update skip locked
-     ), gone as (delete from oauth_access_tokens t using dead where t.id = dead.id returning 1)
-     select count(*)::int as count from gone`,
+    `with gone as (
+       delete from ${table} where ctid = any(array(
+         select ctid from ${table} where ${condition} and ${column} < ?
+         order by ${column} limit ? for update skip locked
+       )) returning 1
+     ) select count(*)::int as count from gone`,
     [before, batch],
   )
   return row?.count ?? 0
 }
 
-/** How many rows a prune would delete. */
+async function forgetAnswers(db: Database, before: string, batch: number): Promise<number> {
+  const [row] = await db.query<{ count: number }>(
+    `with gone as (
+       update oauth_refresh_tokens set replay = null where ctid = any(array(
+         select ctid from oauth_refresh_tokens where replay is not null and used_at < ? limit ? for update skip locked
+       )) returning 1
+     ) select count(*)::int as count from gone`,
+    [before, batch],
+  )
+  return row?.count ?? 0
+}
+
+/** How many access tokens a prune would delete. */
 export async function countPrunable(db: Database, { revoked, expired, hours }: PruneOptions): Promise<number> {
   const before = new Date(Date.now() - hours * 3_600_000).toISOString()
   const [row] = await db.query<{ count: number }>(
