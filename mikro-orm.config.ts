@@ -56,7 +56,12 @@ export function ormOptions({ url, poolSize, start = () => startEngine({}) }: Dat
       silent: true,
     },
     ...(url
-      ? { clientUrl: url, pool: { min: 0, max: poolSize ?? 10 } }
+      ? {
+          clientUrl: url,
+          pool: { min: 0, max: poolSize ?? 10 },
+          // MikroORM reads host, user and name from the URL; `sslmode` and other parameters are the driver's to read.
+          driverOptions: { connectionString: url },
+        }
       : {
           dbName: 'postgres',
           driverOptions: embeddedDialect(start),
