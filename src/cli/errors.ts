@@ -45,9 +45,11 @@ function inOptions({ extra, message }: PosternError): string {
 
 const option = (field: string) => OPTIONS[field] ?? `--${field.replaceAll('_', '-')}`
 
-/** What PostgreSQL says of a statement, without the statement: a missing permission, a full disk. */
+/** A class and a condition, with at least one digit (PostgreSQL, appendix A); `EPIPE` is none. */
+const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/
+
+/** What PostgreSQL says, without the rows that it adds as a detail: a missing permission, a full disk. */
 function refusalOfDatabase(error: unknown): string | undefined {
-  const { code, cause, message } = error as { code?: unknown; cause?: unknown; message?: string }
-  if (!/^[0-9A-Z]{5}$/.test(String(code))) return undefined
-  return (cause as Error | undefined)?.message ?? message?.split(' - ').at(-1)
+  const { code, message } = error as { code?: unknown; message?: string }
+  return SQLSTATE.test(String(code)) ? message?.split('\n', 1)[0] : undefined
 }

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { SERVER } from '../helpers/database.ts'
 import { commandLine, hasTerminal, ONE_LINE, onTerminal } from './postern.ts'
 
 const PASSWORD = 'correct horse battery'
@@ -62,6 +63,14 @@ t.test('what cannot be is refused in one line', async t => {
   const unknown = await postern.run(['user', 'disable', 'nobody@example.com'])
   t.match(unknown, { code: 1, stdout: '', stderr: ONE_LINE })
   t.match(unknown.stderr, 'There is no user nobody@example.com. See who there is: postern user list')
+})
+
+t.test('a database that refuses is heard in one line', { skip: !SERVER && 'it never does' }, async t => {
+  const url = new URL(postern.env.DATABASE_URL as string)
+  url.searchParams.set('options', '-c default_transaction_read_only=on')
+  const refused = await postern.run(['user', 'disable', 'bea@example.com'], { env: { DATABASE_URL: url.href } })
+  const stderr = 'postern: The database refused it: cannot execute UPDATE in a read-only transaction.\n'
+  t.same(refused, { code: 1, stdout: '', stderr })
 })
 
 t.test('without a terminal and without --password-stdin nothing is tried', async t => {
