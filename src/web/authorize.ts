@@ -11,7 +11,7 @@ import { formActionSources } from '../oauth/authorize-redirect.ts'
 import type { AuthorizeRequest, AuthorizeRequests } from '../oauth/authorize-request.ts'
 import { consentRequired, loginRequired } from '../protocol-errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
-import type { ConsentView } from './consent.ts'
+import { type ConsentView, destination } from './consent.ts'
 import type { Site } from './site.ts'
 
 export interface AuthorizeRoutesOptions {
@@ -32,10 +32,11 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     const location = await decisions.remembered(request, person, scopes)
     if (location) return reply.redirect(location, 303)
     if (request.prompt.has('none')) throw new RefusedToClient(request, consentRequired('The user has to be asked.'))
-    const view = await consentView(request, person.user, scopes)
+    const { client, redirectUri } = request
+    const view = await consentView(client, person.user, scopes)
     const form = await forms.close({ query, scopes }, person)
-    const other = signInPath(site, request, query)
-    return reply.page('consent.eta', { ...view, form, other }, { leadsTo: formActionSources(request.redirectUri) })
+    const more = { form, other: signInPath(site, request, query), destinationHtml: destination(redirectUri) }
+    return reply.page('consent.eta', { ...view, ...more }, { leadsTo: formActionSources(redirectUri) })
   }
 
   /** The answer to the form: what it was about comes out of the form alone. */

@@ -1,5 +1,4 @@
 import type { Client } from '../clients/client.entity.ts'
-import type { AuthorizeRequest } from '../oauth/authorize-request.ts'
 import type { Catalogue, Scope } from '../scopes/catalogue.ts'
 import type { User } from '../users/user.entity.ts'
 import type { Users } from '../users/users.ts'
@@ -7,20 +6,19 @@ import { asWritten, phrase } from './phrase.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
 
-/** What the consent page tells; whatever is HTML already says so. */
+/** What a person is told before letting an app in; whatever is HTML already says so. */
 export interface Consent {
   title: string
   headingHtml: string
   ownerHtml: string
   accountHtml: string
-  destinationHtml: string
   scopes: Scope[]
   /** The app cannot prove who it is. */
   unproved: boolean
 }
 
-/** Who asks, for what, with whose account, and where the answer goes. */
-export type ConsentView = (request: AuthorizeRequest, user: User, scopes: readonly string[]) => Promise<Consent>
+/** Who asks, for what, and with whose account. */
+export type ConsentView = (client: Client, user: User, scopes: readonly string[]) => Promise<Consent>
 
 export interface ConsentViewOptions {
   site: Site
@@ -38,18 +36,18 @@ export function createConsentView({ site, users, catalogue }: ConsentViewOptions
     return phrase(text.by.person, { name, email })
   }
 
-  return async ({ client, redirectUri }, { name, email }, scopes) => ({
+  return async (client, { name, email }, scopes) => ({
     title: text.title.replace('{app}', () => asWritten(client.name)),
     headingHtml: phrase(text.title, { app: client.name }),
     ownerHtml: await owner(client),
     accountHtml: phrase(text.account, { name, email }),
-    destinationHtml: destination(redirectUri),
     scopes: catalogue.scopes.filter(({ id }) => scopes.includes(id)),
     unproved: !client.isConfidential(),
   })
 }
 
-function destination(redirectUri: string): string {
+/** Where an answer goes, as HTML: a host, or an app on the person's own device (RFC 8252 §7). */
+export function destination(redirectUri: string): string {
   const { protocol, host, hostname } = new URL(redirectUri)
   if (protocol === 'https:') return phrase(text.destination.web, { place: host })
   if (protocol === 'http:') return phrase(text.destination.here, { place: hostname })

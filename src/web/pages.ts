@@ -5,6 +5,7 @@ import { createConsentForms } from '../oauth/authorize-form.ts'
 import { authorizeRoutes } from './authorize.ts'
 import { createConsentView } from './consent.ts'
 import { usePages } from './context.ts'
+import { deviceRoutes } from './device.ts'
 import { createLeadOf } from './lead.ts'
 import { signInRoutes } from './sign-in.ts'
 import { createSite } from './site.ts'
@@ -25,6 +26,7 @@ export function pages(house: House): FastifyPluginAsync {
       await pages.register(signInRoutes({ ...house, site, leadOf: createLeadOf(requests, site) }))
       const options = { site, requests, decisions, forms, consentView, config }
       await pages.register(authorizeRoutes(options), { prefix: '/oauth' })
+      await pages.register(deviceRoutes({ ...house, site, consentView }))
     })
   }
 }

@@ -37,6 +37,18 @@ export const texts = {
     approve: 'Let it in',
     deny: 'Do not let it in',
   },
+  device: {
+    title: 'Let a device in',
+    lead: 'Type the code that the device shows you.',
+    userCode: 'Code',
+    submit: 'Go on',
+    missing: 'Type the code that the device shows you.',
+    unknown:
+      'No device waits under this code. Compare it with the device, or start again there: codes do not live long.',
+    code: 'The device shows the code {code}. If it shows another one, somebody else sent you here: do not let it in.',
+    done: { approve: 'The device is let in', deny: 'The device is not let in' },
+    back: 'You can close this page and go back to the device.',
+  },
   error: {
     /** By the code of the error. */
     titles: {

@@ -41,7 +41,7 @@ export class Browser {
   }
 
   async signIn({ email }: Pick<User, 'email'>, password = PASSWORD): Promise<LightMyRequestResponse> {
-    return this.submit(await this.get('/login'), { email, password }, /login$/)
+    return this.submit(await this.get('/login?next=/login'), { email, password }, /login$/)
   }
 
   /** A person who is asked lets the app in. @returns where the browser is sent */

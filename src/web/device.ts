@@ -1,0 +1,72 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { signedOut } from '../errors.ts'
+import type { Device, DeviceRequest } from '../grants/device.ts'
+import type { Params } from '../grants/grant.ts'
+import type { Terms } from '../grants/terms.ts'
+import { readUserCode, showUserCode } from '../grants/user-code.ts'
+import type { User } from '../users/user.entity.ts'
+import type { ConsentView } from './consent.ts'
+import { phrase } from './phrase.ts'
+import type { Site } from './site.ts'
+import { texts } from './texts.ts'
+
+export interface DeviceRoutesOptions {
+  site: Site
+  device: Device
+  terms: Terms
+  consentView: ConsentView
+}
+
+const text = texts.device
+
+/** As the device shows it, however it was typed. */
+const asShown = (userCode: string) => showUserCode(readUserCode(userCode) ?? userCode)
+
+/** Where people type the code that a device shows them, and let it in (RFC 8628 §3.3). */
+export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesOptions): FastifyPluginAsync {
+  const path = `${site.base}/device`
+
+  const codeForm = (reply: FastifyReply, refusal?: string) =>
+    reply.page('device.eta', { title: text.title, refusal }, { status: refusal === undefined ? 200 : 400 })
+
+  /** The same code is looked up again with the answer: what waits under it cannot change. */
+  async function confirmation(reply: FastifyReply, waiting: DeviceRequest, user: User, userCode: string) {
+    const { client } = waiting
+    const view = await consentView(client, user, terms.narrowed(client, waiting.scopes, undefined, user.role))
+    const other = `${site.base}/login?next=${encodeURIComponent(`${path}?user_code=${encodeURIComponent(userCode)}`)}`
+    return reply.page('device-confirm.eta', {
+      ...view,
+      userCode,
+      other,
+      codeHtml: phrase(text.code, { code: asShown(userCode) }),
+    })
+  }
+
+  async function answer(reply: FastifyReply, request: FastifyRequest, user: User, { user_code, decision }: Params) {
+    if (user_code === undefined) return codeForm(reply, text.missing)
+    const waiting = await device.lookUp(user_code, request.ip)
+    if (!waiting) return codeForm(reply, text.unknown)
+    if (decision !== 'approve' && decision !== 'deny') return confirmation(reply, waiting, user, user_code)
+    await device[decision](waiting.id, user)
+    return reply.page('done.eta', { title: text.done[decision], detail: text.back })
+  }
+
+  return async app => {
+    app.get('/device', { schema: { hide: true } as never }, async (request, reply) => {
+      const { user_code: given } = request.query as Record<string, unknown>
+      const userCode = typeof given === 'string' && given !== '' ? given : undefined
+      const { signedIn } = request
+      if (!signedIn) {
+        const next = userCode === undefined ? path : `${path}?user_code=${encodeURIComponent(userCode)}`
+        return reply.redirect(`${site.base}/login?next=${encodeURIComponent(next)}`, 303)
+      }
+      if (userCode === undefined) return codeForm(reply)
+      return answer(reply, request, signedIn.user, { user_code: userCode })
+    })
+
+    app.post('/device', { preHandler: app.csrfProtection, schema: { hide: true } as never }, async (request, reply) => {
+      if (!request.signedIn) throw signedOut()
+      return answer(reply, request, request.signedIn.user, (request.body ?? {}) as Params)
+    })
+  }
+}

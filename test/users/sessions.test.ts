@@ -1,0 +1,142 @@
+import t from 'tap'
+import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
+import { asking } from '../helpers/asking.ts'
+import { Browser } from '../helpers/browser.ts'
+
+const { app, house } = await testApp(t)
+const secure = await testApp(t, { issuer: 'https://id.example' })
+
+const isSignedIn = async (browser: Browser) => (await browser.get('/login')).body.includes('You are signed in')
+const setCookie = ({ headers }: { headers: Record<string, unknown> }, name: string) =>
+  [headers['set-cookie']]
+    .flat()
+    .map(String)
+    .find(text => text.startsWith(`${name}=`))
+
+t.test('the cookie', async t => {
+  t.test('is out of reach of scripts and of other sites', async t => {
+    const cookie = setCookie(await new Browser(app).signIn(await newUser(house)), 'postern')
+    t.match(cookie, /^postern=[\w-]{43}; Max-Age=1209600; Path=\/; HttpOnly; SameSite=Lax$/)
+  })
+
+  t.test('is bound to the host and to https where the issuer is', async t => {
+    const browser = new Browser(secure.app)
+    const answer = await browser.signIn(await newUser(secure.house))
+    t.match(setCookie(answer, '__Host-postern'), /; Path=\/; HttpOnly; Secure; SameSite=Lax$/)
+    t.notMatch(setCookie(answer, '__Host-postern'), 'Domain')
+    t.ok(await isSignedIn(browser))
+    browser.cookies.set('postern', browser.cookies.get('__Host-postern') as string)
+    browser.cookies.delete('__Host-postern')
+    t.notOk(await isSignedIn(browser), 'by the other name it is nothing')
+  })
+
+  t.test('is nowhere in the database', async t => {
+    const browser = new Browser(app)
+    await browser.signIn(await newUser(house))
+    const rows = await house.db.query('select s::text as row from sessions s')
+    t.ok(rows.length > 0)
+    t.notMatch(JSON.stringify(rows), browser.cookies.get('postern') as string)
+  })
+})
+
+t.test('signing in gives a new session, and the old one is dead', async t => {
+  const user = await newUser(house)
+  const browser = new Browser(app)
+  browser.cookies.set('postern', 'planted')
+  await browser.signIn(user)
+  const first = browser.cookies.get('postern') as string
+  t.not(first, 'planted')
+  await browser.signIn(await newUser(house))
+  const second = browser.cookies.get('postern') as string
+  t.not(first, second)
+  t.ok(await isSignedIn(browser))
+  browser.cookies.set('postern', first)
+  t.notOk(await isSignedIn(browser))
+})
+
+t.test('a session ends', async t => {
+  const signedIn = async () => {
+    const user = await newUser(house)
+    const browsers = [new Browser(app), new Browser(app)]
+    for (const browser of browsers) await browser.signIn(user)
+    return { user, browsers }
+  }
+  const bystander = new Browser(app)
+  await bystander.signIn(await newUser(house))
+
+  t.test('when the user is disabled, and does not come back', async t => {
+    const { user, browsers } = await signedIn()
+    await house.users.disable(user.id)
+    for (const browser of browsers) t.notOk(await isSignedIn(browser))
+    await house.users.enable(user.id)
+    for (const browser of browsers) t.notOk(await isSignedIn(browser))
+  })
+
+  t.test('when the password changes', async t => {
+    const { user, browsers } = await signedIn()
+    const { headers } = await actingAs(house, [], { user })
+    const change = { current_password: PASSWORD, password: 'battery staple' }
+    t.equal((await asking(app, headers).put('/api/user/password', change)).statusCode, 204)
+    for (const browser of browsers) t.notOk(await isSignedIn(browser))
+    t.equal((await browsers[0]!.signIn(user)).statusCode, 401)
+    t.equal((await browsers[0]!.signIn(user, 'battery staple')).statusCode, 303)
+  })
+
+  t.test('when its time is over', async t => {
+    const { user, browsers } = await signedIn()
+    await house.db.query('update sessions set expires_at = now() where user_id = ?', [user.id])
+    for (const browser of browsers) t.notOk(await isSignedIn(browser))
+  })
+
+  t.test('with all others of the user, when an operator signs the user out', async t => {
+    const { user, browsers } = await signedIn()
+    await house.signOut(user.id)
+    for (const browser of browsers) t.notOk(await isSignedIn(browser))
+  })
+
+  t.test('for nobody else', async t => t.ok(await isSignedIn(bystander)))
+})
+
+t.test('a session does not begin for a user who changed since the password was proved', async t => {
+  const device = { address: '127.0.0.1', userAgent: '' }
+  const [disabled, changed] = [await newUser(house), await newUser(house)]
+  await house.users.disable(disabled.id)
+  await house.users.setPassword(changed.id, 'battery staple')
+  for (const user of [disabled, changed]) {
+    await t.rejects(house.sessions.begin(user, device), { code: 'invalid_credentials' })
+  }
+})
+
+t.test('a session knows where it was last seen, to the minute', async t => {
+  const user = await newUser(house)
+  const browser = new Browser(app)
+  await browser.signIn(user)
+  const seen = async () => {
+    const [row] = await house.db.query<{ last_seen_at: Date }>('select * from sessions where user_id = ?', [user.id])
+    return new Date(row!.last_seen_at).getTime()
+  }
+  const first = await seen()
+  await isSignedIn(browser)
+  t.equal(await seen(), first, 'not written for every page')
+  await house.db.query(`update sessions set last_seen_at = now() - interval '2 minutes' where user_id = ?`, [user.id])
+  await isSignedIn(browser)
+  t.ok((await seen()) >= first)
+})
+
+t.test('a device is remembered as it told of itself, however much that was', async t => {
+  const user = await newUser(house)
+  const browser = new Browser(app)
+  const page = await browser.get('/login')
+  const headers = { 'user-agent': `Mozilla ${'x'.repeat(1_000)}` }
+  const answer = await browser.post('/login', { ...hidden(page.body), email: user.email, password: PASSWORD }, headers)
+  t.equal(answer.statusCode, 303)
+  const [row] = await house.db.query<{ user_agent: string; address: string }>(
+    'select * from sessions where user_id = ?',
+    [user.id],
+  )
+  t.match(row, { user_agent: /^Mozilla x{247}$/, address: '127.0.0.1' })
+})
+
+function hidden(html: string): Record<string, string> {
+  return { _csrf: /name="_csrf" value="([^"]*)"/.exec(html)?.[1] ?? '' }
+}

@@ -1,0 +1,203 @@
+import t from 'tap'
+import type { NewClient } from '../../src/clients/clients.ts'
+import { newUser, testApp } from '../helpers/app.ts'
+import { authorizeUrl, Browser, formOf, locationOf } from '../helpers/browser.ts'
+
+const { app, house } = await testApp(t)
+const user = await newUser(house)
+
+const browserOf = async (person = user) => {
+  const browser = new Browser(app)
+  await browser.signIn(person)
+  return browser
+}
+const newClient = async (input: Partial<NewClient> = {}) =>
+  (await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'], ...input })).client
+
+t.test('the consent page', async t => {
+  const browser = await browserOf()
+
+  t.test('names the app, who made it, what it asks for, for whom, and where the answer goes', async t => {
+    const maker = await newUser(house, 'user', 'maker@example.com')
+    const client = await newClient({ userId: maker.id })
+    const { body } = await browser.get(authorizeUrl(client, { scope: 'orders:read reports' }))
+    for (const said of ['Calendar', maker.email, 'Read orders', 'See reports', user.email, 'app.example']) {
+      t.match(body, said)
+    }
+    t.notMatch(body, 'Place orders', 'nothing that was not asked for')
+    t.match(body, /<html lang="en">/)
+    t.match(body, /<a href="\/login\?next=[^"]*">Use another account/)
+  })
+
+  t.test('says where an app on the own device is, and that it proves nothing', async t => {
+    const client = await newClient({ public: true, redirectUris: ['http://127.0.0.1/cb', 'com.example.app:/cb'] })
+    const local = await browser.get(authorizeUrl(client, { redirect_uri: 'http://127.0.0.1:5000/cb' }))
+    t.match(local.body, /on this device \(<bdi>127\.0\.0\.1<\/bdi>\)/)
+    t.match(local.body, 'cannot prove')
+    const own = await browser.get(authorizeUrl(client, { redirect_uri: 'com.example.app:/cb' }))
+    t.match(own.body, /on this device \(<bdi>com\.example\.app<\/bdi>\)/)
+  })
+
+  t.test('is remembered for a client that can prove who it is, scope by scope', async t => {
+    const client = await newClient()
+    const asked = async (scope: string) => (await browser.get(authorizeUrl(client, { scope }))).statusCode === 200
+    t.ok(await asked('orders:read'))
+    await browser.approve(authorizeUrl(client, { scope: 'orders:read' }))
+    t.notOk(await asked('orders:read'))
+    t.ok(await asked('orders:read reports'), 'something new')
+    await browser.approve(authorizeUrl(client, { scope: 'reports' }))
+    t.notOk(await asked('orders:read reports'), 'both, one after the other')
+    const other = await browserOf(await newUser(house))
+    t.equal((await other.get(authorizeUrl(client))).statusCode, 200, 'by nobody else')
+    t.equal((await browser.get(authorizeUrl(await newClient()))).statusCode, 200, 'for no other app')
+  })
+
+  t.test('is not remembered once it was refused or withdrawn', async t => {
+    const client = await newClient()
+    const page = await browser.get(authorizeUrl(client))
+    await browser.submit(page, { decision: 'deny' }, /consent$/)
+    t.equal((await browser.get(authorizeUrl(client))).statusCode, 200)
+    await browser.approve(authorizeUrl(client))
+    await house.authorizations.withdraw(user.id, client.id)
+    t.equal((await browser.get(authorizeUrl(client))).statusCode, 200)
+  })
+
+  t.test('is asked for again without any scope', async t => {
+    const client = await newClient({ scopes: ['reports'] })
+    const page = await browser.get(authorizeUrl(client))
+    t.equal(page.statusCode, 200)
+    t.match(page.body, 'asks for no permission')
+  })
+
+  t.test('always asks for a public client', async t => {
+    const client = await newClient({ public: true })
+    for (const _ of [1, 2, 3]) t.ok((await browser.approve(authorizeUrl(client))).searchParams.has('code'))
+  })
+
+  t.test('writes down what was let in, and who by', async t => {
+    const client = await newClient()
+    await browser.approve(authorizeUrl(client, { scope: 'reports' }))
+    const [event, ...more] = await house.trail.list({ kind: 'consent.granted', clientId: client.id }, { limit: 5 })
+    t.strictSame(more, [])
+    t.match(event, { userId: user.id, actorUserId: user.id, details: { scopes: ['reports'] }, address: '127.0.0.1' })
+  })
+})
+
+t.test('the answer', async t => {
+  const client = await newClient()
+  const url = authorizeUrl(client, { prompt: 'consent', state: 's' })
+
+  t.test('needs the token of its form', async t => {
+    const browser = await browserOf()
+    const page = await browser.get(url)
+    for (const _csrf of [undefined, '', 'x', 'a-b-c']) {
+      const refused = await browser.submit(page, { decision: 'approve', _csrf }, /consent$/)
+      t.equal(refused.statusCode, 403)
+      t.match(refused.headers['content-type'], 'text/html')
+      t.notOk(refused.headers.location)
+    }
+    t.equal((await browser.submit(page, { decision: 'approve' }, /consent$/)).statusCode, 303)
+  })
+
+  t.test("is nothing in another's session", async t => {
+    const [browser, other] = [await browserOf(), await browserOf(await newUser(house))]
+    const { action, fields } = formOf((await browser.get(url)).body, /consent$/)
+    const mine = formOf((await other.get(url)).body, /consent$/).fields
+    t.equal((await other.post(action, { ...fields, decision: 'approve' })).statusCode, 403)
+    const mixed = await other.post(action, { ...fields, _csrf: mine._csrf, decision: 'approve' })
+    t.equal(mixed.statusCode, 400, 'what the form is about belongs to the session too')
+    t.notOk(mixed.headers.location)
+    const again = new Browser(app)
+    for (const [name, value] of browser.cookies) again.cookies.set(name, value)
+    await again.signIn(user)
+    t.equal((await again.post(action, { ...fields, decision: 'approve' })).statusCode, 403, 'nor after a new sign-in')
+    t.equal((await new Browser(app).post(action, { ...fields, decision: 'approve' })).statusCode, 403)
+  })
+
+  t.test('cannot be about anything else than what was shown', async t => {
+    const browser = await browserOf()
+    const { action, fields } = formOf((await browser.get(url)).body, /consent$/)
+    t.strictSame(Object.keys(fields).sort(), ['_csrf', 'form'], 'the form carries no more')
+    const other = await newClient()
+    const elsewhere = formOf((await browser.get(authorizeUrl(other))).body, /consent$/).fields.form as string
+    const [head, body, signature] = (fields.form as string).split('.') as [string, string, string]
+    const claims = JSON.parse(Buffer.from(body, 'base64url').toString())
+    const forged = (change: object) =>
+      [head, Buffer.from(JSON.stringify({ ...claims, ...change })).toString('base64url'), signature].join('.')
+    const changes: Record<string, string | undefined>[] = [
+      { scope: 'reports' },
+      { client_id: other.id },
+      { state: 'other' },
+      { form: undefined },
+      { form: 'x' },
+      { form: forged({ scopes: ['reports'] }) },
+      { form: forged({ query: claims.query.replace(client.id, other.id) }) },
+      { form: [head, elsewhere.split('.')[1], signature].join('.') },
+      { form: [Buffer.from('{"alg":"none"}').toString('base64url'), body, ''].join('.') },
+      { decision: 'perhaps' },
+      { decision: undefined },
+    ]
+    for (const change of changes) {
+      const refused = await browser.post(action, { ...fields, decision: 'approve', ...change })
+      t.equal(refused.statusCode, 400, JSON.stringify(change))
+      t.notOk(refused.headers.location)
+    }
+    const twice = `${new URLSearchParams({ ...fields, decision: 'deny' })}&decision=approve`
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const cookies = Object.fromEntries(browser.cookies)
+    const refused = await app.inject({ method: 'POST', url: action, headers, cookies, payload: twice })
+    t.equal(refused.statusCode, 400)
+  })
+
+  t.test('is nothing after sign-out', async t => {
+    const browser = await browserOf()
+    const page = await browser.get(url)
+    const kept = new Map(browser.cookies)
+    await browser.submit(page, {}, /logout$/)
+    for (const [name, value] of kept) browser.cookies.set(name, value)
+    t.equal((await browser.submit(page, { decision: 'approve' }, /consent$/)).statusCode, 403)
+  })
+
+  t.test('is refused when the app lost meanwhile what it asked for', async t => {
+    const browser = await browserOf()
+    const shrinking = await newClient({ scopes: ['orders:read'] })
+    const page = await browser.get(authorizeUrl(shrinking))
+    await house.clients.update(shrinking.id, { scopes: ['reports'] })
+    t.equal((await browser.submit(page, { decision: 'approve' }, /consent$/)).statusCode, 400)
+    await house.clients.revoke(shrinking.id)
+    const gone = await browser.submit(page, { decision: 'approve' }, /consent$/)
+    t.equal(gone.statusCode, 400)
+    t.notOk(gone.headers.location)
+  })
+
+  t.test('by whoever may not sign in any more is nothing', async t => {
+    const leaving = await newUser(house)
+    const browser = await browserOf(leaving)
+    const page = await browser.get(url)
+    await house.users.disable(leaving.id)
+    t.equal((await browser.submit(page, { decision: 'approve' }, /consent$/)).statusCode, 403)
+    t.equal(locationOf(await browser.get(url)).pathname, '/login')
+  })
+})
+
+t.test('hostile names, states and errors are shown as text', async t => {
+  const browser = await browserOf(
+    await house.users.create({
+      email: 'x@example.com',
+      name: '<img src=x onerror=alert(1)>',
+      password: 'correct horse battery',
+    }),
+  )
+  const name = '"><script>alert(1)</script>\u202egnp.exe {email} $& '
+  const client = await newClient({ name })
+  const url = authorizeUrl(client, { state: '"><script>alert(2)</script>', prompt: 'consent' })
+  const there = await new Browser(app).get(url)
+  const bad = await browser.get('/oauth/authorize?client_id=%3Cscript%3Ealert(3)%3C/script%3E')
+  const pages = [await browser.get(url), await new Browser(app).get(String(there.headers.location)), bad]
+  for (const { body } of pages) {
+    t.notMatch(body, '<script')
+    t.notMatch(body, '<img')
+    t.notMatch(body, '\u202e', 'nothing turns the words around')
+  }
+  t.match(pages[0]!.body, '&lt;script&gt;alert(1)&lt;/script&gt;gnp.exe {email} $&amp;')
+})

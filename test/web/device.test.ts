@@ -1,0 +1,106 @@
+import t from 'tap'
+import type { NewClient } from '../../src/clients/clients.ts'
+import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
+import { newUser, testApp } from '../helpers/app.ts'
+import { Browser, locationOf } from '../helpers/browser.ts'
+import { form } from '../helpers/oauth.ts'
+
+const { app, house } = await testApp(t)
+const user = await newUser(house)
+const browser = new Browser(app)
+await browser.signIn(user)
+
+async function waiting(input: Partial<NewClient> = {}) {
+  const { client } = await house.clients.create({
+    name: 'Television',
+    public: true,
+    grantTypes: [DEVICE_CODE],
+    ...input,
+  })
+  const asked = await form(app, '/oauth/device_authorization', { client_id: client.id, scope: 'orders:read' })
+  const { device_code, user_code } = asked.json<{ device_code: string; user_code: string }>()
+  const poll = async () =>
+    (await form(app, '/oauth/token', { grant_type: DEVICE_CODE, client_id: client.id, device_code })).json()
+  return { client, userCode: user_code, poll }
+}
+
+t.test('a person types the code, sees who asks for what, and lets the device in', async t => {
+  const { userCode, poll } = await waiting()
+  const page = await browser.get('/device')
+  t.match(page.body, /<label for="user_code">.*<input id="user_code" name="user_code"/s)
+  const asked = await browser.submit(page, { user_code: userCode.replace('-', '').toLowerCase() }, /device$/)
+  t.equal(asked.statusCode, 200)
+  for (const said of ['Television', 'Read orders', user.email, userCode]) t.match(asked.body, said)
+  const done = await browser.submit(asked, { decision: 'approve' }, /device$/)
+  t.equal(done.statusCode, 200)
+  t.match(done.body, 'The device is let in')
+  t.match(await poll(), { token_type: 'Bearer', scope: 'orders:read' })
+})
+
+t.test('or does not', async t => {
+  const { userCode, poll } = await waiting()
+  const asked = await browser.submit(await browser.get('/device'), { user_code: userCode }, /device$/)
+  t.match((await browser.submit(asked, { decision: 'deny' }, /device$/)).body, 'The device is not let in')
+  t.match(await poll(), { error: 'access_denied' })
+})
+
+t.test('the complete link still asks, names the app, and shows the code to compare', async t => {
+  const { userCode, poll } = await waiting()
+  const page = await browser.get(`/device?user_code=${userCode}`)
+  for (const said of ['Television', userCode]) t.match(page.body, said)
+  t.match(await poll(), { error: 'authorization_pending' })
+  await browser.submit(page, { decision: 'approve' }, /device$/)
+  t.match(await poll(), { token_type: 'Bearer' })
+})
+
+t.test('somebody who is not signed in comes back with the code', async t => {
+  const { userCode } = await waiting()
+  const fresh = new Browser(app)
+  const there = locationOf(await fresh.get(`/device?user_code=${userCode}`))
+  t.equal(there.pathname, '/login')
+  const page = await fresh.get(there.pathname + there.search)
+  const back = await fresh.submit(page, { email: user.email, password: 'correct horse battery' }, /login$/)
+  t.equal(back.headers.location, `/device?user_code=${userCode}`)
+  t.equal(locationOf(await new Browser(app).get('/device')).search, '?next=%2Fdevice')
+})
+
+t.test('a wrong, answered or missing code is said to be one', async t => {
+  const { userCode } = await waiting()
+  const asked = await browser.get(`/device?user_code=${userCode}`)
+  await browser.submit(asked, { decision: 'deny' }, /device$/)
+  for (const user_code of [userCode, 'BCDF-BCDF', 'x', '<script>', undefined]) {
+    const page = await browser.submit(await browser.get('/device'), { user_code }, /device$/)
+    t.equal(page.statusCode, 400)
+    t.match(page.body, 'role="alert"')
+    t.notMatch(page.body, '<script')
+  }
+  const late = await browser.submit(asked, { decision: 'approve' }, /device$/)
+  t.equal(late.statusCode, 400)
+})
+
+t.test('codes cannot be tried out', async t => {
+  const guessing = await testApp(t)
+  const guesser = new Browser(guessing.app)
+  await guesser.signIn(await newUser(guessing.house))
+  const page = await guesser.get('/device')
+  const statuses = new Set<number>()
+  for (let i = 0; i < 60; i++) {
+    const answer = await guesser.submit(page, { user_code: 'BCDF-BCDF' }, /device$/)
+    statuses.add(answer.statusCode)
+    if (answer.statusCode === 429) t.ok(Number(answer.headers['retry-after']) > 0)
+  }
+  t.strictSame([...statuses], [400, 429])
+})
+
+t.test('an answer needs the token of its form', async t => {
+  const { userCode, poll } = await waiting()
+  const asked = await browser.get(`/device?user_code=${userCode}`)
+  for (const _csrf of [undefined, 'x']) {
+    t.equal((await browser.submit(asked, { decision: 'approve', _csrf }, /device$/)).statusCode, 403)
+  }
+  const other = new Browser(app)
+  await other.signIn(await newUser(house))
+  t.equal((await other.submit(asked, { decision: 'approve' }, /device$/)).statusCode, 403)
+  t.equal((await new Browser(app).submit(asked, { decision: 'approve' }, /device$/)).statusCode, 403)
+  t.match(await poll(), { error: 'authorization_pending' })
+})

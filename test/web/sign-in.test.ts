@@ -1,0 +1,182 @@
+import t from 'tap'
+import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
+import { authorizeUrl, Browser, formOf, locationOf } from '../helpers/browser.ts'
+
+const { app, house } = await testApp(t)
+const user = await newUser(house)
+
+t.test('signing in', async t => {
+  t.test('takes e-mail address and password, and says who is signed in', async t => {
+    const browser = new Browser(app)
+    const page = await browser.get('/login')
+    t.equal(page.statusCode, 200)
+    t.match(page.body, /<label for="email">.*<input id="email" name="email"/s)
+    t.match(page.body, /<label for="password">.*<input id="password" name="password" type="password"/s)
+    const answer = await browser.signIn(user)
+    t.equal(answer.statusCode, 303)
+    t.match((await browser.get(String(answer.headers.location))).body, user.email)
+  })
+
+  t.test('says the same of a wrong password, an unknown and a disabled user', async t => {
+    const disabled = await newUser(house)
+    await house.users.disable(disabled.id)
+    const tries = [
+      await new Browser(app).signIn(user, 'wrong'),
+      await new Browser(app).signIn({ email: 'nobody@example.com' }),
+      await new Browser(app).signIn(disabled),
+    ]
+    for (const { statusCode, body, cookies } of tries) {
+      t.equal(statusCode, 401)
+      t.match(body, /role="alert"[^>]*>The e-mail address or the password is wrong\./)
+      t.notOk(cookies.some(({ name }) => name === 'postern'))
+      t.notMatch(body, 'wrong"', 'the password does not come back')
+    }
+  })
+
+  t.test('asks for what is missing', async t => {
+    const browser = new Browser(app)
+    const page = await browser.get('/login')
+    for (const fields of [{}, { email: user.email }, { password: PASSWORD }, { email: '', password: '' }]) {
+      const answer = await browser.submit(page, fields)
+      t.equal(answer.statusCode, 400)
+      t.match(answer.body, 'role="alert"')
+    }
+  })
+
+  t.test('needs the token of its form', async t => {
+    const browser = new Browser(app)
+    const page = await browser.get('/login')
+    const fields = { email: user.email, password: PASSWORD }
+    t.equal((await browser.submit(page, { ...fields, _csrf: undefined })).statusCode, 403)
+    t.equal((await browser.submit(page, { ...fields, _csrf: 'x' })).statusCode, 403)
+    t.equal((await new Browser(app).submit(page, fields)).statusCode, 403, 'that of another browser is none')
+    t.equal((await browser.submit(page, fields)).statusCode, 303)
+  })
+
+  t.test('slows down who guesses, whether the user exists or not', async t => {
+    const known = await newUser(house)
+    for (const email of [known.email, 'unknown@example.com']) {
+      const answers = []
+      for (let i = 0; i < 11; i++) answers.push(await new Browser(app).signIn({ email: email.toUpperCase() }, 'wrong'))
+      t.strictSame(new Set(answers.slice(0, 10).map(a => a.statusCode)), new Set([401]))
+      const last = answers.at(-1)!
+      t.equal(last.statusCode, 429)
+      t.ok(Number(last.headers['retry-after']) > 0)
+      t.match(last.body, 'Too many failed attempts')
+    }
+    t.equal((await new Browser(app).signIn(known)).statusCode, 429, 'the right password neither')
+    const api = { email: known.email, password: PASSWORD, device_name: 'x' }
+    t.equal((await app.inject({ method: 'POST', url: '/api/tokens', payload: api })).statusCode, 429, 'nor at the API')
+  })
+
+  t.test('is written down, whether it went well or not', async t => {
+    const person = await newUser(house)
+    await new Browser(app).signIn(person, 'wrong')
+    await new Browser(app).signIn(person)
+    const trail = await house.trail.list({ userId: person.id }, { limit: 10 })
+    t.match(trail, [
+      { kind: 'sign_in.succeeded', actorUserId: person.id, address: '127.0.0.1' },
+      { kind: 'sign_in.failed', actorUserId: null, address: '127.0.0.1', details: {} },
+      { kind: 'user.created' },
+    ])
+  })
+})
+
+t.test('next', async t => {
+  const leads = async (next: string) => {
+    const browser = new Browser(app)
+    const page = await browser.get(`/login?next=${encodeURIComponent(next)}`)
+    const fromPage = await browser.submit(page, { email: user.email, password: PASSWORD })
+    const other = new Browser(app)
+    const fromForm = await other.submit(await other.get('/login'), { email: user.email, password: PASSWORD, next })
+    t.equal(fromForm.headers.location, fromPage.headers.location, next)
+    return String(fromPage.headers.location)
+  }
+
+  t.test('leads on within this server', async t => {
+    t.equal(await leads('/device?user_code=BCDF-GHJK'), '/device?user_code=BCDF-GHJK')
+    t.equal(await leads('/a?b=//c'), '/a?b=//c')
+  })
+
+  t.test('leads nowhere else', async t => {
+    const elsewhere = [
+      '//evil.example',
+      '///evil.example',
+      '/\\evil.example',
+      '\\\\evil.example',
+      '\\/evil.example',
+      '/\t/evil.example',
+      '/\n/evil.example',
+      '/..//evil.example',
+      '/.//evil.example',
+      '/x/../..//evil.example',
+      'https://evil.example',
+      'https:evil.example',
+      'http://here.invalid/x',
+      'javascript:alert(1)',
+      'data:text/html,x',
+      '%2f%2fevil.example',
+      '@evil.example',
+      ' //evil.example',
+      '',
+    ]
+    for (const next of elsewhere) t.equal(await leads(next), '/login', JSON.stringify(next))
+    for (const next of ['/%2f%2fevil.example', '/%5cevil.example', '/@evil.example', '/ //evil.example']) {
+      const there = await leads(next)
+      t.equal(new URL(there, 'http://localhost:3000/login').origin, 'http://localhost:3000', next)
+      t.notMatch(there, /^\/[/\\]/)
+    }
+  })
+
+  t.test('may be nonsense', async t => {
+    t.equal((await new Browser(app).get('/login?next=a&next=b')).statusCode, 200)
+    t.equal((await new Browser(app).get('/login?next=%00')).statusCode, 400)
+  })
+})
+
+t.test('a form that leads to an app may lead there', async t => {
+  const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
+  const policy = async (url: string) => String((await new Browser(app).get(url)).headers['content-security-policy'])
+  const there = (await new Browser(app).get(authorizeUrl(client))).headers.location as string
+  t.match(await policy(there), /form-action 'self' https:;/)
+  t.match(await policy('/login'), /form-action 'self';/)
+  t.match(await policy('/login?next=/device'), /form-action 'self';/)
+  const evil = authorizeUrl({ ...client, redirectUris: ['http://evil.example/cb'] })
+  t.match(await policy(`/login?next=${encodeURIComponent(evil)}`), /form-action 'self';/)
+  const { client: local } = await house.clients.create({
+    name: 'x',
+    public: true,
+    redirectUris: ['http://[::1]/cb', 'com.example.app:/cb'],
+  })
+  const loopback = (await new Browser(app).get(authorizeUrl(local))).headers.location as string
+  t.match(await policy(loopback), /form-action 'self' https: http:;/)
+  const own = (await new Browser(app).get(authorizeUrl(local, { redirect_uri: 'com.example.app:/cb' }))).headers
+    .location
+  t.match(await policy(own as string), /form-action 'self' com\.example\.app:;/)
+})
+
+t.test('signing out', async t => {
+  t.test('ends the session, by form alone', async t => {
+    const browser = new Browser(app)
+    await browser.signIn(user)
+    const session = browser.cookies.get('postern')
+    const page = await browser.get('/login')
+    t.equal((await browser.get('/logout')).statusCode, 404)
+    t.equal((await browser.submit(page, { _csrf: 'x' }, /logout$/)).statusCode, 403)
+    t.match((await browser.get('/login')).body, 'You are signed in')
+    const answer = await browser.submit(page, {}, /logout$/)
+    t.equal(answer.statusCode, 303)
+    t.equal(locationOf(answer).pathname, '/login')
+    t.notOk(browser.cookies.has('postern'))
+    browser.cookies.set('postern', session as string)
+    t.notMatch((await browser.get('/login')).body, 'You are signed in', 'the cookie opens nothing any more')
+    const [event] = await house.trail.list({ kind: 'session.ended', userId: user.id }, { limit: 1 })
+    t.match(event, { actorUserId: user.id })
+  })
+
+  t.test('twice does no harm', async t => {
+    const browser = new Browser(app)
+    const { fields } = formOf((await browser.get('/login')).body, /login$/)
+    t.equal((await browser.post('/logout', fields)).statusCode, 303)
+  })
+})
