@@ -9,6 +9,8 @@ export interface Bench {
   seconds: number
   /** The environment of a Postern with an empty database of its own; gone when the case ends. */
   environment(): Promise<NodeJS.ProcessEnv>
+  /** What takes a while now, for whoever waits. */
+  say(text: string): void
   /** Runs when the case ends, however it does; the last deferred runs first. */
   defer(work: () => Promise<unknown>): void
 }

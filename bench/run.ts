@@ -33,7 +33,7 @@ async function runAll(chosen: string[], flags: Flags): Promise<void> {
   process.stdout.write(`${await machine(flags.embedded ? undefined : SERVER)}\n`)
   for (const name of chosen.length > 0 ? chosen : NAMES) {
     const { bench } = (await import(join(FOLDER, `${name}.ts`))) as { bench: Case }
-    process.stdout.write(`\n${name}: ${bench.about}\n`)
+    process.stdout.write(`\n${name}: ${bench.about}\n\n`)
     if (flags.embedded && !bench.embedded) process.stdout.write('  left out: it needs a PostgreSQL\n')
     else await runOne(bench, flags)
   }
@@ -54,9 +54,10 @@ async function runOne({ run }: Case, { quick = false, embedded = false }: Partia
       rounds: quick ? 1 : 5,
       seconds: quick ? 0.3 : 3,
       environment,
+      say: text => void process.stderr.write(`  ${text} …\n`),
       defer,
     })
-    process.stdout.write([table(rows), ...notes.map(note => `  ${note}`), ''].join('\n'))
+    process.stdout.write([table(rows, !quick), ...notes.map(note => `  ${note}`), ''].join('\n'))
   } finally {
     await cleanUp()
     process.off('SIGINT', interrupted)

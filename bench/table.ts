@@ -11,24 +11,27 @@ export interface Row {
   atMost?: number
 }
 
-/** Median and spread of every row, and whether what is asked was reached. */
-export function table(rows: readonly Row[]): string {
-  const cells = [['', 'median', 'min – max', 'rounds', 'asked', ''], ...rows.map(line)]
-  const widths = cells[0]!.map((_, column) => Math.max(...cells.map(row => row[column]!.length)))
+/**
+ * Median and spread of every row, and whether what is asked was reached.
+ * @param judge false: the figures come from a run that is too short to say
+ */
+export function table(rows: readonly Row[], judge: boolean): string {
+  const head = ['', 'median', 'min – max', 'rounds', ...(judge ? ['asked', ''] : [])]
+  const cells = [head, ...rows.map(row => [...figure(row), ...(judge ? verdict(row) : [])])]
+  const widths = head.map((_, column) => Math.max(...cells.map(row => row[column]!.length)))
   return cells
     .map(row => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '))
     .map(text => `  ${text.trimEnd()}`)
     .join('\n')
 }
 
-function line(row: Row): string[] {
-  const { what, values, unit = '' } = row
-  const middle = median(values)
+function figure({ what, values, unit = '' }: Row): string[] {
   const spread = `${short(Math.min(...values))} – ${short(Math.max(...values))}`
-  return [what, `${short(middle)}${unit && ` ${unit}`}`, spread, String(values.length), ...asked(row, middle)]
+  return [what, `${short(median(values))}${unit && ` ${unit}`}`, spread, String(values.length)]
 }
 
-function asked({ atLeast, atMost }: Row, value: number): [string, string] {
+function verdict({ values, atLeast, atMost }: Row): [string, string] {
+  const value = median(values)
   if (atLeast !== undefined) return [`≥ ${atLeast}`, value >= atLeast ? 'reached' : 'MISSED']
   if (atMost !== undefined) return [`≤ ${atMost}`, value <= atMost ? 'reached' : 'MISSED']
   return ['', '']

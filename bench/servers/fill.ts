@@ -1,0 +1,56 @@
+import type pg from 'pg'
+
+const TABLE = 'oauth_access_tokens'
+
+/** What differs from row to row; `i` counts, `t` is the pattern. The rest is as the server wrote the pattern. */
+const DIFFERENT: Record<string, string> = {
+  // UUIDv7: the milliseconds of `created_at`, then what nobody can guess.
+  id: `(lpad(to_hex((extract(epoch from r.created_at) * 1000)::bigint), 12, '0')
+        || '7' || substr(r.chance, 1, 3) || 'a' || substr(r.chance, 4, 15))::uuid`,
+  user_id: '(array(select id from users))[1 + i % (select count(*) from users)]',
+  name: `'bench ' || i`,
+  format: `case when i % 5 = 0 then 'opaque' else 'jwt' end`,
+  hash: `case when i % 5 = 0 then sha256(convert_to('bench ' || i, 'utf8')) end`,
+  status_index: 'i % 524288',
+  status_list: 't.status_list + (i / 524288)',
+  created_at: 'r.created_at',
+  updated_at: 'r.created_at',
+  expires_at: 'r.expires_at',
+}
+
+/**
+ * Fills the table as a year of issuing would: ids in the order of time, one opaque token in five, expiry spread evenly
+ * over a year of which an eighth has passed, and in no order, so that pruning has to look everywhere.
+ * @param client a superuser's, of a database with at least one token in it, whose row is the pattern
+ */
+export async function fill(client: pg.Client, rows: number): Promise<void> {
+  // Foreign keys are true by how the rows are made; checking them one by one takes longer than everything else.
+  await client.query(`set session_replication_role = replica; set maintenance_work_mem = '256MB'`)
+  const indexes = await dropIndexes(client)
+  const columns = await columnsOf(client)
+  await client.query(`
+    insert into ${TABLE} (${columns.join(', ')})
+    select ${columns.map(column => DIFFERENT[column] ?? `t.${column}`).join(', ')}
+    from (select * from ${TABLE} limit 1) t, generate_series(1, ${rows}) i, lateral (
+      select now() - interval '365 days' + i * interval '365 days' / ${rows} as created_at,
+        now() - interval '45 days' + random() * interval '365 days' as expires_at, md5(random()::text || i) as chance
+    ) r`)
+  for (const definition of indexes) await client.query(definition)
+  await client.query(`vacuum analyze ${TABLE}`)
+  await client.query('checkpoint')
+}
+
+/** Building an index over all rows is several times quicker than growing it row by row. */
+async function dropIndexes(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query(
+    `select indexrelid::regclass as name, pg_get_indexdef(indexrelid) as definition from pg_index i
+     where indrelid = '${TABLE}'::regclass and not exists (select from pg_constraint where conindid = i.indexrelid)`,
+  )
+  for (const { name } of rows) await client.query(`drop index ${name}`)
+  return rows.map(row => row.definition)
+}
+
+async function columnsOf(client: pg.Client): Promise<string[]> {
+  const { fields } = await client.query(`select * from ${TABLE} limit 0`)
+  return fields.map(field => field.name)
+}
