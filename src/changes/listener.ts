@@ -24,7 +24,10 @@ const CONNECTION = { application_name: 'postern changes', connectionTimeoutMilli
  */
 export function startListener({ url, changes, log, heartbeat = 300 }: ListenerOptions): Listener {
   const closing = new AbortController()
-  let client: pg.Client | undefined
+  const closed = new Promise<never>((_, reject) => {
+    closing.signal.addEventListener('abort', () => reject(closing.signal.reason))
+  })
+  closed.catch(() => {})
 
   /** Rejects once the connection is lost. */
   async function listen(connection: pg.Client): Promise<never> {
@@ -32,7 +35,8 @@ export function startListener({ url, changes, log, heartbeat = 300 }: ListenerOp
     connection.on('error', () => lost.abort())
     connection.once('end', () => lost.abort())
     connection.on('notification', ({ payload }) => parse(payload).forEach(changes.hear))
-    await connection.connect()
+    // A connection that is ended while it is being made never says so.
+    await Promise.race([connection.connect(), closed])
     await within(heartbeat * 2, connection.query(`listen ${CHANNEL}`))
     changes.setHearing(true)
     const signal = AbortSignal.any([closing.signal, lost.signal])
@@ -45,7 +49,6 @@ export function startListener({ url, changes, log, heartbeat = 300 }: ListenerOp
   /** @returns whether it was heard on */
   async function listenOnce(): Promise<boolean> {
     const connection = new pg.Client({ ...CONNECTION, connectionString: url })
-    client = connection
     const error = await listen(connection).catch(reason => reason)
     const heard = changes.hearing
     changes.setHearing(false)
@@ -67,7 +70,6 @@ export function startListener({ url, changes, log, heartbeat = 300 }: ListenerOp
   return {
     async close() {
       closing.abort()
-      await client?.end().catch(() => {})
       await running
     },
   }
