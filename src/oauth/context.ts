@@ -34,6 +34,15 @@ export function sendProtocolError(reply: FastifyReply, error: PosternError): Fas
 /** Refusals that were not written for the protocol, in its vocabulary. */
 function asProtocol(error: PosternError): PosternError {
   if (error.status === 422 || error.code === 'bad_request') return invalidRequest(error.message, error.cause)
+  // Too large, or not a form: HTTP's status says it better, and the protocol has one word for both.
+  if (error.status === 413 || error.status === 415) {
+    return new PosternError({
+      status: error.status,
+      code: 'invalid_request',
+      detail: error.message,
+      cause: error.cause,
+    })
+  }
   if (error.status === 500)
     return new PosternError({ ...error, status: 500, code: 'server_error', detail: error.message })
   return error
