@@ -4,11 +4,16 @@ import type { Row } from './table.ts'
 export interface Bench {
   /** Only to see that it works: the figures mean nothing. */
   quick: boolean
+  /** There is no PostgreSQL in this run. */
+  embedded: boolean
   rounds: number
   /** How long each run of a round takes. */
   seconds: number
-  /** The environment of a Postern with an empty database of its own; gone when the case ends. */
-  environment(): Promise<NodeJS.ProcessEnv>
+  /**
+   * The environment of a Postern with an empty database of its own; gone when the case ends. On PostgreSQL, unless the
+   * run or the case wants it embedded.
+   */
+  environment(options?: { embedded: boolean }): Promise<NodeJS.ProcessEnv>
   /** What takes a while now, for whoever waits. */
   say(text: string): void
   /** Runs when the case ends, however it does; the last deferred runs first. */

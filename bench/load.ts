@@ -18,10 +18,21 @@ export interface Outcome {
   perSecond: number
   p50: number
   p99: number
-  /** Of the process that answered. */
+}
+
+/** With what it took the process that answered. */
+export interface ServerOutcome extends Outcome {
   server: Usage
-  /** Seconds of the server's processor time for a thousand requests. */
+  /** Seconds of processor time for a thousand requests. */
   cpuPerThousand: number
+}
+
+/** A load on a process of ours, which can say what it took. */
+export async function load(server: Process<{ usage: () => Usage }>, options: Load): Promise<ServerOutcome> {
+  await server.call('usage')
+  const outcome = await flood(options)
+  const usage = await server.call('usage')
+  return { ...outcome, server: usage, cpuPerThousand: (usage.cpu / outcome.requests) * 1000 }
 }
 
 /**
@@ -30,30 +41,15 @@ export interface Outcome {
  * costs. This one sends what was written before and reads only status and length: the server is the limit.
  * @throws when a request fails: a figure with errors in it says nothing
  */
-export async function load(server: Process<{ usage: () => Usage }>, options: Load): Promise<Outcome> {
-  await server.call('usage')
-  const start = performance.now()
-  const times = await flood(options)
-  const seconds = (performance.now() - start) / 1000
-  const usage = await server.call('usage')
-  times.sort((a, b) => a - b)
-  return {
-    requests: times.length,
-    perSecond: times.length / seconds,
-    p50: percentile(times, 0.5),
-    p99: percentile(times, 0.99),
-    server: usage,
-    cpuPerThousand: (usage.cpu / times.length) * 1000,
-  }
-}
-
-async function flood({ url, seconds, connections, requests }: Load): Promise<number[]> {
+export async function flood({ url, seconds, connections, requests }: Load): Promise<Outcome> {
   const times: number[] = []
-  const end = performance.now() + seconds * 1000
+  const start = performance.now()
   let sent = 0
-  const next = () => (performance.now() < end ? requests[sent++ % requests.length] : undefined)
+  const next = () => (performance.now() < start + seconds * 1000 ? requests[sent++ % requests.length] : undefined)
   await Promise.all(Array.from({ length: connections }, () => converse(new URL(url), next, times)))
-  return times
+  const perSecond = (times.length / (performance.now() - start)) * 1000
+  times.sort((a, b) => a - b)
+  return { requests: times.length, perSecond, p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
 }
 
 /** One connection: a request, its answer, the next request. */

@@ -48,9 +48,11 @@ async function runOne({ run }: Case, { quick = false, embedded = false }: Partia
   const interrupted = () => void cleanUp().finally(() => process.exit(130))
   process.once('SIGINT', interrupted)
   try {
-    const environment = () => (embedded ? inFolder(defer) : onPostgres(defer))
+    const environment: Bench['environment'] = options =>
+      embedded || options?.embedded ? inFolder(defer) : onPostgres(defer)
     const { rows, notes = [] } = await run({
       quick,
+      embedded,
       rounds: quick ? 1 : 5,
       seconds: quick ? 0.3 : 3,
       environment,

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Bench, Case } from '../bench.ts'
-import { load, type Outcome } from '../load.ts'
+import { load, type ServerOutcome } from '../load.ts'
 import { type Process, startProcess } from '../processes.ts'
 import { request } from '../requests.ts'
 import { figures, ratios, references, type Sandwich, sideBySide } from '../rounds.ts'
@@ -27,16 +27,16 @@ export const bench: Case = {
     const [{ guarded }, opaquely, compared] = [
       await sideBySide(bench.rounds, jwt('/open'), { guarded: jwt('/guarded') }),
       await sideBySide(bench.rounds, opaque('/open'), { guarded: opaque('/guarded') }),
-      await sideBySide<Outcome, string>(bench.rounds, jwt('/open'), points),
+      await sideBySide<ServerOutcome, string>(bench.rounds, jwt('/open'), points),
     ]
     return { rows: [...guardRows('JWT', guarded), ...guardRows('opaque', opaquely.guarded), ...pointRows(compared)] }
   },
 }
 
-const perSecond = (run: Outcome) => run.perSecond
-const p99 = (run: Outcome) => run.p99
+const perSecond = (run: ServerOutcome) => run.perSecond
+const p99 = (run: ServerOutcome) => run.p99
 
-function guardRows(format: string, rounds: Sandwich<Outcome>[]): Row[] {
+function guardRows(format: string, rounds: Sandwich<ServerOutcome>[]): Row[] {
   return [
     { what: `${format}: requests, guarded of unguarded`, values: ratios(rounds, perSecond), atLeast: 0.8 },
     { what: `${format}: p99, guarded over unguarded`, values: ratios(rounds, p99), atMost: 2 },
@@ -49,7 +49,7 @@ function guardRows(format: string, rounds: Sandwich<Outcome>[]): Row[] {
   ]
 }
 
-function pointRows(points: Record<string, Sandwich<Outcome>[]>): Row[] {
+function pointRows(points: Record<string, Sandwich<ServerOutcome>[]>): Row[] {
   return Object.entries(points).map(([what, rounds]) => ({
     what: `for comparison, ${what}: of unguarded`,
     values: ratios(rounds, perSecond),

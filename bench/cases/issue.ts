@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Case } from '../bench.ts'
-import { load, type Outcome } from '../load.ts'
+import { load, type ServerOutcome } from '../load.ts'
 import { type Process, startProcess } from '../processes.ts'
 import { request } from '../requests.ts'
 import { figures, ratios, references, sideBySide } from '../rounds.ts'
@@ -9,7 +9,7 @@ import type { calls } from '../servers/issue.ts'
 const SERVER = join(import.meta.dirname, '../servers/issue.ts')
 const CONCURRENCY = 32
 
-type Run = Pick<Outcome, 'perSecond' | 'p99'> & Partial<Outcome>
+type Run = Pick<ServerOutcome, 'perSecond' | 'p99'> & Partial<ServerOutcome>
 
 export const bench: Case = {
   about: `POST /api/tokens with a bearer against bare single-row inserts by pg, ${CONCURRENCY} at a time, both after the commit`,
@@ -47,7 +47,7 @@ async function issuing(
   server: Process<typeof calls>,
   seconds: number,
   people: number,
-): Promise<() => Promise<Outcome>> {
+): Promise<() => Promise<ServerOutcome>> {
   const url = await server.call('listen')
   const texts = await server.call('issue', { count: people, scopes: ['orders:read', 'tokens:write'] })
   const requests = texts.map((text, i) => {

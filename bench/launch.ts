@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import packageJson from '../package.json' with { type: 'json' }
+
+const ROOT = resolve(import.meta.dirname, '..')
+/** What `npm start` runs, under this Node. */
+const COMMAND = packageJson.scripts.start.split(' ').slice(1)
+const LONGEST_START_MS = 60_000
+
+/** A Postern as anyone would start it. */
+export interface Launched {
+  url: string
+  /** Milliseconds from the start of the process to its first answer that needs the database. */
+  took: number
+  /** Waits until it has printed this. */
+  printed(pattern: RegExp): Promise<RegExpExecArray>
+  /** Bytes that are resident now, and that ever were. Linux only. */
+  memory(): Promise<{ now: number; peak: number }>
+  stop(): Promise<void>
+}
+
+export async function launch(environment: NodeJS.ProcessEnv): Promise<Launched> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const env = { ...process.env, ...environment, PORT: String(port) }
+  const start = performance.now()
+  const child = spawn(process.execPath, COMMAND, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  let printed = ''
+  child.stdout.setEncoding('utf8').on('data', text => {
+    printed += text
+  })
+  try {
+    await until(child, () => answers(`${url}/health/ready`))
+  } catch (error) {
+    await stop(child)
+    throw error
+  }
+  const took = performance.now() - start
+  const said = (pattern: RegExp) => until(child, () => pattern.exec(printed))
+  return { url, took, printed: said, memory: () => memory(child.pid!), stop: () => stop(child) }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function until<T>(child: ChildProcess, look: () => T | Promise<T>): Promise<NonNullable<T>> {
+  for (const start = performance.now(); performance.now() - start < LONGEST_START_MS; await pause(5)) {
+    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
+    const seen = await look()
+    if (seen) return seen
+  }
+  throw new Error('the server did not start')
+}
+
+const answers = (url: string) =>
+  fetch(url).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+
+async function memory(pid: number): Promise<{ now: number; peak: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  const of = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)![1]) * 1024
+  return { now: of('VmRSS'), peak: of('VmHWM') }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  await ended
+}
