@@ -1,12 +1,6 @@
 import helmet from '@fastify/helmet'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyPluginAsync,
-  type FastifyRequest,
-  LogController,
-} from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest, LogController } from 'fastify'
 import { adminRoutes } from './admin/routes.ts'
 import { actingFor } from './audit/actor.ts'
 import { allClients, ownClients } from './clients/routes.ts'
@@ -82,17 +76,14 @@ export function serverPlugin(house: House): FastifyPluginAsync {
   }
 }
 
-export interface AppOptions {
-  prefix?: string
-  /** In place of lines on standard output. */
-  log?: FastifyBaseLogger
-}
-
-/** A server of its own around the house. It does not listen, and closes the house when it is closed. */
-export async function createApp(house: House, { prefix = '', log }: AppOptions = {}): Promise<FastifyInstance> {
+/**
+ * A server of its own around the house. It does not listen, and closes the house when it is closed.
+ * @param within the application that it is mounted in, whose prefix and log it takes, and which closes the house itself
+ */
+export async function createApp(house: House, within?: FastifyInstance): Promise<FastifyInstance> {
   const { logLevel, trustProxy } = house.config
   const app = Fastify({
-    ...(log ? { loggerInstance: loggerWithin(log) } : { logger: loggerOptions(logLevel) }),
+    ...(within ? { loggerInstance: loggerWithin(within.log) } : { logger: loggerOptions(logLevel) }),
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy,
     bodyLimit: 65_536,
@@ -102,9 +93,9 @@ export async function createApp(house: House, { prefix = '', log }: AppOptions =
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: frameworkProblem,
   }).withTypeProvider<TypeBoxTypeProvider>()
-  if (prefix) await app.register(wellKnown(house))
-  await app.register(serverPlugin(house), { prefix })
-  app.addHook('onClose', () => house.close())
+  if (within?.prefix) await app.register(wellKnown(house))
+  await app.register(serverPlugin(house), { prefix: within?.prefix ?? '' })
+  if (!within) app.addHook('onClose', () => house.close())
   return app as unknown as FastifyInstance
 }
 

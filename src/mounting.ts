@@ -32,9 +32,11 @@ export function mounting(house: House): Mounting {
 
   return {
     plugin: async app => {
-      server = await createApp(house, { prefix: app.prefix, log: app.log })
-      app.addHook('onClose', () => server?.close())
+      server = await createApp(house, app)
       await server.ready()
+      // First what would keep the application's connections open, last what its own requests may still need.
+      app.addHook('preClose', () => server?.close())
+      app.addHook('onClose', () => house.close())
       handOver(app, ['/*'])
     },
     wellKnown: fp(async app => {

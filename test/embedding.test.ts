@@ -5,7 +5,7 @@ import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { buildApp, openPostern, type Postern } from 'postern'
 import { checkScopes, guard } from 'postern/guard'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { PASSWORD } from './helpers/app.ts'
 import { embedded } from './helpers/embedding.ts'
 
@@ -175,9 +175,10 @@ t.test('documents show the prefix', async t => {
 })
 
 t.test('what is set goes before the environment, and what follows from it follows', async t => {
-  const { config } = await embedded(t, { catalogue, issuer: 'https://one.example/' })
-  t.match(config, { issuer: 'https://one.example', audience: 'https://one.example' })
-  t.equal((await embedded(t, { catalogue, port: 4100 })).config.issuer, 'http://localhost:4100')
+  const { config, close } = await embedded(t, { catalogue, port: 4100 })
+  t.match(config, { issuer: 'http://localhost:4100', audience: 'http://localhost:4100' })
+  // At once, while it may still be beginning to listen to other nodes.
+  await close()
 })
 
 t.test('a bad setting is refused in one line, and leaves nothing open', async t => {
@@ -185,21 +186,24 @@ t.test('a bad setting is refused in one line, and leaves nothing open', async t 
   await t.rejects(openPostern({ ...postern.config, appKey: 'short' }), { name: 'StartupError', message: /^APP_KEY / })
 })
 
-t.test('closing the application closes the server, and the data is there when it opens again', async t => {
-  const { config } = await closed(t)
-  const app = await buildApp({ ...config, catalogue })
-  t.teardown(() => app.close())
-  const payload = { email, password: PASSWORD, device_name: 'van' }
-  t.equal((await app.inject({ method: 'POST', url: '/api/tokens', payload })).statusCode, 201)
-})
-
-/** A server of its own with a user, mounted and closed with the application it was mounted in. */
-async function closed(t: Test): Promise<Postern> {
+t.test('closing the application ends what the server keeps open, and loses nothing', async t => {
   const mounted = await embedded(t, { catalogue })
   await mounted.users.create({ email, name: 'Ada', password: PASSWORD })
   const app = Fastify()
   await app.register(mounted.plugin, { prefix: '/auth' })
-  await app.ready()
+  const feed = await follow(await app.listen({ port: 0 }), await mounted.clients.create({ name: 'gateway' }))
+  t.match(feed.headers.get('content-type'), 'text/event-stream')
   await app.close()
-  return mounted
+  await t.resolves(feed.text())
+
+  const again = await buildApp({ ...mounted.config, catalogue })
+  t.teardown(() => again.close())
+  const payload = { email, password: PASSWORD, device_name: 'van' }
+  t.equal((await again.inject({ method: 'POST', url: '/api/tokens', payload })).statusCode, 201)
+})
+
+/** Leaves the feed of changes open. */
+function follow(address: string, { client, secret }: Awaited<ReturnType<Postern['clients']['create']>>) {
+  const authorization = `Basic ${Buffer.from(`${client.id}:${secret}`).toString('base64')}`
+  return fetch(`${address}/auth/oauth/events`, { headers: { authorization } })
 }
