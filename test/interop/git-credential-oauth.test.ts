@@ -46,7 +46,8 @@ t.test(
     tool.stdin.end(`protocol=http\nhost=${new URL(issuer).host}\n\n`)
     const url = await found(tool.stderr, /https?:\/\/\S+\/oauth\/authorize\?\S+/)
     const back = await browser.approve(url.slice(issuer.length))
-    t.equal((await fetch(back)).status, 200)
+    // It has what it waits for and ends, sometimes before it has answered.
+  await fetch(back).catch(() => {})
     const password = /^password=(.+)$/m.exec(await said)?.[1]
     const answer = await fetch(`${issuer}/api/user`, { headers: { authorization: `Bearer ${password}` } })
     t.match(await answer.json(), { data: { id: user.id } })
