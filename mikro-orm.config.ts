@@ -11,6 +11,7 @@ import { DeviceCode } from './src/grants/device.entity.ts'
 import { RefreshToken } from './src/grants/refresh.entity.ts'
 import { SigningKey } from './src/keys/key.entity.ts'
 import { PushedRequest } from './src/oauth/pushed-request.entity.ts'
+import { sharedDialect } from './src/postgres.ts'
 import { StatusEvent } from './src/revocation/event.entity.ts'
 import { StatusList } from './src/revocation/list.entity.ts'
 import { AccessToken } from './src/tokens/token.entity.ts'
@@ -26,7 +27,7 @@ export interface DatabaseLocation {
 }
 
 /** The only place that names a driver: PGlite unless there is the URL of a PostgreSQL. */
-export function ormOptions({ url, poolSize, start = () => startEngine({}) }: DatabaseLocation): Options {
+export function ormOptions({ url, poolSize = 10, start = () => startEngine({}) }: DatabaseLocation): Options {
   return defineConfig({
     entities: [
       User,
@@ -55,17 +56,10 @@ export function ormOptions({ url, poolSize, start = () => startEngine({}) }: Dat
       snapshotOnMigrate: false,
       silent: true,
     },
+    // Neither is connected before it is used.
     ...(url
-      ? {
-          clientUrl: url,
-          pool: { min: 0, max: poolSize ?? 10 },
-          // MikroORM reads host, user and name from the URL; `sslmode` and other parameters are the driver's to read.
-          driverOptions: { connectionString: url },
-        }
-      : {
-          dbName: 'postgres',
-          driverOptions: embeddedDialect(start),
-        }),
+      ? { clientUrl: url, driverOptions: () => sharedDialect(url, poolSize) }
+      : { dbName: 'postgres', driverOptions: () => embeddedDialect(start) }),
   })
 }
 

@@ -47,8 +47,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const embedded = url ? undefined : (options.embedded ?? startEmbedded(dataDir, options.dump))
   const orm = new MikroORM(ormOptions({ url, poolSize, start: embedded?.start }))
   const close = async () => {
-    await orm.close(true)
-    await embedded?.release()
+    await orm.close(true).finally(() => embedded?.release())
   }
   try {
     await orm.connect()

@@ -1,4 +1,5 @@
-import { PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely'
+import type { PostgresPool, PostgresPoolClient } from 'kysely'
+import { Dialect } from '../dialect.ts'
 import type { Engine } from './engine.ts'
 
 type Turn = PromiseWithResolvers<void>
@@ -34,19 +35,24 @@ class PoolOfOne implements PostgresPool {
 
   async end(): Promise<void> {
     await this.#last
-    await (await this.#engine)?.close()
+    const engine = await this.#opened()
+    await engine?.close()
+  }
+
+  #opened(): Promise<Engine | undefined> {
+    return Promise.resolve(this.#engine).catch(() => undefined)
   }
 
   /** One that stopped is started again: its log has every commit. */
   async #running(): Promise<Engine> {
-    const engine = await this.#engine?.catch(() => undefined)
+    const engine = await this.#opened()
     if (engine && !engine.closed) return engine
     this.#engine = this.#start()
     return this.#engine
   }
 }
 
-/** Kysely's own PostgreSQL dialect, over a pool of one. */
-export function embeddedDialect(start: () => Promise<Engine>): PostgresDialect {
-  return new PostgresDialect({ pool: new PoolOfOne(start) })
+/** The dialect of the embedded PostgreSQL. */
+export function embeddedDialect(start: () => Promise<Engine>): Dialect {
+  return new Dialect({ pool: new PoolOfOne(start) })
 }

@@ -1,0 +1,41 @@
+import {
+  type DatabaseConnection,
+  PostgresDialect,
+  type PostgresDialectConfig,
+  PostgresDriver,
+  type TransactionSettings,
+} from 'kysely'
+
+/**
+ * Kysely keeps a connection whose transaction could not be begun or rolled back, as when the server went away; a pool
+ * that lost all its connections that way would answer nobody ever again.
+ */
+class Driver extends PostgresDriver {
+  override async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    try {
+      await super.beginTransaction(connection, settings)
+    } catch (error) {
+      await this.releaseConnection(connection as never)
+      throw error
+    }
+  }
+
+  /** What cannot be rolled back any more went with its connection, which the pool throws away. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.rollbackTransaction(connection).catch(() => {})
+  }
+}
+
+/** Kysely's dialect of PostgreSQL, over a pool that gets every connection back. */
+export class Dialect extends PostgresDialect {
+  readonly #config: PostgresDialectConfig
+
+  constructor(config: PostgresDialectConfig) {
+    super(config)
+    this.#config = config
+  }
+
+  override createDriver(): Driver {
+    return new Driver(this.#config)
+  }
+}
