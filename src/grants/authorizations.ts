@@ -3,9 +3,8 @@ import { record } from '../audit/audit.ts'
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { notFound } from '../errors.ts'
-import { retire } from '../tokens/retire.ts'
 import { Consent } from './consent.entity.ts'
-import { RefreshToken } from './refresh.entity.ts'
+import { endGrants } from './refresh-family.ts'
 
 /** An app that a user let in. */
 export interface Authorization {
@@ -23,7 +22,7 @@ export interface Authorizations {
   /** Newest first. */
   list(userId: string, page: { limit: number; after?: string | undefined }): Promise<Authorization[]>
   /**
-   * Takes back what the user let the client do: its access and refresh tokens for the user die with it.
+   * Takes back what the user let the client do: its codes, access and refresh tokens for the user die with it.
    * @throws 404 when the user did not let it in
    */
   withdraw(userId: string, clientId: string): Promise<void>
@@ -57,10 +56,9 @@ export function createAuthorizations(db: Database, changes: Changes): Authorizat
     withdraw: (userId, clientId) =>
       changes.transaction(async (em, announce) => {
         const where = { user: userId, client: clientId }
-        const withdrawn = isUuid(clientId) ? await em.nativeDelete(Consent, where) : 0
-        if (withdrawn === 0) throw notFound('authorization')
-        await em.nativeUpdate(RefreshToken, { ...where, revoked: false }, { revoked: true })
-        await retire(em, announce, where)
+        if (!isUuid(clientId)) throw notFound('authorization')
+        await endGrants(em, announce, where)
+        if ((await em.nativeDelete(Consent, where)) === 0) throw notFound('authorization')
         record(em, { kind: 'consent.withdrawn', userId, clientId })
       }),
   }
