@@ -1,0 +1,146 @@
+import t from 'tap'
+import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
+import { asking, bearer } from '../helpers/asking.ts'
+
+/** Guessing passwords: at one user, from one address, in any spelling, by any way in. */
+
+const { app, house } = await testApp(t, { trustProxy: '10.0.0.0/8' })
+const PER_USER = 10
+const PER_ADDRESS = 50
+
+interface From {
+  remoteAddress?: string
+  forwarded?: string
+}
+
+let addresses = 0
+/** From an address of its own, for what is not about addresses. */
+const somewhere = () => `192.0.2.${++addresses}`
+
+const signIn = (email: string, password: string, { remoteAddress = somewhere(), forwarded }: From = {}) =>
+  app.inject({
+    method: 'POST',
+    url: '/api/tokens',
+    remoteAddress,
+    headers: { ...(forwarded && { 'x-forwarded-for': forwarded, forwarded: `for=${forwarded}` }) },
+    payload: { email, password, device_name: 'x' },
+  })
+
+/** How many of so many tries at once got each status. */
+async function tries(count: number, work: (i: number) => Promise<{ statusCode: number }>) {
+  const answers = await Promise.all(Array.from({ length: count }, (_, i) => work(i)))
+  const counts: Record<number, number> = {}
+  for (const { statusCode } of answers) counts[statusCode] = (counts[statusCode] ?? 0) + 1
+  return counts
+}
+
+t.test('the same answer for a wrong password, an unknown user and a disabled one', async t => {
+  const known = await newUser(house)
+  const disabled = await newUser(house)
+  await house.users.disable(disabled.id)
+  const answers = [
+    await signIn(known.email, 'wrong password'),
+    await signIn('nobody@example.com', PASSWORD),
+    await signIn(disabled.email, PASSWORD),
+    await signIn('no address at all', PASSWORD),
+  ]
+  const seen = answers.map(({ statusCode, body, headers: { date: _, ...headers } }) => ({ statusCode, body, headers }))
+  for (const answer of seen) t.strictSame(answer, seen[0])
+  t.match(seen[0], { statusCode: 401, body: /The e-mail address or the password is wrong/ })
+})
+
+t.test('a password is checked as it is: not trimmed, not cut, not folded', async t => {
+  const password = 'Pässwörd with  blanks '.padEnd(100, 'x')
+  const { email } = await house.users.create({ email: 'exact@example.com', name: 'Exact', password })
+  for (const wrong of [password.slice(0, 72), `${password} `, password.toLowerCase(), password.normalize('NFD')]) {
+    t.equal((await signIn(email, wrong)).statusCode, 401)
+  }
+  t.equal((await signIn(email, password)).statusCode, 201)
+})
+
+t.test('a user is guessed at so often, from wherever, and then not even the right password helps', async t => {
+  const { email } = await newUser(house)
+  const counts = await tries(PER_USER + 5, () => signIn(email, 'wrong password'))
+  t.strictSame(counts, { 401: PER_USER, 429: 5 }, 'many at once cannot slip by')
+  const locked = await signIn(email, PASSWORD)
+  t.equal(locked.statusCode, 429)
+  const seconds = Number(locked.headers['retry-after'])
+  t.ok(seconds > 0 && seconds <= 900 && Number.isInteger(seconds), String(seconds))
+  t.match(locked.json(), { type: 'urn:postern:error:too_many_attempts', detail: /Try again in \d+ seconds/ })
+  t.equal((await signIn((await newUser(house)).email, PASSWORD)).statusCode, 201, 'others are let in')
+})
+
+t.test('an unknown user is locked like a known one', async t => {
+  const counts = await tries(PER_USER + 1, () => signIn('nobody.here@example.com', 'wrong password'))
+  t.strictSame(counts, { 401: PER_USER, 429: 1 })
+})
+
+t.test('every spelling of an address is one user', async t => {
+  const { email } = await newUser(house, 'user', 'kelvin.smith@example.com')
+  const spellings = [
+    email.toUpperCase(),
+    ` ${email}`,
+    `${email}\t `,
+    `\u3000${email}\u00A0`,
+    email.replace('k', '\u212A'),
+    email.replace('s', '\u017F'),
+    email.replace('m', '\uFF4D'),
+    email.replace('@', '\uFF20'),
+  ]
+  for (const spelling of spellings)
+    t.equal((await signIn(spelling, PASSWORD)).statusCode, 201, JSON.stringify(spelling))
+  const counts = await tries(PER_USER + 6, i => signIn(spellings[i % spellings.length] as string, 'wrong password'))
+  t.strictSame(counts, { 401: PER_USER, 429: 6 })
+  await t.rejects(
+    house.users.create({ email: '\uFF2Belvin.SMITH@example.com', name: 'x', password: PASSWORD }),
+    /taken/,
+  )
+})
+
+t.test('success forgets the failures before it', async t => {
+  const { email } = await newUser(house)
+  for (let round = 0; round < 2; round++) {
+    t.strictSame(await tries(PER_USER - 1, () => signIn(email, 'wrong password')), { 401: PER_USER - 1 })
+    t.equal((await signIn(email, PASSWORD)).statusCode, 201)
+  }
+})
+
+t.test('whoever holds a token guesses at the password no more often, and it counts at every door', async t => {
+  const user = await newUser(house)
+  const me = asking(app, bearer((await signIn(user.email, PASSWORD)).json().token))
+  const wrong = { current_password: 'wrong password' }
+  const counts = await tries(PER_USER + 2, i =>
+    i % 2
+      ? me.put('/api/user/password', { ...wrong, password: 'a new password' })
+      : me.put('/api/user', { ...wrong, email: 'stolen@example.com' }),
+  )
+  t.strictSame(counts, { 422: PER_USER, 429: 2 })
+  t.equal((await signIn(user.email, PASSWORD)).statusCode, 429)
+})
+
+t.test('from one address so many, whatever it says of where it comes from', async t => {
+  const from = (i: number) => ({ remoteAddress: '198.51.100.7', forwarded: `203.0.113.${i}, 10.0.0.${i}` })
+  const counts = await tries(PER_ADDRESS + 3, i => signIn(`someone${i}@example.com`, 'wrong password', from(i)))
+  t.strictSame(counts, { 401: PER_ADDRESS, 429: 3 })
+  const refused = await signIn('another@example.com', 'wrong password', from(60))
+  t.ok(Number(refused.headers['retry-after']) > 0)
+  const elsewhere = await signIn('someone0@example.com', 'wrong password', { remoteAddress: '198.51.100.8' })
+  t.equal(elsewhere.statusCode, 401)
+})
+
+t.test('behind a proxy the address is the one the proxy saw, and not one before it', async t => {
+  const via = (i: number, last: string) => ({ remoteAddress: '10.0.0.1', forwarded: `203.0.113.${i}, ${last}` })
+  const counts = await tries(PER_ADDRESS + 1, i =>
+    signIn(`else${i}@example.com`, 'wrong password', via(i, '198.51.100.20')),
+  )
+  t.strictSame(counts, { 401: PER_ADDRESS, 429: 1 })
+  t.equal((await signIn('else0@example.com', 'wrong password', via(1, '198.51.100.21'))).statusCode, 401)
+})
+
+t.test('whoever has one IPv6 address has its whole /64', async t => {
+  const from = (i: number) => ({ remoteAddress: i % 2 ? `2001:db8:0:7:${i}::1` : `2001:0db8:0:7::${i}` })
+  const counts = await tries(PER_ADDRESS + 1, i => signIn(`six${i}@example.com`, 'wrong password', from(i)))
+  t.strictSame(counts, { 401: PER_ADDRESS, 429: 1 })
+  const elsewhere = await signIn('six@example.com', 'wrong password', { remoteAddress: '2001:db8:0:8::1' })
+  t.equal(elsewhere.statusCode, 401)
+})
