@@ -19,6 +19,8 @@ export interface FeedRoutesOptions {
 /** What one reader may leave unread; it is cut off then, and resumes where it was. */
 const MOST_UNREAD_BYTES = 1_048_576
 
+const EXAMPLE = 'id: 42\nevent: status\ndata: {"sequence":42,"list":2,"index":46407,"status":1}\n\n'
+
 /** The event stream of revocations (HTML Standard §9.2, server-sent events). */
 export function feedRoutes({
   feed,
@@ -50,7 +52,10 @@ export function feedRoutes({
           security: [{ [CLIENT_BASIC]: [] }],
           headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'A sequence number' })) }),
           response: {
-            200: { description: 'The stream', content: { 'text/event-stream': { schema: Type.String() } } },
+            200: {
+              description: 'The stream',
+              content: { 'text/event-stream': { schema: Type.String({ examples: [EXAMPLE] }) } },
+            },
             401: problem('The client did not prove who it is'),
             503: problem('There are as many readers as this node serves'),
           },

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { notFound } from '../errors.ts'
-import { problem } from '../http/schemas.ts'
+import { problem, TOKEN_EXAMPLE } from '../http/schemas.ts'
 import type { Lists } from './lists.ts'
 
 export const STATUS_LIST_TYPE = 'application/statuslist+jwt'
@@ -20,7 +20,10 @@ export function statusListRoutes(lists: Lists): FastifyPluginAsyncTypebox {
           tags: ['Revocation'],
           params: Type.Object({ id: Type.String({ examples: ['1'] }) }),
           response: {
-            200: { description: 'A Status List Token', content: { [STATUS_LIST_TYPE]: { schema: Type.String() } } },
+            200: {
+              description: 'A Status List Token',
+              content: { [STATUS_LIST_TYPE]: { schema: Type.String({ examples: [TOKEN_EXAMPLE] }) } },
+            },
             304: Type.Null({ description: 'Unchanged' }),
             404: problem('There is no such list, or all of its tokens have expired'),
           },
