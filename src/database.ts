@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql'
 import { ormOptions } from '../mikro-orm.config.ts'
 import type { Config } from './config.ts'
@@ -78,7 +79,10 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if (tries === MOST_TRIES || !RETRY.has(String((error as { code?: unknown }).code))) throw error
+      if (!RETRY.has(String((error as { code?: unknown }).code))) throw error
+      if (tries === MOST_TRIES) throw unavailable(error)
+      // Those that met once would meet again if all came back at once.
+      await sleep(Math.random() * 10 * 2 ** tries)
     }
   }
 }

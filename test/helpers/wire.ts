@@ -11,7 +11,7 @@ export interface Wire {
   cut(): void
   /** Lets nothing through and says nothing, as a network that lost a router does. */
   block(): void
-  /** Breaks the connection that sends a statement which matches, before the database gets it; once. */
+  /** Breaks each connection that sends a statement which matches, before the database gets it. */
   cutBefore(statement: RegExp): void
   mend(): void
 }
@@ -36,7 +36,6 @@ export async function openWire(t: Test, databaseUrl: string): Promise<Wire> {
     near.on('data', data => {
       if (state === 'blocked') return
       if (!trap?.test(data.toString('latin1'))) return void far.write(data)
-      trap = undefined
       end()
     })
     far.on('data', data => state === 'blocked' || near.write(data))
@@ -70,6 +69,7 @@ export async function openWire(t: Test, databaseUrl: string): Promise<Wire> {
       // What was sent meanwhile is lost, so what is connected cannot go on.
       if (state === 'blocked') breakAll()
       state = 'whole'
+      trap = undefined
     },
   }
 }
