@@ -98,19 +98,20 @@ export function createRecords(db: Database, changes: Changes, catalogue: Catalog
   }
 
   /** Ten requests that miss together ask once; but never one that asks after a change with one from before it. */
-  function once(id: string): Promise<TokenRecord | undefined> {
-    const key = `${changes.count} ${id}`
+  function once(where: string, value: string | Buffer): Promise<TokenRecord | undefined> {
+    if (!changes.hearing) return load(where, value)
+    const key = `${changes.count} ${typeof value === 'string' ? value : value.toString('hex')}`
     const under = loading.get(key)
     if (under) return under
-    const mine = load('t.id = ?', id).finally(() => loading.delete(key))
+    const mine = load(where, value).finally(() => loading.delete(key))
     loading.set(key, mine)
     return mine
   }
 
   return {
     peek: id => (changes.hearing ? known.get(id) : undefined),
-    find: id => (changes.hearing ? once(id) : load('t.id = ?', id)),
-    findByText: text => load('t.hash = ?', hashText(text)),
+    find: id => once('t.id = ?', id),
+    findByText: text => once('t.hash = ?', hashText(text)),
   }
 }
 

@@ -32,7 +32,7 @@ t.test('tokens of a running server', async t => {
   for (const format of ['jwt', 'opaque'] as const) {
     t.test(`a personal access token, ${format}`, async t => {
       const { user, token, id } = await actingAs(house, ['orders:read', 'reports'], { format })
-      const { exp, iat, ...rest } = (await gateway.ask(token)).json()
+      const { exp, iat, status, ...rest } = (await gateway.ask(token)).json()
       t.strictSame(rest, {
         active: true,
         scope: 'orders:read reports',
@@ -44,6 +44,7 @@ t.test('tokens of a running server', async t => {
         iss: ISSUER,
         jti: id,
       })
+      t.match(status, { status_list: { idx: Number, uri: `${ISSUER}/oauth/status-lists/` } }, 'where its status stands')
       t.equal(exp - iat, house.config.personalTokenLifetime)
       t.strictSame((await plain.ask(token)).json(), INACTIVE, 'nothing to a client that is no resource server')
       t.strictSame((await api.ask(token)).json(), INACTIVE, 'nothing to a resource server of another audience')
@@ -100,6 +101,26 @@ t.test('tokens of a running server', async t => {
       t.strictSame((await api.ask(orphan)).json(), INACTIVE)
     })
   }
+
+  t.test('whoever asks about a token at once with others shares one look-up', async t => {
+    const { token } = await actingAs(house, [], { format: 'opaque' })
+    const { hearing } = house.changes
+    // A node that cannot hear the others asks the database each time.
+    house.changes.setHearing(true)
+    await gateway.ask('garbage')
+    const { query } = house.db
+    let asked = 0
+    const counting: typeof query = (...given) => {
+      asked++
+      return query(...given)
+    }
+    Object.assign(house.db, { query: counting })
+    const answers = await Promise.all(Array.from({ length: 10 }, () => gateway.ask(token)))
+    Object.assign(house.db, { query })
+    house.changes.setHearing(hearing)
+    t.ok(answers.every(answer => answer.json().active))
+    t.equal(asked, 1)
+  })
 
   t.test('what is no token of this server', async t => {
     const { token } = await actingAs(house)
