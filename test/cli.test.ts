@@ -11,7 +11,7 @@ const { version } = JSON.parse(readFileSync(resolve(ROOT, 'package.json'), 'utf8
 
 const GROUPS = {
   user: ['create', 'disable', 'enable', 'list'],
-  client: ['create', 'list', 'revoke'],
+  client: ['create', 'rotate-secret', 'list', 'revoke'],
   token: ['issue', 'list', 'revoke'],
   keys: ['list', 'rotate'],
 }

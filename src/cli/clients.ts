@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander'
 import type { TokenFormat } from '../clients/client.entity.ts'
+import type { WithSecret } from '../clients/clients.ts'
 import { everyRow, withHouse } from './house.ts'
-import { examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
+import { durationOption, examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, note, table } from './output.ts'
 
 interface CreateOptions extends JsonOption {
@@ -14,8 +15,12 @@ interface CreateOptions extends JsonOption {
   tokenFormat?: TokenFormat
 }
 
+interface RotateOptions extends JsonOption {
+  overlap?: number
+}
+
 export function clientCommands(postern: Command): void {
-  const client = postern.command('client').description('Create, list and revoke clients.')
+  const client = postern.command('client').description('Create, list and revoke clients, and rotate their secrets.')
 
   client
     .command('create')
@@ -42,6 +47,15 @@ ${examples(
     .action(create)
 
   client
+    .command('rotate-secret')
+    .description('Give a client a new secret, shown this once. The one before dies, at once or after the overlap.')
+    .argument('<id>', 'id of the client', idArgument)
+    .option('--overlap <duration>', 'how long the secret before lives on: 12h, 7d', durationOption)
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern client rotate-secret 01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12 --overlap 1d'))
+    .action(rotateSecret)
+
+  client
     .command('list')
     .description('List the clients, oldest first.')
     .option(...JSON_OPTION)
@@ -66,7 +80,14 @@ async function create({ json, grant, redirectUri, scope, ...rest }: CreateOption
     ...(redirectUri && { redirectUris: redirectUri }),
     ...(scope && { scopes: scope }),
   }
-  const { client, secret } = await withHouse(({ clients }) => clients.create(given))
+  showOnce(await withHouse(({ clients }) => clients.create(given)), json)
+}
+
+async function rotateSecret(id: string, { overlap, json }: RotateOptions): Promise<void> {
+  showOnce(await withHouse(({ clients }) => clients.rotateSecret(id, { overlap })), json)
+}
+
+function showOnce({ client, secret }: WithSecret, json: boolean | undefined): void {
   const text = `client_id      ${client.id}${secret ? `\nclient_secret  ${secret}` : ''}`
   answer(json, { client_id: client.id, client_secret: secret }, text)
   if (secret && !json) note('The secret is shown this once: keep it now.')

@@ -29,7 +29,6 @@ async function names(): Promise<string[]> {
 t.test('what has been dead for a week is deleted, and nothing else', async t => {
   await fillWithDeadTokens()
   t.same(await postern.json(['prune', '--dry-run']), { count: 2, dry_run: true })
-  t.equal((await names()).length, 5)
   t.same(await postern.run(['prune']), { code: 0, stdout: 'Deleted 2 tokens\n', stderr: '' })
   t.same(await names(), ['expired 1', 'live', 'revoked 1'])
 })
