@@ -1,8 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { CompactSign, type CryptoKey, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import { validate as isUuid, v7 as uuid } from 'uuid'
 import type { Changes } from '../changes/changes.ts'
 import type { Algorithm } from '../config.ts'
 import type { Database } from '../database.ts'
+import { unavailable } from '../errors.ts'
 import { type KeyState, SigningKey } from './key.entity.ts'
 import { lock, make, promote } from './rotation.ts'
 import { createSeal, type Seal } from './sealing.ts'
@@ -47,6 +49,8 @@ interface LoadedKey {
 const LATE_MS = 60_000
 /** Without the feed a rotation may go unheard: an older look than this is too old to sign on. */
 const UNHEARD_MS = 5_000
+/** Whoever holds a connection waits no longer than this for a look that may need one. */
+const LONGEST_LOOK_MS = 2_000
 /** How long the JWK Set may name a past key whose last token has died. */
 const OLDEST_MS = 300_000
 
@@ -54,6 +58,9 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
   const seal = createSeal(appKey)
   let keys = new Map<string, LoadedKey>()
   let lookedAt = 0
+  /** As `lookedAt`, but a change that is heard of does not undo it. */
+  let sawAt = 0
+  let beside = false
   let looking: Promise<void> = Promise.resolve()
 
   changes.subscribe(({ kind }) => {
@@ -75,10 +82,29 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
     const loaded = await Promise.all(rows.filter((_, i) => living[i]).map(row => open(row, seal)))
     keys = new Map(loaded.map(key => [key.id, key]))
     lookedAt = startedAt
+    sawAt = startedAt
   }
 
   const lookIfOlderThan = async (ms: number) => {
     if (Date.now() - lookedAt > ms) await load()
+  }
+
+  /**
+   * Signing goes on inside transactions, and so must not wait for a connection that those may hold between them. A key
+   * that was retired a moment ago still verifies: the look is taken beside the signing, for as long as that is so.
+   */
+  async function keepUp(): Promise<void> {
+    if (lookedAt !== 0 && changes.hearing) return
+    const age = Date.now() - sawAt
+    if (age > UNHEARD_MS && !beside) {
+      beside = true
+      void load()
+        .catch(() => {})
+        .finally(() => {
+          beside = false
+        })
+    }
+    if (age > LATE_MS - UNHEARD_MS) await Promise.race([looking, tooLong()])
   }
 
   /** A key that another node just made is looked for by its id: a forged `kid` costs no more than any unknown token. */
@@ -102,7 +128,7 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
   return {
     load,
     async sign(payload, typ) {
-      if (lookedAt === 0 || !changes.hearing) await lookIfOlderThan(UNHEARD_MS)
+      await keepUp()
       const { id, algorithm: alg, privateKey } = current()
       // Not SignJWT, which copies the claims it is given before it writes them.
       const bytes = new TextEncoder().encode(JSON.stringify(payload))
@@ -140,6 +166,11 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
       await load()
     },
   }
+}
+
+async function tooLong(): Promise<never> {
+  await pause(LONGEST_LOOK_MS, undefined, { ref: false })
+  throw unavailable()
 }
 
 async function open(row: SigningKey, seal: Seal): Promise<LoadedKey> {
