@@ -26,12 +26,11 @@ export interface Family {
 export const newRefreshText = (tokenPrefix: string) =>
   tokenPrefix.replace(/_$/, 'r_') + randomBytes(32).toString('base64url')
 
-/** Stores a link of a family in the transaction of `em`. @returns its id */
-export async function addLink(em: Em, family: Family, text: string, expiresAt: Date): Promise<string> {
-  const id = uuid()
+/** Stores a link of a family in the transaction of `em`. */
+export async function addLink(em: Em, family: Family, text: string, expiresAt: Date): Promise<void> {
   await em.insert(RefreshToken, {
     ...family,
-    id,
+    id: uuid(),
     client: family.client.id,
     hash: hashText(text),
     revoked: false,
@@ -40,7 +39,6 @@ export async function addLink(em: Em, family: Family, text: string, expiresAt: D
     createdAt: new Date(),
     expiresAt,
   })
-  return id
 }
 
 /** Which grants end: one, all that a user gave, or all that a user gave a client. */

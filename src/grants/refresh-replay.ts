@@ -9,27 +9,26 @@ export interface Replay {
   answer: TokenAnswer
   /** When its access token expires, in milliseconds since the epoch. */
   expiresAt: number
-  /** Id of its refresh token. */
-  successor: string
 }
 
-/** Keeps the answer with the token that was traded for it; those before it in the family were received, and go. */
+/**
+ * Keeps the answer with the token that was traded for it. The one before it in the family goes: its refresh token is being
+ * used, so somebody received it.
+ */
 export async function keepReplay(em: Em, link: RefreshToken, text: string, replay: Replay): Promise<void> {
   await em.nativeUpdate(RefreshToken, { grant: link.grant, replay: { $ne: null } }, { replay: null })
   await em.nativeUpdate(RefreshToken, { id: link.id }, { replay: await seal(text, replay) })
 }
 
 /**
- * The very same answer once more, for as long as the grace lasts and its refresh token was not used: then somebody
- * received it.
+ * The very same answer once more, for as long as the grace lasts and it is kept.
  * @returns undefined when it is not to be had any more
  */
-export async function recallReplay(em: Em, link: RefreshToken, text: string, graceMs: number) {
+export async function recallReplay(link: RefreshToken, text: string, graceMs: number) {
   const now = Date.now()
   if (!link.replay || !link.usedAt || link.usedAt.getTime() + graceMs <= now) return undefined
-  const { answer, expiresAt, successor } = await open(text, link.replay)
-  const unused = await em.count(RefreshToken, { id: successor, usedAt: null, revoked: false })
-  return unused > 0 ? { ...answer, expires_in: Math.max(0, Math.ceil((expiresAt - now) / 1000)) } : undefined
+  const { answer, expiresAt } = await open(text, link.replay)
+  return { ...answer, expires_in: Math.max(0, Math.ceil((expiresAt - now) / 1000)) }
 }
 
 /**

@@ -48,13 +48,13 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
     const user = await liveUser(em, link.user)
     terms.mustBeFor(link.audience, params.resource)
     const scopes = terms.narrowed(client, link.scopes, params.scope, user.role)
-    if (!(await redeem(em, link))) return recallReplay(em, link, text, graceMs)
+    if (!(await redeem(em, link))) return recallReplay(link, text, graceMs)
     await retire(em, announce, { id: link.accessToken })
     const issued = await issue(em, client, link, scopes)
-    const given = await follow(em, client, link, issued)
+    const given = answer(issued, await follow(em, client, link, issued.token.id))
     const expiresAt = issued.token.expiresAt.getTime()
-    if (graceMs > 0) await keepReplay(em, link, text, { ...given, expiresAt })
-    return given.answer
+    if (graceMs > 0) await keepReplay(em, link, text, { answer: given, expiresAt })
+    return given
   }
 
   async function issue(em: Em, client: Client, link: RefreshToken, scopes: string[]): Promise<Issued> {
@@ -76,12 +76,13 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
     return issued
   }
 
-  async function follow(em: Em, client: Client, link: RefreshToken, issued: Issued) {
+  /** @returns the text of the next link */
+  async function follow(em: Em, client: Client, link: RefreshToken, accessToken: string): Promise<string> {
     const { grant, user, scopes, audience } = link
     const text = newRefreshText(config.tokenPrefix)
-    const family = { grant, accessToken: issued.token.id, user, client, scopes, audience }
-    const successor = await addLink(em, family, text, link.expiresAt)
-    return { answer: answer(issued, text), successor }
+    const family = { grant, accessToken, user, client, scopes, audience }
+    await addLink(em, family, text, link.expiresAt)
+    return text
   }
 
   /** In a transaction of its own, since it needs the user's row for itself, and stands although the request fails. */
