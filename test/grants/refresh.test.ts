@@ -101,6 +101,15 @@ t.test('a disabled user gets nothing, and loses nothing', async t => {
   await traded(t, held)
 })
 
+t.test('what the user takes back is taken back', async t => {
+  const user = await newUser(house)
+  const [held, other] = [await letIn(house, user), await letIn(house, user)]
+  await house.authorizations.withdraw(user.id, held.client.id)
+  await refused(t, held, 'invalid_grant')
+  t.equal(await opens(app, held.accessToken), 401)
+  await traded(t, other)
+})
+
 t.test('a revoked client is not a client', async t => {
   const held = await letIn(house, await newUser(house))
   await house.clients.revoke(held.client.id)
