@@ -22,6 +22,23 @@ const TokenAnswerSchema = Type.Object({
   issued_token_type: Type.Optional(Type.String()),
 })
 
+const param = (description: string) => Type.Optional(Type.String({ description }))
+
+const TokenParams = {
+  grant_type: Type.String({ examples: [...GRANT_TYPES] }),
+  scope: param('Space-delimited'),
+  resource: param('The audience of a registered resource server (RFC 8707)'),
+  code: param('For `authorization_code`'),
+  redirect_uri: param('For `authorization_code`: where the code was sent to'),
+  code_verifier: param('For `authorization_code` (RFC 7636)'),
+  refresh_token: param('For `refresh_token`'),
+  device_code: param('For the device grant (RFC 8628)'),
+  subject_token: param('For token exchange (RFC 8693): the access token that is traded'),
+  subject_token_type: param('For token exchange: `urn:ietf:params:oauth:token-type:access_token` or `…:jwt`'),
+  requested_token_type: param('For token exchange: one of the same'),
+  audience: param('For token exchange: another name for `resource`'),
+}
+
 export interface TokenRoutesOptions {
   clientAuthentication: ClientAuthentication
   clients: Pick<Clients, 'personalAccess'>
@@ -46,16 +63,7 @@ export function tokenEndpoint({
           tags: ['OAuth'],
           consumes: ['application/x-www-form-urlencoded'],
           security: clientSecurity,
-          body: formBody(
-            {
-              grant_type: Type.String({ examples: [...GRANT_TYPES] }),
-              scope: Type.Optional(Type.String({ description: 'Space-delimited' })),
-              resource: Type.Optional(
-                Type.String({ description: 'The audience of a registered resource server (RFC 8707)' }),
-              ),
-            },
-            { grant_type: 'client_credentials', scope: 'orders:read' },
-          ),
+          body: formBody(TokenParams, { grant_type: 'client_credentials', scope: 'orders:read' }),
           response: { 200: TokenAnswerSchema, ...protocolErrors },
         },
       },
