@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { Ajv, type Options } from 'ajv'
+import { Ajv, type Options, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
@@ -18,8 +18,17 @@ function withFormats(ajv: Ajv): Ajv {
   return ajv.addFormat('password', true).addFormat('email', true).addFormat('uuid', true)
 }
 
-export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) =>
-  (httpPart === 'body' ? exact : coercing).compile(schema)
+/** Compiles a schema when it is first needed: all of them together were a third of a start. */
+export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+  const ajv = httpPart === 'body' ? exact : coercing
+  let compiled: ValidateFunction | undefined
+  const validate = (data: unknown) => {
+    compiled ??= ajv.compile(schema)
+    return compiled(data)
+  }
+  // Where Fastify looks for what is wrong.
+  return Object.defineProperty(validate, 'errors', { get: () => compiled?.errors })
+}
 
 /** Refuses, before a handler runs, what PostgreSQL would refuse: NUL in a text, and text that is not Unicode. */
 export function useStrictInput(app: FastifyInstance): void {
