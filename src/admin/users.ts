@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { validate as isUuid } from 'uuid'
-import { notFound } from '../errors.ts'
+import { conflict, notFound } from '../errors.ts'
 import type { SignOut } from '../grants/sign-out.ts'
 import { checkScopes } from '../guard/checks.ts'
 import { insufficientScope } from '../guard/errors.ts'
@@ -161,11 +161,17 @@ export function adminUsers({ users, tokens, signOut }: AdminUsersOptions): Fasti
           tags,
           params: Id('user'),
           body: IssueForUser,
-          response: { 201: IssuedSchema, 404: unknownUser, 422: validationProblem },
+          response: {
+            201: IssuedSchema,
+            404: unknownUser,
+            409: problem('The user is disabled'),
+            422: validationProblem,
+          },
         },
       },
       async (request, reply) => {
         const user = await find(request.params.id)
+        if (user.disabledAt) throw conflict('The user is disabled: enable it before issuing tokens for it.')
         mustHaveAdmin(request, request.body.scopes ?? [])
         const { plainText, token } = await tokens.issuePersonal({ ...newToken(request.body), user })
         return reply.code(201).send({ token: plainText, data: toToken(token), user: toUser(user) })

@@ -30,6 +30,8 @@ t.test('users are created, found, changed, disabled, enabled', async t => {
   const disabled = await app.inject({ method: 'POST', url: `/admin/users/${id}/disable`, headers })
   t.type(disabled.json().data.disabled_at, 'string')
   t.equal((await app.inject({ url: '/api/user', headers: hers })).statusCode, 401, 'at once')
+  const none = await app.inject({ method: 'POST', url: `/admin/users/${id}/tokens`, headers, payload: { name: 'x' } })
+  t.equal(none.statusCode, 409, 'no token for a disabled user')
   await app.inject({ method: 'POST', url: `/admin/users/${id}/enable`, headers })
   t.equal((await app.inject({ url: '/api/user', headers: hers })).statusCode, 200)
   const out = await app.inject({ method: 'POST', url: `/admin/users/${id}/sign-out`, headers })
