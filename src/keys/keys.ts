@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { CompactSign, type CryptoKey, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey } from 'jose'
+import { type CryptoKey, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import { validate as isUuid, v7 as uuid } from 'uuid'
 import type { Changes } from '../changes/changes.ts'
 import type { Algorithm } from '../config.ts'
@@ -8,6 +8,7 @@ import { unavailable } from '../errors.ts'
 import { type KeyState, SigningKey } from './key.entity.ts'
 import { lock, make, promote } from './rotation.ts'
 import { createSeal, type Seal } from './sealing.ts'
+import { createSigner, type Sign } from './signer.ts'
 
 /** The keys of this issuer: one signs, one is published and waits, the past ones verify while their tokens live. */
 export interface Keys {
@@ -42,7 +43,7 @@ interface LoadedKey {
   jwk: JWK
   publicKey: CryptoKey
   /** Only of the current key. */
-  privateKey: CryptoKey | undefined
+  sign: Sign | undefined
 }
 
 /** A node that has not heard of a rotation yet still signs with the key that was retired a moment ago. */
@@ -119,20 +120,17 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
     return row !== null && (row.state !== 'past' || Date.now() - lookedAt > UNHEARD_MS)
   }
 
-  function current(): LoadedKey & { privateKey: CryptoKey } {
-    const key = [...keys.values()].find(k => k.state === 'current')
-    if (!key?.privateKey) throw new Error('there is no current signing key')
-    return key as LoadedKey & { privateKey: CryptoKey }
+  function signer(): Sign {
+    const current = [...keys.values()].find(k => k.state === 'current')
+    if (current?.sign) return current.sign
+    throw new Error('there is no current signing key')
   }
 
   return {
     load,
     async sign(payload, typ) {
       await keepUp()
-      const { id, algorithm: alg, privateKey } = current()
-      // Not SignJWT, which copies the claims it is given before it writes them.
-      const bytes = new TextEncoder().encode(JSON.stringify(payload))
-      return new CompactSign(bytes).setProtectedHeader({ alg, kid: id, typ }).sign(privateKey)
+      return signer()(payload, typ)
     },
     async verificationKey({ kid, alg }) {
       const key = kid === undefined ? undefined : await find(kid)
@@ -181,10 +179,7 @@ async function open(row: SigningKey, seal: Seal): Promise<LoadedKey> {
     state,
     jwk: publicKey,
     publicKey: (await importJWK(publicKey, algorithm)) as CryptoKey,
-    privateKey:
-      state === 'current'
-        ? ((await importJWK(await seal.open(row.privateKey, id), algorithm)) as CryptoKey)
-        : undefined,
+    sign: state === 'current' ? createSigner(id, algorithm, await seal.open(row.privateKey, id)) : undefined,
   }
 }
 
