@@ -18,15 +18,19 @@ export const bench: Case = {
     const server = await startProcess<typeof calls>(SERVER, await environment())
     defer(server.close)
     const issue = await issuing(server, seconds, quick ? 10 : 100)
-    const insert = (): Promise<Run> => server.call('insertBare', { seconds, concurrency: CONCURRENCY })
-    await insert()
-    await issue()
-    const { issued } = await sideBySide<Run, 'issued'>(rounds, insert, { issued: issue })
+    const insert = (prepared: boolean) => (): Promise<Run> =>
+      server.call('insertBare', { seconds, concurrency: CONCURRENCY, prepared })
+    for (let warm = 0; warm < (quick ? 1 : 3); warm++) await issue()
+    await insert(false)()
+    const { issued } = await sideBySide<Run, 'issued'>(rounds, insert(false), { issued: issue })
+    const { stricter } = await sideBySide<Run, 'stricter'>(rounds, insert(true), { stricter: issue })
     return {
       rows: [
         { what: 'issues of bare inserts', values: ratios(issued, perSecond), atLeast: 0.45 },
+        { what: 'for comparison, of prepared bare inserts', values: ratios(stricter, perSecond) },
         { what: 'issues', values: figures(issued, perSecond), unit: '/s' },
         { what: 'bare inserts', values: references(issued, perSecond), unit: '/s' },
+        { what: 'prepared bare inserts', values: references(stricter, perSecond), unit: '/s' },
         { what: 'p99 of an issue', values: figures(issued, p99), unit: 'ms' },
         { what: 'p99 of a bare insert', values: references(issued, p99), unit: 'ms' },
         { what: 'event loop busy, issuing', values: figures(issued, run => run.server!.busy) },

@@ -7,6 +7,8 @@ const TABLE = 'bare_access_tokens'
 export interface Inserts {
   seconds: number
   concurrency: number
+  /** PostgreSQL reads and plans the statement once a connection, and not once a row. */
+  prepared: boolean
 }
 
 /** What PostgreSQL gives `pg` for single rows of the same table, each in a transaction of its own. */
@@ -25,12 +27,12 @@ export async function createBareInserts(url: string, concurrency: number): Promi
   const pattern = (await pool.query({ text, types })).rows[0] as Record<string, string>
   const columns = Object.keys(pattern)
   const statement = {
-    name: 'bare',
     text: `insert into ${TABLE} (${columns.join(', ')}) values (${columns.map((_, i) => `$${i + 1}`).join(', ')})`,
   }
-  const insert = () => pool.query({ ...statement, values: Object.values(fresh(pattern)) })
+  const insert = (query: object) => pool.query({ ...statement, ...query, values: Object.values(fresh(pattern)) })
   return {
-    run: ({ seconds, concurrency }) => repeat(insert, seconds, concurrency),
+    run: ({ seconds, concurrency, prepared }) =>
+      repeat(() => insert(prepared ? { name: 'bare' } : {}), seconds, concurrency),
     close: () => pool.end(),
   }
 }
