@@ -1,7 +1,8 @@
 import type { LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 
-const INSIDE = /\bat .*\.[tj]s:\d|node_modules|\b(select|insert into|update) .* (from|values|set) |[A-Z]\w+Error\b/i
+const INSIDE =
+  /\bat .*\.[tj]s:\d|node_modules|(?i:\b(select|insert into|update) .* (from|values|set) )|\b[A-Z]\w+Error\b/
 
 /** The answer is problem details (RFC 9457) that say what is wrong, and nothing of the inside. */
 export function isProblem(t: Test, answer: LightMyRequestResponse, status: number, name: string): void {
