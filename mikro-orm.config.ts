@@ -14,6 +14,7 @@ import { PushedRequest } from './src/oauth/pushed-request.entity.ts'
 import { sharedDialect } from './src/postgres.ts'
 import { StatusEvent } from './src/revocation/event.entity.ts'
 import { StatusList } from './src/revocation/list.entity.ts'
+import { PrunedStatus } from './src/revocation/pruned.entity.ts'
 import { AccessToken } from './src/tokens/token.entity.ts'
 import { Session } from './src/users/session.entity.ts'
 import { User } from './src/users/user.entity.ts'
@@ -44,6 +45,7 @@ export function ormOptions({ url, poolSize = 10, start = () => startEngine({}) }
       AuditEvent,
       StatusList,
       StatusEvent,
+      PrunedStatus,
     ],
     // `schemaGenerator` quotes every name, and all times are UTC.
     forceUtcTimezone: true,

@@ -83,5 +83,7 @@ export const readStatuses = (em: Em) =>
          where q.suspended or q.changed
        union select x.id from oauth_access_tokens x join oauth_access_tokens q on q.id = x.parent_id
          join oauth_clients r on r.id = q.client_id where r.revoked and not x.revoked
-     )`,
+     )
+     union all
+     select status_list, status_index, 1 from oauth_pruned_statuses where expires_at > now()`,
   ) as Promise<{ list: number; index: number; status: Status }[]>

@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from '../database.ts'
+import { unavailable } from '../errors.ts'
 import type { StatusIndex, TakeIndex } from '../tokens/mint.ts'
 import { permute } from './permutation.ts'
 
@@ -7,6 +9,10 @@ import { permute } from './permutation.ts'
 export const LIST_SIZE = 2 ** 19
 /** Positions a node takes at once; what is left of them when it ends is never used. */
 const BLOCK = 512
+/** An embedded database has one connection: those that hold it must never run out while a refill waits for it. */
+const EMBEDDED_BLOCK = 16_384
+/** Whoever asks inside a transaction waits no longer than this for a refill that may need another connection. */
+const LONGEST_WAIT_MS = 2_000
 
 interface Block {
   list: number
@@ -27,6 +33,7 @@ export interface Indices {
  *   whose own list has no block here yet
  */
 export function createIndices(db: Database, appKey: string, longest: number): Indices {
+  const size = db.embedded ? EMBEDDED_BLOCK : BLOCK
   const blocks = new Map<number, Block[]>()
   const reserving = new Map<number, Promise<void>>()
 
@@ -38,7 +45,7 @@ export function createIndices(db: Database, appKey: string, longest: number): In
     if (waiting?.[0] && waiting[0].next === waiting[0].end) waiting.shift()
     const block = waiting?.[0]
     if (!block) return undefined
-    if (waiting.length === 1 && block.end - block.next === BLOCK / 2) refill(month).catch(() => {})
+    if (waiting.length === 1 && block.end - block.next === size / 2) refill(month).catch(() => {})
     return { list: block.list, index: permute(block.key, block.next++, block.size) }
   }
 
@@ -51,14 +58,15 @@ export function createIndices(db: Database, appKey: string, longest: number): In
 
   async function reserve(month: number): Promise<void> {
     const expiresAt = new Date(month).toISOString()
-    const { id, size, reserved } = (await extend(db, expiresAt)) ?? (await add(db, expiresAt))
-    const block = { list: id, size, next: reserved - BLOCK, end: reserved, key: keyOf(id) }
+    const list = (await extend(db, expiresAt, size)) ?? (await add(db, expiresAt, size))
+    const { id, reserved } = list
+    const block = { list: id, size: list.size, next: reserved - size, end: reserved, key: keyOf(id) }
     blocks.set(month, [...(blocks.get(month) ?? []), block])
   }
 
   async function wait(month: number): Promise<StatusIndex> {
     for (;;) {
-      await refill(month)
+      await Promise.race([refill(month), tooLong()])
       const index = takeFrom(month)
       if (index) return index
     }
@@ -78,28 +86,33 @@ export function createIndices(db: Database, appKey: string, longest: number): In
   }
 }
 
+async function tooLong(): Promise<never> {
+  await pause(LONGEST_WAIT_MS, undefined, { ref: false })
+  throw unavailable()
+}
+
 interface Reserved {
   id: number
   size: number
   reserved: number
 }
 
-async function extend(db: Database, expiresAt: string): Promise<Reserved | undefined> {
+async function extend(db: Database, expiresAt: string, block: number): Promise<Reserved | undefined> {
   const [row] = await db.query<Reserved>(
     `update oauth_status_lists set reserved = reserved + ?
      where id = (select id from oauth_status_lists where expires_at = ? and reserved + ? <= size order by id limit 1)
        and reserved + ? <= size
      returning id, size, reserved`,
-    [BLOCK, expiresAt, BLOCK, BLOCK],
+    [block, expiresAt, block, block],
   )
   return row
 }
 
-async function add(db: Database, expiresAt: string): Promise<Reserved> {
+async function add(db: Database, expiresAt: string, block: number): Promise<Reserved> {
   const [row] = await db.query<Reserved>(
     `insert into oauth_status_lists (size, reserved, created_at, expires_at) values (?, ?, now(), ?)
      returning id, size, reserved`,
-    [LIST_SIZE, BLOCK, expiresAt],
+    [LIST_SIZE, block, expiresAt],
   )
   return row as Reserved
 }

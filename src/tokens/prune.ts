@@ -20,8 +20,12 @@ const OTHERS = [
   'oauth_device_codes',
   'oauth_pushed_requests',
   'oauth_used_assertions',
+  'oauth_pruned_statuses',
+  'oauth_status_lists',
   'sessions',
 ]
+/** Whoever follows the feed and was away for longer loads the lists instead. */
+const EVENTS_KEPT_HOURS = 24
 
 interface Dead {
   table: string
@@ -46,7 +50,9 @@ export async function prune(db: Database, options: PruneOptions): Promise<number
   }
   const dead = (table: string, column = 'expires_at', condition = 'true') => ({ table, column, condition, before })
   if (expired) await inBatches(batch, () => deleteBatch(db, dead(TOKENS), batch), count)
-  if (revoked) await inBatches(batch, () => deleteBatch(db, dead(TOKENS, 'updated_at', 'revoked'), batch), count)
+  if (revoked) await inBatches(batch, () => deleteRevoked(db, before, batch), count)
+  const told = { ...dead('oauth_status_events', 'at'), before: ago(EVENTS_KEPT_HOURS * 3_600) }
+  if (expired) await inBatches(batch, () => deleteBatch(db, told, batch))
   if (expired) for (const table of OTHERS) await inBatches(batch, () => deleteBatch(db, dead(table), batch))
   if (refreshGrace !== undefined) await inBatches(batch, () => forgetAnswers(db, ago(refreshGrace), batch))
   return deleted
@@ -73,6 +79,24 @@ async function deleteBatch(db: Database, { table, column, condition, before }: D
          select ctid from ${table} where ${condition} and ${column} < ?
          order by ${column} limit ? for update skip locked
        )) returning 1
+     ) select count(*)::int as count from gone`,
+    [before, batch],
+  )
+  return row?.count ?? 0
+}
+
+/** A text that has not expired still verifies: for whoever checks it offline its place in the lists stays revoked. */
+async function deleteRevoked(db: Database, before: string, batch: number): Promise<number> {
+  const [row] = await db.query<{ count: number }>(
+    `with gone as (
+       delete from oauth_access_tokens where ctid = any(array(
+         select ctid from oauth_access_tokens where revoked and updated_at < ?
+         order by updated_at limit ? for update skip locked
+       )) returning status_list, status_index, expires_at
+     ), kept as (
+       insert into oauth_pruned_statuses (status_list, status_index, expires_at)
+       select status_list, status_index, expires_at from gone where expires_at > now()
+       on conflict do nothing
      ) select count(*)::int as count from gone`,
     [before, batch],
   )

@@ -2,6 +2,7 @@ import { getListFromStatusListJWT } from '@sd-jwt/jwt-status-list'
 import type { FastifyInstance } from 'fastify'
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
 import t from 'tap'
+import { prune } from '../../src/tokens/prune.ts'
 import { actingAs, ISSUER, testApp } from '../helpers/app.ts'
 
 interface Reference {
@@ -84,4 +85,12 @@ t.test('no two tokens have the same index, and neighbours are far apart', async 
   t.equal(new Set(places.map(p => `${p.uri} ${p.idx}`)).size, 300)
   const near = places.slice(1).filter((p, i) => Math.abs(p.idx - (places[i]?.idx ?? 0)) < 16)
   t.ok(near.length < 10, 'indices look drawn')
+})
+
+t.test('a revoked token whose row was pruned stays revoked for whoever checks offline', async t => {
+  const { app, house } = await testApp(t)
+  const { user, id, token } = await actingAs(house)
+  await house.tokens.revoke(user.id, id)
+  t.equal(await prune(house.db, { revoked: true, expired: true, hours: 0 }), 1)
+  t.equal(await statusOf(app, token), 1, 'a node that loads its lists only now')
 })

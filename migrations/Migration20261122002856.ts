@@ -1,7 +1,7 @@
 import { Migration } from '@mikro-orm/migrations'
 
-export class Migration20261121231851 extends Migration {
-  override name = 'Migration20261121231851'
+export class Migration20261122002856 extends Migration {
+  override name = 'Migration20261122002856'
 
   override up(): void | Promise<void> {
     this.addSql(
@@ -10,6 +10,11 @@ export class Migration20261121231851 extends Migration {
     this.addSql(`create index "audit_events_user_index" on "audit_events" ("user_id", "id");`)
     this.addSql(`create index "audit_events_client_index" on "audit_events" ("client_id", "id");`)
     this.addSql(`create index "audit_events_kind_index" on "audit_events" ("kind", "id");`)
+
+    this.addSql(
+      `create table "oauth_pruned_statuses" ("status_list" int not null, "status_index" int not null, "expires_at" timestamptz not null, primary key ("status_list", "status_index"));`,
+    )
+    this.addSql(`create index "oauth_pruned_statuses_expires_at_index" on "oauth_pruned_statuses" ("expires_at");`)
 
     this.addSql(
       `create table "oauth_signing_keys" ("id" uuid not null, "algorithm" varchar(16) not null, "state" varchar(16) not null, "public_key" jsonb not null, "private_key" text not null, "created_at" timestamptz not null, "activated_at" timestamptz null, "retired_at" timestamptz null, primary key ("id"));`,
