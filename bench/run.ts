@@ -13,6 +13,8 @@ const FOLDER = join(import.meta.dirname, 'cases')
 const NAMES = readdirSync(FOLDER).map(file => parse(file).name)
 const SERVER = process.env.BENCH_DATABASE_URL || 'postgres://postgres@127.0.0.1:5432/postgres'
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
 interface Flags {
   quick?: true
   embedded?: true
@@ -46,7 +48,7 @@ async function runOne({ run }: Case, { quick = false, embedded = false }: Partia
     for (const work of deferred.splice(0).reverse()) await work()
   }
   const interrupted = () => void cleanUp().finally(() => process.exit(130))
-  process.once('SIGINT', interrupted)
+  for (const signal of SIGNALS) process.once(signal, interrupted)
   try {
     const environment: Bench['environment'] = options =>
       embedded || options?.embedded ? inFolder(defer) : onPostgres(defer)
@@ -62,7 +64,7 @@ async function runOne({ run }: Case, { quick = false, embedded = false }: Partia
     process.stdout.write([table(rows, !quick), ...notes.map(note => `  ${note}`), ''].join('\n'))
   } finally {
     await cleanUp()
-    process.off('SIGINT', interrupted)
+    for (const signal of SIGNALS) process.off(signal, interrupted)
   }
 }
 
