@@ -220,7 +220,7 @@ export function tokenRoutes({ tokens, usage, signIn }: TokenRoutesOptions): Fast
           operationId: 'rotateToken',
           summary: 'Replace a token',
           description:
-            'A successor with the same name, scopes and lifetime; the old one dies, at once or after `overlap`.',
+            'A successor with the same name, scopes and lifetime, but no longer than the token that asks; the old one dies, at once or after `overlap`.',
           tags,
           params: TokenParams,
           body: RotateToken,

@@ -188,10 +188,9 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
         if (old.suspended) throw conflict('The token is suspended: resume it before rotating it.')
         if (within) mustCover(within, old.scopes)
         const lifetime = Math.min(old.expiresAt.getTime() - old.createdAt.getTime(), config.tokenMaxLifetime * 1000)
-        const issued = await mint({ ...pick(old), expiresAt: wholeSeconds(Date.now() + lifetime) })
-        if (within && issued.token.expiresAt > within.expiresAt && within.id !== old.id) {
-          throw forbidden('The successor would outlive the token that asks for it.')
-        }
+        // Another token than itself gives it no longer than it has: refused, no token could rotate a younger one.
+        const most = within && within.id !== old.id ? within.expiresAt.getTime() : Number.POSITIVE_INFINITY
+        const issued = await mint({ ...pick(old), expiresAt: wholeSeconds(Math.min(Date.now() + lifetime, most)) })
         await em.insert(AccessToken, issued.token)
         record(em, issuedEvent(issued.token, { replaces: old.id }))
         if (overlap === 0) await retire(em, announce, { id: old.id })
