@@ -5,7 +5,7 @@ import { adminRoutes } from './admin/routes.ts'
 import { actingFor } from './audit/actor.ts'
 import { allClients, ownClients } from './clients/routes.ts'
 import { authorizationRoutes } from './grants/authorization-routes.ts'
-import { guard } from './guard/index.ts'
+import { guard, type Token } from './guard/index.ts'
 import type { House } from './house.ts'
 import { healthRoutes } from './http/health.ts'
 import { loggerOptions, loggerWithin, useRequestLog } from './http/logging.ts'
@@ -58,7 +58,8 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     await app.register(
       async api => {
         api.addHook('onSend', neverStored)
-        await api.register(userRoutes({ users, throttle }))
+        const isPersonal = async ({ clientId }: Token) => clientId === (await house.clients.personalAccess()).id
+        await api.register(userRoutes({ users, throttle, isPersonal }))
         await api.register(tokenRoutes({ tokens, usage, signIn }))
         await api.register(ownClients(house.clients))
         await api.register(authorizationRoutes(house.authorizations))

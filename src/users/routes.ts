@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { forbidden, invalid } from '../errors.ts'
 import { checkScopes } from '../guard/checks.ts'
+import type { Token } from '../guard/token.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
 import { ChangePassword, toUser, UpdateUser, UserSchema } from './schemas.ts'
 import type { Throttle } from './throttle.ts'
@@ -10,7 +11,21 @@ import type { Users } from './users.ts'
 
 const Answer = Type.Object({ data: UserSchema })
 
-export function userRoutes({ users, throttle }: { users: Users; throttle: Throttle }): FastifyPluginAsyncTypebox {
+export interface UserRoutesOptions {
+  users: Users
+  throttle: Throttle
+  /** Whether the user made the token, rather than letting an app have it. */
+  isPersonal: (token: Token) => Promise<boolean>
+}
+
+export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): FastifyPluginAsyncTypebox {
+  /** What a person let an app read or order is no leave to change who the person is. */
+  async function changerOf(request: FastifyRequest): Promise<string> {
+    const id = ownerOf(request)
+    if (await isPersonal(request.token)) return id
+    throw forbidden('Only a personal access token may change the user; this one was given to an app.')
+  }
+
   /** Whoever holds a token does not thereby know the password. */
   async function provePassword(request: FastifyRequest, userId: string, password: string | undefined, path: string) {
     if (password === undefined) throw invalid({ path, message: 'is required' })
@@ -46,12 +61,17 @@ export function userRoutes({ users, throttle }: { users: Users; throttle: Thrott
           description: 'A new e-mail address needs the current password.',
           tags: ['User'],
           body: UpdateUser,
-          response: { 200: Answer, 422: validationProblem, 429: problem('Too many wrong passwords') },
+          response: {
+            200: Answer,
+            403: problem('The token was given to an app'),
+            422: validationProblem,
+            429: problem('Too many wrong passwords'),
+          },
         },
       },
       async request => {
         const { name, email, current_password } = request.body
-        const id = ownerOf(request)
+        const id = await changerOf(request)
         if (email !== undefined) await provePassword(request, id, current_password, 'current_password')
         return { data: toUser(await users.update(id, { name, email })) }
       },
@@ -69,6 +89,7 @@ export function userRoutes({ users, throttle }: { users: Users; throttle: Thrott
           body: ChangePassword,
           response: {
             204: noContent('The password is changed'),
+            403: problem('The token was given to an app'),
             422: validationProblem,
             429: problem('Too many wrong passwords'),
           },
@@ -76,7 +97,7 @@ export function userRoutes({ users, throttle }: { users: Users; throttle: Thrott
       },
       async (request, reply) => {
         const { current_password, password, password_confirmation = password } = request.body
-        const id = ownerOf(request)
+        const id = await changerOf(request)
         if (password_confirmation !== password) {
           throw invalid({ path: 'password_confirmation', message: 'must equal the password' })
         }

@@ -42,5 +42,11 @@ t.test('authorization code with PKCE, and refresh', async t => {
   t.equal(await opens(first.accessToken), 200)
   const second = await library.refreshToken(first)
   t.equal(await opens(second.accessToken), 200)
+  const renaming = await fetch(`${issuer}/api/user`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${second.accessToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'Mallory' }),
+  })
+  t.equal(renaming.status, 403, 'an app that was let in changes nobody')
   t.equal(await opens(first.accessToken), 401)
 })

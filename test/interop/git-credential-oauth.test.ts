@@ -47,7 +47,7 @@ t.test(
     const url = await found(tool.stderr, /https?:\/\/\S+\/oauth\/authorize\?\S+/)
     const back = await browser.approve(url.slice(issuer.length))
     // It has what it waits for and ends, sometimes before it has answered.
-  await fetch(back).catch(() => {})
+    await fetch(back).catch(() => {})
     const password = /^password=(.+)$/m.exec(await said)?.[1]
     const answer = await fetch(`${issuer}/api/user`, { headers: { authorization: `Bearer ${password}` } })
     t.match(await answer.json(), { data: { id: user.id } })
