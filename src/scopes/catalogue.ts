@@ -111,7 +111,7 @@ function asObject(value: unknown): Record<string, unknown> {
   throw bad('it must hold a list of objects, each with "id" and "description"')
 }
 
-const bad = (what: string) => new StartupError(what)
+const bad = (what: string) => new StartupError(oneLine(what))
 const oneLine = (text: string) => text.replaceAll(/\s*\n\s*/g, ' ')
 
 function unknownScope(id: string, scopes: readonly Scope[]): string {
