@@ -1,0 +1,87 @@
+import t from 'tap'
+import { createUsage } from '../../src/tokens/usage.ts'
+import { actingAs, testApp } from '../helpers/app.ts'
+import { asking } from '../helpers/asking.ts'
+
+const { app, house } = await testApp(t)
+
+interface Row {
+  last_used_at: Date | string | null
+  version: string
+}
+/** The row as it is stored; its version changes with every write. */
+async function stored(id: string) {
+  const sql = 'select last_used_at, xmin::text as version from oauth_access_tokens where id = ?'
+  const [row] = await house.db.query<Row>(sql, [id])
+  return { at: row?.last_used_at ? new Date(row.last_used_at).getTime() : null, version: row?.version }
+}
+
+t.test('the last use is known at once and written later, once for many', async t => {
+  const { id, headers } = await actingAs(house, ['tokens:read'])
+  const me = asking(app, headers)
+  const before = await stored(id)
+  const start = Date.now()
+  for (let i = 0; i < 20; i++) await me.get('/api/user')
+  const shown = Date.parse((await me.get('/api/tokens/current')).json().data.last_used_at)
+  t.ok(shown >= start && shown <= Date.now(), 'shown')
+  t.ok((await me.get('/api/tokens')).json().data[0].last_used_at, 'listed')
+  t.strictSame(await stored(id), before, 'nothing was written')
+  await house.usage.flush()
+  const after = await stored(id)
+  t.ok((after.at as number) >= shown, 'written')
+  await house.usage.flush()
+  t.strictSame(await stored(id), after, 'without a use there is no second write')
+})
+
+t.test('a token that was never used, or that was refused, has no last use', async t => {
+  const owner = await actingAs(house, ['*'])
+  const unused = await actingAs(house, [], { user: owner.user })
+  const revoked = await actingAs(house, [], { user: owner.user })
+  await asking(app, owner.headers).delete(`/api/tokens/${revoked.id}`)
+  await asking(app, revoked.headers).get('/api/user')
+  await house.usage.flush()
+  for (const { id } of [unused, revoked]) {
+    t.equal((await asking(app, owner.headers).get(`/api/tokens/${id}`)).json().data.last_used_at, null)
+  }
+})
+
+t.test('an older use never replaces a newer one', async t => {
+  const { id } = await actingAs(house)
+  const slow = createUsage({ db: house.db })
+  const quick = createUsage({ db: house.db })
+  t.teardown(() => Promise.all([slow.close(), quick.close()]))
+  slow.touch(id)
+  while (Date.now() <= (slow.lastUsed(id)?.getTime() ?? 0)) await new Promise(setImmediate)
+  quick.touch(id)
+  const newest = quick.lastUsed(id)?.getTime()
+  await quick.flush()
+  await slow.flush()
+  t.equal((await stored(id)).at, newest)
+})
+
+t.test('what could not be written is kept for the next time', async t => {
+  const { id } = await actingAs(house)
+  let broken = true
+  const db = {
+    ...house.db,
+    transaction: <T>(work: Parameters<typeof house.db.transaction<T>>[0]) =>
+      broken ? Promise.reject(new Error('away')) : house.db.transaction(work),
+  }
+  const usage = createUsage({ db })
+  usage.touch(id)
+  const at = usage.lastUsed(id)?.getTime()
+  await t.rejects(usage.flush(), { message: 'away' })
+  t.equal(usage.lastUsed(id)?.getTime(), at)
+  broken = false
+  await usage.close()
+  t.equal((await stored(id)).at, at, 'closing writes it')
+})
+
+t.test('uses of tokens that are gone harm nobody', async t => {
+  const { id } = await actingAs(house)
+  const usage = createUsage({ db: house.db })
+  for (const gone of ['00000000-0000-7000-8000-000000000000', id, 'ffffffff-ffff-7fff-bfff-ffffffffffff'])
+    usage.touch(gone)
+  await usage.close()
+  t.ok((await stored(id)).at)
+})
