@@ -27,7 +27,9 @@ t.test('what nobody chose has a default: scopes of the catalogue, one year, a JW
 t.test('a JWT says what RFC 9068 asks for and nothing about the person', async t => {
   const { token, data, user } = (await signIn({ scopes: ['orders:create', 'orders:read'] })).json()
   t.match(decodeProtectedHeader(token), { alg: 'ES256', typ: 'at+jwt', kid: (await house.keys.jwks()).keys[0]?.kid })
-  t.strictSame(decodeJwt(token), {
+  const { status, ...claims } = decodeJwt(token)
+  t.match(status, { status_list: { idx: Number, uri: `${ISSUER}/oauth/status-lists/` } })
+  t.strictSame(claims, {
     iss: ISSUER,
     aud: ISSUER,
     sub: user.id,
