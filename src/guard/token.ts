@@ -34,7 +34,7 @@ export class Token {
   readonly clientId: string
   readonly name: string | null
   readonly scopes: readonly string[]
-  readonly expiresAt: Date
+  readonly #expiresAt: number
   readonly #granted: ReadonlySet<string>
   readonly #inherit: boolean
 
@@ -44,10 +44,15 @@ export class Token {
     this.clientId = init.clientId
     this.name = init.name ?? null
     this.scopes = Object.freeze([...init.scopes])
-    this.expiresAt = init.expiresAt
+    this.#expiresAt = init.expiresAt.getTime()
     this.#granted = new Set(init.scopes)
     this.#inherit = init.inherit ?? false
     Object.freeze(this)
+  }
+
+  /** A Date of the caller's own, since a Date can be changed. */
+  get expiresAt(): Date {
+    return new Date(this.#expiresAt)
   }
 
   /** Whether the token may do this. */
