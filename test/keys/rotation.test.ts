@@ -54,7 +54,7 @@ for (const listening of [true, false]) {
   })
 }
 
-t.test('a node that missed a rotation signs with the new key as soon as it hears again', onServer, async t => {
+t.test('a node that missed a rotation signs with the new key once it has heard again', onServer, async t => {
   const [a, b] = await nodes(t, false)
   const user = await newUser(a.house)
   await a.house.keys.rotate()
