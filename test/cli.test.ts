@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { commandsOn, freePort, ONE_LINE, temporaryFolder } from './cli/postern.ts'
+import { commandsOn, ONE_LINE, temporaryFolder } from './cli/postern.ts'
+import { freePort } from './helpers/port.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const postern = commandsOn({ DATA_DIR: temporaryFolder(t) })

@@ -1,5 +1,6 @@
 import type { JWK } from 'jose'
 import { invalid } from '../errors.ts'
+import { checkedName } from '../names.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import {
   AUTH_METHODS,
@@ -122,12 +123,6 @@ function mustKeepItsPlace({ user, registrationHash, scopes, audience, grantTypes
   const admin = scopes?.filter(scope => scope.startsWith('admin:')) ?? []
   if (admin.length > 0) throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an operator may allow it` })
   if (audience) throw invalid({ path: 'audience', message: 'only an operator may register a resource server' })
-}
-
-function checkedName(text: string): string {
-  const name = text.trim()
-  if (name.length >= 1 && name.length <= 255) return name
-  throw invalid({ path: 'name', message: 'must have 1 to 255 characters' })
 }
 
 function oneOf<T extends string>(path: string, known: readonly T[], value: string): T {

@@ -9,6 +9,7 @@ import type { Database, Em } from '../database.ts'
 import { conflict, forbidden, invalid, notFound } from '../errors.ts'
 import { insufficientScope } from '../guard/errors.ts'
 import type { Token } from '../guard/token.ts'
+import { checkedName } from '../names.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { WILDCARD } from '../scopes/set.ts'
 import type { Role } from '../users/user.entity.ts'
@@ -232,12 +233,6 @@ function mustCover(within: Token, scopes: readonly string[]): void {
 function mustLive(token: AccessToken): void {
   if (token.revoked) throw conflict('The token has been revoked.')
   if (token.expiresAt.getTime() <= Date.now()) throw conflict('The token has expired.')
-}
-
-function checkedName(text: string): string {
-  const name = text.trim()
-  if (name.length >= 1 && name.length <= 255) return name
-  throw invalid({ path: 'name', message: 'must have 1 to 255 characters' })
 }
 
 /** @param seconds from now */

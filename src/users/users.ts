@@ -5,6 +5,7 @@ import type { EventKind } from '../audit/event.entity.ts'
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { invalid, notFound } from '../errors.ts'
+import { checkedName } from '../names.ts'
 import { checkNewPassword, hashPassword, passwordMatches } from './passwords.ts'
 import { endSessions } from './sessions.ts'
 import { type Role, User } from './user.entity.ts'
@@ -105,12 +106,6 @@ function checkedEmail(text: string): string {
   const email = normalizeEmail(text)
   if (email.length <= 254 && EMAIL.test(email)) return email
   throw invalid({ path: 'email', message: 'must be an e-mail address' })
-}
-
-function checkedName(text: string): string {
-  const name = text.trim()
-  if (name.length >= 1 && name.length <= 255) return name
-  throw invalid({ path: 'name', message: 'must have 1 to 255 characters' })
 }
 
 function taken(error: unknown): never {

@@ -1,6 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -10,6 +9,7 @@ import { openDatabase } from '../../src/database.ts'
 import { buildApp, type House, openPostern } from '../../src/index.ts'
 import { APP_KEY } from '../helpers/app.ts'
 import { testDatabase } from '../helpers/database.ts'
+import { freePort } from '../helpers/port.ts'
 
 const BIN = resolve(import.meta.dirname, '../../bin/postern.js')
 /** As a user's shell would run it: the test runner puts hooks of its own into every Node below it. */
@@ -123,14 +123,6 @@ export async function serving(t: Test, { env }: CommandLine): Promise<Running> {
     return end
   }
   return { url: `http://127.0.0.1:${port}`, stop }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening))
-  const { port } = server.address() as { port: number }
-  await new Promise(closed => server.close(closed))
-  return port
 }
 
 /** `script` gives a child process a terminal; the options are those of util-linux. */

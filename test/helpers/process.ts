@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { resolve } from 'node:path'
+import { freePort } from './port.ts'
 
 type Test = { teardown(work: () => unknown): void }
 
@@ -60,12 +60,4 @@ function administrator(text: string) {
   const password = /password +(\S+)/.exec(text)?.[1]
   const curl = /^ *(curl .+)$/m.exec(text)?.[1]
   return email && password && curl ? { email, password, curl } : undefined
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise(closed => server.close(closed))
-  return port
 }
