@@ -14,6 +14,7 @@ import { PushedRequest } from './src/oauth/pushed-request.entity.ts'
 import { sharedDialect } from './src/postgres.ts'
 import { StatusEvent } from './src/revocation/event.entity.ts'
 import { StatusList } from './src/revocation/list.entity.ts'
+import { Node } from './src/revocation/node.entity.ts'
 import { PrunedStatus } from './src/revocation/pruned.entity.ts'
 import { AccessToken } from './src/tokens/token.entity.ts'
 import { Session } from './src/users/session.entity.ts'
@@ -46,7 +47,10 @@ export function ormOptions({ url, poolSize = 10, start = () => startEngine({}) }
       StatusList,
       StatusEvent,
       PrunedStatus,
+      Node,
     ],
+    // The one function there is was written by hand, in its migration.
+    schemaGenerator: { ignoreRoutines: true },
     // `schemaGenerator` quotes every name, and all times are UTC.
     forceUtcTimezone: true,
     // A rule about rows that are gone belongs to the domain, which says it in words.

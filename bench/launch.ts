@@ -26,7 +26,7 @@ export interface Launched {
 export async function launch(environment: NodeJS.ProcessEnv): Promise<Launched> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const env = { ...process.env, ...environment, PORT: String(port) }
+  const env = { ...process.env, ...environment, PORT: String(port), ISSUER: url }
   const start = performance.now()
   const child = spawn(process.execPath, COMMAND, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] })
   let printed = ''

@@ -5,11 +5,17 @@ import { percentile } from './rounds.ts'
 
 export interface Load {
   url: string
-  seconds: number
+  /** How long; without, until each request was sent once. */
+  seconds?: number
   /** Requests in flight, each on a connection that is kept alive. */
   connections: number
   /** Sent in order, again from the start when they are through. */
   requests: readonly Buffer[]
+  /**
+   * Never sleeps. A generator that waits is woken for each answer, which on a virtual machine costs the server more than
+   * the answer does. It takes a core, so only where nothing but the server needs one.
+   */
+  awake?: boolean
 }
 
 /** What came of a load. Times are in milliseconds. */
@@ -41,12 +47,19 @@ export async function load(server: Process<{ usage: () => Usage }>, options: Loa
  * costs. This one sends what was written before and reads only status and length: the server is the limit.
  * @throws when a request fails: a figure with errors in it says nothing
  */
-export async function flood({ url, seconds, connections, requests }: Load): Promise<Outcome> {
+export async function flood({ url, seconds, connections, requests, awake = false }: Load): Promise<Outcome> {
   const times: number[] = []
+  let running = awake
+  const spin = () => {
+    if (running) setImmediate(spin)
+  }
+  spin()
   const start = performance.now()
   let sent = 0
-  const next = () => (performance.now() < start + seconds * 1000 ? requests[sent++ % requests.length] : undefined)
+  const over = () => (seconds ? performance.now() >= start + seconds * 1000 : sent >= requests.length)
+  const next = () => (over() ? undefined : requests[sent++ % requests.length])
   await Promise.all(Array.from({ length: connections }, () => converse(new URL(url), next, times)))
+  running = false
   const perSecond = (times.length / (performance.now() - start)) * 1000
   times.sort((a, b) => a - b)
   return { requests: times.length, perSecond, p50: percentile(times, 0.5), p99: percentile(times, 0.99) }

@@ -3,27 +3,38 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest, LogController } from 'fastify'
 import { adminRoutes } from './admin/routes.ts'
 import { actingFor } from './audit/actor.ts'
+import { EXPLORER_ID } from './clients/explorer.ts'
 import { allClients, ownClients } from './clients/routes.ts'
 import { authorizationRoutes } from './grants/authorization-routes.ts'
 import { guard, type Token } from './guard/index.ts'
 import type { House } from './house.ts'
+import { endIdleOnClose } from './http/connections.ts'
 import { healthRoutes } from './http/health.ts'
 import { loggerOptions, loggerWithin, useRequestLog } from './http/logging.ts'
+import { malformedProblem } from './http/malformed.ts'
+import { measureRequests, metricsRoutes } from './http/metrics.ts'
 import { openapi } from './http/openapi.ts'
 import { frameworkProblem, useProblems } from './http/problems.ts'
+import { serializerCompiler } from './http/serialization.ts'
 import { useStrictInput } from './http/validation.ts'
 import { keyRoutes } from './keys/routes.ts'
 import { metadataRoutes, wellKnown } from './oauth/metadata-routes.ts'
 import { registrationRoutes } from './oauth/registration-routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
+import { usageRoutes } from './oauth/usage-routes.ts'
 import { feedRoutes } from './revocation/feed-routes.ts'
+import { measureRevocation } from './revocation/measures.ts'
 import { statusListRoutes } from './revocation/routes.ts'
 import { scopeRoutes } from './scopes/routes.ts'
 import { userOf } from './tokens/authenticate.ts'
 import type { TokenUser } from './tokens/records.ts'
-import { tokenRoutes } from './tokens/routes.ts'
+import { provesItself, tokenRoutes } from './tokens/routes.ts'
+import { createSessionToken } from './tokens/session-token.ts'
 import { userRoutes } from './users/routes.ts'
+import { explorerTheme } from './web/explorer.ts'
 import { pages } from './web/pages.ts'
+import { useSessionDoor } from './web/session-door.ts'
+import { createSite } from './web/site.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -38,13 +49,17 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     const { config, catalogue, db, keys, users, throttle, signIn, tokens, usage, authenticate } = house
     useProblems(app)
     useStrictInput(app)
+    app.setSerializerCompiler(serializerCompiler)
     useRequestLog(app)
     app.addHook('preValidation', actForRequest)
     app.decorateRequest('user', { getter: requestUser } as never)
 
     await app.register(helmet, { contentSecurityPolicy: false })
-    await app.register(openapi, { issuer: config.issuer })
+    const site = createSite(config, app.prefix)
+    const explorer = { clientId: EXPLORER_ID, ensure: house.ensureExplorer, theme: explorerTheme(site) }
+    await app.register(openapi, { issuer: config.issuer, scopes: catalogue.scopes, explorer })
     await app.register(guard, { authenticate })
+    await app.register(metricsRoutes(config.metricsToken, [measureRequests(app), measureRevocation(house)]))
 
     await app.register(app.prefix ? metadataRoutes(house) : wellKnown(house))
     await app.register(scopeRoutes(catalogue))
@@ -53,11 +68,14 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     await app.register(statusListRoutes(house.lists), { prefix: '/oauth' })
     await app.register(feedRoutes(house), { prefix: '/oauth' })
     await app.register(oauthRoutes(house), { prefix: '/oauth' })
+    await app.register(usageRoutes(house), { prefix: '/oauth' })
     await app.register(registrationRoutes(house), { prefix: '/oauth' })
     await app.register(pages(house))
     await app.register(
       async api => {
         api.addHook('onSend', neverStored)
+        const sessionToken = createSessionToken(house.clients)
+        await useSessionDoor(api, { site, sessions: house.sessions, sessionToken, provesItself })
         const isPersonal = async ({ clientId }: Token) => clientId === (await house.clients.personalAccess()).id
         await api.register(userRoutes({ users, throttle, isPersonal }))
         await api.register(tokenRoutes({ tokens, usage, signIn }))
@@ -93,11 +111,15 @@ export async function createApp(house: House, within?: FastifyInstance): Promise
     return503OnClosing: true,
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: frameworkProblem,
+    clientErrorHandler: malformedProblem,
   }).withTypeProvider<TypeBoxTypeProvider>()
   if (within?.prefix) await app.register(wellKnown(house))
   await app.register(serverPlugin(house), { prefix: within?.prefix ?? '' })
-  if (!within) app.addHook('onClose', () => house.close())
-  return app as unknown as FastifyInstance
+  const own = app as unknown as FastifyInstance
+  if (within) return own
+  endIdleOnClose(own)
+  own.addHook('onClose', () => house.close())
+  return own
 }
 
 /** After the body was read, since reading it leaves the asynchronous context it began in. */

@@ -7,6 +7,7 @@ import { examples } from './cli/options.ts'
 import { pruneCommand } from './cli/prune.ts'
 import { scopesCommand } from './cli/scopes.ts'
 import { migrateCommand, serveCommand } from './cli/server.ts'
+import { statusCommand } from './cli/status.ts'
 import { tokenCommands } from './cli/tokens.ts'
 import { userCommands } from './cli/users.ts'
 
@@ -54,6 +55,7 @@ ${examples(
   tokenCommands(postern)
   keyCommands(postern)
   pruneCommand(postern)
+  statusCommand(postern)
   scopesCommand(postern)
   return postern
 }

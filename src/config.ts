@@ -52,6 +52,8 @@ export interface Config {
   statusListTtl: number
   /** Lets whoever holds it register clients (RFC 7591); without it nobody can. */
   initialAccessToken: string | undefined
+  /** Lets whoever holds it read `GET /metrics`; without it there is no such route. */
+  metricsToken: string | undefined
   trustProxy: false | string
   logLevel: (typeof LOG_LEVELS)[number]
 }
@@ -95,7 +97,8 @@ export function loadConfig(env: Environment = process.env, given: Partial<Config
     deviceCodeLifetime: duration(env, 'DEVICE_CODE_LIFETIME', 'PT10M'),
     sessionLifetime: duration(env, 'SESSION_LIFETIME', 'P14D'),
     statusListTtl: duration(env, 'STATUS_LIST_TTL', 'PT15S'),
-    initialAccessToken: initialAccessToken(env),
+    initialAccessToken: longSecret(env, 'INITIAL_ACCESS_TOKEN'),
+    metricsToken: longSecret(env, 'METRICS_TOKEN'),
     trustProxy: proxies(env, 'TRUST_PROXY'),
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
     ...given,
@@ -125,8 +128,8 @@ function tokenPrefix(env: Environment): string {
   )
 }
 
-function initialAccessToken(env: Environment): string | undefined {
-  const text = env.INITIAL_ACCESS_TOKEN
+function longSecret(env: Environment, name: string): string | undefined {
+  const text = env[name]
   if (!text || text.length >= 32) return text || undefined
-  throw new StartupError('INITIAL_ACCESS_TOKEN must have at least 32 characters: openssl rand -base64 32')
+  throw new StartupError(`${name} must have at least 32 characters: openssl rand -base64 32`)
 }

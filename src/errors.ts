@@ -38,6 +38,13 @@ export class PosternError extends Error {
   }
 }
 
+/** The body of an error answer: problem details (RFC 9457 §3). */
+export function toProblem({ status, code, message, extra }: PosternError) {
+  return { type: `urn:postern:error:${code}`, title: title(code), status, detail: message, ...extra }
+}
+
+const title = (code: string) => (code.charAt(0).toUpperCase() + code.slice(1)).replaceAll('_', ' ')
+
 /** A field of the input and what is wrong with it. `path` is a JSON pointer's last words: `scopes/0`. */
 export interface FieldError {
   path: string
@@ -75,14 +82,19 @@ export const wrongCredentials = () =>
 export const signedOut = () =>
   new PosternError({ status: 401, code: 'signed_out', detail: 'You are signed out. Sign in again to go on.' })
 
-/** @param seconds until the next try is let through; sent as `Retry-After` (RFC 9110 §10.2.3). */
-export const tooManyAttempts = (seconds: number) =>
-  new PosternError({
+/** @param wait seconds until the next try is let through; sent as `Retry-After` (RFC 9110 §10.2.3). */
+const tooMany = (code: string, what: string) => (wait: number) => {
+  const seconds = Math.max(1, Math.ceil(wait))
+  return new PosternError({
     status: 429,
-    code: 'too_many_attempts',
-    detail: `Too many failed attempts. Try again in ${Math.max(1, Math.ceil(seconds))} seconds.`,
-    headers: { 'retry-after': String(Math.max(1, Math.ceil(seconds))) },
+    code,
+    detail: `Too many ${what}. Try again in ${seconds} seconds.`,
+    headers: { 'retry-after': String(seconds) },
   })
+}
+
+export const tooManyAttempts = tooMany('too_many_attempts', 'failed attempts')
+export const tooManyRequests = tooMany('too_many_requests', 'requests from this address')
 
 export const unavailable = (cause?: unknown) =>
   new PosternError({
@@ -92,6 +104,20 @@ export const unavailable = (cause?: unknown) =>
     headers: { 'retry-after': '2' },
     cause,
   })
+
+/** Whatever was not foreseen: it says nothing of itself. */
+export const internalError = (cause: unknown) =>
+  new PosternError({
+    status: 500,
+    code: 'internal_error',
+    detail: 'Something went wrong here. It has been logged.',
+    cause,
+  })
+
+/** `throw` where a value is expected. */
+export function raise(error: Error): never {
+  throw error
+}
 
 /** Something in the deployment is wrong: the process says this one line and ends. */
 export class StartupError extends Error {

@@ -1,8 +1,12 @@
+import { hostname } from 'node:os'
+import { createFigures, type ReadFigures } from './admin/figures.ts'
+import { createNames, type Names } from './admin/names.ts'
 import { createTrail, type Trail } from './audit/trail.ts'
 import { type Changes, createChanges } from './changes/changes.ts'
 import { startListener } from './changes/listener.ts'
 import { type ClientAuthentication, createClientAuthentication } from './clients/authenticate.ts'
 import { type Clients, createClients } from './clients/clients.ts'
+import { createExplorer, type EnsureExplorer } from './clients/explorer.ts'
 import type { Config } from './config.ts'
 import { type Database, openDatabase } from './database.ts'
 import { authorizationCode } from './grants/authorization-code.ts'
@@ -16,7 +20,7 @@ import type { Grants } from './grants/grant.ts'
 import { createRefresh, type Refresh } from './grants/refresh.ts'
 import { createSignOut, type SignOut } from './grants/sign-out.ts'
 import { createTerms, type Terms } from './grants/terms.ts'
-import type { Authenticate } from './guard/checks.ts'
+import type { Authenticate } from './guard/needs.ts'
 import { createVerifier } from './guard/verifier.ts'
 import { createKeys, type Keys } from './keys/keys.ts'
 import { type AuthorizeRequests, createAuthorizeRequests } from './oauth/authorize-request.ts'
@@ -25,9 +29,10 @@ import { writeEvents } from './revocation/events.ts'
 import { createFeed, type Feed } from './revocation/feed.ts'
 import { createIndices } from './revocation/indices.ts'
 import { createLists, type Lists } from './revocation/lists.ts'
+import { startPositions } from './revocation/positions.ts'
 import { type Catalogue, type CatalogueInput, createCatalogue, loadCatalogue } from './scopes/catalogue.ts'
-import { createAuthenticate } from './tokens/authenticate.ts'
-import { createInspect, type Inspect } from './tokens/inspect.ts'
+import { createAuthenticate, keepProved } from './tokens/authenticate.ts'
+import { createInspect, type Inspect, keepSigned } from './tokens/inspect.ts'
 import { createMint } from './tokens/mint.ts'
 import { createRecords } from './tokens/records.ts'
 import { createSelection, type Selection } from './tokens/selection.ts'
@@ -38,8 +43,6 @@ import { createSessions, type Sessions } from './users/sessions.ts'
 import { createSignIn, type SignIn } from './users/sign-in.ts'
 import { createThrottle, type Throttle } from './users/throttle.ts'
 import { createUsers, type Users } from './users/users.ts'
-
-export { migrate, requireMigrated } from './migrations.ts'
 
 export interface HouseOptions {
   config: Config
@@ -67,12 +70,17 @@ export interface House {
   signIn: SignIn
   sessions: Sessions
   clients: Clients
+  ensureExplorer: EnsureExplorer
   tokens: Tokens
   usage: Usage
+  /** Since the start of this process. */
+  counts: { readonly issued: number }
   authenticate: Authenticate
   inspect: Inspect
   selection: Selection
   trail: Trail
+  figures: ReadFigures
+  names: Names
   signOut: SignOut
   lists: Lists
   feed: Feed
@@ -103,18 +111,24 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   const throttle = createThrottle(config.redisUrl)
   const clients = createClients({ db, changes, catalogue, config })
   const indices = createIndices(db, config.appKey, config.tokenMaxLifetime)
-  const mint = createMint({ keys, takeIndex: indices.take, config })
+  const counts = { issued: 0 }
+  const onMint = () => void counts.issued++
+  const mint = createMint({ keys, takeIndex: indices.take, config, onMint })
   const write = createWriter(db)
   const tokens = createTokens({ db, changes, catalogue, clients, mint, write, config })
-  const usage = createUsage({ db, onError: err => log.error({ err }, 'could not write when tokens were last used') })
+  const usage = createUsage({
+    db,
+    inherit: catalogue.inherit,
+    onError: err => log.error({ err }, 'could not write when tokens were last used'),
+  })
   const { issuer, audience, tokenPrefix } = config
   const key = keys.verificationKey
-  const verifier = createVerifier({ key, issuer, audience })
-  const anyVerifier = createVerifier({ key, issuer, audience: null, remember: 50_000 })
+  const verifier = createVerifier({ key, issuer, audience, keep: keepProved })
+  const anyVerifier = createVerifier({ key, issuer, audience: null, keep: keepSigned, remember: 50_000 })
   changes.subscribe(({ kind }) => {
     if (kind === 'keys' || kind === 'everything') for (const memory of [verifier, anyVerifier]) memory.forget()
   })
-  const records = createRecords(db, changes, catalogue)
+  const records = createRecords(db, changes, catalogue, { onUse: usage.exercise })
   const authenticate = createAuthenticate({ verifier, records, usage, tokenPrefix, audience })
   const inspect = createInspect({ verifier: anyVerifier, records, tokenPrefix, audience })
   const clientAuthentication = createClientAuthentication({ db, changes, audiences: [issuer, `${issuer}/oauth/token`] })
@@ -139,6 +153,7 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     ttl: config.statusListTtl,
     onError: err => log.warn({ err }, 'could not read the changes of statuses'),
   })
+  const feed = createFeed(db, lists)
   const closers: (() => Promise<void>)[] = [
     () => db.close(),
     () => throttle.close(),
@@ -157,16 +172,20 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     signIn: createSignIn({ db, users, throttle }),
     sessions: createSessions(db, config),
     clients,
+    ensureExplorer: createExplorer({ changes, catalogue }),
     tokens,
     usage,
+    counts,
     authenticate,
     inspect,
     selection: createSelection(db, changes),
     trail: createTrail(db),
+    figures: createFigures(db),
+    names: createNames(db),
     signOut: createSignOut(changes),
     lists,
-    feed: createFeed(db, lists),
-    authorizations: createAuthorizations(db, changes),
+    feed,
+    authorizations: createAuthorizations({ db, changes, usage }),
     clientAuthentication,
     terms,
     pushedRequests,
@@ -182,7 +201,12 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     listen() {
       if (db.embedded || !config.listenUrl) return
       const listener = startListener({ url: config.listenUrl, changes, log })
-      closers.push(() => listener.close())
+      const name = `${hostname()}:${process.pid}`.slice(0, 255)
+      const positions = startPositions({ db, changes, lists, feed, name })
+      closers.push(
+        () => listener.close(),
+        () => positions.close(),
+      )
     },
     async close() {
       for (const close of closers.splice(0).reverse()) await close()

@@ -1,17 +1,15 @@
 import { enableCompileCache } from 'node:module'
 import { resolve } from 'node:path'
-import type { FastifyInstance } from 'fastify'
 import { type Config, loadConfig } from './config.ts'
 import { startEmbedded } from './embedded/embedded.ts'
 import { StartupError } from './errors.ts'
 import { loadCatalogue } from './scopes/catalogue.ts'
 
 const LONGEST_CLOSE_MS = 10_000
-const SWEEP_MS = 50
 
 /** Listens, and closes gracefully on SIGINT or SIGTERM. */
 export async function serve(config: Config): Promise<void> {
-  let close = async () => {}
+  let close: () => Promise<unknown> = async () => {}
   closeOnSignal(() => close())
   // The house reads it again; but a mistake in it is told at once, before anything is made.
   loadCatalogue(config.scopesFile)
@@ -20,7 +18,7 @@ export async function serve(config: Config): Promise<void> {
   try {
     const { start } = await import('./start.ts')
     const app = await start(config, embedded)
-    close = () => finish(app)
+    close = () => app.close()
   } catch (error) {
     await embedded?.release()
     throw error
@@ -44,12 +42,6 @@ function closeOnSignal(close: () => Promise<unknown>): void {
       )
     })
   }
-}
-
-/** A connection whose last request was under way when closing began would be kept alive for more: it is ended too. */
-async function finish(app: FastifyInstance): Promise<void> {
-  const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS)
-  await app.close().finally(() => clearInterval(sweep))
 }
 
 /** One line for what a person can mend, the whole error for what only we can. */

@@ -28,7 +28,7 @@ export async function ensureAdministrator({ users, db }: House): Promise<FirstAd
 
 /** What a start prints; a first one adds how to sign in, and a line that gives a first token. */
 export function welcome(issuer: string, administrator: FirstAdministrator | undefined): string {
-  const ready = `\n  Postern is ready at ${issuer}, its API explorer at ${issuer}/docs\n`
+  const ready = `\n  Postern is ready at ${issuer}: sign in there, or try the API at ${issuer}/docs\n`
   return administrator ? ready + firstSteps(issuer, administrator) : ready
 }
 

@@ -116,6 +116,7 @@ const TABLE: Row[] = [
     ['true', '1', 'everyone', '10.0.0.0/33', '0.0.0.0/0', '::/0', '10.0.0/8', 'loopback,'],
   ],
   ['LOG_LEVEL', [['debug', 'logLevel', 'debug']], ['verbose', 'INFO']],
+  ['METRICS_TOKEN', [['x'.repeat(32), 'metricsToken', 'x'.repeat(32)]], ['x'.repeat(31)]],
   ['INITIAL_ACCESS_TOKEN', [['x'.repeat(32), 'initialAccessToken', 'x'.repeat(32)]], ['x'.repeat(31)]],
 ]
 
@@ -162,7 +163,14 @@ for (const [variable, good, bad] of TABLE) {
 }
 
 t.test('what may carry a password is not repeated', async t => {
-  for (const variable of ['DATABASE_URL', 'DATABASE_LISTEN_URL', 'REDIS_URL', 'APP_KEY', 'INITIAL_ACCESS_TOKEN']) {
+  for (const variable of [
+    'DATABASE_URL',
+    'DATABASE_LISTEN_URL',
+    'REDIS_URL',
+    'APP_KEY',
+    'INITIAL_ACCESS_TOKEN',
+    'METRICS_TOKEN',
+  ]) {
     t.notMatch(refusal({ APP_KEY, [variable]: 'x://me:hunter2@db' })?.message, 'hunter2', variable)
   }
 })

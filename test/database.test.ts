@@ -73,6 +73,8 @@ for (const moment of [/begin|start transaction/i, /update "?oauth_access_tokens/
   t.test(`the database goes away just before ${moment} of a revocation`, ONLY_SHARED, async t => {
     const { app, house, wire } = await openWired(t)
     const { id, headers } = await actingAs(house, ['tokens:write'])
+    // What a start asks of the database is behind it.
+    await app.ready()
     // More often than there are connections: none of them may be lost to the pool.
     wire.cutBefore(moment)
     for (let i = 0; i < POOL * 3; i++) {

@@ -126,12 +126,17 @@ t.test('on a PostgreSQL: it wants the tables and the key that belong to it', ONL
   await Promise.all([end(t, first, 'SIGTERM'), end(t, second, 'SIGINT')])
 })
 
-/** Ends it twice over, as npm does, with an idle connection open and a request half sent. */
+/** Ends it twice over, as npm does, with idle connections open and a request half sent. */
 async function end(t: Test, server: Launched, signal: NodeJS.Signals): Promise<void> {
   const idle = connect(Number(port(server)), '127.0.0.1')
   await once(idle, 'connect')
   idle.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
   await once(idle, 'data')
+  const silent = connect(Number(port(server)), '127.0.0.1')
+  const halfway = connect(Number(port(server)), '127.0.0.1')
+  for (const unheard of [silent, halfway]) unheard.on('error', () => {})
+  await Promise.all([once(silent, 'connect'), once(halfway, 'connect')])
+  halfway.write('GET /health/live HTTP/1.1\r\nHo')
   const busy = connect(Number(port(server)), '127.0.0.1')
   let answer = ''
   busy.setEncoding('utf8').on('data', text => {

@@ -2,6 +2,13 @@ import type pg from 'pg'
 
 const TABLE = 'oauth_access_tokens'
 
+export interface FillOptions {
+  /** Part of the rows, which lie anywhere; none by default. */
+  revoked?: number
+  /** No row has expired. */
+  live?: boolean
+}
+
 /** What differs from row to row; `i` counts, `t` is the pattern. The rest is as the server wrote the pattern. */
 const DIFFERENT: Record<string, string> = {
   // UUIDv7: the milliseconds of `created_at`, then what nobody can guess.
@@ -11,19 +18,29 @@ const DIFFERENT: Record<string, string> = {
   name: `'bench ' || i`,
   format: `case when i % 5 = 0 then 'opaque' else 'jwt' end`,
   hash: `case when i % 5 = 0 then sha256(convert_to('bench ' || i, 'utf8')) end`,
-  status_index: 'i % 524288',
-  status_list: 't.status_list + (i / 524288)',
+  status_index: 'i % 1048576',
+  status_list: 't.status_list + (i / 1048576)',
   created_at: 'r.created_at',
   updated_at: 'r.created_at',
   expires_at: 'r.expires_at',
+  revoked: 'r.revoked',
 }
+
+/** A list for every million or so, after the one of the pattern, where there is none yet; none has room for more. */
+const LISTS = `
+  with full_up as (update oauth_status_lists set reserved = size)
+  insert into oauth_status_lists (id, size, reserved, created_at, expires_at)
+  select id + i, size, size, created_at, expires_at from oauth_status_lists, generate_series(1, $1) i
+  where id = (select min(status_list) from ${TABLE}) on conflict (id) do nothing`
+const NEXT_LIST = `select setval(pg_get_serial_sequence('oauth_status_lists', 'id'), max(id)) from oauth_status_lists`
 
 /**
  * Fills the table as a year of issuing would: ids in the order of time, one opaque token in five, expiry spread evenly
  * over a year of which an eighth has passed, and in no order, so that pruning has to look everywhere.
  * @param client a superuser's, of a database with at least one token in it, whose row is the pattern
  */
-export async function fill(client: pg.Client, rows: number): Promise<void> {
+export async function fill(client: pg.Client, rows: number, options: FillOptions = {}): Promise<void> {
+  const { revoked = 0, live = false } = options
   // Foreign keys are true by how the rows are made; checking them one by one takes longer than everything else.
   await client.query(`set session_replication_role = replica; set maintenance_work_mem = '256MB'`)
   const indexes = await dropIndexes(client)
@@ -32,9 +49,12 @@ export async function fill(client: pg.Client, rows: number): Promise<void> {
     insert into ${TABLE} (${columns.join(', ')})
     select ${columns.map(column => DIFFERENT[column] ?? `t.${column}`).join(', ')}
     from (select * from ${TABLE} limit 1) t, generate_series(1, ${rows}) i, lateral (
-      select now() - interval '365 days' + i * interval '365 days' / ${rows} as created_at,
-        now() - interval '45 days' + random() * interval '365 days' as expires_at, md5(random()::text || i) as chance
+      select now() - interval '365 days' + interval '365 days' * (i::float8 / ${rows}) as created_at,
+        now() - interval '${live ? -1 : 45} days' + random() * interval '365 days' as expires_at,
+        random() < ${revoked} as revoked, md5(random()::text || i) as chance
     ) r`)
+  await client.query(LISTS, [Math.floor(rows / 1_048_576)])
+  await client.query(NEXT_LIST)
   for (const definition of indexes) await client.query(definition)
   await client.query(`vacuum analyze ${TABLE}`)
   await client.query('checkpoint')

@@ -15,7 +15,7 @@ const tags = ['Administration']
 const unknownToken = problem('There is no such token')
 
 export function adminTokens({ selection, usage }: { selection: Selection; usage: Usage }): FastifyPluginAsyncTypebox {
-  const show = (token: AccessToken) => ({ ...toToken(token, usage.lastUsed(token.id)), user_id: token.user })
+  const show = (token: AccessToken) => ({ ...toToken(token, usage.seen(token)), user_id: token.user })
 
   async function find(id: string): Promise<AccessToken> {
     const token = isUuid(id) ? await selection.find(id) : undefined

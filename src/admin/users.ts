@@ -104,9 +104,7 @@ export function adminUsers({ users, tokens, signOut }: AdminUsersOptions): Fasti
       },
       async ({ params, body }) => {
         const { id } = await find(params.id)
-        const { password, ...change } = body
-        if (password !== undefined) await users.setPassword(id, password)
-        return { data: toManagedUser(await users.update(id, change)) }
+        return { data: toManagedUser(await users.update(id, body)) }
       },
     )
 

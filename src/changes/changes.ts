@@ -67,8 +67,9 @@ export function createChanges(db: Database, writeDown: WriteDown = async () => {
         return await db.transaction(async em => {
           const result = await work(em, change => void made.push(canonical(change)))
           await em.flush()
-          await writeDown(em, made)
+          // Told with the commit all the same; what is written down may hold a lock that others wait for.
           if (!db.embedded) await notify(em, made)
+          await writeDown(em, made)
           return result
         })
       } finally {

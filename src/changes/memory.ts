@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { Recent } from '../guard/recent.ts'
 import type { Change, Changes } from './changes.ts'
 
 export interface MemoryOptions<T extends object> {
@@ -14,11 +14,11 @@ export type Memory<T> = (id: string) => T | Promise<T | undefined>
 
 /** A value read while something changed is used once and not kept; a node that cannot hear keeps nothing. */
 export function createMemory<T extends object>({ changes, load, concerns, max = 10_000 }: MemoryOptions<T>): Memory<T> {
-  const known = new LRUCache<string, T>({ max })
+  const known = new Recent<string, T>(max)
 
   changes.subscribe(change => {
     if (change.kind === 'everything') known.clear()
-    else for (const id of known.keys()) if (concerns(change, id)) known.delete(id)
+    else for (const [id] of known) if (concerns(change, id)) known.delete(id)
   })
 
   async function ask(id: string): Promise<T | undefined> {

@@ -81,22 +81,33 @@ async function issue({ user: who, name, scope, expiresIn, format, json }: IssueO
 async function list({ user: who, all, json }: ListOptions): Promise<void> {
   const tokens = await withHouse(async house => {
     const { id } = await findUser(house, who)
-    return everyRow(page => house.tokens.list(id, { ...page, all }))
+    const rows = await everyRow(page => house.tokens.list(id, { ...page, state: all ? 'all' : 'live' }))
+    return rows.map(token => ({ token, seen: house.usage.seen(token) }))
   })
   const headings = ['id', 'name', 'scopes', 'format', 'state', 'created', 'last used', 'expires']
-  const rows = tokens.map(t => [t.id, t.name, scopes(t), t.format, state(t), t.createdAt, t.lastUsedAt, t.expiresAt])
+  const rows = tokens.map(({ token: t }) => [
+    t.id,
+    t.name,
+    scopes(t),
+    t.format,
+    state(t),
+    t.createdAt,
+    t.lastUsedAt,
+    t.expiresAt,
+  ])
   const { toToken } = await import('../tokens/schemas.ts')
-  answer(json, { data: tokens.map(t => toToken(t)) }, table(headings, rows))
+  answer(json, { data: tokens.map(({ token, seen }) => toToken(token, seen)) }, table(headings, rows))
 }
 
 async function revoke(id: string, { json }: JsonOption): Promise<void> {
-  const token = await withHouse(async ({ selection }) => {
+  const { token, seen } = await withHouse(async ({ selection, usage }) => {
     await selection.revokeOne(id)
-    return selection.find(id)
+    const token = await selection.find(id)
+    if (!token) throw new CommandError(`There is no token ${id}.`)
+    return { token, seen: usage.seen(token) }
   })
-  if (!token) throw new CommandError(`There is no token ${id}.`)
   const { toToken } = await import('../tokens/schemas.ts')
-  answer(json, { data: toToken(token) }, `Revoked ${describe(token)}`)
+  answer(json, { data: toToken(token, seen) }, `Revoked ${describe(token)}`)
 }
 
 type Named = Pick<AccessToken, 'name' | 'scopes'>

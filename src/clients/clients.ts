@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import type { Database, Em } from '../database.ts'
 import { conflict, invalid, notFound } from '../errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import { blank } from './blank.ts'
 import { Client } from './client.entity.ts'
 import { createPersonalAccess, PERSONAL_ACCESS } from './personal-access.ts'
 import { type ClientSettings, checkedSettings, mustFit, standardGrants } from './rules.ts'
@@ -179,27 +180,6 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
     })
   }
 }
-
-type Row = Omit<Client, 'id' | 'createdAt' | 'updatedAt' | 'isConfidential' | symbol>
-
-const blank = (): Row => ({
-  user: null,
-  name: '',
-  authMethod: 'client_secret_basic',
-  secrets: [],
-  jwks: null,
-  registrationHash: null,
-  metadata: null,
-  redirectUris: [],
-  grantTypes: [],
-  scopes: null,
-  audience: null,
-  accessTokenLifetime: null,
-  refreshTokenLifetime: null,
-  tokenFormat: 'jwt',
-  personalAccess: false,
-  revoked: false,
-})
 
 const hasSecret = ({ authMethod }: Pick<Client, 'authMethod'>) => authMethod.startsWith('client_secret_')
 

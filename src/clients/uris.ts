@@ -3,6 +3,8 @@ import { invalid } from '../errors.ts'
 /** Schemes that run or show what follows them. */
 const DANGEROUS = new Set(['javascript:', 'data:', 'vbscript:', 'file:', 'blob:', 'about:'])
 const LONGEST = 2_000
+/** Nothing that could pass for another host, or that a browser reads relative to where it is. */
+const WEB = /^https?:\/\/[^/?#@\\]+([/?][^\\]*)?$/i
 
 /** A parser drops tabs and line breaks that would come back out of the stored text; so only what is visible passes. */
 function parse(text: string): URL | null {
@@ -17,6 +19,9 @@ export function checkedRedirectUri(text: string, index: number): string {
     throw invalid({ path, message: 'must be an absolute URI without a fragment or wildcard' })
   }
   if (DANGEROUS.has(uri.protocol)) throw invalid({ path, message: `must not use ${uri.protocol}` })
+  if (/^https?:$/.test(uri.protocol) && !WEB.test(text)) {
+    throw invalid({ path, message: 'must name its host after the two slashes, without a user or a backslash' })
+  }
   if (uri.protocol === 'http:' && !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(uri.hostname)) {
     throw invalid({ path, message: 'must use https, but for loopback addresses' })
   }

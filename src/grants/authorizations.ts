@@ -3,6 +3,7 @@ import { record } from '../audit/audit.ts'
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { notFound } from '../errors.ts'
+import type { Usage } from '../tokens/usage.ts'
 import { Consent } from './consent.entity.ts'
 import { endGrants } from './refresh-family.ts'
 
@@ -11,6 +12,10 @@ export interface Authorization {
   id: string
   clientId: string
   clientName: string
+  /** Who built the app; null: it belongs to the deployment, or to nobody. */
+  owner: { name: string; email: string } | null
+  /** By dynamic registration (RFC 7591). */
+  registeredItself: boolean
   scopes: string[]
   createdAt: Date
   updatedAt: Date
@@ -21,6 +26,7 @@ export interface Authorization {
 export interface Authorizations {
   /** Newest first. */
   list(userId: string, page: { limit: number; after?: string | undefined }): Promise<Authorization[]>
+  find(userId: string, clientId: string): Promise<Authorization | undefined>
   /**
    * Takes back what the user let the client do: its codes, access and refresh tokens for the user die with it.
    * @throws 404 when the user did not let it in
@@ -32,25 +38,57 @@ interface Row {
   id: string
   client_id: string
   client_name: string
+  owner_name: string | null
+  owner_email: string | null
+  registered_itself: boolean
   scopes: string[]
   created_at: Date | string
   updated_at: Date | string
   last_used_at: Date | string | null
+  live_tokens: string[]
 }
 
-export function createAuthorizations(db: Database, changes: Changes): Authorizations {
+export interface AuthorizationsOptions {
+  db: Database
+  changes: Changes
+  usage: Usage
+}
+
+export function createAuthorizations({ db, changes, usage }: AuthorizationsOptions): Authorizations {
+  /** A use that is not in the database yet counts too. */
+  function lastUsed({ last_used_at: written, live_tokens: ids }: Row): Date | null {
+    const none = { scopes: [], lastUsedAt: null, usedScopes: null }
+    const times = ids.map(id => usage.seen({ id, ...none }).lastUsedAt?.getTime() ?? 0)
+    const last = Math.max(written === null ? 0 : new Date(written).getTime(), ...times)
+    return last > 0 ? new Date(last) : null
+  }
+
+  const read = (row: Row): Authorization => ({
+    id: row.id,
+    clientId: row.client_id,
+    clientName: row.client_name,
+    owner: row.owner_name === null ? null : { name: row.owner_name, email: row.owner_email ?? '' },
+    registeredItself: row.registered_itself,
+    scopes: row.scopes,
+    createdAt: new Date(row.created_at),
+    updatedAt: new Date(row.updated_at),
+    lastUsedAt: lastUsed(row),
+  })
+
   return {
     async list(userId, { limit, after }) {
       const rows = await db.query<Row>(
-        `select a.id, a.client_id, c.name as client_name, a.scopes, a.created_at, a.updated_at,
-           (select max(t.last_used_at) from oauth_access_tokens t
-            where t.user_id = a.user_id and t.client_id = a.client_id) as last_used_at
-         from oauth_consents a join oauth_clients c on c.id = a.client_id
-         where a.user_id = ? and (?::uuid is null or a.id < ?::uuid) and not c.revoked
+        `${SELECT} where a.user_id = ? and (?::uuid is null or a.id < ?::uuid) and not c.revoked
          order by a.id desc limit ?`,
         [userId, after ?? null, after ?? null, limit],
       )
       return rows.map(read)
+    },
+
+    async find(userId, clientId) {
+      if (!isUuid(clientId)) return undefined
+      const where = 'where a.user_id = ? and a.client_id = ? and not c.revoked'
+      return (await db.query<Row>(`${SELECT} ${where}`, [userId, clientId])).map(read)[0]
     },
 
     withdraw: (userId, clientId) =>
@@ -64,12 +102,13 @@ export function createAuthorizations(db: Database, changes: Changes): Authorizat
   }
 }
 
-const read = (row: Row): Authorization => ({
-  id: row.id,
-  clientId: row.client_id,
-  clientName: row.client_name,
-  scopes: row.scopes,
-  createdAt: new Date(row.created_at),
-  updatedAt: new Date(row.updated_at),
-  lastUsedAt: row.last_used_at === null ? null : new Date(row.last_used_at),
-})
+/** The youngest tokens are enough: an app that refreshes uses no other. */
+const SELECT = `
+  select a.id, a.client_id, c.name as client_name, a.scopes, a.created_at, a.updated_at,
+    o.name as owner_name, o.email as owner_email, c.registration_hash is not null as registered_itself,
+    (select max(t.last_used_at) from oauth_access_tokens t
+     where t.user_id = a.user_id and t.client_id = a.client_id) as last_used_at,
+    array(select t.id from oauth_access_tokens t
+     where t.user_id = a.user_id and t.client_id = a.client_id and not t.revoked
+     order by t.id desc limit 50) as live_tokens
+  from oauth_consents a join oauth_clients c on c.id = a.client_id left join users o on o.id = c.user_id`

@@ -1,3 +1,4 @@
+import { invalidClient } from '../protocol-errors.ts'
 import type { Mint } from '../tokens/mint.ts'
 import type { WriteRow } from '../tokens/writer.ts'
 import { answer } from './answer.ts'
@@ -16,7 +17,8 @@ export function clientCredentials({ terms, mint, write }: { terms: Terms; mint: 
       audience: await terms.audience(params.resource),
       expiresAt: terms.expiry(client, 'client_credentials'),
     })
-    await write(issued.token)
+    // Revoked between proving who it is and now.
+    if (!(await write(issued.token))) throw invalidClient()
     return answer(issued)
   }
 }

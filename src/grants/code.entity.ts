@@ -13,8 +13,6 @@ const AuthCodeSchema = defineEntity({
     user: () => p.manyToOne(User).mapToPk().fieldName('user_id').deleteRule('cascade').index(),
     client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(),
     redirectUri: p.text(),
-    /** false: the client has one redirect URI and left it out; then the token request may leave it out too. */
-    redirectUriGiven: p.boolean(),
     scopes: p.json<string[]>(),
     audience: p.text().nullable().strictNullable(),
     /** S256, always. */

@@ -19,7 +19,6 @@ export async function issueCode(em: Em, given: NewCode, lifetime: number): Promi
     ...given,
     id: uuid(),
     hash: hashText(text),
-    redirectUriGiven: true,
     usedAt: null,
     createdAt: new Date(now),
     expiresAt: new Date(now + lifetime * 1000),

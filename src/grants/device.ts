@@ -6,6 +6,7 @@ import { Client } from '../clients/client.entity.ts'
 import type { Config } from '../config.ts'
 import type { Database, Em } from '../database.ts'
 import { conflict } from '../errors.ts'
+import { sweep } from '../tokens/prune.ts'
 import { hashText } from '../tokens/text.ts'
 import type { Throttle } from '../users/throttle.ts'
 import type { Role } from '../users/user.entity.ts'
@@ -51,8 +52,12 @@ export interface Device {
    * @throws 429 with `Retry-After`
    */
   lookUp(userCode: string, address: string): Promise<DeviceRequest | undefined>
-  /** Lets the client in. @throws 409 when it does not wait any more */
-  approve(id: string, user: { id: string; role: Role }): Promise<void>
+  /**
+   * Lets the client in.
+   * @param scopes what the user leaves of what it asked for; undefined: all
+   * @throws 409 when it does not wait any more
+   */
+  approve(id: string, user: { id: string; role: Role }, scopes?: readonly string[]): Promise<void>
   /** Sends the client away. @throws 409 when it does not wait any more */
   deny(id: string, user: { id: string }): Promise<void>
 }
@@ -116,6 +121,7 @@ export function createDevice({ db, changes, terms, throttle, config, draw = newU
         createdAt: new Date(now),
         expiresAt: new Date(now + config.deviceCodeLifetime * 1000),
       })
+      await sweep(db, 'oauth_device_codes')
       return told(text, showUserCode(userCode), config)
     },
 
@@ -124,13 +130,15 @@ export function createDevice({ db, changes, terms, throttle, config, draw = newU
       return throttle.attemptCode(address, async () => (userCode === undefined ? undefined : waiting(userCode)))
     },
 
-    approve: (id, { id: user, role }) =>
+    approve: (id, { id: user, role }, chosen) =>
       changes.transaction(async em => {
         await liveUser(em, user)
         await answered(em, id, { state: 'approved', user })
         const device = await em.findOneOrFail(DeviceCode, { id })
         const client = await em.findOneOrFail(Client, { id: device.client })
-        const scopes = terms.narrowed(client, device.scopes, undefined, role)
+        const most = terms.narrowed(client, device.scopes, undefined, role)
+        const scopes = chosen ? most.filter(scope => chosen.includes(scope)) : most
+        if (chosen) device.scopes = scopes
         await grantConsent(em, { user, client: client.id, scopes })
       }),
 

@@ -1,3 +1,4 @@
+import { raise } from '../errors.ts'
 import { ambiguousToken, unauthenticated } from './errors.ts'
 
 /** The parts of a request that may carry a token; every framework's fits. */
@@ -7,6 +8,8 @@ export interface Carrier {
   body?: unknown
 }
 
+/** Its case does not matter (RFC 9110 §11.1). */
+const SCHEME = /^bearer /i
 const IN_HEADER = 'Send the token in the Authorization header: elsewhere it ends up in logs.'
 
 /**
@@ -21,7 +24,7 @@ export function bearerText({ headers, query, body }: Carrier): string {
 }
 
 function fromHeader(header: string | undefined): string | undefined {
-  if (!header || header.length < 8 || header.slice(0, 7).toLowerCase() !== 'bearer ') return undefined
+  if (!header || !SCHEME.test(header)) return undefined
   return header.slice(7).trim() || undefined
 }
 
@@ -31,8 +34,4 @@ function has(part: unknown): boolean {
 
 function isForm(type: string | undefined): boolean {
   return type?.trim().toLowerCase().startsWith('application/x-www-form-urlencoded') ?? false
-}
-
-function raise(error: Error): never {
-  throw error
 }

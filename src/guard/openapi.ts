@@ -1,5 +1,6 @@
 import type { RouteOptions } from 'fastify'
-import { kNeeds, type Needs } from './checks.ts'
+import { kNeeds } from './checks.ts'
+import type { Needs } from './needs.ts'
 
 /** The security scheme that guarded routes name; the application's OpenAPI document defines it. */
 export const BEARER = 'bearer'

@@ -1,9 +1,10 @@
 import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
-import { LRUCache } from 'lru-cache'
+import { ByText, flat } from './by-text.ts'
 import { invalidToken } from './errors.ts'
 
 /** What a signed token says, once its signature has been checked. Times are in milliseconds since the epoch. */
 export interface Verified {
+  text: string
   id: string
   subject: string
   clientId: string
@@ -12,23 +13,25 @@ export interface Verified {
   payload: JWTPayload
 }
 
-export interface VerifierOptions {
+export interface VerifierOptions<V> {
   /** The public key for a header's `kid`; rejects for one that is not in use. */
   key: JWTVerifyGetKey
   issuer: string
   /** What a token must be meant for; null: anything, which only the issuer may ask. */
   audience: string | null
-  /** Texts remembered, least recently used forgotten first. */
+  /** What is remembered of a text, for whoever asks again. */
+  keep: (verified: Verified) => V
+  /** Texts remembered at most; those not used for longest are forgotten. */
   remember?: number
   /** The time that tokens are checked against, in milliseconds since the epoch. */
   now?: () => number
 }
 
-export interface Verifier {
+export interface Verifier<V> {
   /** Checked before, or undefined: then ask `verify`. Says nothing about status or expiry. */
-  recall(text: string): Verified | undefined
+  recall(text: string): V | undefined
   /** @throws 401 `invalid_token` */
-  verify(text: string): Promise<Verified>
+  verify(text: string): Promise<V>
   /** After a key was retired. */
   forget(): void
 }
@@ -42,14 +45,17 @@ const LONGEST = 16_384
  * Checks JWT access tokens (RFC 9068 §4, RFC 8725) and remembers the texts whose signature held: a signature costs
  * sixty times what remembering it does.
  */
-export function createVerifier({
+export function createVerifier<V extends { readonly text: string }>({
   key,
   issuer,
   audience,
+  keep,
   remember = 100_000,
   now = Date.now,
-}: VerifierOptions): Verifier {
-  const known = new LRUCache<string, { text: string; verified: Verified }>({ max: remember })
+}: VerifierOptions<V>): Verifier<V> {
+  const known = new ByText<V>(remember)
+  /** How often it was forgotten: what is being checked meanwhile may hold by a key that is gone. */
+  let forgotten = 0
   const options = {
     issuer,
     ...(audience !== null && { audience }),
@@ -58,29 +64,24 @@ export function createVerifier({
     requiredClaims: ['exp', 'jti', 'sub'],
   }
 
-  async function verify(text: string): Promise<Verified> {
+  async function verify(text: string): Promise<V> {
     if (text.length > LONGEST || !COMPACT_JWS.test(text) || !isCanonical(text)) throw invalidToken(MALFORMED)
+    const before = forgotten
     const { payload } = await jwtVerify(text, key, { ...options, currentDate: new Date(now()) }).catch(error => {
       throw refusal(error)
     })
-    const verified = read(payload)
-    known.set(endOf(text), { text, verified })
-    return verified
+    const kept = keep(read(flat(text), payload))
+    if (forgotten === before) known.set(kept)
+    return kept
   }
 
-  function recall(text: string): Verified | undefined {
-    const found = known.get(endOf(text))
-    return found?.text === text ? found.verified : undefined
+  function forget(): void {
+    forgotten++
+    known.clear()
   }
 
-  return { recall, verify, forget: () => known.clear() }
+  return { recall: text => known.get(text), verify, forget }
 }
-
-/**
- * The end of a token is the end of its signature: enough to find it by, and a tenth of what hashing the whole for a
- * look-up costs. That the rest is the same text is compared.
- */
-const endOf = (text: string) => text.slice(-43)
 
 const MALFORMED = 'The access token is malformed.'
 
@@ -93,13 +94,13 @@ function isCanonical(text: string): boolean {
   return Buffer.from(signature, 'base64url').toString('base64url') === signature
 }
 
-function read(payload: JWTPayload): Verified {
+function read(text: string, payload: JWTPayload): Verified {
   const { jti, sub, client_id: clientId, scope = '', exp } = payload
   if (typeof jti !== 'string' || typeof sub !== 'string' || typeof clientId !== 'string' || typeof scope !== 'string') {
     throw invalidToken(MALFORMED)
   }
   const scopes = scope.split(' ').filter(Boolean)
-  return { id: jti, subject: sub, clientId, scopes, expiresAt: (exp as number) * 1000, payload }
+  return { text, id: jti, subject: sub, clientId, scopes, expiresAt: (exp as number) * 1000, payload }
 }
 
 /** Why it was refused, as far as it helps the holder and tells nobody else anything. */

@@ -1,8 +1,18 @@
 import { STATUS_CODES } from 'node:http'
-import { conflict, forbidden, invalid, notFound, type PosternError, tooManyAttempts, unavailable } from '../errors.ts'
+import {
+  conflict,
+  forbidden,
+  invalid,
+  notFound,
+  type PosternError,
+  tooManyAttempts,
+  toProblem,
+  unavailable,
+} from '../errors.ts'
 import { insufficientScope, invalidToken } from '../guard/errors.ts'
+import { BEARER } from '../guard/openapi.ts'
 import { exampleOf, type Schema } from './examples.ts'
-import { toProblem } from './problems.ts'
+import { OAUTH } from './schemas.ts'
 
 export interface Document {
   servers?: { url: string; description?: string }[]
@@ -11,6 +21,7 @@ export interface Document {
 }
 
 interface Operation {
+  tags?: string[]
   security?: Record<string, string[]>[]
   requestBody?: { required?: boolean; content: Content }
   responses: Record<string, Response>
@@ -42,6 +53,7 @@ export function complete(document: Document): Document {
   const schemas = { ...document.components?.schemas } as Record<string, Schema>
   for (const operation of Object.values(document.paths ?? {}).flatMap(path => Object.values(path))) {
     if (operation.requestBody) completeBody(operation.requestBody)
+    if (operation.security) operation.security = withOAuth(operation)
     for (const [status, response] of Object.entries(operation.responses)) {
       if (response.description === 'Default Response') response.description = STATUS_CODES[status] ?? 'Answer'
       if (isProblem(response)) completeProblem(Number(status), response, operation, schemas)
@@ -50,6 +62,28 @@ export function complete(document: Document): Document {
   }
   return { ...document, components: { ...document.components, schemas, headers } }
 }
+
+/** What people let an app have opens these; elsewhere a bearer is somebody else. */
+const FOR_PEOPLE = new Set(['Tokens', 'User', 'Applications', 'Administration'])
+
+function withOAuth({ tags = [], security = [] }: Operation): Record<string, string[]>[] {
+  if (!tags.some(tag => FOR_PEOPLE.has(tag))) return security
+  return security.flatMap(choice => (choice[BEARER] ? [choice, { [OAUTH]: choice[BEARER] }] : [choice]))
+}
+
+/** The document for a place where signing in leads elsewhere. */
+export function withoutOAuth(document: Document): Document {
+  const { [OAUTH]: _, ...securitySchemes } = document.components?.securitySchemes ?? {}
+  const without = ({ security, ...operation }: Operation): Operation => ({
+    ...operation,
+    ...(security && { security: security.filter(choice => !(OAUTH in choice)) }),
+  })
+  const paths = mapped(document.paths ?? {}, path => mapped(path, without))
+  return { ...document, components: { ...document.components, securitySchemes }, paths }
+}
+
+const mapped = <T>(record: Record<string, T>, change: (value: T) => T): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))
 
 /** A schema that takes null is that of a body which may be left out. */
 function completeBody(body: NonNullable<Operation['requestBody']>): void {

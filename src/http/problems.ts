@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type FieldError, invalid, notFound, PosternError } from '../errors.ts'
+import { type FieldError, internalError, invalid, notFound, PosternError, toProblem } from '../errors.ts'
 
 /** Renders errors as problem details (RFC 9457), whatever `Accept` says. Nothing of the inside goes out. */
 export function useProblems(app: FastifyInstance): void {
@@ -26,13 +26,6 @@ function sendProblem(reply: FastifyReply, error: PosternError): FastifyReply {
     .send(toProblem(error))
 }
 
-/** The body of an error answer (RFC 9457 §3). */
-export function toProblem({ status, code, message, extra }: PosternError) {
-  return { type: `urn:postern:error:${code}`, title: title(code), status, detail: message, ...extra }
-}
-
-const title = (code: string) => (code.charAt(0).toUpperCase() + code.slice(1)).replaceAll('_', ' ')
-
 /** A body with ten thousand unknown fields gets an answer and not a book. */
 export const MOST_ERRORS = 50
 
@@ -43,15 +36,14 @@ export function inOurWords(error: FastifyError): PosternError {
     return invalid(...error.validation.slice(0, MOST_ERRORS).map(v => fieldError(v, error.validationContext)))
   const status = error.statusCode ?? 500
   if (status >= 400 && status < 500) {
-    return new PosternError({ status, code: codeOf(status), detail: sentence(error.message), cause: error })
+    return refusal(status, sentence(error.message), error)
   }
-  return new PosternError({
-    status: 500,
-    code: 'internal_error',
-    detail: 'Something went wrong here. It has been logged.',
-    cause: error,
-  })
+  return internalError(error)
 }
+
+/** A refusal that has no better name than its status. */
+export const refusal = (status: number, detail: string, cause?: unknown) =>
+  new PosternError({ status, code: codeOf(status), detail, cause })
 
 const codeOf = (status: number) => (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_')
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)

@@ -6,6 +6,9 @@ export const closed = { additionalProperties: false } as const
 /** How a client proves who it is, among the document's security schemes. */
 export const CLIENT_BASIC = 'clientBasic'
 
+/** How the explorer gets a token for whoever is signed in. */
+export const OAUTH = 'oauth2'
+
 /** An access token as the examples show it: shortened, and signed by nobody. */
 export const TOKEN_EXAMPLE =
   'eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJpc3MiOiJodHRwOi8vbG9jYWxob3N0OjMwMDAifQ.MEUCIQ'

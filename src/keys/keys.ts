@@ -1,10 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { type CryptoKey, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import { validate as isUuid, v7 as uuid } from 'uuid'
 import type { Changes } from '../changes/changes.ts'
 import type { Algorithm } from '../config.ts'
 import type { Database } from '../database.ts'
-import { unavailable } from '../errors.ts'
+import { waitFor } from '../patience.ts'
 import { type KeyState, SigningKey } from './key.entity.ts'
 import { lock, make, promote } from './rotation.ts'
 import { createSeal, type Seal } from './sealing.ts'
@@ -105,7 +104,7 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
           beside = false
         })
     }
-    if (age > LATE_MS - UNHEARD_MS) await Promise.race([looking, tooLong()])
+    if (age > LATE_MS - UNHEARD_MS) await waitFor(looking, LONGEST_LOOK_MS)
   }
 
   /** A key that another node just made is looked for by its id: a forged `kid` costs no more than any unknown token. */
@@ -164,11 +163,6 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
       await load()
     },
   }
-}
-
-async function tooLong(): Promise<never> {
-  await pause(LONGEST_LOOK_MS, undefined, { ref: false })
-  throw unavailable()
 }
 
 async function open(row: SigningKey, seal: Seal): Promise<LoadedKey> {

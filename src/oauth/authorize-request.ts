@@ -1,6 +1,6 @@
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import type { Client } from '../clients/client.entity.ts'
-import { PosternError } from '../errors.ts'
+import { PosternError, raise } from '../errors.ts'
 import type { Params } from '../grants/grant.ts'
 import type { Terms } from '../grants/terms.ts'
 import { invalidRequest, requestNotSupported, unauthorizedClient, unsupportedResponseType } from '../protocol-errors.ts'
@@ -113,8 +113,4 @@ function readChallenge({ code_challenge: challenge, code_challenge_method: metho
   if (method !== 'S256') throw invalidRequest('code_challenge_method must be S256.')
   if (CHALLENGE.test(challenge)) return challenge
   throw invalidRequest('code_challenge must be a SHA-256 in base64url.')
-}
-
-function raise(error: Error): never {
-  throw error
 }

@@ -6,8 +6,9 @@ import type { Device } from '../grants/device.ts'
 import { DEVICE_CODE } from '../grants/device-grant.ts'
 import type { Params } from '../grants/grant.ts'
 import { unauthorizedClient } from '../protocol-errors.ts'
+import type { Throttle } from '../users/throttle.ts'
 import { onlyPost } from './context.ts'
-import { clientSecurity, formBody, protocolErrors } from './schemas.ts'
+import { clientSecurity, formBody, protocolErrors, tooManyBegun } from './schemas.ts'
 
 const DeviceAnswerSchema = Type.Object({
   device_code: Type.String({ examples: ['bGFyZ2UgYW5kIHJhbmRvbSwgbm90IHRvIGJlIGd1ZXNzZWQ'] }),
@@ -25,10 +26,15 @@ const description = `The first step for a device without a browser or a keyboard
 export interface DeviceRoutesOptions {
   clientAuthentication: ClientAuthentication
   device: Pick<Device, 'start'>
+  throttle: Pick<Throttle, 'begin'>
 }
 
 /** The device authorization endpoint (RFC 8628 §3.1). */
-export function deviceEndpoint({ clientAuthentication, device }: DeviceRoutesOptions): FastifyPluginAsyncTypebox {
+export function deviceEndpoint({
+  clientAuthentication,
+  device,
+  throttle,
+}: DeviceRoutesOptions): FastifyPluginAsyncTypebox {
   return async app => {
     onlyPost(app, '/device_authorization')
     app.post(
@@ -50,7 +56,7 @@ export function deviceEndpoint({ clientAuthentication, device }: DeviceRoutesOpt
             },
             { client_id: '01994f0e-2c4a-7000-8000-000000000000', scope: 'orders:read' },
           ),
-          response: { 200: DeviceAnswerSchema, ...protocolErrors },
+          response: { 200: DeviceAnswerSchema, ...protocolErrors, ...tooManyBegun },
         },
       },
       async request => {
@@ -60,6 +66,7 @@ export function deviceEndpoint({ clientAuthentication, device }: DeviceRoutesOpt
         if (!client.grantTypes.includes(DEVICE_CODE)) {
           throw unauthorizedClient(`The client is not registered for ${DEVICE_CODE}.`)
         }
+        await throttle.begin(client, request.ip)
         nowActing({ clientId: client.id })
         return device.start({ client, params })
       },

@@ -1,7 +1,8 @@
 import type { Client } from '../clients/client.entity.ts'
 import type { Database } from '../database.ts'
+import { statusListUri } from '../guard/claims.ts'
+import { wholeSecond } from '../guard/token.ts'
 import type { Inspect, Inspected } from '../tokens/inspect.ts'
-import { statusListUri } from '../tokens/mint.ts'
 import { whyNot } from '../tokens/records.ts'
 import { hashText } from '../tokens/text.ts'
 import type { Usage } from '../tokens/usage.ts'
@@ -39,7 +40,6 @@ export interface IntrospectOptions {
 }
 
 const INACTIVE: Introspection = Object.freeze({ active: false })
-const seconds = (ms: number) => Math.floor(ms / 1000)
 
 export function createIntrospect({ db, inspect, usage, config: { issuer: iss } }: IntrospectOptions): Introspect {
   function ofAccess(client: Client, { record, audience }: Inspected): Introspection {
@@ -54,8 +54,8 @@ export function createIntrospect({ db, inspect, usage, config: { issuer: iss } }
       client_id: token.clientId,
       ...(meantForIt && user && { username: user.email }),
       token_type: 'Bearer',
-      exp: seconds(expiresAt),
-      iat: seconds(issuedAt),
+      exp: wholeSecond(expiresAt),
+      iat: wholeSecond(issuedAt),
       sub: token.userId ?? token.clientId,
       aud: audience,
       iss,
@@ -72,8 +72,8 @@ export function createIntrospect({ db, inspect, usage, config: { issuer: iss } }
       active: true,
       scope: link.scopes.join(' '),
       client_id: client.id,
-      exp: seconds(new Date(link.expires_at).getTime()),
-      iat: seconds(new Date(link.created_at).getTime()),
+      exp: wholeSecond(new Date(link.expires_at).getTime()),
+      iat: wholeSecond(new Date(link.created_at).getTime()),
       sub: link.user_id,
       iss,
     }

@@ -2,7 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from 'typebox'
-import { protectedResource, resourceMetadataUrl } from '../guard/metadata.ts'
+import { protectedResource } from '../guard/metadata.ts'
+import { resourceMetadataUrl } from '../guard/resource.ts'
 import { describeServer, type HasRoute, type MetadataOptions } from './metadata.ts'
 
 const WELL_KNOWN = '/.well-known/oauth-authorization-server'
@@ -33,6 +34,9 @@ const Metadata = Type.Object({
   revocation_endpoint_auth_methods_supported: Names('client_secret_basic', 'none'),
   revocation_endpoint_auth_signing_alg_values_supported: Names('ES256'),
   registration_endpoint: Uri('/oauth/register'),
+  status_list_aggregation_endpoint: Uri('/oauth/status-lists'),
+  status_events_endpoint: Uri('/oauth/events'),
+  token_usage_endpoint: Uri('/oauth/usage'),
   jwks_uri: Uri('/.well-known/jwks.json'),
   scopes_supported: List('orders:read'),
   protected_resources: Type.Array(Type.String(), {

@@ -43,6 +43,8 @@ export function describeServer({ config, catalogue, keys, grants }: MetadataOpti
     ...endpoint('status_list_aggregation_endpoint', 'GET', '/oauth/status-lists'),
     // Ours: the event stream of what becomes of tokens.
     ...endpoint('status_events_endpoint', 'GET', '/oauth/events'),
+    // Ours: where resource servers tell of the use of tokens.
+    ...endpoint('token_usage_endpoint', 'POST', '/oauth/usage'),
     ...endpoint('jwks_uri', 'GET', '/.well-known/jwks.json'),
     scopes_supported: catalogue.scopes.map(scope => scope.id),
     protected_resources: [config.audience],

@@ -4,16 +4,18 @@ import { nowActing } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import type { Params } from '../grants/grant.ts'
 import { invalidRequest } from '../protocol-errors.ts'
+import type { Throttle } from '../users/throttle.ts'
 import { knownParams } from './authorize-params.ts'
 import type { AuthorizeRequests } from './authorize-request.ts'
 import { onlyPost } from './context.ts'
 import type { PushedRequests } from './pushed.ts'
-import { clientSecurity, formBody, protocolErrors } from './schemas.ts'
+import { clientSecurity, formBody, protocolErrors, tooManyBegun } from './schemas.ts'
 
 export interface ParRoutesOptions {
   clientAuthentication: ClientAuthentication
   authorizeRequests: AuthorizeRequests
   pushedRequests: PushedRequests
+  throttle: Pick<Throttle, 'begin'>
 }
 
 const description = `RFC 9126: what would be sent to the authorization endpoint with the browser is sent here by the \
@@ -34,7 +36,7 @@ const example = {
 
 /** Pushed authorization requests (RFC 9126). */
 export function parEndpoint(options: ParRoutesOptions): FastifyPluginAsyncTypebox {
-  const { clientAuthentication, authorizeRequests, pushedRequests } = options
+  const { clientAuthentication, authorizeRequests, pushedRequests, throttle } = options
 
   return async app => {
     onlyPost(app, '/par')
@@ -49,12 +51,17 @@ export function parEndpoint(options: ParRoutesOptions): FastifyPluginAsyncTypebo
           consumes: ['application/x-www-form-urlencoded'],
           security: clientSecurity,
           body: formBody({ response_type: Type.Optional(Type.String()) }, example),
-          response: { 201: { ...Pushed, description: 'Where the browser is to ask' }, ...protocolErrors },
+          response: {
+            201: { ...Pushed, description: 'Where the browser is to ask' },
+            ...protocolErrors,
+            ...tooManyBegun,
+          },
         },
       },
       async (request, reply) => {
         const params = (request.body ?? {}) as Params
         const client = await clientAuthentication.authenticate({ authorization: request.headers.authorization, params })
+        await throttle.begin(client, request.ip)
         nowActing({ clientId: client.id })
         if (params.request_uri !== undefined) throw invalidRequest('A pushed request has no request_uri.')
         await authorizeRequests.check(client, params)

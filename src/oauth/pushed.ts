@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { v7 as uuid } from 'uuid'
 import type { Database, Em } from '../database.ts'
 import { invalidRequest } from '../protocol-errors.ts'
+import { sweep } from '../tokens/prune.ts'
 import { hashText } from '../tokens/text.ts'
 import { PushedRequest } from './pushed-request.entity.ts'
 
@@ -34,6 +35,7 @@ export function createPushedRequests(db: Database): PushedRequests {
       const expiresAt = after(createdAt, WAIT_SECONDS)
       const row = { id: uuid(), hash: hashText(text), client, parameters, createdAt, expiresAt }
       await db.run(em => em.insert(PushedRequest, row))
+      await sweep(db, 'oauth_pushed_requests')
       return { requestUri: PREFIX + text, expiresIn: WAIT_SECONDS }
     },
 

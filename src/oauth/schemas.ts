@@ -1,4 +1,5 @@
 import { type TProperties, Type } from 'typebox'
+import { tooManyRequests } from '../errors.ts'
 import { CLIENT_BASIC } from '../http/schemas.ts'
 
 /** `{error, error_description}` (RFC 6749 §5.2), for OpenAPI; the error handler writes it itself. */
@@ -14,6 +15,16 @@ export const protocolErrors = {
   401: {
     ...protocolError('`invalid_client`: the client did not prove who it is'),
     examples: [{ error: 'invalid_client', error_description: 'The client is not known, or its secret is wrong.' }],
+  },
+}
+
+/** Where a public client begins what is stored until somebody answers it. */
+export const tooManyBegun = {
+  429: {
+    ...protocolError(
+      '`too_many_requests`: public clients began too much from this address; `Retry-After` says when to try again',
+    ),
+    examples: [{ error: 'too_many_requests', error_description: tooManyRequests(60).message }],
   },
 }
 

@@ -1,14 +1,7 @@
 import type { Change } from '../changes/changes.ts'
 import type { Database, Em } from '../database.ts'
+import type { StatusChange } from '../guard/event-stream.ts'
 import type { Status } from '../guard/status-bits.ts'
-
-/** One change of one status, as the feed tells it. */
-export interface StatusChange {
-  sequence: number
-  list: number
-  index: number
-  status: Status
-}
 
 /** Whoever writes events holds it until the commit, so that sequence numbers become visible in their order. */
 const SEQUENCE_LOCK = 7_083_202
@@ -59,8 +52,11 @@ const INSERT_WHERE = (column: string) => `
   where ${column} in (select jsonb_array_elements_text(?::jsonb)::uuid)
     and t.status_list is not null and t.expires_at > now()`
 
+/** Events that are read at once: where there are fewer, these are all. */
+export const MOST_EVENTS = 10_000
+
 /** Changes after a sequence number, in their order. */
-export async function readEvents(db: Database, after: number, limit = 10_000): Promise<StatusChange[]> {
+export async function readEvents(db: Database, after: number, limit = MOST_EVENTS): Promise<StatusChange[]> {
   const rows = await db.query<StatusChange & { sequence: number | string }>(
     `select sequence, status_list as list, status_index as index, status
      from oauth_status_events where sequence > ? order by sequence limit ?`,

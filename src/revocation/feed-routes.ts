@@ -4,6 +4,8 @@ import { Type } from 'typebox'
 import type { Changes } from '../changes/changes.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import { PosternError } from '../errors.ts'
+import { EVENT_STREAM, type StatusChange, toEvent } from '../guard/event-stream.ts'
+import { STATUS } from '../guard/status-bits.ts'
 import { CLIENT_BASIC, problem } from '../http/schemas.ts'
 import { invalidClient } from '../protocol-errors.ts'
 import type { Feed, Message } from './feed.ts'
@@ -19,7 +21,7 @@ export interface FeedRoutesOptions {
 /** What one reader may leave unread; it is cut off then, and resumes where it was. */
 const MOST_UNREAD_BYTES = 1_048_576
 
-const EXAMPLE = 'id: 42\nevent: status\ndata: {"sequence":42,"list":2,"index":46407,"status":1}\n\n'
+const EXAMPLE = toEvent('status', { sequence: 42, list: 2, index: 46_407, status: STATUS.revoked } as StatusChange)
 
 /** The event stream of revocations (HTML Standard §9.2, server-sent events). */
 export function feedRoutes({
@@ -74,7 +76,7 @@ export function feedRoutes({
         stream.writeHead(200, HEADERS)
         const since = lastEventId(request.headers['last-event-id'])
         const end = await feed
-          .follow(since, messages => write(stream, messages))
+          .follow(client.id, since, messages => write(stream, messages))
           .catch(error => {
             request.log.warn({ err: error }, 'could not follow the changes of statuses')
             stream.end()
@@ -91,7 +93,7 @@ export function feedRoutes({
 }
 
 const HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
+  'content-type': EVENT_STREAM,
   'cache-control': 'no-store',
   // Proxies that collect an answer before they pass it on would hold back what must arrive at once.
   'x-accel-buffering': 'no',
@@ -105,8 +107,7 @@ function write(stream: ServerResponse, messages: readonly Message[]): void {
 }
 
 function text(message: Message): string {
-  const body = message.kind === 'status' ? message.change : { sequence: message.sequence }
-  return `id: ${body.sequence}\nevent: ${message.kind}\ndata: ${JSON.stringify(body)}\n\n`
+  return toEvent(message.kind, message.kind === 'status' ? message.change : { sequence: message.sequence })
 }
 
 function lastEventId(header: string | undefined): number | undefined {

@@ -1,5 +1,6 @@
 import type { Database } from '../database.ts'
-import { readEvents, type StatusChange } from './events.ts'
+import type { StatusChange } from '../guard/event-stream.ts'
+import { readEvents } from './events.ts'
 import type { Lists } from './lists.ts'
 
 /** What a reader of the feed is told. */
@@ -10,22 +11,30 @@ export type Message =
   /** What was missed cannot be told any more: load the lists, and go on from here. */
   | { kind: 'reload'; sequence: number }
 
+/** Where a reader of the feed stands. */
+export interface Reader {
+  client: string
+  /** The last sequence number that it was told. */
+  at: number
+}
+
 export interface Feed {
   /**
    * Tells every change after `since`, in order and without a gap, then goes on telling.
+   * @param client the id of the client that reads
    * @param since the last sequence number that the reader has; undefined: it begins now
    * @returns a function that ends it
    */
-  follow(since: number | undefined, tell: (messages: readonly Message[]) => void): Promise<() => void>
+  follow(client: string, since: number | undefined, tell: (messages: readonly Message[]) => void): Promise<() => void>
   /** Readers now, and the sequence number each has been told. */
-  readonly positions: readonly number[]
+  readonly readers: readonly Reader[]
 }
 
 /** A reader that is further behind loads the lists, which is less than telling it all. */
 const MOST_MISSED = 10_000
 
 export function createFeed(db: Database, lists: Lists): Feed {
-  const readers = new Set<{ at: number }>()
+  const readers = new Set<Reader>()
 
   /** Undefined: what was missed is not there any more, or is too much. */
   async function missed(since: number, until: number): Promise<StatusChange[] | undefined> {
@@ -40,12 +49,12 @@ export function createFeed(db: Database, lists: Lists): Feed {
   }
 
   return {
-    get positions() {
-      return [...readers].map(reader => reader.at)
+    get readers() {
+      return [...readers]
     },
-    async follow(since, tell) {
+    async follow(client, since, tell) {
       await lists.catchUp()
-      const reader = { at: lists.sequence }
+      const reader = { client, at: lists.sequence }
       let held: StatusChange[] | undefined = []
       const send = (changes: readonly StatusChange[]) => {
         const fresh = changes.filter(change => change.sequence > reader.at)

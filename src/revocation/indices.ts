@@ -1,12 +1,11 @@
 import { createHmac } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from '../database.ts'
-import { unavailable } from '../errors.ts'
+import { waitFor } from '../patience.ts'
 import type { StatusIndex, TakeIndex } from '../tokens/mint.ts'
 import { permute } from './permutation.ts'
 
-/** Statuses in a list: 128 KiB in memory, a few on the wire. */
-export const LIST_SIZE = 2 ** 19
+/** Statuses in a list: 256 KiB in memory, a few on the wire. All that `permute` covers, so that it never walks twice. */
+export const LIST_SIZE = 2 ** 20
 /** Positions a node takes at once; what is left of them when it ends is never used. */
 const BLOCK = 512
 /** An embedded database has one connection: those that hold it must never run out while a refill waits for it. */
@@ -66,7 +65,7 @@ export function createIndices(db: Database, appKey: string, longest: number): In
 
   async function wait(month: number): Promise<StatusIndex> {
     for (;;) {
-      await Promise.race([refill(month), tooLong()])
+      await waitFor(refill(month), LONGEST_WAIT_MS)
       const index = takeFrom(month)
       if (index) return index
     }
@@ -84,11 +83,6 @@ export function createIndices(db: Database, appKey: string, longest: number): In
       return lent
     },
   }
-}
-
-async function tooLong(): Promise<never> {
-  await pause(LONGEST_WAIT_MS, undefined, { ref: false })
-  throw unavailable()
 }
 
 interface Reserved {

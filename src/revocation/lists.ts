@@ -1,9 +1,10 @@
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
+import { statusListUri } from '../guard/claims.ts'
+import type { StatusChange } from '../guard/event-stream.ts'
 import { StatusBits } from '../guard/status-bits.ts'
 import type { Keys } from '../keys/keys.ts'
-import { statusListUri } from '../tokens/mint.ts'
-import { readEvents, readStatuses, type StatusChange } from './events.ts'
+import { MOST_EVENTS, readEvents, readStatuses } from './events.ts'
 
 /** The status lists as this node holds them: loaded once, then kept by the events, in their order. */
 export interface Lists {
@@ -13,6 +14,8 @@ export interface Lists {
   readonly sequence: number
   /** Called with each batch of changes, after it is in the lists, and with none when there was nothing new. */
   subscribe(listener: (changes: readonly StatusChange[]) => void): () => void
+  /** Called with each batch of changes that is not empty, whoever it was that looked; makes nobody look. */
+  watch(listener: (changes: readonly StatusChange[]) => void): () => void
   /** The signed list (`application/statuslist+jwt`); undefined for one that does not exist or has ended. */
   signed(id: number): Promise<SignedList | undefined>
   /** URIs of all lists that have not ended. */
@@ -55,15 +58,19 @@ interface Held {
 
 /** Seconds after which a signed list is no proof any more, in times of its ttl (draft-ietf-oauth-status-list §5.1). */
 const TTLS_TO_EXPIRY = 4
+/** Changes that are told within these milliseconds are read together: a node's own it is told twice, here and by NOTIFY. */
+const TOGETHER_MS = 1
 
 export function createLists(options: ListsOptions): Lists {
   const { db, changes, keys, issuer, ttl, interval = 250, onError = () => {} } = options
   const listeners = new Set<(changes: readonly StatusChange[]) => void>()
+  const watchers = new Set<(changes: readonly StatusChange[]) => void>()
   let held: Map<number, Held> | undefined
   let sequence = 0
   let reading: Promise<void> | undefined
   let again = false
   let timer: NodeJS.Timeout | undefined
+  let poked: NodeJS.Timeout | undefined
   let closed = false
 
   async function load(): Promise<void> {
@@ -86,7 +93,9 @@ export function createLists(options: ListsOptions): Lists {
     const events = await readEvents(db, sequence)
     for (const event of events) await apply(event)
     for (const listener of listeners) listener(events)
-    if (events.length > 0) again = true
+    if (events.length === 0) return
+    for (const watcher of watchers) watcher(events)
+    if (events.length === MOST_EVENTS) again = true
   }
 
   async function apply({ list, index, status, sequence: at }: StatusChange): Promise<void> {
@@ -124,11 +133,16 @@ export function createLists(options: ListsOptions): Lists {
     } while (again && !closed)
   }
 
-  const poke = () => {
+  const look = () => {
     if (!closed) void catchUp().catch(onError)
   }
 
-  changes.subscribe(poke)
+  changes.subscribe(() => {
+    poked ??= setTimeout(() => {
+      poked = undefined
+      look()
+    }, TOGETHER_MS).unref()
+  })
 
   async function sign(id: number, list: Held): Promise<SignedList> {
     const now = Math.floor(Date.now() / 1000)
@@ -152,13 +166,17 @@ export function createLists(options: ListsOptions): Lists {
     catchUp,
     subscribe(listener) {
       listeners.add(listener)
-      timer ??= setInterval(poke, interval).unref()
+      timer ??= setInterval(look, interval).unref()
       return () => {
         listeners.delete(listener)
         if (listeners.size > 0) return
         clearInterval(timer)
         timer = undefined
       }
+    },
+    watch(watcher) {
+      watchers.add(watcher)
+      return () => void watchers.delete(watcher)
     },
     async signed(id) {
       await catchUp()
@@ -174,6 +192,7 @@ export function createLists(options: ListsOptions): Lists {
     async close() {
       closed = true
       clearInterval(timer)
+      clearTimeout(poked)
       await reading?.catch(() => {})
     },
   }

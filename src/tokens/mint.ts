@@ -1,6 +1,7 @@
 import { v7 as uuid } from 'uuid'
 import type { TokenFormat } from '../clients/client.entity.ts'
 import type { Config } from '../config.ts'
+import { accessTokenClaims } from '../guard/claims.ts'
 import type { Keys } from '../keys/keys.ts'
 import { hashText, newOpaqueText } from './text.ts'
 import type { NewRow } from './writer.ts'
@@ -37,19 +38,19 @@ export interface StatusIndex {
   index: number
 }
 
-/** The URI of a status list, as tokens name it. */
-export const statusListUri = (issuer: string, list: number) => `${issuer}/oauth/status-lists/${list}`
-
 export interface MintOptions {
   keys: Keys
   takeIndex: TakeIndex
   config: Pick<Config, 'issuer' | 'audience' | 'tokenPrefix'>
+  /** Called for each. */
+  onMint?: () => void
 }
 
 /** Makes a token's row and the text that names it; storing the row is the caller's. */
-export function createMint({ keys, takeIndex, config }: MintOptions): Mint {
+export function createMint({ keys, takeIndex, config, onMint = () => {} }: MintOptions): Mint {
   return async draft => {
     const now = new Date()
+    onMint()
     const { list: statusList, index: statusIndex } = await takeIndex(draft.expiresAt)
     const status = { statusList, statusIndex }
     const token: NewRow = { ...blank, ...draft, ...status, id: uuid(), createdAt: now, updatedAt: now }
@@ -68,20 +69,20 @@ const blank = {
   suspended: false,
   changed: false,
   lastUsedAt: null,
+  usedScopes: null,
 }
 
-/** RFC 9068 §2.2, and where the status stands. */
-function claims(token: NewRow, { issuer, audience }: Pick<Config, 'issuer' | 'audience'>) {
-  return {
-    iss: issuer,
-    aud: token.audience ?? audience,
-    sub: token.user ?? token.client,
-    client_id: token.client,
-    iat: Math.floor(token.createdAt.getTime() / 1000),
-    exp: Math.floor(token.expiresAt.getTime() / 1000),
-    jti: token.id,
-    scope: token.scopes.join(' '),
-    // draft-ietf-oauth-status-list §6.1
-    status: { status_list: { idx: token.statusIndex, uri: statusListUri(issuer, token.statusList) } },
-  }
+function claims(token: NewRow, config: Pick<Config, 'issuer' | 'audience'>) {
+  return accessTokenClaims({
+    issuer: config.issuer,
+    audience: token.audience ?? config.audience,
+    id: token.id,
+    user: token.user,
+    client: token.client,
+    scopes: token.scopes,
+    issuedAt: token.createdAt,
+    expiresAt: token.expiresAt,
+    list: token.statusList,
+    index: token.statusIndex,
+  })
 }

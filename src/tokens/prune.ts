@@ -58,6 +58,20 @@ export async function prune(db: Database, options: PruneOptions): Promise<number
   return deleted
 }
 
+/** Whoever asks a little late is still told that it expired. */
+const SWEPT_AFTER_SECONDS = 3_600
+/** More than the one row that is added. */
+const SWEPT_AT_ONCE = 10
+
+/**
+ * Takes away a few rows that expired an hour ago or before; for whoever adds one because anybody asked, so that they
+ * never pile up, even where nobody prunes.
+ */
+export async function sweep(db: Database, table: 'oauth_device_codes' | 'oauth_pushed_requests'): Promise<void> {
+  const expired = { table, column: 'expires_at', condition: 'true', before: ago(SWEPT_AFTER_SECONDS) }
+  await deleteBatch(db, expired, SWEPT_AT_ONCE)
+}
+
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString()
 
 /** Until a batch is not full. */

@@ -1,8 +1,8 @@
-import { LRUCache } from 'lru-cache'
 import type { Change, Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { invalidToken } from '../guard/errors.ts'
-import { Token } from '../guard/token.ts'
+import { Recent } from '../guard/recent.ts'
+import { type OnUse, Token } from '../guard/token.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { Role } from '../users/user.entity.ts'
 import type { StatusIndex } from './mint.ts'
@@ -24,6 +24,9 @@ const users = new WeakMap<Token, TokenUser | null>()
 
 export const userBehind = (token: Token): TokenUser | null => users.get(token) ?? null
 
+/** For a token that is made here rather than read. */
+export const setUserBehind = (token: Token, user: TokenUser): void => void users.set(token, user)
+
 /** What the database says of a token now. */
 export interface TokenRecord {
   readonly token: Token
@@ -41,10 +44,20 @@ export interface TokenRecord {
   readonly parentClientId: string | null
 }
 
+/** Something that names a token and lives as long as its text is remembered: beside it stands what was found of it. */
+export interface Holder {
+  readonly id: string
+  record?: TokenRecord | undefined
+  /** How many changes had been heard of by then. */
+  recordAt?: number | undefined
+}
+
 /** The truth about tokens, kept in memory for as long as it is known to be the truth. */
 export interface Records {
   /** What memory holds, or undefined: then ask. */
-  peek(id: string): TokenRecord | undefined
+  peek(holder: Holder): TokenRecord | undefined
+  /** How many changes have been heard of; undefined: this node cannot hear, and nothing in memory counts. */
+  heard(): number | undefined
   find(id: string): Promise<TokenRecord | undefined>
   findByText(text: string): Promise<TokenRecord | undefined>
 }
@@ -81,9 +94,20 @@ const SELECT = `
   left join users u on u.id = t.user_id
   ${PARENT_JOINS}`
 
-/** @param remember records held in memory, about 700 bytes each */
-export function createRecords(db: Database, changes: Changes, catalogue: Catalogue, remember = 100_000): Records {
-  const known = new LRUCache<string, TokenRecord>({ max: remember })
+export interface RecordsOptions {
+  /** Records held in memory, about 700 bytes each. */
+  remember?: number
+  /** Told what checks asked of a token. */
+  onUse?: OnUse
+}
+
+export function createRecords(
+  db: Database,
+  changes: Changes,
+  catalogue: Catalogue,
+  { remember = 100_000, onUse }: RecordsOptions = {},
+): Records {
+  const known = new Recent<string, TokenRecord>(remember)
   const loading = new Map<string, Promise<TokenRecord | undefined>>()
 
   changes.subscribe(change => forget(known, change))
@@ -91,7 +115,7 @@ export function createRecords(db: Database, changes: Changes, catalogue: Catalog
   async function load(where: string, value: unknown): Promise<TokenRecord | undefined> {
     const before = changes.count
     const [row] = await db.query<Row>(`${SELECT} where ${where}`, [value])
-    const record = row && read(bounded(row, catalogue.inherit), catalogue.inherit)
+    const record = row && read(bounded(row, catalogue.inherit), catalogue.inherit, onUse)
     // Something changed while the row was on its way: it may be the row as it was before.
     if (record && changes.hearing && changes.count === before) known.set(record.token.id, record)
     return record
@@ -109,23 +133,31 @@ export function createRecords(db: Database, changes: Changes, catalogue: Catalog
   }
 
   return {
-    peek: id => (changes.hearing ? known.get(id) : undefined),
+    peek(holder) {
+      if (!changes.hearing) return undefined
+      // Nothing at all has changed since: the look-up is spared, a good part of what a check costs.
+      if (holder.recordAt === changes.count) return holder.record
+      holder.record = known.get(holder.id)
+      holder.recordAt = holder.record && changes.count
+      return holder.record
+    },
+    heard: () => (changes.hearing ? changes.count : undefined),
     find: id => once('t.id = ?', id),
     findByText: text => once('t.hash = ?', hashText(text)),
   }
 }
 
-function forget(known: LRUCache<string, TokenRecord>, change: Change): void {
+function forget(known: Recent<string, TokenRecord>, change: Change): void {
   if (change.kind === 'token') known.delete(change.id)
   if (change.kind === 'everything') known.clear()
   if (change.kind !== 'user' && change.kind !== 'client') return
   const of = change.kind === 'user' ? 'userId' : 'clientId'
-  for (const [id, { token, parentClientId }] of known.entries()) {
+  for (const [id, { token, parentClientId }] of known) {
     if (token[of] === change.id || parentClientId === change.id) known.delete(id)
   }
 }
 
-function read(row: Row, inherit: boolean): TokenRecord {
+function read(row: Row, inherit: boolean, onUse: OnUse | undefined): TokenRecord {
   const expiresAt = new Date(row.expires_at)
   const token = new Token({
     id: row.id,
@@ -136,6 +168,7 @@ function read(row: Row, inherit: boolean): TokenRecord {
     scopes: row.user_id && row.role !== 'admin' ? row.scopes.filter(s => !s.startsWith('admin:')) : row.scopes,
     expiresAt,
     inherit,
+    onUse,
   })
   const user = row.user_id
     ? Object.freeze({
@@ -178,8 +211,8 @@ export function whyNot(record: TokenRecord | undefined, now = Date.now()): strin
 }
 
 /** @throws 401 `invalid_token` that says why */
-export function accept(record: TokenRecord | undefined): TokenRecord {
-  const refusal = whyNot(record)
+export function accept(record: TokenRecord | undefined, now = Date.now()): TokenRecord {
+  const refusal = whyNot(record, now)
   if (refusal === undefined) return record as TokenRecord
   throw invalidToken(refusal)
 }

@@ -19,6 +19,7 @@ import {
   IssueToken,
   type IssueTokenBody,
   ListQuery,
+  lostToken,
   RotateToken,
   TokenAnswer,
   TokenList,
@@ -30,6 +31,13 @@ import type { AccessToken } from './token.entity.ts'
 import type { Issued, Tokens } from './tokens.ts'
 import type { Usage } from './usage.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** E-mail address and password in the body say who it is. */
+    takesCredentials?: boolean
+  }
+}
+
 export interface TokenRoutesOptions {
   tokens: Tokens
   usage: Usage
@@ -39,7 +47,7 @@ export interface TokenRoutesOptions {
 const tags = ['Tokens']
 
 export function tokenRoutes({ tokens, usage, signIn }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
-  const data = (token: AccessToken) => toToken(token, usage.lastUsed(token.id))
+  const data = (token: AccessToken) => toToken(token, usage.seen(token))
 
   async function answer(reply: FastifyReply, { plainText, token }: Issued, user: ShownUser) {
     return reply.code(201).send({ token: plainText, data: toToken(token), user: toUser(user) })
@@ -57,7 +65,8 @@ export function tokenRoutes({ tokens, usage, signIn }: TokenRoutesOptions): Fast
     app.post(
       '/tokens',
       {
-        preHandler: (request, reply, done) => (hasCredentials(request.body) ? done() : mayWrite(request, reply, done)),
+        config: { takesCredentials: true },
+        preHandler: (request, reply, done) => (hasCredentials(request) ? done() : mayWrite(request, reply, done)),
         schema: {
           operationId: 'issueToken',
           summary: 'Issue a personal access token',
@@ -70,6 +79,7 @@ export function tokenRoutes({ tokens, usage, signIn }: TokenRoutesOptions): Fast
             201: IssuedSchema,
             401: problem('Wrong e-mail address or password, or no valid token'),
             403: problem('The token lacks `tokens:write`, or a scope it was asked to pass on'),
+            409: lostToken,
             422: validationProblem,
             429: problem('Too many failed attempts; `Retry-After` says when to try again'),
           },
@@ -78,7 +88,7 @@ export function tokenRoutes({ tokens, usage, signIn }: TokenRoutesOptions): Fast
       async (request, reply) => {
         const { body } = request
         const input = newToken(body)
-        if (hasCredentials(body)) {
+        if (hasCredentials(request)) {
           const user = await userOfCredentials(request, body)
           return answer(reply, await tokens.issuePersonal({ ...input, user }), user)
         }
@@ -102,8 +112,8 @@ export function tokenRoutes({ tokens, usage, signIn }: TokenRoutesOptions): Fast
       },
       async request => {
         const userId = ownerOf(request)
-        const all = request.query.state === 'all'
-        return page(request.query, wish => tokens.list(userId, { ...wish, all }), data)
+        const { state } = request.query
+        return page(request.query, wish => tokens.list(userId, { ...wish, state }), data)
       },
     )
 
@@ -254,7 +264,11 @@ export function tokenRoutes({ tokens, usage, signIn }: TokenRoutesOptions): Fast
   }
 }
 
-function hasCredentials(body: unknown): boolean {
+/** Whether a request proves by its body who it is from. Elsewhere a password is proof of more than that, or a new one. */
+export const provesItself = (request: FastifyRequest): boolean =>
+  request.routeOptions.config.takesCredentials === true && hasCredentials(request)
+
+function hasCredentials({ body }: Pick<FastifyRequest, 'body'>): boolean {
   const { email, password } = (body ?? {}) as IssueTokenBody
   return email !== undefined || password !== undefined
 }

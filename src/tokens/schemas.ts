@@ -3,6 +3,7 @@ import { TOKEN_FORMATS } from '../clients/client.entity.ts'
 import { Paged, paging } from '../http/paging.ts'
 import { closed, Nullable, noContent, problem, Time, TOKEN_EXAMPLE } from '../http/schemas.ts'
 import { UserSchema } from '../users/schemas.ts'
+import type { Seen } from './usage.ts'
 import type { NewRow } from './writer.ts'
 
 const example = {
@@ -17,6 +18,7 @@ const example = {
   updated_at: '2026-11-21T10:00:00.000Z',
   last_used_at: null,
   expires_at: '2027-11-21T10:00:00.000Z',
+  unused_scopes: ['orders:read'],
 }
 
 export const TokenSchema = Type.Object(
@@ -32,11 +34,17 @@ export const TokenSchema = Type.Object(
     updated_at: Time(),
     last_used_at: Nullable(Time()),
     expires_at: Time(),
+    unused_scopes: Type.Array(Type.String({ examples: ['orders:read'] }), {
+      description: 'Scopes that no check has asked for yet',
+    }),
   },
   { examples: [example] },
 )
 
-export const toToken = (token: NewRow, lastUsed?: Date): Static<typeof TokenSchema> => ({
+/** For an answer to whoever just made it. */
+const neverUsed = ({ scopes }: NewRow): Seen => ({ lastUsedAt: null, unusedScopes: scopes })
+
+export const toToken = (token: NewRow, seen = neverUsed(token)): Static<typeof TokenSchema> => ({
   id: token.id,
   name: token.name,
   client_id: token.client,
@@ -46,8 +54,9 @@ export const toToken = (token: NewRow, lastUsed?: Date): Static<typeof TokenSche
   suspended: token.suspended,
   created_at: token.createdAt,
   updated_at: token.updatedAt,
-  last_used_at: lastUsed ?? token.lastUsedAt,
+  last_used_at: seen.lastUsedAt,
   expires_at: token.expiresAt,
+  unused_scopes: seen.unusedScopes,
 })
 
 const name = Type.String({ minLength: 1, maxLength: 255 })
@@ -134,4 +143,5 @@ export const TokenParams = Type.Object({ id: Type.String({ description: 'Id of a
 export const TokenAnswer = Type.Object({ data: TokenSchema })
 export const unknownToken = problem('The user has no such token')
 export const deadToken = problem('The token has been revoked or has expired')
+export const lostToken = problem('The user or the token that asks has lost the right to it meanwhile')
 export const gone = noContent('Revoked')

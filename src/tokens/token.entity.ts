@@ -49,6 +49,8 @@ const AccessTokenSchema = defineEntity({
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
     lastUsedAt: p.datetime().nullable().strictNullable(),
+    /** Scopes that a check asked for and the token had; null: none so far. */
+    usedScopes: p.json<string[]>().nullable().strictNullable(),
     expiresAt: p.datetime(),
   },
 })

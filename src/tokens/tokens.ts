@@ -6,24 +6,19 @@ import type { TokenFormat } from '../clients/client.entity.ts'
 import type { Clients } from '../clients/clients.ts'
 import type { Config } from '../config.ts'
 import type { Database, Em } from '../database.ts'
-import { conflict, forbidden, invalid, notFound } from '../errors.ts'
-import { insufficientScope } from '../guard/errors.ts'
+import { conflict, notFound } from '../errors.ts'
 import type { Token } from '../guard/token.ts'
 import { checkedName } from '../names.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { WILDCARD } from '../scopes/set.ts'
-import type { Role } from '../users/user.entity.ts'
-import type { Draft, Issued, Mint } from './mint.ts'
+import { createLimits, mustCover, wholeSeconds } from './limits.ts'
+import { type Listing, listing } from './listing.ts'
+import type { Issued, Mint } from './mint.ts'
+import { heldBy, LOST, type Owner } from './owner.ts'
 import { announceChange } from './parent.ts'
 import { retire } from './retire.ts'
+import { createRevoker } from './revoker.ts'
 import { AccessToken } from './token.entity.ts'
 import { issuedEvent, type WriteRow } from './writer.ts'
-
-/** Whose token it is to be. */
-export interface Owner {
-  id: string
-  role: Role
-}
 
 export interface NewToken {
   user: Owner
@@ -43,12 +38,10 @@ export interface TokenChange {
   suspended?: boolean | undefined
 }
 
-export interface Page {
+export interface Page extends Listing {
   limit: number
   /** The last id of the page before. */
   after?: string | undefined
-  /** Revoked and expired ones too, until they are pruned. */
-  all?: boolean | undefined
 }
 
 export interface Tokens {
@@ -68,7 +61,7 @@ export interface Tokens {
   revoke(userId: string, id: string): Promise<void>
   /** @returns how many */
   revokeAll(userId: string): Promise<number>
-  /** The token that made a request, whatever client it was issued under. */
+  /** The token that made a request, whatever client it was issued under. @throws 404 when a session made it */
   revokeCurrent(token: Token): Promise<void>
   /** With the scopes and the end that it has now, whatever it was given. */
   findCurrent(token: Token): Promise<AccessToken>
@@ -85,6 +78,8 @@ export interface TokensOptions {
 }
 
 export function createTokens({ db, changes, catalogue, clients, mint, write, config }: TokensOptions): Tokens {
+  const revokeOne = createRevoker(changes)
+
   /** What a user made and named; what was exchanged for that is not listed, and goes with it. */
   const personal = async (userId: string, extra: FilterQuery<AccessToken> = {}): Promise<FilterQuery<AccessToken>> => ({
     user: userId,
@@ -103,40 +98,7 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
     return token
   }
 
-  function scopesFor(user: Owner, requested: readonly string[] | undefined, within: Token | undefined): string[] {
-    const scopes = catalogue.resolve(requested)
-    const admin = scopes.filter(s => s.startsWith('admin:'))
-    if (admin.length > 0 && user.role !== 'admin') {
-      throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an administrator may have it` })
-    }
-    if (!within) return scopes
-    // Defaults nobody asked for shrink to what there is; what was asked for is given or refused.
-    if (!requested) return scopes.filter(s => within.lacks([s]).length === 0)
-    mustCover(within, scopes)
-    return scopes
-  }
-
-  function expiryFor(chosen: Date | undefined, within: Token | undefined): Date {
-    const now = Date.now()
-    const limit = now + config.tokenMaxLifetime * 1000
-    const end = wholeSeconds(chosen?.getTime() ?? now + config.personalTokenLifetime * 1000)
-    if (!(end.getTime() > now)) throw invalid({ path: 'expires_at', message: 'must lie in the future' })
-    if (end.getTime() > limit) {
-      throw invalid({ path: 'expires_at', message: `must not lie beyond ${new Date(limit).toISOString()}` })
-    }
-    if (!within || end <= within.expiresAt) return end
-    if (!chosen) return within.expiresAt
-    throw invalid({
-      path: 'expires_at',
-      message: `must not lie beyond ${within.expiresAt.toISOString()}, when the token that asks expires`,
-    })
-  }
-
-  /** A longer-lived token is not given what the asking one has for a shorter time. */
-  function mustNotOutlast(within: Token, token: AccessToken, scopes: readonly string[]): void {
-    if (token.expiresAt <= within.expiresAt || scopes.every(s => catalogue.covers(token.scopes, s))) return
-    throw forbidden('The token would keep a new scope for longer than the token that asks has it.')
-  }
+  const { scopesFor, expiryFor, mustNotOutlast } = createLimits(catalogue, config)
 
   return {
     async issuePersonal({ user, name, scopes, expiresAt, format, within }) {
@@ -149,13 +111,12 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
         format: format ?? client.tokenFormat,
         expiresAt: expiryFor(expiresAt, within),
       })
-      await write(issued.token)
+      if (!(await write(issued.token, within?.id))) throw conflict(LOST)
       return issued
     },
 
-    async list(userId, { limit, after, all }) {
-      const live = all ? {} : { revoked: false, expiresAt: { $gt: new Date() } }
-      const where = await personal(userId, { ...live, ...(after && { id: { $lt: after } }) })
+    async list(userId, { limit, after, ...which }) {
+      const where = await personal(userId, { ...(listing(which) as object), ...(after && { id: { $lt: after } }) })
       return db.run(em => em.find(AccessToken, where, { orderBy: { id: 'desc' }, limit }))
     },
 
@@ -184,6 +145,7 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
 
     rotate: (user, id, { overlap = 0, within } = {}) =>
       changes.transaction(async (em, announce) => {
+        const scopesLeft = await heldBy(em, user.id)
         const old = await find(user.id, id, em)
         mustLive(old)
         if (old.suspended) throw conflict('The token is suspended: resume it before rotating it.')
@@ -191,7 +153,8 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
         const lifetime = Math.min(old.expiresAt.getTime() - old.createdAt.getTime(), config.tokenMaxLifetime * 1000)
         // Another token than itself gives it no longer than it has: refused, no token could rotate a younger one.
         const most = within && within.id !== old.id ? within.expiresAt.getTime() : Number.POSITIVE_INFINITY
-        const issued = await mint({ ...pick(old), expiresAt: wholeSeconds(Math.min(Date.now() + lifetime, most)) })
+        const expiresAt = wholeSeconds(Math.min(Date.now() + lifetime, most))
+        const issued = await mint({ ...pick(old), scopes: scopesLeft(old.scopes), expiresAt })
         await em.insert(AccessToken, issued.token)
         record(em, issuedEvent(issued.token, { replaces: old.id }))
         if (overlap === 0) await retire(em, announce, { id: old.id })
@@ -202,17 +165,24 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
       }),
 
     async revoke(userId, id) {
-      await find(userId, id)
-      await changes.transaction((em, announce) => retire(em, announce, { id, revoked: false }))
+      const died = isUuid(id) && (await revokeOne(id, await personal(userId, { id })))
+      // Whether it was dead already, or is not there for this user.
+      if (!died) await find(userId, id)
     },
 
     async revokeAll(userId) {
       const where = await personal(userId, { revoked: false })
-      return changes.transaction((em, announce) => retire(em, announce, where))
+      return changes.transaction(async (em, announce) => {
+        // Whoever issues holds the user's row shared: this waits for what is under way, and then sees it.
+        await em.execute('select id from users where id = ? for no key update', [userId])
+        return retire(em, announce, where)
+      })
     },
 
     async revokeCurrent({ id }) {
-      await changes.transaction((em, announce) => retire(em, announce, { id, revoked: false }))
+      const died = await revokeOne(id, { id })
+      // A session made the request, which is ended elsewhere.
+      if (!died && !(await db.run(em => em.findOne(AccessToken, { id })))) throw notFound('token')
     },
 
     async findCurrent({ id, scopes, expiresAt }) {
@@ -223,13 +193,6 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
   }
 }
 
-/** @throws 403 that names the scopes the asking token lacks; `*` is had only by a token that has it */
-function mustCover(within: Token, scopes: readonly string[]): void {
-  const lacking = within.lacks(scopes.filter(s => s !== WILDCARD))
-  if (scopes.includes(WILDCARD) && !within.scopes.includes(WILDCARD)) lacking.push(WILDCARD)
-  if (lacking.length > 0) throw insufficientScope('all', scopes, within.scopes, lacking)
-}
-
 function mustLive(token: AccessToken): void {
   if (token.revoked) throw conflict('The token has been revoked.')
   if (token.expiresAt.getTime() <= Date.now()) throw conflict('The token has expired.')
@@ -238,27 +201,9 @@ function mustLive(token: AccessToken): void {
 /** @param seconds from now */
 const sooner = (end: Date, seconds: number) => new Date(Math.min(end.getTime(), Date.now() + seconds * 1000))
 
-/** A JWT counts whole seconds (RFC 7519 §2), so the row does too. */
-const wholeSeconds = (ms: number) => new Date(Math.floor(ms / 1000) * 1000)
-
-const pick = ({
-  user,
-  client,
-  name,
-  scopes,
-  format,
-  audience,
-  grant,
-  parent,
-}: AccessToken): Omit<Draft, 'expiresAt'> => ({
-  user,
-  client,
-  name,
-  scopes,
-  format,
-  audience,
-  grant,
-  parent,
-})
+/** What a successor has of the token before it, besides scopes that are left and an end of its own. */
+const pick = ({ user, client, name, format, audience, grant, parent }: AccessToken) => {
+  return { user, client, name, format, audience, grant, parent }
+}
 
 export type { Issued } from './mint.ts'

@@ -25,11 +25,16 @@ export type NewRow = Pick<
   | 'createdAt'
   | 'updatedAt'
   | 'lastUsedAt'
+  | 'usedScopes'
   | 'expiresAt'
 >
 
-/** Writes rows of issued tokens; settles when the row is committed. */
-export type WriteRow = (row: NewRow) => Promise<void>
+/**
+ * Writes the row of an issued token; settles when it is committed.
+ * @param within id of the token that asks, if one does
+ * @returns false, and nothing is written: its user, its client or the token that asks has lost meanwhile what it takes
+ */
+export type WriteRow = (row: NewRow, within?: string) => Promise<boolean>
 
 /** What the audit trail says of an issue. */
 export const issuedEvent = (token: NewRow, details: Record<string, unknown> = {}): Happening => ({
@@ -46,15 +51,17 @@ const MOST_ROWS = 200
 
 interface Waiting {
   row: NewRow
+  within: string | undefined
   event: AuditRow
-  resolve: () => void
+  resolve: (written: boolean) => void
   reject: (error: unknown) => void
 }
 
-/** Both or neither, in one go; each `?` is a JSON array of rows by column. */
-const INSERT = `
-  with issued as (insert into oauth_access_tokens select * from jsonb_populate_recordset(null::oauth_access_tokens, ?))
-  insert into audit_events select * from jsonb_populate_recordset(null::audit_events, ?)`
+/**
+ * Row and event or neither, in one go; each `?` is a JSON array. What a token rests on is held until the commit, so that
+ * nothing is issued beside its end: such a row would have no event, and be good wherever the issuer is not asked.
+ */
+const INSERT = 'select issue_tokens(?, ?, ?) as id'
 
 /**
  * Issues that arrive while a statement is under way share the next one, so that a busy server pays for one commit and
@@ -67,17 +74,25 @@ export function createWriter(db: Database): WriteRow {
   const waiting: Waiting[] = []
   let statements = 0
 
-  const insert = (batch: Waiting[]) =>
-    db.query(INSERT, [tokens(batch.map(w => w.row)), events(batch.map(w => w.event))])
+  async function insert(batch: Waiting[]): Promise<void> {
+    const asked = batch.flatMap(({ row: { id }, within }) => (within === undefined ? [] : { id, within }))
+    const rows = tokens(batch.map(w => w.row))
+    const issued = await db.query<{ id: string }>(INSERT, [
+      rows,
+      JSON.stringify(asked),
+      events(batch.map(w => w.event)),
+    ])
+    const written = new Set(issued.map(({ id }) => id))
+    for (const { row, resolve } of batch) resolve(written.has(row.id))
+  }
 
   async function writeTogether(batch: Waiting[]): Promise<void> {
     try {
       await insert(batch)
-      for (const { resolve } of batch) resolve()
     } catch (error) {
       // One bad row must not fail its neighbours; a database that is away fails them all.
       if (batch.length === 1 || error instanceof PosternError) for (const { reject } of batch) reject(error)
-      else await Promise.all(batch.map(w => insert([w]).then(() => w.resolve(), w.reject)))
+      else await Promise.all(batch.map(w => insert([w]).catch(w.reject)))
     }
   }
 
@@ -87,9 +102,9 @@ export function createWriter(db: Database): WriteRow {
     statements--
   }
 
-  return row =>
+  return (row, within) =>
     new Promise((resolve, reject) => {
-      waiting.push({ row, event: auditRow(issuedEvent(row)), resolve, reject })
+      waiting.push({ row, within, event: auditRow(issuedEvent(row)), resolve, reject })
       if (statements < MOST_STATEMENTS) void work()
     })
 }

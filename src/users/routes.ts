@@ -5,6 +5,7 @@ import { forbidden, invalid } from '../errors.ts'
 import { checkScopes } from '../guard/checks.ts'
 import type { Token } from '../guard/token.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
+import { createProvePassword } from './prove.ts'
 import { ChangePassword, toUser, UpdateUser, UserSchema } from './schemas.ts'
 import type { Throttle } from './throttle.ts'
 import type { Users } from './users.ts'
@@ -26,14 +27,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
     throw forbidden('Only a personal access token may change the user; this one was given to an app.')
   }
 
-  /** Whoever holds a token does not thereby know the password. */
-  async function provePassword(request: FastifyRequest, userId: string, password: string | undefined, path: string) {
-    if (password === undefined) throw invalid({ path, message: 'is required' })
-    const { email } = await users.find(userId)
-    const user = await throttle.attempt(email, request.ip, () => users.authenticate(email, password))
-    if (!user) throw invalid({ path, message: 'is wrong' })
-    return user
-  }
+  const provePassword = createProvePassword(users, throttle)
 
   return async app => {
     app.get(
@@ -72,7 +66,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
       async request => {
         const { name, email, current_password } = request.body
         const id = await changerOf(request)
-        if (email !== undefined) await provePassword(request, id, current_password, 'current_password')
+        if (email !== undefined) await provePassword(id, request.ip, current_password)
         return { data: toUser(await users.update(id, { name, email })) }
       },
     )
@@ -101,7 +95,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
         if (password_confirmation !== password) {
           throw invalid({ path: 'password_confirmation', message: 'must equal the password' })
         }
-        await provePassword(request, id, current_password, 'current_password')
+        await provePassword(id, request.ip, current_password)
         await users.setPassword(id, password)
         return reply.code(204).send(null)
       },

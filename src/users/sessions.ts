@@ -1,10 +1,10 @@
 import { hash, randomBytes } from 'node:crypto'
 import { LockMode } from '@mikro-orm/postgresql'
-import { v7 as uuid } from 'uuid'
+import { validate as isUuid, v7 as uuid } from 'uuid'
 import { record } from '../audit/audit.ts'
 import type { Config } from '../config.ts'
 import type { Database, Em } from '../database.ts'
-import { signedOut, wrongCredentials } from '../errors.ts'
+import { notFound, signedOut, wrongCredentials } from '../errors.ts'
 import { Session } from './session.entity.ts'
 import { User } from './user.entity.ts'
 
@@ -33,8 +33,15 @@ export interface Sessions {
   find(text: string): Promise<SignedIn | undefined>
   /** Signs out. Nothing happens when there is no such session. */
   end(text: string): Promise<void>
+  /** Where a user is signed in, last seen first: 100 sessions at most. */
+  list(userId: string): Promise<Session[]>
+  /** Signs out somewhere else. @throws 404 when it is not a session of this user */
+  endOne(userId: string, id: string): Promise<void>
+  /** Signs out everywhere. */
+  endAll(userId: string): Promise<void>
 }
 
+const MOST_LISTED = 100
 const SEEN_EVERY_MS = 60_000
 const LONGEST_USER_AGENT = 255
 
@@ -64,6 +71,27 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
         const session = await em.findOne(Session, { hash: hashOf(text) })
         if (!session || (await em.nativeDelete(Session, { id: session.id })) === 0) return
         record(em, { kind: 'session.ended', userId: session.user })
+      }),
+
+    list: userId =>
+      db.run(em =>
+        em.find(
+          Session,
+          { user: userId, expiresAt: { $gt: new Date() } },
+          { orderBy: { lastSeenAt: 'desc', id: 'desc' }, limit: MOST_LISTED },
+        ),
+      ),
+
+    endOne: (userId, id) =>
+      db.transaction(async em => {
+        if (!isUuid(id) || (await em.nativeDelete(Session, { id, user: userId })) === 0) throw notFound('session')
+        record(em, { kind: 'session.ended', userId })
+      }),
+
+    endAll: userId =>
+      db.transaction(async em => {
+        const sessions = await endSessions(em, userId)
+        record(em, { kind: 'session.ended', userId, details: { sessions, everywhere: true } })
       }),
   }
 }

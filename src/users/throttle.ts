@@ -1,7 +1,8 @@
+import { hash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { Redis } from 'ioredis'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
-import { tooManyAttempts } from '../errors.ts'
+import { type PosternError, tooManyAttempts, tooManyRequests } from '../errors.ts'
 import { normalizeEmail } from './users.ts'
 
 /** Failed attempts let through in a window, for one user and from one address. */
@@ -11,8 +12,13 @@ const PER_ADDRESS = 50
 /** Wrong codes let through, from one address and from all of them: many addresses guess no better than a few. */
 const CODES_PER_ADDRESS = 20
 const CODES_EVERYWHERE = 1_000
+/** What public clients begin from one address: more than a company behind one address does, too little to fill a disk. */
+const BEGUN_PER_ADDRESS = 300
 
-/** Limits failed attempts to prove a password, on every way in, and to guess a code that people type. */
+/**
+ * Limits failed attempts to prove a password, on every way in, and to guess a code that people type; and what is stored
+ * for whoever asks.
+ */
 export interface Throttle {
   /**
    * Runs one attempt. It is counted before it runs, so that many at once cannot slip by, and given back if it succeeds.
@@ -22,6 +28,12 @@ export interface Throttle {
   attempt<T>(who: string, address: string, proof: () => Promise<T | undefined>): Promise<T | undefined>
   /** The same for a code that somebody typed: undefined for a wrong one. */
   attemptCode<T>(address: string, lookUp: () => Promise<T | undefined>): Promise<T | undefined>
+  /**
+   * Lets a client begin what is stored until somebody answers it. Only a public one is counted: anybody can speak in its
+   * name, whereas one that proves who it is can be revoked.
+   * @throws 429 with `Retry-After`
+   */
+  begin(client: { isConfidential(): boolean }, address: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -33,10 +45,12 @@ export function createThrottle(redisUrl: string | undefined): Throttle {
   const addresses = limiter(redis, 'sign-in:address', PER_ADDRESS)
   const codesByAddress = limiter(redis, 'code:address', CODES_PER_ADDRESS)
   const codes = limiter(redis, 'code', CODES_EVERYWHERE)
+  const begun = limiter(redis, 'begin:address', BEGUN_PER_ADDRESS)
 
   return {
     async attempt(who, address, proof) {
-      const user = normalizeEmail(who)
+      // What was typed is kept for the whole window: as something short, whatever its length, and nobody's address.
+      const user = hash('sha256', normalizeEmail(who), 'base64url')
       const limits: Limit[] = [
         [addresses, network(address)],
         [users, user],
@@ -52,6 +66,9 @@ export function createThrottle(redisUrl: string | undefined): Throttle {
       ]
       return counted(limits, lookUp)
     },
+    async begin(client, address) {
+      if (!client.isConfidential()) await consume(begun, network(address), tooManyRequests)
+    },
     close: async () => redis?.disconnect(),
   }
 }
@@ -66,7 +83,7 @@ type Limit = [limits: RateLimiterAbstract, key: string]
 
 /** Counts an attempt before it runs, and gives it back unless it failed for what was proved. */
 async function counted<T>(limits: Limit[], proof: () => Promise<T | undefined>): Promise<T | undefined> {
-  for (const [limit, key] of limits) await consume(limit, key)
+  for (const [limit, key] of limits) await consume(limit, key, tooManyAttempts)
   const giveBack = () => Promise.all(limits.map(([limit, key]) => limit.reward(key)))
   const result = await proof().catch(async error => {
     await giveBack()
@@ -76,11 +93,13 @@ async function counted<T>(limits: Limit[], proof: () => Promise<T | undefined>):
   return result
 }
 
-async function consume(limits: RateLimiterAbstract, key: string): Promise<void> {
+type Refusal = (seconds: number) => PosternError
+
+async function consume(limits: RateLimiterAbstract, key: string, tooMany: Refusal): Promise<void> {
   try {
     await limits.consume(key)
   } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) throw tooManyAttempts(refusal.msBeforeNext / 1000)
+    if (refusal instanceof RateLimiterRes) throw tooMany(refusal.msBeforeNext / 1000)
     throw refusal
   }
 }

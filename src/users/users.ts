@@ -4,7 +4,7 @@ import { record } from '../audit/audit.ts'
 import type { EventKind } from '../audit/event.entity.ts'
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
-import { invalid, notFound } from '../errors.ts'
+import { invalid, notFound, raise } from '../errors.ts'
 import { checkedName } from '../names.ts'
 import { checkNewPassword, hashPassword, passwordMatches } from './passwords.ts'
 import { endSessions } from './sessions.ts'
@@ -17,17 +17,23 @@ export interface NewUser {
   role?: Role
 }
 
+export interface UserChange {
+  name?: string | undefined
+  email?: string | undefined
+  role?: Role | undefined
+  password?: string | undefined
+}
+
 export interface Users {
   /** @throws 422 for a bad or taken e-mail address, an empty name, a weak password */
   create(input: NewUser): Promise<User>
   count(): Promise<number>
   find(id: string): Promise<User>
   findByEmail(email: string): Promise<User | undefined>
-  list(page?: { limit?: number; after?: string | undefined }): Promise<User[]>
-  update(
-    id: string,
-    change: { name?: string | undefined; email?: string | undefined; role?: Role | undefined },
-  ): Promise<User>
+  /** Oldest first. @param search only those whose name or e-mail address contains it, in upper or lower case */
+  list(page?: { limit?: number; after?: string | undefined; search?: string | undefined }): Promise<User[]>
+  /** As a whole or not at all. A new password ends the user's sessions. @throws 422 as `create` does */
+  update(id: string, change: UserChange): Promise<User>
   /** Ends the user's sessions. */
   setPassword(id: string, password: string): Promise<void>
   /** From the next request on none of the user's tokens and sessions opens anything. */
@@ -47,14 +53,18 @@ export function normalizeEmail(email: string): string {
 export function createUsers(db: Database, changes: Changes): Users {
   const find = async (id: string) => (await db.run(em => em.findOne(User, { id }))) ?? raise(notFound('user'))
 
-  const change = (id: string, kind: EventKind, values: Partial<User>) =>
+  /** @param parts what changes, by what the trail calls it */
+  const change = (id: string, parts: Partial<Record<EventKind, Partial<User>>>) =>
     changes.transaction(async (em, announce) => {
+      const values: Partial<User> = Object.assign({}, ...Object.values(parts))
       const user = await em.findOne(User, { id })
       if (!user) throw notFound('user')
       em.assign(user, { ...values, updatedAt: new Date() })
       await em.flush().catch(taken)
       announce({ kind: 'user', id })
-      record(em, { kind, userId: id, details: told(values) })
+      for (const [kind, part] of Object.entries(parts)) {
+        record(em, { kind: kind as EventKind, userId: id, details: told(part) })
+      }
       if (values.passwordHash || values.disabledAt) await endSessions(em, id)
       return user
     })
@@ -75,26 +85,42 @@ export function createUsers(db: Database, changes: Changes): Users {
     },
     count: () => db.run(em => em.count(User)),
     findByEmail: email => db.run(async em => (await em.findOne(User, { email: normalizeEmail(email) })) ?? undefined),
-    list: ({ limit = 50, after } = {}) =>
-      db.run(em => em.find(User, after ? { id: { $gt: after } } : {}, { orderBy: { id: 'asc' }, limit })),
-    update: (id, { name, email, role }) =>
-      change(id, 'user.changed', {
+    list: ({ limit = 50, after, search } = {}) => {
+      const where = { ...(after && { id: { $gt: after } }), ...(search && containing(search)) }
+      return db.run(em => em.find(User, where, { orderBy: { id: 'asc' }, limit }))
+    },
+    async update(id, { name, email, role, password }) {
+      const values = {
         ...(name !== undefined && { name: checkedName(name) }),
         ...(email !== undefined && { email: checkedEmail(email) }),
         ...(role !== undefined && { role }),
-      }),
-    async setPassword(id, password) {
-      checkNewPassword(password)
-      await change(id, 'user.password_changed', { passwordHash: await hashPassword(password) })
+      }
+      if (password === undefined) return change(id, { 'user.changed': values })
+      const others = Object.keys(values).length > 0 && { 'user.changed': values }
+      return change(id, { ...others, 'user.password_changed': await newPassword(password) })
     },
-    disable: id => change(id, 'user.disabled', { disabledAt: new Date() }),
-    enable: id => change(id, 'user.enabled', { disabledAt: null }),
+    async setPassword(id, password) {
+      await change(id, { 'user.password_changed': await newPassword(password) })
+    },
+    disable: id => change(id, { 'user.disabled': { disabledAt: new Date() } }),
+    enable: id => change(id, { 'user.enabled': { disabledAt: null } }),
     async authenticate(email, password) {
       const user = await db.run(em => em.findOne(User, { email: normalizeEmail(email) }))
       const matches = await passwordMatches(user?.passwordHash, password)
       return matches && user && !user.disabledAt ? user : undefined
     },
   }
+}
+
+async function newPassword(password: string): Promise<Pick<User, 'passwordHash'>> {
+  checkNewPassword(password)
+  return { passwordHash: await hashPassword(password) }
+}
+
+/** Wildcards of LIKE stand for themselves. */
+function containing(text: string) {
+  const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`
+  return { $or: [{ name: { $ilike: pattern } }, { email: { $ilike: pattern } }] }
 }
 
 /** What the audit trail says of a change: which fields, and only those values that are nobody's secret. */
@@ -112,9 +138,5 @@ function taken(error: unknown): never {
   if (error instanceof UniqueConstraintViolationException) {
     throw invalid({ path: 'email', message: 'is taken' })
   }
-  throw error
-}
-
-function raise(error: Error): never {
   throw error
 }

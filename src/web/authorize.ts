@@ -11,8 +11,10 @@ import { formActionSources } from '../oauth/authorize-redirect.ts'
 import type { AuthorizeRequest, AuthorizeRequests } from '../oauth/authorize-request.ts'
 import { consentRequired, loginRequired } from '../protocol-errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
-import { type ConsentView, destination } from './consent.ts'
+import { type ConsentView, destination, leftTicked } from './consent.ts'
+import { chosenScopes } from './scope-choice.ts'
 import type { Site } from './site.ts'
+import { texts } from './texts.ts'
 
 export interface AuthorizeRoutesOptions {
   site: Site
@@ -42,14 +44,17 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
   /** The answer to the form: what it was about comes out of the form alone. */
   async function decide(body: Params, person: SignedIn): Promise<string> {
     const { _csrf, form, decision, ...rest } = body
-    if (Object.keys(rest).length > 0) throw badRequest('The form was sent with more than it has.')
+    if (Object.keys(rest).length > chosenScopes(rest).length)
+      throw badRequest('The form was sent with more than it has.')
     if (decision !== 'approve' && decision !== 'deny') throw badRequest('decision must be approve or deny.')
     const shown = await forms.open(form, person)
     const request = await requests.read(shown.query)
     if (decision === 'deny') return decisions.deny(request)
     const scopes = decisions.scopes(request, person)
     if (scopes.join(' ') !== shown.scopes.join(' ')) throw badRequest('What the app may ask for changed. Start again.')
-    return decisions.approve(request, person, scopes)
+    const left = leftTicked(scopes, rest)
+    if (!left) throw badRequest(texts.consent.none)
+    return decisions.approve(request, person, left)
   }
 
   return async app => {

@@ -1,22 +1,26 @@
-import cookie from '@fastify/cookie'
-import csrf from '@fastify/csrf-protection'
 import formbody from '@fastify/formbody'
 import view from '@fastify/view'
 import { Eta } from 'eta'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { nowActing } from '../audit/actor.ts'
 import type { Config } from '../config.ts'
 import { PosternError } from '../errors.ts'
+import type { Params } from '../grants/grant.ts'
 import { inOurWords } from '../http/problems.ts'
 import { readForm } from '../oauth/form.ts'
-import type { Sessions, SignedIn } from '../users/sessions.ts'
+import type { Sessions } from '../users/sessions.ts'
+import { ASSETS } from './assets.ts'
+import { type NoticeName, sendNotice, takeNotice } from './notice.ts'
 import { phrase } from './phrase.ts'
+import { boundTo, readSession, useSessions } from './session.ts'
 import type { Site } from './site.ts'
-import { STYLE_PATH } from './style.ts'
 import { texts } from './texts.ts'
+import { inWords, isSoon, when } from './times.ts'
 
 /** What a view is told besides what every view knows: the site, the texts, who is signed in. */
-export type PageData = { title: string } & Readonly<Record<string, unknown>>
+export type PageData = { title: string; section?: Section } & Readonly<Record<string, unknown>>
+
+/** The part of the navigation that a page belongs to. */
+export type Section = 'tokens' | 'apps' | 'account' | 'manage'
 
 export interface PageOptions {
   status?: number
@@ -25,13 +29,11 @@ export interface PageOptions {
 }
 
 declare module 'fastify' {
-  interface FastifyRequest {
-    /** On the pages: who is signed in. */
-    signedIn: SignedIn | undefined
-  }
   interface FastifyReply {
     /** Renders a page for people, for `return reply.page(…)`. */
     page(view: string, data: PageData, options?: PageOptions): Promise<string>
+    /** Goes on to a page of ours, given below the site's base, for `return reply.goOn(…)`; it says what was done. */
+    goOn(path: string, notice?: NoticeName, values?: Record<string, string>): FastifyReply
   }
 }
 
@@ -43,32 +45,25 @@ export interface ContextOptions {
 
 /**
  * The pages' own context: a session by cookie, forms that only this server can have made, errors as pages, nothing ever
- * stored, framed or fetched from elsewhere.
+ * stored, framed or fetched from elsewhere, nor compressed (docs/adr/0021).
  */
 export async function usePages(app: FastifyInstance, { site, sessions }: ContextOptions): Promise<void> {
   app.removeAllContentTypeParsers()
   await app.register(formbody, { parser: readForm })
-  await app.register(cookie)
-  await app.register(csrf, {
-    cookieKey: site.csrfCookie,
-    cookieOpts: site.cookieOptions,
-    getToken: request => (request.body as Record<string, string> | undefined)?._csrf,
-    getUserInfo: boundTo,
-    csrfOpts: { hmacKey: site.csrfKey, userInfo: true },
-  })
+  await useSessions(app, { site, csrfToken: ({ body }) => (body as Params | undefined)?._csrf })
   const { name, base } = site
-  const shared = { site: { name, base }, texts, stylesheet: site.base + STYLE_PATH, say: phrase }
+  const assets = Object.fromEntries(Object.entries(ASSETS).map(([name, path]) => [name, base + path]))
+  const shared = { site: { name, base }, texts, assets, say: phrase, when, inWords, isSoon }
   // Production: templates are read once.
   const engine = { eta: new Eta() }
   await app.register(view, { engine, root: `${import.meta.dirname}/views`, production: true, defaultContext: shared })
 
-  app.decorateRequest('signedIn', undefined)
-  app.decorateReply('page', page)
-  app.addHook('preValidation', async request => {
-    const text = request.cookies[site.sessionCookie]
-    request.signedIn = text === undefined ? undefined : await sessions.find(text)
-    if (request.signedIn) nowActing({ userId: request.signedIn.user.id })
+  app.decorateReply('page', pageOf(site))
+  app.decorateReply('goOn', function (path, notice, values = {}) {
+    if (notice) sendNotice(this, site, notice, values)
+    return this.redirect(base + path, 303)
   })
+  app.addHook('preValidation', request => readSession(request, site, sessions))
   app.addHook('onSend', async (_request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY' })
     if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', policy())
@@ -76,19 +71,22 @@ export async function usePages(app: FastifyInstance, { site, sessions }: Context
   app.setErrorHandler(showError)
 }
 
-/** A form works in the session that it was made in, and in no other. */
-const boundTo = ({ signedIn }: FastifyRequest) => signedIn?.session.id ?? 'nobody'
-
-function page(this: FastifyReply, name: string, data: PageData, { status = 200, leadsTo = [] }: PageOptions = {}) {
-  const csrf = this.generateCsrf({ userInfo: boundTo(this.request) })
-  this.code(status).header('content-security-policy', policy(leadsTo))
-  return this.viewAsync(name, { user: this.request.signedIn?.user, csrf, ...data })
+function pageOf(site: Site): FastifyReply['page'] {
+  return function (this: FastifyReply, name, data, { status = 200, leadsTo = [] } = {}) {
+    const csrf = this.generateCsrf({ userInfo: boundTo(this.request) })
+    const noticeHtml = takeNotice(this.request, this, site)
+    this.code(status).header('content-security-policy', policy(leadsTo))
+    return this.viewAsync(name, { user: this.request.signedIn?.user, csrf, noticeHtml, ...data })
+  }
 }
 
+/** Everything comes from this server; the stylesheet carries its few icons itself. */
 const policy = (leadsTo: readonly string[] = []) =>
   [
     "default-src 'none'",
     "style-src 'self'",
+    "script-src 'self'",
+    "img-src 'self' data:",
     `form-action ${["'self'", ...leadsTo].join(' ')}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",
@@ -100,7 +98,8 @@ async function showError(error: FastifyError, request: FastifyRequest, reply: Fa
   const { status, code, message, headers } = known
   const title = texts.error.titles[code] ?? texts.error.title
   reply.headers(headers)
-  return reply.page('error.eta', { title, detail: message, signIn: code === 'signed_out' }, { status })
+  const signIn = code === 'signed_out' || (code === 'not_found' && !request.signedIn)
+  return reply.page('error.eta', { title, detail: message, signIn }, { status })
 }
 
 function forPeople(error: FastifyError): PosternError {

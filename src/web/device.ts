@@ -5,7 +5,7 @@ import type { Params } from '../grants/grant.ts'
 import type { Terms } from '../grants/terms.ts'
 import { readUserCode, showUserCode } from '../grants/user-code.ts'
 import type { User } from '../users/user.entity.ts'
-import type { ConsentView } from './consent.ts'
+import { type ConsentView, leftTicked } from './consent.ts'
 import { phrase } from './phrase.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
@@ -29,25 +29,29 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
   const codeForm = (reply: FastifyReply, refusal?: string) =>
     reply.page('device.eta', { title: text.title, refusal }, { status: refusal === undefined ? 200 : 400 })
 
+  const asked = ({ client, scopes }: DeviceRequest, { role }: User) => terms.narrowed(client, scopes, undefined, role)
+
   /** The same code is looked up again with the answer: what waits under it cannot change. */
-  async function confirmation(reply: FastifyReply, waiting: DeviceRequest, user: User, userCode: string) {
-    const { client } = waiting
-    const view = await consentView(client, user, terms.narrowed(client, waiting.scopes, undefined, user.role))
+  async function confirmation(reply: FastifyReply, waiting: DeviceRequest, user: User, userCode: string, no?: string) {
+    const view = await consentView(waiting.client, user, asked(waiting, user))
     const other = `${site.base}/login?next=${encodeURIComponent(`${path}?user_code=${encodeURIComponent(userCode)}`)}`
-    return reply.page('device-confirm.eta', {
-      ...view,
-      userCode,
-      other,
-      codeHtml: phrase(text.code, { code: asShown(userCode) }),
-    })
+    const codeHtml = phrase(text.code, { code: asShown(userCode) })
+    const data = { ...view, userCode, other, codeHtml, refusal: no }
+    return reply.page('device-confirm.eta', data, { status: no === undefined ? 200 : 400 })
   }
 
-  async function answer(reply: FastifyReply, request: FastifyRequest, user: User, { user_code, decision }: Params) {
+  async function answer(reply: FastifyReply, request: FastifyRequest, user: User, fields: Params) {
+    const { user_code, decision } = fields
     if (user_code === undefined) return codeForm(reply, text.missing)
     const waiting = await device.lookUp(user_code, request.ip)
     if (!waiting) return codeForm(reply, text.unknown)
     if (decision !== 'approve' && decision !== 'deny') return confirmation(reply, waiting, user, user_code)
-    await device[decision](waiting.id, user)
+    if (decision === 'deny') await device.deny(waiting.id, user)
+    else {
+      const scopes = leftTicked(asked(waiting, user), fields)
+      if (!scopes) return confirmation(reply, waiting, user, user_code, texts.consent.none)
+      await device.approve(waiting.id, user, scopes)
+    }
     return reply.page('done.eta', { title: text.done[decision], detail: text.back })
   }
 

@@ -1,11 +1,11 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { nowActing } from '../audit/actor.ts'
-import type { Config } from '../config.ts'
 import { PosternError } from '../errors.ts'
 import type { Params } from '../grants/grant.ts'
 import type { Sessions } from '../users/sessions.ts'
 import type { SignIn } from '../users/sign-in.ts'
 import type { LeadOf } from './lead.ts'
+import type { BeginSession } from './session.ts'
 import { localPath, type Site } from './site.ts'
 import { texts } from './texts.ts'
 
@@ -13,8 +13,8 @@ export interface SignInOptions {
   site: Site
   signIn: SignIn
   sessions: Sessions
+  begin: BeginSession
   leadOf: LeadOf
-  config: Pick<Config, 'sessionLifetime'>
 }
 
 interface Attempt {
@@ -23,7 +23,7 @@ interface Attempt {
 }
 
 /** Signing in and out. */
-export function signInRoutes({ site, signIn, sessions, leadOf, config }: SignInOptions): FastifyPluginAsync {
+export function signInRoutes({ site, signIn, sessions, begin, leadOf }: SignInOptions): FastifyPluginAsync {
   const { base, sessionCookie, cookieOptions } = site
 
   async function form(reply: FastifyReply, { next, email }: Attempt, refusal?: { status: number; message: string }) {
@@ -33,12 +33,10 @@ export function signInRoutes({ site, signIn, sessions, leadOf, config }: SignInO
     return reply.page('sign-in.eta', data, options)
   }
 
-  async function begin(request: FastifyRequest, reply: FastifyReply, email: string, password: string) {
+  async function enter(request: FastifyRequest, reply: FastifyReply, email: string, password: string) {
     const user = await signIn(email, password, request.ip)
     nowActing({ userId: user.id })
-    const device = { address: request.ip, userAgent: request.headers['user-agent'] ?? '' }
-    const text = await sessions.begin(user, device, request.cookies[sessionCookie])
-    reply.setCookie(sessionCookie, text, { ...cookieOptions, maxAge: config.sessionLifetime })
+    await begin(request, reply, user)
   }
 
   return async app => {
@@ -55,13 +53,13 @@ export function signInRoutes({ site, signIn, sessions, leadOf, config }: SignInO
         return form(reply, { next, email }, { status: 400, message: texts.signIn.missing })
       }
       try {
-        await begin(request, reply, email, password)
+        await enter(request, reply, email, password)
       } catch (error) {
         if (!(error instanceof PosternError) || error.status >= 500) throw error
         reply.headers(error.headers)
         return form(reply, { next, email }, error)
       }
-      return reply.redirect(next ?? `${base}/login`, 303)
+      return reply.redirect(next ?? `${base}/tokens`, 303)
     })
 
     app.post('/logout', { preHandler: app.csrfProtection, schema: { hide: true } as never }, async (request, reply) => {

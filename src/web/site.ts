@@ -10,8 +10,12 @@ export interface Site {
   base: string
   sessionCookie: string
   csrfCookie: string
+  noticeCookie: string
+  madeCookie: string
   cookieOptions: CookieSerializeOptions
   csrfKey: Buffer
+  /** The path by which browsers know what this server knows by the URL of a request. */
+  outside(url: string): string
 }
 
 /**
@@ -23,13 +27,17 @@ export function createSite({ issuer, appKey }: Pick<Config, 'issuer' | 'appKey'>
   const secure = protocol === 'https:'
   // The prefix binds a cookie to this very host and to https (RFC 6265bis §4.1.3.2).
   const bound = secure ? '__Host-' : ''
+  const base = path.endsWith(prefix) ? path : path + prefix
   return {
     name: host,
-    base: path.endsWith(prefix) ? path : path + prefix,
+    base,
     sessionCookie: `${bound}postern`,
     csrfCookie: `${bound}postern-csrf`,
+    noticeCookie: `${bound}postern-notice`,
+    madeCookie: `${bound}postern-made`,
     cookieOptions: { path: '/', httpOnly: true, sameSite: 'lax', secure },
     csrfKey: Buffer.from(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', 'postern forms', 32)),
+    outside: url => base + url.slice(prefix.length),
   }
 }
 

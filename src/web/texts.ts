@@ -1,3 +1,8 @@
+import { account } from './texts/account.ts'
+import { apps } from './texts/apps.ts'
+import { manage } from './texts/manage.ts'
+import { tokens } from './texts/tokens.ts'
+
 /** Every word that people read on the pages. `{name}` stands for what is put in. */
 export const texts = {
   lang: 'en',
@@ -5,6 +10,37 @@ export const texts = {
   skip: 'Skip to the content',
   signedInAs: 'Signed in as {name}',
   signOut: 'Sign out',
+  nav: {
+    label: 'Main',
+    tokens: 'Tokens',
+    apps: 'Apps',
+    manage: 'Administration',
+    account: 'Account',
+    docs: 'API explorer',
+  },
+  /** Said on the next page, of what was just done. */
+  notices: {
+    ...tokens.notices,
+    ...account.notices,
+    ...apps.notices,
+    ...manage.notices,
+  },
+  /** What errors call the fields of a form. */
+  fields: {
+    name: 'The name',
+    email: 'The e-mail address',
+    password: 'The new password',
+    password_confirmation: 'The repeated password',
+    current_password: 'The current password',
+    expires_at: 'The end',
+    scopes: 'The choice of scopes:',
+  },
+  justNow: { past: 'just now', ahead: 'in less than a minute' },
+  copied: 'Copied',
+  tokens,
+  account,
+  apps,
+  manage,
   signIn: {
     title: 'Sign in',
     lead: 'to go on to {app}',
@@ -17,6 +53,7 @@ export const texts = {
   signedIn: {
     title: 'You are signed in',
     who: 'You are signed in as {name} ({email}).',
+    goOn: 'Go to your tokens',
   },
   consent: {
     title: 'Let {app} in?',
@@ -28,6 +65,10 @@ export const texts = {
     account: 'It would act for your account, {name} ({email}).',
     other: 'Use another account',
     scopes: 'It asks to:',
+    untick: 'Untick what it may not do.',
+    before: 'You let it in before. Untick what it may not do.',
+    isNew: 'new',
+    none: 'Leave at least one permission ticked, or do not let it in.',
     noScopes: 'It asks for no permission but to know who you are.',
     destination: {
       web: 'Whatever you answer, you go on to {place}.',
@@ -53,6 +94,8 @@ export const texts = {
     /** By the code of the error. */
     titles: {
       signed_out: 'You are signed out',
+      not_found: 'There is nothing here',
+      forbidden: 'You may not do this',
       stale_form: 'This form is out of date',
       too_many_attempts: 'Too many attempts',
       temporarily_unavailable: 'Not possible right now',
@@ -61,5 +104,6 @@ export const texts = {
     title: 'This does not work',
     form: 'Go back, load the page again, and send the form once more.',
     signIn: 'Sign in',
+    adminOnly: 'Only an administrator may see this.',
   },
 } as const

@@ -55,6 +55,21 @@ t.test('a backend issues a personal token for a user of its own', async t => {
   const hers = { authorization: `Bearer ${issued.json().token}` }
   t.match((await app.inject({ url: '/api/user', headers: hers })).json(), { data: { id: user.id } })
 
+  const administrator = await newUser(house, 'admin')
+  const passedOn = async ({ id }: { id: string }, scope: string) =>
+    (
+      await app.inject({
+        method: 'POST',
+        url: `/admin/users/${id}/tokens`,
+        headers,
+        payload: { name: 'x', scopes: [scope] },
+      })
+    ).statusCode
+  t.equal(await passedOn(user, 'admin:write'), 422, 'its user is no administrator')
+  t.equal(await passedOn(administrator, 'admin:read'), 403, 'the backend asked for admin:write alone')
+  t.equal(await passedOn(administrator, 'admin:write'), 201)
+  t.equal(await passedOn(user, 'no:such'), 422)
+
   const refused = await app.inject({ url: '/admin/audit', headers })
   t.equal(refused.statusCode, 403, 'it asked for admin:write alone')
   const reader = await form(app, '/oauth/token', { ...wish, scope: 'admin:read' }, credentials)

@@ -79,9 +79,9 @@ for (const { what, happens, told, refusal } of CASES) {
     changes.hear(told(actor))
     letGo()
     t.equal((await early)?.refusal, undefined, 'the request that came before it is answered as of then')
-    t.equal(records.peek(actor.id), undefined, 'and nothing of that is kept')
+    t.equal(records.peek({ id: actor.id }), undefined, 'and nothing of that is kept')
     t.match((await records.find(actor.id))?.refusal, refusal)
-    t.match(records.peek(actor.id)?.refusal, refusal, 'the new row is')
+    t.match(records.peek({ id: actor.id })?.refusal, refusal, 'the new row is')
   })
 }
 
@@ -114,9 +114,9 @@ t.test('those who ask at once ask once', async t => {
 t.test('a node that lost the feed remembers nothing, and uses nothing that it remembered', async t => {
   const { house, changes, records, hold, letGo, actor } = await setUp(t)
   await records.find(actor.id)
-  t.ok(records.peek(actor.id))
+  t.ok(records.peek({ id: actor.id }))
   changes.setHearing(false)
-  t.equal(records.peek(actor.id), undefined, 'what is in memory does not count')
+  t.equal(records.peek({ id: actor.id }), undefined, 'what is in memory does not count')
   await house.tokens.revoke(actor.user.id, actor.id)
   t.match((await records.find(actor.id))?.refusal, /revoked/, 'the database is asked')
 
@@ -126,7 +126,7 @@ t.test('a node that lost the feed remembers nothing, and uses nothing that it re
   changes.setHearing(true)
   letGo()
   await during
-  t.equal(records.peek(actor.id), undefined, 'nor is what was read in the gap kept when it ends')
+  t.equal(records.peek({ id: actor.id }), undefined, 'nor is what was read in the gap kept when it ends')
 })
 
 t.test('a feed that is lost while a row is on its way', async t => {
@@ -138,7 +138,7 @@ t.test('a feed that is lost while a row is on its way', async t => {
   changes.setHearing(true)
   letGo()
   t.ok(await found)
-  t.equal(records.peek(actor.id), undefined)
+  t.equal(records.peek({ id: actor.id }), undefined)
 })
 
 t.test('the memory of other rows keeps to the same rules', async t => {

@@ -4,6 +4,7 @@ import * as oauth from 'oauth4webapi'
 import t from 'tap'
 import { ISSUER, testApp } from '../helpers/app.ts'
 import { basic, form } from '../helpers/oauth.ts'
+import { slowHashes } from '../helpers/slow-hashes.ts'
 
 const TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const NOBODY = '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12'
@@ -74,6 +75,7 @@ t.test('clients prove who they are', async t => {
       t.strictSame([unknown.statusCode, unknown.body], [wrong.statusCode, wrong.body], id.slice(0, 20))
       t.equal(unknown.headers['www-authenticate'], wrong.headers['www-authenticate'])
     }
+    for (const id of [client.id, NOBODY]) t.equal(await slowHashes(() => ask({}, basic(id, 'wrong'))), 0, 'nor by time')
   })
 
   t.test('a public client has nothing to prove it with', async t => {

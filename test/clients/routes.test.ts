@@ -18,8 +18,20 @@ t.test('a user registers an app, changes it, rotates its secret and revokes it',
 
   const list = await app.inject({ url: '/api/clients', headers })
   t.match(list.json().data, [{ id: data.id }])
-  t.notMatch(list.body, client_secret)
-  t.notMatch(list.body, 'hash')
+  const operator = await actingAs(house, ['admin:read'], { role: 'admin' })
+  const shown = [
+    list,
+    await app.inject({ url: `/api/clients/${data.id}`, headers }),
+    await app.inject({ url: '/admin/clients', headers: operator.headers }),
+    await app.inject({ url: `/admin/clients/${data.id}`, headers: operator.headers }),
+    await app.inject({ method: 'PATCH', url: `/api/clients/${data.id}`, headers, payload: { name: 'Viewer' } }),
+  ]
+  for (const { statusCode, body } of shown) {
+    t.equal(statusCode, 200)
+    t.match(body, data.id)
+    t.notMatch(body, client_secret, 'a secret is shown once')
+    t.notMatch(body, 'hash')
+  }
   t.same((await app.inject({ url: '/api/clients', headers: stranger.headers })).json().data, [])
   for (const [method, path] of [
     ['GET', ''],

@@ -1,7 +1,8 @@
 import t from 'tap'
-import { newUser } from '../helpers/app.ts'
-import { letIn, opens, refresh } from '../helpers/family.ts'
+import { actingAs, newUser } from '../helpers/app.ts'
+import { type Held, letIn, opens, refresh } from '../helpers/family.ts'
 import { testNodes } from '../helpers/nodes.ts'
+import { form } from '../helpers/oauth.ts'
 
 const ROUNDS = 5
 const [one, other] = await testNodes(t)
@@ -23,21 +24,27 @@ t.test('twenty at once on two servers: one gets a pair, the others kill it', asy
 })
 
 t.test('refresh beside revoke: nothing lives', async t => {
-  const user = await newUser(one.house)
-  const ends = {
-    grant: (grant: string) =>
-      one.house.changes.transaction((em, tell) => one.house.refresh.revokeGrant(em, tell, grant)),
+  const { user, headers } = await actingAs(one.house, ['clients:write'])
+  const ends: Record<string, (held: Held) => Promise<unknown>> = {
+    grant: ({ grant }) => one.house.changes.transaction((em, tell) => one.house.refresh.revokeGrant(em, tell, grant)),
+    'refresh token': held => form(one.app, '/oauth/revoke', { token: held.refreshToken }, held.headers),
+    'access token': held => form(one.app, '/oauth/revoke', { token: held.accessToken }, held.headers),
+    'what the user let the client do': ({ client }) =>
+      one.app.inject({ method: 'DELETE', url: `/api/authorizations/${client.id}`, headers }),
+    client: ({ client }) => one.house.clients.revoke(client.id),
     'all of the user': () => one.house.signOut(user.id),
   }
   for (const [what, end] of Object.entries(ends)) {
     for (let round = 0; round < ROUNDS; round++) {
       const held = await letIn(one.house, user)
-      const [first] = await Promise.all([refresh(other.app, held), end(held.grant), refresh(one.app, held)])
+      const [first] = await Promise.all([refresh(other.app, held), end(held), refresh(one.app, held)])
       const { rows } = await living(held.grant)
-      t.equal(rows, 0, `${what}: no access token, no refresh token`)
+      // The tokens of a revoked client need no mark of their own.
+      if (what !== 'client') t.equal(rows, 0, `${what}: no access token, no refresh token`)
       if (first.statusCode !== 200) continue
       t.equal(await opens(other.app, first.json().access_token), 401)
-      t.equal((await refresh(one.app, { ...held, refreshToken: first.json().refresh_token })).statusCode, 400)
+      const again = await refresh(one.app, { ...held, refreshToken: first.json().refresh_token })
+      t.equal(again.statusCode, what === 'client' ? 401 : 400, what)
     }
   }
 })

@@ -1,22 +1,11 @@
 import formbody from '@fastify/formbody'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import t from 'tap'
-import { type Authenticate, checkAnyScope, checkScopes, guard, invalidToken, Token } from '../../src/guard/index.ts'
+import { type Authenticate, checkAnyScope, checkScopes, guard } from '../../src/guard/index.ts'
+import { accepts } from '../helpers/good.ts'
 
 /** Applications that are not ours: the guard and nothing else of the house. */
 
-const token = new Token({
-  id: 'token',
-  userId: 'ada',
-  clientId: 'client',
-  scopes: ['orders:read'],
-  expiresAt: new Date(Date.now() + 60_000),
-})
-
-const accepts: Authenticate = text => {
-  if (text === 'good') return token
-  throw invalidToken('The access token is not known.')
-}
 const acceptsLater: Authenticate = async text => accepts(text)
 
 /** Status and the exact challenge. */

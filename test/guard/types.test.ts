@@ -23,7 +23,9 @@ function compile(folder: string): string {
 
 const uses = `
 import { checkAnyScope, checkScopes, type Token } from 'postern/guard'
+import type { nodeGuard } from 'postern/guard/node'
 declare const token: Token
+declare const elsewhere: ReturnType<typeof nodeGuard>
 `
 const catalogue = `
 declare module 'postern/guard' {
@@ -40,6 +42,7 @@ checkScopes()
 checkAnyScope('orders:create')
 token.can('orders:read')
 token.cant('orders:create')
+elsewhere.checkScopes('orders:read')
 `
   t.equal(compile(t.testdir(project(uses + catalogue + good))), '')
 })
@@ -51,6 +54,8 @@ t.test('and a misspelt one does not, wherever it stands', async t => {
     "checkAnyScope('ordes:read')",
     "token.can('ordes:read')",
     "token.cant('')",
+    "elsewhere.checkScopes('ordes:read')",
+    "elsewhere.checkAnyScope('orders:read', 'x')",
   ]
   const first = (uses + catalogue).split('\n').length
   const errors = compile(t.testdir(project(uses + catalogue + bad.join('\n'))))

@@ -24,8 +24,8 @@ export class Browser {
     return answer
   }
 
-  get(url: string): Promise<LightMyRequestResponse> {
-    return this.#send('GET', url)
+  get(url: string, headers = {}): Promise<LightMyRequestResponse> {
+    return this.#send('GET', url, undefined, headers)
   }
 
   post(url: string, fields: Fields, headers = {}): Promise<LightMyRequestResponse> {
@@ -34,7 +34,7 @@ export class Browser {
     return this.#send('POST', url, new URLSearchParams(given).toString(), { ...type, ...headers })
   }
 
-  /** Sends the form of a page, its hidden fields as they are but for what is filled in; undefined leaves a field out. */
+  /** Sends the form of a page as it stands but for what is filled in; undefined leaves a field out, or unticks a box. */
   submit(page: LightMyRequestResponse, fields: Fields, action?: RegExp): Promise<LightMyRequestResponse> {
     const form = formOf(page.body, action)
     return this.post(form.action, { ...form.fields, ...fields })
@@ -53,16 +53,20 @@ export class Browser {
 
 export const locationOf = (answer: LightMyRequestResponse) => new URL(String(answer.headers.location), 'http://here')
 
-/** The form of a page whose action fits: where it goes, and its hidden fields. */
+/** The form of a page whose action fits: where it goes, its hidden fields, and the boxes that are ticked. */
 export function formOf(html: string, fits = /./): { action: string; fields: Record<string, string> } {
   for (const [, action = '', inside = ''] of html.matchAll(/<form[^>]* action="([^"]*)"[^>]*>(.*?)<\/form>/gs)) {
     if (!fits.test(action)) continue
-    const hidden = inside.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)
-    return { action: plain(action), fields: Object.fromEntries([...hidden].map(([, n, v]) => [n, plain(v as string)])) }
+    const sent = inside.matchAll(SENT)
+    return {
+      action: plain(action),
+      fields: Object.fromEntries([...sent].map(([, n = '', v = '']) => [plain(n), plain(v)])),
+    }
   }
   throw new Error(`no form in: ${html}`)
 }
 
+const SENT = /<input (?:type="hidden"|(?=[^>]* checked>)type="checkbox") name="([^"]*)" value="([^"]*)"/g
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" }
 const plain = (text: string) => text.replaceAll(/&(#?\w+);/g, (_, name) => ENTITIES[name] ?? '')
 

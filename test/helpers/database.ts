@@ -10,7 +10,7 @@ import { ormOptions } from '../../mikro-orm.config.ts'
 import { type Database, type DatabaseOptions, openDatabase } from '../../src/database.ts'
 import { embeddedDialect } from '../../src/embedded/dialect.ts'
 import type { Engine } from '../../src/embedded/engine.ts'
-import { migrate } from '../../src/house.ts'
+import { migrate } from '../../src/migrations.ts'
 
 /** A PostgreSQL to run the suite on; without it each test has an embedded database of its own. */
 export const SERVER = process.env.TEST_DATABASE_URL

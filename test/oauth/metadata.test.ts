@@ -24,6 +24,14 @@ t.test('the metadata of a server', async t => {
     t.equal(read.issuer, ISSUER)
   })
 
+  t.test('names what guards far away follow', async t => {
+    t.match(metadata, {
+      status_list_aggregation_endpoint: `${ISSUER}/oauth/status-lists`,
+      status_events_endpoint: `${ISSUER}/oauth/events`,
+      token_usage_endpoint: `${ISSUER}/oauth/usage`,
+    })
+  })
+
   t.test('names only endpoints that answer', async t => {
     const endpoints = Object.entries<string>(metadata).filter(([name]) => /_(endpoint|uri|documentation)$/.test(name))
     t.ok(endpoints.length >= 5)

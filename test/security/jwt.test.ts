@@ -1,14 +1,24 @@
-import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
+import { createHmac, createPublicKey, generateKeyPairSync, type JsonWebKey, sign } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import Fastify from 'fastify'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t, { type Test } from 'tap'
-import { actingAs, ISSUER, testApp } from '../helpers/app.ts'
+import { checkScopes, guard } from '../../src/guard/index.ts'
+import { actingAs } from '../helpers/app.ts'
 import { asking, bearer } from '../helpers/asking.ts'
+import { listeningIssuer } from '../helpers/issuer.ts'
 
-/** What an attacker sends in place of a JWT (RFC 8725, RFC 9068 §4). All of it is 401 `invalid_token`. */
+/**
+ * What an attacker sends in place of a JWT (RFC 8725, RFC 9068 §4), to our own API and to a resource server far away. All
+ * of it is 401 `invalid_token`.
+ */
 
-const { app, house } = await testApp(t)
+const { app, house, issuer: ISSUER } = await listeningIssuer(t)
+const far = Fastify()
+await far.register(guard, { issuer: ISSUER, audience: ISSUER })
+far.get('/api/user', { preHandler: checkScopes() }, async ({ token }) => ({ user: token.userId }))
+t.teardown(() => far.close())
 const { token } = await actingAs(house, ['tokens:read'])
 const claims = decodeJwt(token)
 const header = decodeProtectedHeader(token)
@@ -23,15 +33,22 @@ const forge = (changed: object, payload: object = claims) => {
   return `${input}.${b64(sign('sha256', Buffer.from(input), { key: attacker.privateKey, dsaEncoding: 'ieee-p1363' }))}`
 }
 
-const ask = (text: string) => asking(app, bearer(text)).get('/api/user')
-async function refused(t: Test, forgeries: Record<string, string>) {
-  for (const [name, text] of Object.entries(forgeries)) {
-    const answer = await ask(text)
-    t.equal(answer.statusCode, 401, name)
-    t.match(answer.headers['www-authenticate'], 'error="invalid_token"', name)
-    t.notMatch(answer.body, /jose|JWS|JWT|kid|signature verification/, `${name}: says nothing of how it was checked`)
+const ask = (text: string, at = app) => asking(at, bearer(text)).get('/api/user')
+async function refused(
+  t: Test,
+  forgeries: Record<string, string>,
+  servers: Record<string, typeof app> = { here: app, far },
+) {
+  for (const [where, server] of Object.entries(servers)) {
+    for (const [what, text] of Object.entries(forgeries)) {
+      const name = `${where}: ${what}`
+      const answer = await ask(text, server)
+      t.equal(answer.statusCode, 401, name)
+      t.match(answer.headers['www-authenticate'], 'error="invalid_token"', name)
+      t.notMatch(answer.body, /jose|JWS|JWT|kid|signature verification/, `${name}: says nothing of how it was checked`)
+    }
+    t.equal((await ask(token, server)).statusCode, 200, `${where}: the real one is still good`)
   }
-  t.equal((await ask(token)).statusCode, 200, 'the real one is still good')
 }
 
 t.test('without a signature', async t => {
@@ -50,7 +67,17 @@ t.test('without a signature', async t => {
 t.test('with another key, or the public key as a secret', async t => {
   const { keys } = await house.keys.jwks()
   const publicKey = keys.find(key => key.kid === header.kid)
-  const secrets = { jwk: JSON.stringify(publicKey), x: publicKey?.x ?? '', empty: '', issuer: ISSUER }
+  const published = createPublicKey({ key: publicKey as JsonWebKey, format: 'jwk' })
+  const pem = published.export({ type: 'spki', format: 'pem' })
+  const secrets = {
+    jwk: JSON.stringify(publicKey),
+    pem,
+    'pem without its end of line': pem.toString().trim(),
+    der: published.export({ type: 'spki', format: 'der' }),
+    x: publicKey?.x ?? '',
+    empty: '',
+    issuer: ISSUER,
+  }
   const hmac = Object.entries(secrets).flatMap(([name, secret]) =>
     ['HS256', 'ES256'].map(alg => {
       const input = `${b64({ ...header, alg })}.${body}`
@@ -114,10 +141,11 @@ t.test('signed by us, and meant for something else', async t => {
     'no jti': await signed({ jti: undefined }),
     'no sub': await signed({ sub: undefined }),
     'no client': await signed({ client_id: undefined }),
-    'a jti nobody issued': await signed({ jti: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11' }),
   })
-  const one = await ask(await signed({ aud: ['https://orders.example', ISSUER] }))
-  t.equal(one.statusCode, 200, 'it may be meant for others too')
+  const nobodys = await signed({ jti: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11' })
+  await refused(t, { 'a jti nobody issued': nobodys }, { here: app })
+  const both = await signed({ aud: ['https://orders.example', ISSUER] })
+  for (const server of [app, far]) t.equal((await ask(both, server)).statusCode, 200, 'it may be meant for others too')
 })
 
 t.test('the same token in another spelling', async t => {

@@ -9,6 +9,7 @@ import { testDatabase } from '../helpers/database.ts'
 import { basic, form } from '../helpers/oauth.ts'
 import { isProblem } from '../helpers/problem.ts'
 import { launch } from '../helpers/process.ts'
+import { sendRaw } from '../helpers/raw.ts'
 import { remote } from '../helpers/remote.ts'
 
 /**
@@ -159,6 +160,13 @@ t.test('every route, with secrets wherever one can stand', async () => {
   }
 })
 
+t.test('what is not HTTP', async t => {
+  for (const spoilt of ['a b: c', `x: ${'x'.repeat(20_000)}`]) {
+    const lines = ['GET /api/user HTTP/1.1', 'host: x', `authorization: Bearer ${invent('bearer')}`, spoilt]
+    t.ok((await sendRaw(Number(new URL(server.url).port), `${lines.join('\r\n')}\r\n\r\n`)).statusCode >= 400)
+  }
+})
+
 const onServer = { skip: where.databaseUrl ? false : 'needs a database that somebody else can break' }
 t.test('a failure of ours says nothing of the inside', onServer, async t => {
   const token = await signIn(email, password)
@@ -200,7 +208,8 @@ t.test('none of it is in the log, or in clear in the database', async t => {
   t.ok(tables.length > 8 && dump.includes(email), 'there is a dump')
   const leaks = [...secrets].flatMap(([name, secret]) => {
     const signature = secret.startsWith('eyJ') ? [secret.split('.')[2] as string] : []
-    const spellings = [secret, Buffer.from(secret).toString('hex'), encodeURIComponent(secret), ...signature]
+    const bytes = Buffer.from(secret)
+    const spellings = [secret, bytes.toString('hex'), bytes.join(','), encodeURIComponent(secret), ...signature]
     return spellings.flatMap(text => [log.includes(text) && `${name}: log`, dump.includes(text) && `${name}: database`])
   })
   t.strictSame(new Set(leaks.filter(Boolean)), new Set())

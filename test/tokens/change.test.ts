@@ -83,6 +83,19 @@ t.test('a change says what it cannot do', async t => {
   }
 })
 
+t.test('nobody but an administrator gets the scopes of administrators by a change', async t => {
+  const owner = await actingAs(house, ['*'])
+  const other = await actingAs(house, ['orders:read'], { user: owner.user })
+  for (const scopes of [['admin:read'], ['admin:write', 'orders:read'], ['*', 'admin:read']]) {
+    for (const { id } of [owner, other]) {
+      const refused = await asking(app, owner.headers).patch(`/api/tokens/${id}`, { scopes })
+      t.ok([403, 422].includes(refused.statusCode), refused.body)
+    }
+  }
+  const current = await asking(app, other.headers).get('/api/tokens/current')
+  t.match(current.json(), { data: { scopes: ['orders:read'] } })
+})
+
 t.test('a dead token is not changed', async t => {
   const owner = await actingAs(house, ['tokens:write'])
   const me = asking(app, owner.headers)

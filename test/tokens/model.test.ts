@@ -3,6 +3,7 @@ import t from 'tap'
 import type { User } from '../../src/users/user.entity.ts'
 import { newUser, testApp } from '../helpers/app.ts'
 import { type Asking, asking, bearer } from '../helpers/asking.ts'
+import { expect, type Step as HistoryStep, one, pick, runHistories, switchUser } from '../helpers/history.ts'
 
 /**
  * Random histories of two users and their tokens, beside a model of a few lines: after every step each token that ever
@@ -46,11 +47,8 @@ async function newPerson(): Promise<Person> {
 
 const sorted = (scopes: string[]) => SCOPES.filter(scope => scopes.includes(scope))
 
-/** What a step does to the server and to the model; picks whom and what by number, so that any number fits. */
-type Step = (world: World) => Promise<void>
+type Step = HistoryStep<World>
 
-const pick = <T>(list: T[], index: number) => list[index % list.length] as T
-const one = fc.nat(50)
 const wishes = fc.record({ scopes: fc.subarray(SCOPES), format: fc.constantFrom('jwt', 'opaque') })
 
 const issue = fc.tuple(one, wishes).map(
@@ -113,20 +111,6 @@ const revokeAll = one.map(
     },
 )
 
-const switchUser = fc.tuple(one, fc.boolean()).map(
-  ([who, on]): Step =>
-    async ({ people }) => {
-      const person = pick(people, who)
-      await (on ? house.users.enable(person.user.id) : house.users.disable(person.user.id))
-      person.disabled = !on
-    },
-)
-
-function expect(actual: number, wanted: number): number {
-  if (actual !== wanted) throw new Error(`the answer was ${actual}, the model says ${wanted}`)
-  return actual
-}
-
 async function check({ people, tokens }: World) {
   for (const { text, person, scopes, dead, suspended } of tokens) {
     const it = asking(app, bearer(text))
@@ -158,20 +142,12 @@ t.test('after each step every token opens what the model says', async t => {
     { weight: 3, arbitrary: patch },
     { weight: 2, arbitrary: rotate },
     { weight: 2, arbitrary: revoke },
-    { weight: 2, arbitrary: switchUser },
+    { weight: 2, arbitrary: switchUser(house) },
     { weight: 1, arbitrary: revokeAll },
   )
-  let taken = 0
-  await fc.assert(
-    fc.asyncProperty(fc.array(steps, { minLength: 5, maxLength: 20 }), async history => {
-      const world: World = { people: [await newPerson(), await newPerson()], tokens: [] }
-      for (const step of history) {
-        await step(world)
-        await check(world)
-        taken++
-      }
-    }),
-    { numRuns: 12, interruptAfterTimeLimit: 60_000 },
-  )
-  t.ok(taken > 50, `${taken} steps were taken`)
+  await runHistories<World>(t, {
+    steps,
+    check,
+    begin: async () => ({ people: [await newPerson(), await newPerson()], tokens: [] }),
+  })
 })

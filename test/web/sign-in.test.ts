@@ -120,7 +120,7 @@ t.test('next', async t => {
       ' //evil.example',
       '',
     ]
-    for (const next of elsewhere) t.equal(await leads(next), '/login', JSON.stringify(next))
+    for (const next of elsewhere) t.equal(await leads(next), '/tokens', JSON.stringify(next))
     for (const next of ['/%2f%2fevil.example', '/%5cevil.example', '/@evil.example', '/ //evil.example']) {
       const there = await leads(next)
       t.equal(new URL(there, 'http://localhost:3000/login').origin, 'http://localhost:3000', next)

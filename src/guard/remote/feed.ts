@@ -1,14 +1,8 @@
+import { type IncomingMessage, request as plainRequest } from 'node:http'
+import { request as secureRequest } from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Status } from '../status-bits.ts'
+import { readEvent, type StatusChange } from '../event-stream.ts'
 import { basicHeader, type Credentials } from './http.ts'
-
-/** One change of one status, as the issuer's feed tells it. */
-export interface StatusChange {
-  sequence: number
-  list: number
-  index: number
-  status: Status
-}
 
 export interface FeedListener {
   /** The feed begins, or begins anew: what was before this sequence number is not told. */
@@ -62,9 +56,9 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
         ...(position !== undefined && { 'last-event-id': String(position) }),
       }
       const signal = AbortSignal.any([closing.signal, quiet.signal])
-      const answer = await fetch(from, { headers, signal, redirect: 'error' })
-      if (answer.status !== 200 || !answer.body) throw new Error(`the feed answered ${answer.status}`)
-      for await (const events of parse(answer.body)) {
+      const answer = await open(from, headers, signal)
+      if (answer.statusCode !== 200) throw new Error(`the feed answered ${answer.statusCode}`)
+      for await (const events of parse(answer)) {
         clearTimeout(timer)
         timer = setTimeout(() => quiet.abort(), silence)
         events.forEach(take)
@@ -104,8 +98,19 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
   }
 }
 
+/**
+ * On a connection of its own, which ends with the signal: `fetch` makes a new one in the place of one whose answer was
+ * broken off, uses it for nothing, and keeps the issuer from closing. No redirect is followed.
+ */
+function open(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const request = url.startsWith('https:') ? secureRequest : plainRequest
+  request(url, { headers, signal, agent: false }).on('response', resolve).on('error', reject).end()
+  return promise
+}
+
 /** The events of each chunk together, so that a chunk counts once as a sign of life. */
-async function* parse(body: ReadableStream<Uint8Array>): AsyncGenerator<Record<string, string>[]> {
+async function* parse(body: AsyncIterable<Uint8Array>): AsyncGenerator<Record<string, string>[]> {
   const decoder = new TextDecoder()
   let text = ''
   for await (const chunk of body) {
@@ -113,15 +118,6 @@ async function* parse(body: ReadableStream<Uint8Array>): AsyncGenerator<Record<s
     const events = text.split('\n\n')
     text = events.pop() ?? ''
     if (text.length > LARGEST_EVENT) throw new Error('an event is too long')
-    if (events.length > 0) yield events.map(fields)
+    if (events.length > 0) yield events.map(readEvent)
   }
-}
-
-function fields(event: string): Record<string, string> {
-  return Object.fromEntries(
-    event.split('\n').flatMap(line => {
-      const at = line.indexOf(': ')
-      return at > 0 ? [[line.slice(0, at), line.slice(at + 2)]] : []
-    }),
-  )
 }

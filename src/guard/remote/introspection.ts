@@ -1,11 +1,13 @@
 import { invalidToken, issuerAway } from '../errors.ts'
-import { Token } from '../token.ts'
+import { type OnUse, Token } from '../token.ts'
 import { basicHeader, type Credentials, type Http } from './http.ts'
 import type { Reference } from './lists.ts'
 
 /** What the issuer says of a token now (RFC 7662 §2.2). */
 export interface Introspected {
   token: Token
+  /** Seconds since the epoch. */
+  expires: number
   /** Where its status stands, so that the answer can be kept until that changes; undefined: keep nothing. */
   reference: Reference | undefined
 }
@@ -19,6 +21,9 @@ export interface IntrospectionOptions {
   issuer: string
   audience: string
   inherit: boolean
+  /** From a `status` claim to the place that it names. */
+  refer: (status: unknown) => Reference | undefined
+  onUse?: OnUse | undefined
 }
 
 /**
@@ -26,7 +31,7 @@ export interface IntrospectionOptions {
  * @throws 401 when it is not active or not meant for us; 503 when the issuer cannot be asked
  */
 export function createIntrospect(options: IntrospectionOptions): Introspect {
-  const { endpoint, http, credentials, issuer, audience, inherit } = options
+  const { endpoint, http, credentials, issuer, audience, refer } = options
   return async text => {
     if (!credentials) throw issuerAway(new Error('the guard has no client to introspect with'))
     const url = await endpoint()
@@ -43,11 +48,11 @@ export function createIntrospect(options: IntrospectionOptions): Introspect {
     if (![body.aud ?? audience].flat().includes(audience)) {
       throw invalidToken('The access token is meant for another audience.')
     }
-    return { token: read(body, inherit), reference: body.status?.status_list }
+    return { token: read(body, options), expires: Number(body.exp), reference: refer(body.status) }
   }
 }
 
-function read(body: Record<string, unknown>, inherit: boolean): Token {
+function read(body: Record<string, unknown>, { inherit, onUse }: IntrospectionOptions): Token {
   const clientId = String(body.client_id)
   return new Token({
     id: String(body.jti),
@@ -58,6 +63,7 @@ function read(body: Record<string, unknown>, inherit: boolean): Token {
       .filter(Boolean),
     expiresAt: new Date(Number(body.exp) * 1000),
     inherit,
+    onUse,
   })
 }
 

@@ -10,6 +10,8 @@ export interface Metadata {
   status_list_aggregation_endpoint?: string
   /** Ours: the event stream of changed statuses. */
   status_events_endpoint?: string
+  /** Ours: where the use of tokens is told. */
+  token_usage_endpoint?: string
 }
 
 export interface Issuer {

@@ -1,7 +1,7 @@
 import { type JWTVerifyGetKey, jwtVerify } from 'jose'
+import type { StatusChange } from '../event-stream.ts'
 import { type Status, StatusBits } from '../status-bits.ts'
 import type { Clock } from './clock.ts'
-import type { StatusChange } from './feed.ts'
 import type { Http } from './http.ts'
 
 /** Where the status of a token stands (draft-ietf-oauth-status-list §6.1). */
@@ -11,6 +11,8 @@ export interface Reference {
 }
 
 export interface RemoteLists {
+  /** From a token's `status` claim to the place that it names; undefined: none that could be looked up. */
+  refer(status: unknown): Reference | undefined
   /** The status, if memory holds a list that is fresh: followed by a live feed, or younger than its ttl. */
   peek(reference: Reference): Status | undefined
   /** Fetches the list if it is not fresh. Undefined: none can be had that is younger than the ceiling. */
@@ -54,10 +56,17 @@ const MOST_RECENT = 10_000
 export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
   const { issuer, http, key, clock, followed, maxStaleness } = options
   const held = new Map<string, Held>()
-  const fetching = new Map<string, Promise<Held>>()
+  const fetching = new Map<string, { list: Promise<Held>; at: number }>()
+  /** Thousands of tokens name the same list: as one text in memory it is found without being read. */
+  const uris = new Map<string, string>()
   let recent: StatusChange[] = []
   /** The feed has told everything after it; undefined: it was never followed. */
   let since: number | undefined
+
+  function share(uri: string): string {
+    if (uri.startsWith(`${issuer}/`)) uris.set(uri, uri)
+    return uri
+  }
 
   const age = (list: Held) => performance.now() - list.heldAt
   /** Every event after the list was signed has been told here. */
@@ -97,13 +106,24 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
     }
   }
 
+  /** Whoever asks while a list is on its way waits for that one, unless it was asked for longer ago than it may be old. */
   function get(uri: string): Promise<Held> {
-    const pending = fetching.get(uri) ?? load(uri).finally(() => fetching.delete(uri))
-    fetching.set(uri, pending)
-    return pending
+    const now = performance.now()
+    const pending = fetching.get(uri)
+    if (pending && now - pending.at <= (held.get(uri)?.ttl ?? Number.POSITIVE_INFINITY)) return pending.list
+    const begun = { list: load(uri), at: now }
+    fetching.set(uri, begun)
+    const forget = () => void (fetching.get(uri) === begun && fetching.delete(uri))
+    begun.list.then(forget, forget)
+    return begun.list
   }
 
   return {
+    refer(status) {
+      const { uri, idx } = (status as { status_list?: Partial<Reference> } | undefined)?.status_list ?? {}
+      if (typeof uri !== 'string' || !Number.isInteger(idx) || Number(idx) < 0) return undefined
+      return { uri: uris.get(uri) ?? share(uri), idx: Number(idx) }
+    },
     get bytes() {
       return [...held.values()].reduce((sum, list) => sum + list.bits.bytes, 0)
     },

@@ -1,15 +1,17 @@
-import { LRUCache } from 'lru-cache'
-import type { Authenticate } from '../checks.ts'
 import { invalidToken } from '../errors.ts'
+import type { Authenticate } from '../needs.ts'
 import { STATUS } from '../status-bits.ts'
-import { Token } from '../token.ts'
-import { createVerifier, type Verified } from '../verifier.ts'
+import type { OnUse, Token } from '../token.ts'
+import { createVerifier } from '../verifier.ts'
+import { type Answer, createAnswers } from './answers.ts'
 import { createClock } from './clock.ts'
 import { type FeedReader, readFeed } from './feed.ts'
 import { type Credentials, createHttp } from './http.ts'
-import { createIntrospect, type Introspected, userOf } from './introspection.ts'
+import { createIntrospect } from './introspection.ts'
 import { createIssuer } from './issuer.ts'
-import { createRemoteLists, type Reference } from './lists.ts'
+import { createKeep, type Known } from './known.ts'
+import { createRemoteLists } from './lists.ts'
+import { createReport } from './report.ts'
 
 export interface RemoteOptions {
   /** As it stands in the metadata, letter by letter. */
@@ -17,14 +19,16 @@ export interface RemoteOptions {
   /** The URI that tokens for this resource server are meant for. */
   audience: string
   /** With a client of its own the guard follows the feed and may introspect. */
-  clientId?: string
-  clientSecret?: string
+  clientId?: string | undefined
+  clientSecret?: string | undefined
   /** Seconds that a token is accepted on what was last known of it while the issuer cannot be reached. Default 60. */
   maxStaleness?: number
   /** The catalogue of the issuer lets `a` grant `a:b`. */
   inherit?: boolean
   /** Tokens held in memory. */
   remember?: number
+  /** Tells the issuer, every ten seconds, when tokens were last used here and which scopes were asked for. Default false. */
+  reportUsage?: boolean
 }
 
 export interface Remote {
@@ -53,24 +57,28 @@ export function createRemote(options: RemoteOptions): Remote {
   const credentials = credentialsOf(options)
   const clock = createClock()
   const http = createHttp(clock)
-  const issuer = createIssuer(url, http, () => verifier.forget())
-  const verifier = createVerifier({ key: issuer.key, issuer: url, audience, remember, now: clock.now })
-  const asked = new LRUCache<string, Introspected>({ max: remember })
-  /** Which text was asked about for a place in the lists. */
-  const texts = new LRUCache<string, string>({ max: remember * 2 })
-  const tokens = new WeakMap<Verified, Token>()
+  const issuer = createIssuer(url, http, () => {
+    verifier.forget()
+    answers.clear()
+  })
+  const { key } = issuer
+  const answers = createAnswers(remember)
+  const report = options.reportUsage
+    ? createReport({
+        url: async () => (await issuer.metadata()).token_usage_endpoint,
+        http,
+        credentials: credentials ?? needed('reportUsage'),
+      })
+    : undefined
+  const onUse: OnUse | undefined = report && ((id, scopes) => report.note(id, clock.now(), scopes))
   let feed: FeedReader | undefined
   let aliveAt = Number.NEGATIVE_INFINITY
 
   const followed = () => performance.now() - aliveAt <= FEED_SILENCE_MS
-  const lists = createRemoteLists({
-    issuer: url,
-    http,
-    key: issuer.key,
-    clock,
-    followed,
-    maxStaleness: maxStaleness * 1000,
-  })
+  const lists = createRemoteLists({ issuer: url, http, key, clock, followed, maxStaleness: maxStaleness * 1000 })
+  const { refer } = lists
+  const keep = createKeep({ inherit, refer, onUse })
+  const verifier = createVerifier({ key, issuer: url, audience, keep, remember, now: clock.now })
   const introspect = createIntrospect({
     endpoint: async () => (await issuer.metadata()).introspection_endpoint,
     http,
@@ -78,6 +86,8 @@ export function createRemote(options: RemoteOptions): Remote {
     issuer: url,
     audience,
     inherit,
+    refer,
+    onUse,
   })
 
   if (credentials) {
@@ -87,12 +97,11 @@ export function createRemote(options: RemoteOptions): Remote {
       listener: {
         began(sequence) {
           lists.follow(sequence)
-          asked.clear()
+          answers.clear()
         },
         changed(change) {
           lists.apply(change)
-          const text = texts.get(`${change.list} ${change.index}`)
-          if (text !== undefined) asked.delete(text)
+          answers.changed(change.list, change.index)
         },
         alive() {
           aliveAt = performance.now()
@@ -110,65 +119,57 @@ export function createRemote(options: RemoteOptions): Remote {
     issuer.refresh().catch(() => {})
   }, UPKEEP_MS).unref()
 
-  function letIn(token: Token): Token {
-    if (token.expiresAt.getTime() > clock.now()) return token
+  function letIn({ token, expires }: { token: Token; expires: number }): Token {
+    if (expires > clock.now() / 1_000) return token
     throw invalidToken('The access token has expired.')
-  }
-
-  function tokenOf(verified: Verified): Token {
-    const made = tokens.get(verified)
-    if (made) return made
-    const { id, subject, clientId, scopes, expiresAt } = verified
-    const user = { userId: userOf(subject, clientId), clientId }
-    const token = new Token({ id, ...user, scopes, expiresAt: new Date(expiresAt), inherit })
-    tokens.set(verified, token)
-    return token
   }
 
   /** What was asked before, while its status is known to be the one it was asked under. */
   function recallAsked(text: string): Token | undefined {
-    const answer = asked.get(text)
-    if (!answer?.reference || !followed()) return undefined
+    const answer = answers.recall(text)
+    if (!answer || !followed()) return undefined
     const status = lists.peek(answer.reference)
-    if (status === STATUS.valid || status === STATUS.changed) return letIn(answer.token)
+    if (status === STATUS.valid || status === STATUS.changed) return letIn(answer)
     return undefined
+  }
+
+  async function remembered(text: string, answer: Answer, position: number | undefined): Promise<void> {
+    if (!followed()) return
+    await lists.find(answer.reference)
+    // A change that came since it was asked may be one of this token.
+    if (followed() && feed?.position === position) answers.keep(text, answer)
   }
 
   async function ask(text: string): Promise<Token> {
     const position = feed?.position
-    const answer = await introspect(text)
-    // A change that came meanwhile may be one of this token.
-    if (answer.reference && followed() && feed?.position === position) {
-      await lists.find(answer.reference)
-      asked.set(text, answer)
-      texts.set(placeOf(answer.reference), text)
-    }
-    return letIn(answer.token)
+    const { reference, ...answer } = await introspect(text)
+    if (reference) await remembered(text, { ...answer, reference }, position)
+    return letIn(answer)
   }
 
-  function judge(text: string, verified: Verified, status: number | undefined): Token | Promise<Token> {
-    if (status === STATUS.valid) return letIn(tokenOf(verified))
+  function judge(signed: Known, status: number | undefined): Token | Promise<Token> {
+    if (status === STATUS.valid) return letIn(signed)
     if (status === STATUS.revoked) throw invalidToken('The access token has been revoked.')
     if (status === STATUS.suspended) throw invalidToken('The access token is suspended.')
     // Changed, or nobody can say: the issuer can.
-    return recallAsked(text) ?? ask(text)
+    return recallAsked(signed.text) ?? ask(signed.text)
   }
 
-  function check(text: string, verified: Verified): Token | Promise<Token> {
-    const reference = referenceOf(verified)
+  function check(signed: Known): Token | Promise<Token> {
+    const { text, reference } = signed
     if (!reference) return ask(text)
     const status = lists.peek(reference)
-    if (status !== undefined) return judge(text, verified, status)
-    return lists.find(reference).then(found => judge(text, verified, found))
+    if (status !== undefined) return judge(signed, status)
+    return lists.find(reference).then(found => judge(signed, found))
   }
 
   return {
     authenticate(text) {
-      const verified = verifier.recall(text)
-      if (verified) return check(text, verified)
+      const signed = verifier.recall(text)
+      if (signed) return check(signed)
       const known = recallAsked(text)
       if (known) return known
-      if (text.split('.').length === 3) return verifier.verify(text).then(v => check(text, v))
+      if (text.split('.').length === 3) return verifier.verify(text).then(check)
       if (!credentials) throw invalidToken('The access token is malformed.')
       return ask(text)
     },
@@ -184,7 +185,7 @@ export function createRemote(options: RemoteOptions): Remote {
     },
     async close() {
       clearInterval(upkeep)
-      await feed?.close()
+      await Promise.all([feed?.close(), report?.close()])
     },
   }
 }
@@ -195,12 +196,6 @@ function credentialsOf({ clientId, clientSecret }: RemoteOptions): Credentials |
   throw new TypeError('The guard needs clientId and clientSecret, or neither.')
 }
 
-function referenceOf({ payload }: Verified): Reference | undefined {
-  const reference = (payload.status as { status_list?: Partial<Reference> } | undefined)?.status_list
-  if (typeof reference?.uri !== 'string' || !Number.isInteger(reference.idx) || Number(reference.idx) < 0)
-    return undefined
-  return reference as Reference
+function needed(option: string): never {
+  throw new TypeError(`${option} needs clientId and clientSecret.`)
 }
-
-/** As the feed names it. */
-const placeOf = ({ uri, idx }: Reference) => `${uri.slice(uri.lastIndexOf('/') + 1)} ${idx}`

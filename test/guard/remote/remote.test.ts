@@ -64,8 +64,12 @@ t.test('a guard checks by itself: the issuer is asked nothing for a token it nev
   const tokens = await Promise.all(Array.from({ length: 20 }, () => actingAs(house, ['orders:read'])))
   for (const { token } of tokens) t.equal((await ask(token)).statusCode, 200)
   const uris = new Set(tokens.map(({ token }) => uriOf(token)))
-  const fresh = await actingAs(house, ['orders:read'])
-  t.ok(uris.has(uriOf(fresh.token)))
+  let fresh = await actingAs(house, ['orders:read'])
+  while (!uris.has(uriOf(fresh.token))) {
+    t.equal((await ask(fresh.token)).statusCode, 200)
+    uris.add(uriOf(fresh.token))
+    fresh = await actingAs(house, ['orders:read'])
+  }
   const asked: string[] = []
   server.server.on('request', request => asked.push(String(request.url)))
   t.equal((await ask(fresh.token)).statusCode, 200)

@@ -1,0 +1,6 @@
+/** The same client everywhere. */
+export const CLIENT = {
+  id: 'bench',
+  secret: 'kzVdGQHQ3JmYtn0tXQ1jVEXkq3cVXfLrXr0b1t5yO3k',
+  scope: 'orders:read',
+}

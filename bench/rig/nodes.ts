@@ -1,0 +1,48 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { freePort } from './ports.ts'
+
+const ROOT = resolve(import.meta.dirname, '..', '..')
+const LONGEST_START_MS = 60_000
+
+/** A Postern process that may be killed and started again in its place. */
+export interface Node {
+  readonly url: string
+  readonly port: number
+  start(): Promise<void>
+  end(signal: NodeJS.Signals): Promise<void>
+}
+
+export async function createNode(environment: NodeJS.ProcessEnv): Promise<Node> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  let child: ChildProcess | undefined
+
+  async function ready(): Promise<boolean> {
+    return fetch(`${url}/health/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  }
+
+  return {
+    url,
+    port,
+    async start() {
+      const env = { ...process.env, ...environment, PORT: String(port), LOG_LEVEL: 'silent' }
+      child = spawn(process.execPath, ['src/server.ts'], { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'] })
+      for (const began = performance.now(); !(await ready()); await pause(20)) {
+        if (child.exitCode !== null) throw new Error(`a node ended with ${child.exitCode}`)
+        if (performance.now() - began > LONGEST_START_MS) throw new Error('a node did not start')
+      }
+    },
+    async end(signal) {
+      if (!child || child.exitCode !== null || child.signalCode !== null) return
+      const ended = once(child, 'exit')
+      child.kill(signal)
+      await ended
+    },
+  }
+}

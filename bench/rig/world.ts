@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { decodeJwt } from 'jose'
+import { loadConfig } from '../../src/config.ts'
+import { type House, openHouse } from '../../src/house.ts'
+import { createDatabase } from '../databases.ts'
+import { type Process, startProcess } from '../processes.ts'
+import type { calls as balancerCalls } from './balancer.ts'
+import { type Cluster, ownCluster } from './cluster.ts'
+import type { RigToken } from './judge.ts'
+import { createNode, type Node } from './nodes.ts'
+import { freePort } from './ports.ts'
+import type { calls as resourceCalls } from './resource.ts'
+
+export const AUDIENCE = 'https://orders.example.com'
+const NODES = 3
+const GUARDS = 3
+
+export interface Guard {
+  name: string
+  url: string
+  process: Process<typeof resourceCalls>
+}
+
+/** Three nodes and three resource servers on one PostgreSQL. */
+export interface World {
+  cluster: Cluster | undefined
+  databaseUrl: string
+  nodes: Node[]
+  balancer: Process<typeof balancerCalls>
+  guards: Guard[]
+  house: House
+  /** Of a client that follows the feed: its `Authorization`. */
+  authorization: string
+  issue(count: number): Promise<RigToken[]>
+}
+
+export interface WorldOptions {
+  /** Seconds that a status list may be kept. */
+  ttl: number
+  /** A PostgreSQL to use; without it one of the rig's own is made, where its programs are installed. */
+  server: string | undefined
+  /** The first resource server does not follow the feed. */
+  broken: boolean
+  defer: (work: () => unknown) => void
+}
+
+export async function createWorld({ ttl, server, broken, defer }: WorldOptions): Promise<World> {
+  const cluster = server ? undefined : await ownCluster()
+  if (cluster) defer(() => cluster.remove())
+  const where = server ?? cluster?.url
+  if (!where) throw new Error('PostgreSQL is not installed here: name a server with --server')
+  const database = await createDatabase(where)
+  if (!cluster) defer(database.drop)
+  const port = await freePort()
+  const issuer = `http://127.0.0.1:${port}`
+  const environment = {
+    APP_KEY: randomBytes(32).toString('base64'),
+    ISSUER: issuer,
+    AUDIENCE,
+    DATABASE_URL: database.url,
+    STATUS_LIST_TTL: `PT${ttl}S`,
+  }
+  const house = await openHouse({ config: loadConfig({ ...environment, LOG_LEVEL: 'silent' }) })
+  defer(() => house.close())
+  await house.ensure()
+  const nodes = await Promise.all(Array.from({ length: NODES }, () => createNode(environment)))
+  for (const node of nodes) defer(() => node.end('SIGKILL'))
+  await Promise.all(nodes.map(node => node.start()))
+  const balancer = await startProcess<typeof balancerCalls>(join(import.meta.dirname, 'balancer.ts'), {})
+  defer(() => balancer.close())
+  await balancer.call('listen', { port, targets: nodes.map(node => node.port) })
+  const { client, secret } = await house.clients.create({ name: 'Orders API', audience: AUDIENCE })
+  const guards = await Promise.all(
+    Array.from({ length: GUARDS }, async (_, i) => {
+      const process = await startProcess<typeof resourceCalls>(join(import.meta.dirname, 'resource.ts'), {})
+      defer(() => process.close())
+      const deaf = broken && i === 0
+      const credentials = deaf ? {} : { clientId: client.id, clientSecret: secret as string }
+      const url = await process.call('listen', { issuer, audience: AUDIENCE, ...credentials })
+      return { name: `resource server ${i + 1}`, url, process }
+    }),
+  )
+  const authorization = `Basic ${Buffer.from(`${client.id}:${secret}`).toString('base64')}`
+  return { cluster, databaseUrl: database.url, nodes, balancer, guards, house, authorization, issue: issuing(house) }
+}
+
+function issuing(house: House): World['issue'] {
+  let people = 0
+  return async count => {
+    const email = `rig${++people}@example.com`
+    const user = await house.users.create({
+      email,
+      name: 'Rig',
+      password: randomBytes(12).toString('hex'),
+      role: 'user',
+    })
+    const tokens: RigToken[] = []
+    for (let i = 0; i < count; i++) {
+      const { plainText } = await house.tokens.issuePersonal({ user, name: 'rig', scopes: ['orders:read'] })
+      const { idx, uri } = (decodeJwt(plainText).status as { status_list: { idx: number; uri: string } }).status_list
+      tokens.push({ text: plainText, place: `${uri.split('/').at(-1)} ${idx}`, asked: false })
+    }
+    return tokens
+  }
+}

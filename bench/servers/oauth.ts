@@ -1,0 +1,21 @@
+import { CLIENT } from '../client.ts'
+import { answer, usageCall } from '../processes.ts'
+import { openServer } from './house.ts'
+
+const { app, postern, listen } = await openServer()
+
+async function paths() {
+  const newClient = async (tokenFormat: 'jwt' | 'opaque') => {
+    const { client, secret } = await postern.clients.create({
+      name: `bench ${tokenFormat}`,
+      grantTypes: ['client_credentials'],
+      scopes: [CLIENT.scope],
+      tokenFormat,
+    })
+    return { id: client.id, secret: secret as string }
+  }
+  const at = { token: '/auth/oauth/token', introspect: '/auth/oauth/introspect', jwt: {}, opaque: {} }
+  return { ...at, client: await newClient('jwt'), opaqueClient: await newClient('opaque') }
+}
+
+export const calls = answer({ listen, paths, usage: usageCall() }, () => app.close())

@@ -1,0 +1,49 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { loadConfig } from '../../src/config.ts'
+import { createRemote, type RemoteOptions } from '../../src/guard/index.ts'
+import { openHouse } from '../../src/house.ts'
+import { answer } from '../processes.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+/** Bytes that work leaves behind, in JavaScript's memory and beside it. */
+async function left(work: () => Promise<unknown>): Promise<number> {
+  collect()
+  const before = process.memoryUsage()
+  await work()
+  collect()
+  const after = process.memoryUsage()
+  return after.heapUsed + after.external - before.heapUsed - before.external
+}
+
+/** Done once before, so that what a process loads and compiles only once is not counted. */
+async function twice(work: () => Promise<{ measured: number; close(): Promise<void> }>): Promise<number> {
+  await (await work()).close()
+  const { measured, close } = await work()
+  await close()
+  return measured
+}
+
+export const calls = answer(
+  {
+    /** What the lists take in a node. */
+    node: () =>
+      twice(async () => {
+        const house = await openHouse({ config: loadConfig() })
+        return { measured: await left(() => house.lists.catchUp()), close: house.close }
+      }),
+    /** What they take in a resource server. @param texts one token of each list */
+    guard: ({ texts, ...options }: RemoteOptions & { texts: string[] }) =>
+      twice(async () => {
+        const remote = createRemote(options)
+        await remote.ready()
+        const measured = await left(async () => {
+          for (const text of texts) await remote.authenticate(text)
+        })
+        return { measured, close: remote.close }
+      }),
+  },
+  async () => {},
+)

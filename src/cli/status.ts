@@ -1,0 +1,98 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Command } from 'commander'
+import type { NodeState, Overview } from '../revocation/overview.ts'
+import { withHouse } from './house.ts'
+import { examples, JSON_OPTION, type JsonOption } from './options.ts'
+import { answer, table } from './output.ts'
+
+interface Options extends JsonOption {
+  watch?: boolean
+}
+
+const WATCH_MS = 500
+const ONE_NODE = 'The database is embedded: there is one node, and a change is obeyed before it is acknowledged.'
+
+export function statusCommand(postern: Command): void {
+  postern
+    .command('status')
+    .description(
+      'Show how far each node, and each reader of its feed, has heard of changes: "seen by 3 of 3 in 12 ms".',
+    )
+    .option('--watch', 'show it again whenever it changes, until Ctrl-C; in JSON one line each')
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern status', 'postern status --watch'))
+    .action(run)
+}
+
+async function run({ watch = false, json }: Options): Promise<void> {
+  const { loadConfig } = await import('../config.ts')
+  // The server holds the embedded database, and nothing about it could be behind.
+  if (!loadConfig().databaseUrl) return answer(json, { embedded: true, newest: null, nodes: [] }, ONE_NODE)
+  const { readOverview } = await import('../revocation/overview.ts')
+  await withHouse(async ({ db }) => {
+    let shown = ''
+    for (;;) {
+      const overview = await readOverview(db)
+      const signs = JSON.stringify(overview, (key, value) => (key === 'silentFor' ? undefined : value))
+      if (signs !== shown) show(overview, json, watch)
+      shown = signs
+      if (!watch) return
+      await pause(WATCH_MS)
+    }
+  })
+}
+
+function show(overview: Overview, json: boolean | undefined, watch: boolean): void {
+  if (json && watch) process.stdout.write(`${JSON.stringify(onWire(overview))}\n`)
+  else answer(json, onWire(overview), `${inWords(overview)}${watch ? '\n' : ''}`)
+}
+
+const onWire = ({ newest, nodes, seenBy, seenIn }: Overview) => ({
+  embedded: false,
+  newest,
+  seen_by: seenBy,
+  seen_in_ms: rounded(seenIn),
+  nodes: nodes.map(({ id, name, sequence, behind, hearing, readers, ...node }) => ({
+    id,
+    name,
+    sequence,
+    behind,
+    seen_in_ms: rounded(node.seenIn),
+    hearing,
+    silent_for_ms: rounded(node.silentFor),
+    readers,
+  })),
+})
+
+const rounded = (ms: number | null) => (ms === null ? null : Math.round(ms * 10) / 10)
+const milliseconds = (ms: number | null) => (ms === null ? '-' : `${rounded(ms)} ms`)
+
+function inWords({ newest, nodes, seenBy, seenIn }: Overview): string {
+  const tables = [nodes.length > 0 ? nodeTable(nodes) : '', readerTable(newest?.sequence ?? 0, nodes)]
+  const time = seenIn === null ? '' : ` in ${milliseconds(seenIn)}`
+  const first = newest
+    ? `Change ${newest.sequence} of ${newest.at.toISOString()}: seen by ${seenBy} of ${nodes.length} nodes${time}`
+    : `Nothing has changed lately; ${nodes.length} nodes`
+  return [first, ...tables.filter(Boolean)].join('\n\n')
+}
+
+const nodeTable = (nodes: NodeState[]) =>
+  table(
+    ['node', 'position', 'behind', 'seen in', 'listens', 'readers', 'last sign'],
+    nodes.map(({ name, sequence, behind, seenIn, hearing, readers, silentFor }) => [
+      name,
+      sequence,
+      behind,
+      milliseconds(seenIn),
+      hearing,
+      readers.length,
+      `${(silentFor / 1000).toFixed(1)} s ago`,
+    ]),
+  )
+
+function readerTable(newest: number, nodes: NodeState[]): string {
+  const rows = nodes.flatMap(({ name, readers }) =>
+    readers.map(({ client_id, sequence }) => [client_id, name, sequence, Math.max(0, newest - sequence)]),
+  )
+  return rows.length > 0 ? table(['reader', 'node', 'told', 'behind'], rows) : ''
+}

@@ -1,0 +1,23 @@
+import type { Client } from './client.entity.ts'
+
+type Row = Omit<Client, 'id' | 'createdAt' | 'updatedAt' | 'isConfidential' | symbol>
+
+/** A client before anything is said of it. */
+export const blank = (): Row => ({
+  user: null,
+  name: '',
+  authMethod: 'client_secret_basic',
+  secrets: [],
+  jwks: null,
+  registrationHash: null,
+  metadata: null,
+  redirectUris: [],
+  grantTypes: [],
+  scopes: null,
+  audience: null,
+  accessTokenLifetime: null,
+  refreshTokenLifetime: null,
+  tokenFormat: 'jwt',
+  personalAccess: false,
+  revoked: false,
+})

@@ -1,0 +1,27 @@
+import type { GuardOptions } from '../authenticator.ts'
+import type { ScopeName } from '../token.ts'
+
+export { invalidToken } from '../errors.ts'
+export type { Authenticate } from '../needs.ts'
+export type { RemoteOptions } from '../remote/remote.ts'
+export { describeResource, type ProtectedResourceOptions } from '../resource.ts'
+export { type Catalogue, type ScopeName, Token, type TokenInit } from '../token.ts'
+export type { GuardOptions }
+
+/** Those of the guard, and what no plugin of the framework brings along. */
+export type AdapterOptions = GuardOptions & {
+  /** What tokens for this server are meant for, a URL: a 401 then names its metadata (RFC 9728), `describeResource`. */
+  resource?: string
+  /** Told of what is no fault of the caller's: the issuer is away, `authenticate` failed. Default: `console.error`. */
+  onError?: (error: unknown) => void
+}
+
+/** A guard's two checks and its end, in the words of one framework. */
+export interface Checks<Check> {
+  /** Lets a request through if its token has all of the scopes; without any, if it has a token at all. */
+  checkScopes(...all: ScopeName[]): Check
+  /** Lets a request through if its token has at least one of the scopes. */
+  checkAnyScope(...any: [ScopeName, ...ScopeName[]]): Check
+  /** Ends what follows the issuer; call it when the server closes. */
+  close(): Promise<void>
+}

@@ -1,0 +1,92 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { nowActing } from '../audit/actor.ts'
+import type { ClientAuthentication } from '../clients/authenticate.ts'
+import { forbidden, invalid } from '../errors.ts'
+import { CLIENT_BASIC, closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import { createTakeReport, type ReportedOptions } from '../tokens/reported.ts'
+
+export type UsageRoutesOptions = ReportedOptions & { clientAuthentication: ClientAuthentication }
+
+/** Uses in one report, and the bytes it may take. */
+const MOST_USES = 2_000
+const LARGEST_REPORT = 524_288
+
+const UUID = '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$'
+
+const Report = Type.Object(
+  {
+    uses: Type.Array(
+      Type.Object(
+        {
+          id: Type.String({ pattern: UUID, description: 'Id of the token: its `jti`' }),
+          at: Type.String({ format: 'date-time', maxLength: 64, description: 'When it was last used' }),
+          scopes: Type.Optional(
+            Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
+              maxItems: 100,
+              description: 'Scopes that were asked for and that it had',
+            }),
+          ),
+        },
+        closed,
+      ),
+      { maxItems: MOST_USES },
+    ),
+  },
+  {
+    ...closed,
+    examples: [
+      {
+        uses: [{ id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11', at: '2026-11-21T10:00:00.000Z', scopes: ['orders:read'] }],
+      },
+    ],
+  },
+)
+
+/** Where resource servers tell when tokens were used, and what for: ours, since no standard has a word for it. */
+export function usageRoutes(options: UsageRoutesOptions): FastifyPluginAsyncTypebox {
+  const takeReport = createTakeReport(options)
+  return async app => {
+    app.post(
+      '/usage',
+      {
+        bodyLimit: LARGEST_REPORT,
+        schema: {
+          operationId: 'reportUsage',
+          summary: 'Report the use of tokens',
+          description: `For a resource server (a client registered with an \`audience\`): when tokens that are meant for \
+it were last used, and which of their scopes were asked for. Any other token is passed over in silence. A time in the \
+future counts as now; one before the token was made counts as none. At most ${MOST_USES} uses at once.`,
+          tags: ['OAuth'],
+          security: [{ [CLIENT_BASIC]: [] }],
+          body: Report,
+          response: {
+            204: noContent('Stored'),
+            401: problem('The client did not prove who it is'),
+            403: problem('The client is no resource server'),
+            413: problem('The report is too large'),
+            422: validationProblem,
+          },
+        },
+      },
+      async ({ headers: { authorization }, body }, reply) => {
+        const client = await options.clientAuthentication.authenticate({ authorization, params: {} })
+        if (!client.isConfidential() || client.audience === null) {
+          throw forbidden('Only a client with an audience, which is a resource server, may report the use of tokens.')
+        }
+        nowActing({ clientId: client.id })
+        await takeReport(
+          client.audience,
+          body.uses.map(({ id, at, scopes = [] }, i) => ({ id, at: time(at, `uses/${i}/at`), scopes })),
+        )
+        return reply.code(204).send(null)
+      },
+    )
+  }
+}
+
+function time(text: string, path: string): number {
+  const at = Date.parse(text)
+  if (!Number.isNaN(at)) return at
+  throw invalid({ path, message: 'must not be a leap second' })
+}

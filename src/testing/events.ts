@@ -1,0 +1,19 @@
+import type { ServerResponse } from 'node:http'
+import { EVENT_STREAM, toEvent } from '../guard/event-stream.ts'
+import type { Statuses } from './statuses.ts'
+
+const HEARTBEAT_MS = 250
+
+/** The event stream of changed statuses (HTML Standard §9.2), from now on, until the reader goes. */
+export function followEvents(statuses: Statuses, response: ServerResponse): void {
+  const tell = (event: string, body: { sequence: number }) => response.write(toEvent(event, body))
+  const beat = () => tell('heartbeat', { sequence: statuses.sequence })
+  response.writeHead(200, { 'content-type': EVENT_STREAM, 'cache-control': 'no-store' })
+  const end = statuses.subscribe(change => tell('status', change))
+  const beating = setInterval(beat, HEARTBEAT_MS).unref()
+  beat()
+  response.on('close', () => {
+    clearInterval(beating)
+    end()
+  })
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
+import { accessTokenClaims } from '../guard/claims.ts'
+import type { Credentials } from '../guard/remote/http.ts'
+import type { RemoteOptions } from '../guard/remote/remote.ts'
+import { STATUS, type Status } from '../guard/status-bits.ts'
+import { refuseInProduction } from './production.ts'
+import { type Issued, issuerRoutes } from './routes.ts'
+import { createStatuses } from './statuses.ts'
+
+export interface TestIssuerOptions {
+  /** What its tokens are meant for unless they say. Default `https://api.example.com`. */
+  audience?: string
+}
+
+export interface TestToken {
+  /** The id of the user; without one the client acts for itself. */
+  user?: string
+  /** The id of the client. Default `testing`. */
+  client?: string
+  /** Default: none. */
+  scopes?: readonly string[]
+  /** Seconds; a negative number makes one that has expired. Default 3600. */
+  expiresIn?: number
+  /** Default: the issuer's. */
+  audience?: string
+}
+
+export interface TestIssuer {
+  /** Its name, and where it listens. */
+  readonly url: string
+  /** For the guard under test: issuer, audience and the credentials of a client. */
+  readonly guard: Pick<RemoteOptions, 'issuer' | 'audience'> & Credentials
+  /** A signed access token, as its text. */
+  token(of?: TestToken): Promise<string>
+  /** Every guard refuses it from the next request on. @throws TypeError for a text that was not issued here */
+  revoke(text: string): void
+  suspend(text: string): void
+  /** After `suspend`. */
+  restore(text: string): void
+  close(): Promise<void>
+}
+
+/**
+ * An issuer for the tests of resource servers, on a free port of 127.0.0.1: signs (ES256), publishes metadata, keys and
+ * status lists, feeds and introspects as Postern does, from memory.
+ * @throws in production
+ */
+export async function createTestIssuer(options: TestIssuerOptions = {}): Promise<TestIssuer> {
+  refuseInProduction('createTestIssuer')
+  const { audience: usual = 'https://api.example.com' } = options
+  const kid = randomUUID()
+  const { publicKey, privateKey } = await generateKeyPair('ES256')
+  const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' }] }
+  const sign = (payload: JWTPayload, typ: string) =>
+    new SignJWT(payload).setProtectedHeader({ alg: 'ES256', kid, typ }).sign(privateKey)
+
+  const credentials = { clientId: 'resource-server', clientSecret: randomUUID() }
+  const statuses = createStatuses()
+  const issued = new Map<string, Issued>()
+
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  server.on('request', issuerRoutes({ url, jwks, sign, credentials, statuses, issued }))
+
+  const change = (text: string, status: Status) => {
+    const found = issued.get(text)
+    if (!found) throw new TypeError('This token was not issued here.')
+    statuses.set(found.place, status)
+  }
+
+  return {
+    url,
+    guard: { issuer: url, audience: usual, ...credentials },
+    async token({ user, client = 'testing', scopes = [], expiresIn = 3_600, audience = usual } = {}) {
+      const issuedAt = new Date()
+      const expiresAt = new Date(issuedAt.getTime() + expiresIn * 1_000)
+      const place = statuses.take()
+      const of = { id: randomUUID(), user: user ?? null, client, scopes, issuedAt, expiresAt }
+      const claims = accessTokenClaims({ issuer: url, audience, ...of, ...place })
+      const text = await sign(claims, 'at+jwt')
+      issued.set(text, { claims, place })
+      return text
+    },
+    revoke: text => change(text, STATUS.revoked),
+    suspend: text => change(text, STATUS.suspended),
+    restore: text => change(text, STATUS.valid),
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}

@@ -1,0 +1,115 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
+import type { JSONWebKeySet, JWTPayload } from 'jose'
+import { type accessTokenClaims, statusListUri } from '../guard/claims.ts'
+import type { Credentials } from '../guard/remote/http.ts'
+import { followEvents } from './events.ts'
+import type { Place, Statuses } from './statuses.ts'
+
+export interface Issued {
+  claims: ReturnType<typeof accessTokenClaims>
+  place: Place
+}
+
+export interface IssuerRoutesOptions {
+  url: string
+  jwks: JSONWebKeySet
+  sign: (payload: JWTPayload, typ: string) => Promise<string>
+  /** Of the one client that may follow the feed and introspect. */
+  credentials: Credentials
+  statuses: Statuses
+  issued: ReadonlyMap<string, Issued>
+}
+
+type Route = (request: IncomingMessage, response: ServerResponse) => unknown
+
+/**
+ * A list may be kept for no time, and does not say which event is the last in it: so a guard reads it for each request,
+ * even one that follows the feed, and what was revoked is refused from the next request on. The draft asks for a number
+ * above 0 (draft-ietf-oauth-status-list §5.1).
+ */
+const TTL_SECONDS = 1e-6
+/** Seconds that a list may be on its way. */
+const LIST_LIFETIME = 60
+
+/** The issuer's side of what a guard reads: RFC 8414, RFC 7517, RFC 7662, draft-ietf-oauth-status-list and our feed. */
+export function issuerRoutes(options: IssuerRoutesOptions): Route {
+  const { url, jwks, sign, credentials, statuses, issued } = options
+
+  const routes: Record<string, Route> = {
+    'GET /.well-known/oauth-authorization-server': (_, response) => json(response, describe(url)),
+    'GET /.well-known/jwks.json': (_, response) => json(response, jwks),
+    'GET /oauth/status-lists': (_, response) =>
+      json(response, { status_lists: statuses.lists.map((_, i) => statusListUri(url, i + 1)) }),
+    'GET /oauth/events': authenticated((_, response) => followEvents(statuses, response)),
+    'POST /oauth/introspect': authenticated(async (request, response) => {
+      const asked = new URLSearchParams(await text(request)).get('token') ?? ''
+      json(response, introspect(issued.get(asked)))
+    }),
+  }
+
+  function authenticated(route: Route): Route {
+    return (request, response) => {
+      if (proves(request.headers.authorization, credentials)) return route(request, response)
+      response.setHeader('www-authenticate', 'Basic realm="postern"')
+      json(response, { error: 'invalid_client' }, 401)
+    }
+  }
+
+  function introspect(found: Issued | undefined): object {
+    const active = found && statuses.isValid(found.place) && found.claims.exp * 1000 > Date.now()
+    return active ? { active, token_type: 'Bearer', ...found.claims } : { active: false }
+  }
+
+  async function sendList(id: number, response: ServerResponse): Promise<void> {
+    const list = statuses.lists[id - 1]
+    if (!list) return notFound(response)
+    const iat = Math.floor(Date.now() / 1000)
+    const status_list = { bits: 2, lst: list.encode(), aggregation_uri: `${url}/oauth/status-lists` }
+    const sub = statusListUri(url, id)
+    const claims = { iss: url, sub, iat, exp: iat + LIST_LIFETIME, ttl: TTL_SECONDS, status_list }
+    const signed = await sign(claims, 'statuslist+jwt')
+    response.setHeader('content-type', 'application/statuslist+jwt').setHeader('cache-control', 'no-store').end(signed)
+  }
+
+  function route(request: IncomingMessage, response: ServerResponse): unknown {
+    const [path = ''] = String(request.url).split('?')
+    const list = /^\/oauth\/status-lists\/(\d+)$/.exec(path)
+    if (list) return sendList(Number(list[1]), response)
+    return (routes[`${request.method} ${path}`] ?? ((_, gone) => notFound(gone)))(request, response)
+  }
+
+  return async (request, response) => {
+    try {
+      await route(request, response)
+    } catch {
+      // Whoever asked went away meanwhile.
+      response.destroy()
+    }
+  }
+}
+
+/** RFC 8414 §2, and the feed. */
+const describe = (issuer: string) => ({
+  issuer,
+  jwks_uri: `${issuer}/.well-known/jwks.json`,
+  response_types_supported: [],
+  introspection_endpoint: `${issuer}/oauth/introspect`,
+  status_list_aggregation_endpoint: `${issuer}/oauth/status-lists`,
+  status_events_endpoint: `${issuer}/oauth/events`,
+})
+
+/** Basic, both halves form-encoded (RFC 6749 §2.3.1). */
+function proves(header: string | undefined, { clientId, clientSecret }: Credentials): boolean {
+  const [, encoded = ''] = /^basic (.+)$/i.exec(header ?? '') ?? []
+  const given = new URLSearchParams(Buffer.from(encoded, 'base64').toString().replace(':', '='))
+  return given.get(clientId) === clientSecret
+}
+
+function json(response: ServerResponse, body: object, status = 200): void {
+  response.statusCode = status
+  response.setHeader('content-type', 'application/json').setHeader('cache-control', 'no-store')
+  response.end(JSON.stringify(body))
+}
+
+const notFound = (response: ServerResponse) => json(response, { error: 'not_found' }, 404)

@@ -1,0 +1,44 @@
+import type { StatusChange } from '../guard/event-stream.ts'
+import { STATUS, type Status, StatusBits } from '../guard/status-bits.ts'
+
+export interface Place {
+  list: number
+  index: number
+}
+
+/** Enough for any test, and small enough to be compressed for each request. */
+const LIST_SIZE = 4_096
+
+/** The statuses of the tokens of one test issuer, in lists that are filled one after the other. */
+export function createStatuses() {
+  const lists: StatusBits[] = []
+  const listeners = new Set<(change: StatusChange) => void>()
+  let places = 0
+  let sequence = 0
+
+  return {
+    get sequence() {
+      return sequence
+    },
+    /** Lists count from 1. */
+    lists,
+    take(): Place {
+      const place = { list: Math.floor(places / LIST_SIZE) + 1, index: places % LIST_SIZE }
+      places++
+      lists[place.list - 1] ??= new StatusBits(LIST_SIZE)
+      return place
+    },
+    isValid: ({ list, index }: Place) => lists[list - 1]?.get(index) === STATUS.valid,
+    set({ list, index }: Place, status: Status): void {
+      lists[list - 1]?.set(index, status)
+      const change = { sequence: ++sequence, list, index, status }
+      for (const listener of listeners) listener(change)
+    },
+    subscribe(listener: (change: StatusChange) => void): () => void {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
+}
+
+export type Statuses = ReturnType<typeof createStatuses>

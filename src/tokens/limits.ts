@@ -1,0 +1,72 @@
+import type { Config } from '../config.ts'
+import { forbidden, invalid } from '../errors.ts'
+import { insufficientScope } from '../guard/errors.ts'
+import type { Token } from '../guard/token.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
+import { WILDCARD } from '../scopes/set.ts'
+import type { Owner } from './owner.ts'
+import type { AccessToken } from './token.entity.ts'
+
+/** How much a user's token may be given, and by a token that asks. */
+export interface Limits {
+  /** @throws 422 for an unknown scope, or one that is not for this user; 403 for one that the asking token lacks */
+  scopesFor(user: Owner, requested: readonly string[] | undefined, within: Token | undefined): string[]
+  /** @throws 422 for an end that lies in the past, or too far ahead */
+  expiryFor(chosen: Date | undefined, within: Token | undefined): Date
+  /**
+   * A longer-lived token is not given what the asking one has for a shorter time.
+   * @throws 403
+   */
+  mustNotOutlast(within: Token, token: AccessToken, scopes: readonly string[]): void
+}
+
+export function createLimits(
+  catalogue: Catalogue,
+  config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime'>,
+): Limits {
+  function scopesFor(user: Owner, requested: readonly string[] | undefined, within: Token | undefined): string[] {
+    const scopes = catalogue.resolve(requested)
+    const admin = scopes.filter(s => s.startsWith('admin:'))
+    if (admin.length > 0 && user.role !== 'admin') {
+      throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an administrator may have it` })
+    }
+    if (!within) return scopes
+    // Defaults nobody asked for shrink to what there is; what was asked for is given or refused.
+    if (!requested) return scopes.filter(s => within.lacks([s]).length === 0)
+    mustCover(within, scopes)
+    return scopes
+  }
+
+  function expiryFor(chosen: Date | undefined, within: Token | undefined): Date {
+    const now = Date.now()
+    const limit = now + config.tokenMaxLifetime * 1000
+    const end = wholeSeconds(chosen?.getTime() ?? now + config.personalTokenLifetime * 1000)
+    if (!(end.getTime() > now)) throw invalid({ path: 'expires_at', message: 'must lie in the future' })
+    if (end.getTime() > limit) {
+      throw invalid({ path: 'expires_at', message: `must not lie beyond ${new Date(limit).toISOString()}` })
+    }
+    if (!within || end <= within.expiresAt) return end
+    if (!chosen) return within.expiresAt
+    throw invalid({
+      path: 'expires_at',
+      message: `must not lie beyond ${within.expiresAt.toISOString()}, when the token that asks expires`,
+    })
+  }
+
+  function mustNotOutlast(within: Token, token: AccessToken, scopes: readonly string[]): void {
+    if (token.expiresAt <= within.expiresAt || scopes.every(s => catalogue.covers(token.scopes, s))) return
+    throw forbidden('The token would keep a new scope for longer than the token that asks has it.')
+  }
+
+  return { scopesFor, expiryFor, mustNotOutlast }
+}
+
+/** @throws 403 that names the scopes the asking token lacks; `*` is had only by a token that has it */
+export function mustCover(within: Token, scopes: readonly string[]): void {
+  const lacking = [...within.lacks(scopes.filter(s => s !== WILDCARD))]
+  if (scopes.includes(WILDCARD) && !within.scopes.includes(WILDCARD)) lacking.push(WILDCARD)
+  if (lacking.length > 0) throw insufficientScope('all', scopes, within.scopes, lacking)
+}
+
+/** A JWT counts whole seconds (RFC 7519 §2), so the row does too. */
+export const wholeSeconds = (ms: number) => new Date(Math.floor(ms / 1000) * 1000)

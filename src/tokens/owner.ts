@@ -1,0 +1,24 @@
+import { LockMode } from '@mikro-orm/postgresql'
+import type { Em } from '../database.ts'
+import { conflict } from '../errors.ts'
+import { type Role, User } from '../users/user.entity.ts'
+
+/** Whose token it is to be. */
+export interface Owner {
+  id: string
+  role: Role
+}
+
+/** Why something is not issued that could have been a moment ago. */
+export const LOST = 'The user or the token that asks has lost the right to this meanwhile.'
+
+/**
+ * Holds the user of a token shared until the transaction of `em` ends, so that whoever disables it sees what was made.
+ * @returns what is left of scopes that the user was once given
+ * @throws 409 when the user is disabled
+ */
+export async function heldBy(em: Em, id: string): Promise<(scopes: string[]) => string[]> {
+  const user = await em.findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_READ })
+  if (!user || user.disabledAt) throw conflict(LOST)
+  return scopes => (user.role === 'admin' ? scopes : scopes.filter(scope => !scope.startsWith('admin:')))
+}

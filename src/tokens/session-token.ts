@@ -1,0 +1,27 @@
+import type { Clients } from '../clients/clients.ts'
+import { Token } from '../guard/token.ts'
+import { WILDCARD } from '../scopes/set.ts'
+import type { SignedIn } from '../users/sessions.ts'
+import { setUserBehind } from './records.ts'
+
+/**
+ * What a person who is signed in at the pages is to the API: a token of their own that may do everything, and what only
+ * administrators may if they are one. It is no row, has no text, and what it issues is not bound by its end, which is
+ * the session's.
+ */
+export type SessionToken = (person: SignedIn) => Promise<Token>
+
+const ALL = [WILDCARD]
+const ALL_AND_ADMIN = [WILDCARD, 'admin:read', 'admin:write']
+const NEVER = new Date('9999-12-31T00:00:00Z')
+
+export function createSessionToken(clients: Pick<Clients, 'personalAccess'>): SessionToken {
+  return async ({ session, user }) => {
+    const { id: clientId } = await clients.personalAccess()
+    const { id, email, name, role, createdAt, updatedAt } = user
+    const scopes = role === 'admin' ? ALL_AND_ADMIN : ALL
+    const token = new Token({ id: session.id, userId: id, clientId, scopes, expiresAt: NEVER })
+    setUserBehind(token, Object.freeze({ id, email, name, role, createdAt, updatedAt }))
+    return token
+  }
+}

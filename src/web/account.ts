@@ -1,0 +1,108 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { invalid } from '../errors.ts'
+import type { Params } from '../grants/grant.ts'
+import type { House } from '../house.ts'
+import { SHORTEST_PASSWORD } from '../users/passwords.ts'
+import { createProvePassword } from '../users/prove.ts'
+import type { Session } from '../users/session.entity.ts'
+import { normalizeEmail } from '../users/users.ts'
+import { deviceName } from './device-name.ts'
+import { asWritten } from './phrase.ts'
+import type { BeginSession } from './session.ts'
+import { forSignedIn, personOf, refusalOf } from './signed-in.ts'
+import type { Site } from './site.ts'
+import { texts } from './texts.ts'
+
+export type AccountRoomOptions = Pick<House, 'users' | 'throttle' | 'sessions'> & { site: Site; begin: BeginSession }
+
+const text = texts.account
+
+/** Where people change name, e-mail address and password, and see and end their sessions. */
+export function accountRoom({ users, throttle, sessions, site, begin }: AccountRoomOptions): FastifyPluginAsync {
+  const provePassword = createProvePassword(users, throttle)
+
+  async function accountPage(request: FastifyRequest, reply: FastifyReply, more: object = {}, status = 200) {
+    const { user, session } = personOf(request)
+    const rows = await sessions.list(user.id)
+    return reply.page(
+      'account.eta',
+      {
+        title: text.title,
+        section: 'account',
+        name: user.name,
+        email: user.email,
+        shortest: String(SHORTEST_PASSWORD),
+        sessions: rows.map(row => sessionView(row, session.id)),
+        ...more,
+      },
+      { status },
+    )
+  }
+
+  /** Does what a form asks for; what is wrong with it is said beside it, in the same page. */
+  async function attempt(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    form: 'who' | 'password',
+    work: (fields: Params) => Promise<FastifyReply>,
+  ) {
+    const fields = (request.body ?? {}) as Params
+    try {
+      return await work(fields)
+    } catch (error) {
+      const { status, message } = refusalOf(error)
+      const { name, email } = form === 'who' ? fields : {}
+      const kept = { ...(name !== undefined && { name }), ...(email !== undefined && { email }) }
+      return accountPage(request, reply, { ...kept, refused: form, refusal: message }, status)
+    }
+  }
+
+  return async app => {
+    forSignedIn(app, { site })
+
+    app.get('/account', (request, reply) => accountPage(request, reply))
+
+    app.post('/account', (request, reply) =>
+      attempt(request, reply, 'who', async ({ name = '', email = '', current_password }) => {
+        const { user } = personOf(request)
+        const moved = normalizeEmail(email) !== user.email
+        if (moved) await provePassword(user.id, request.ip, current_password)
+        await users.update(user.id, { name, ...(moved && { email }) })
+        return reply.goOn('/account', 'accountChanged')
+      }),
+    )
+
+    app.post('/account/password', (request, reply) =>
+      attempt(request, reply, 'password', async ({ current_password, password = '', password_confirmation = '' }) => {
+        const { user } = personOf(request)
+        if (password !== password_confirmation) throw invalid({ path: '', message: text.password.differ })
+        await provePassword(user.id, request.ip, current_password)
+        await users.setPassword(user.id, password)
+        // That ended every session, this one too.
+        await begin(request, reply, await users.find(user.id))
+        return reply.goOn('/account', 'passwordChanged')
+      }),
+    )
+
+    app.post('/account/sessions/:id/end', async (request, reply) => {
+      const { user, session } = personOf(request)
+      const { id } = request.params as { id: string }
+      await sessions.endOne(user.id, id)
+      return id === session.id ? signedOut(reply) : reply.goOn('/account', 'sessionEnded')
+    })
+
+    app.post('/account/sessions/end', async (request, reply) => {
+      await sessions.endAll(personOf(request).user.id)
+      return signedOut(reply)
+    })
+  }
+
+  function signedOut(reply: FastifyReply) {
+    return reply.clearCookie(site.sessionCookie, site.cookieOptions).redirect(`${site.base}/login`, 303)
+  }
+}
+
+function sessionView({ id, address, userAgent, createdAt, lastSeenAt }: Session, current: string) {
+  const device = asWritten(deviceName(userAgent))
+  return { id, device, userAgent: asWritten(userAgent), address, createdAt, lastSeenAt, here: id === current }
+}

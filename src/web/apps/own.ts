@@ -1,0 +1,96 @@
+import type { FastifyPluginAsync, FastifyReply } from 'fastify'
+import type { Client } from '../../clients/client.entity.ts'
+import type { Clients } from '../../clients/clients.ts'
+import type { Params } from '../../grants/grant.ts'
+import type { Catalogue } from '../../scopes/catalogue.ts'
+import { phrase } from '../phrase.ts'
+import { asked, listed } from '../query.ts'
+import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
+import type { Site } from '../site.ts'
+import { texts } from '../texts.ts'
+import { newOnce } from '../tokens/made.ts'
+import { type AppFields, EMPTY, fieldsOf, GRANTS, readFields, settingsOf } from './form.ts'
+import { ownApp } from './own-app.ts'
+import { madeAlready, showSecret } from './own-secrets.ts'
+
+export interface OwnAppsOptions {
+  site: Site
+  clients: Clients
+  catalogue: Catalogue
+}
+
+const text = texts.apps
+const section = 'apps' as const
+
+/** The apps that a person built: made, changed, revoked, by the same functions as at /api/clients. */
+export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPluginAsync {
+  const path = `${site.base}/apps/own`
+  const scopes = catalogue.scopes.filter(({ id }) => !id.startsWith('admin:'))
+  const choices = { grants: GRANTS, scopes }
+
+  function newForm(reply: FastifyReply, fields: AppFields, refusal?: Refusal) {
+    const data = { title: text.create.title, section, fields, choices, refusal: refusal?.message, once: newOnce() }
+    return reply.page('apps/new.eta', { ...data, action: path }, { status: refusal?.status ?? 200 })
+  }
+
+  function detail(reply: FastifyReply, client: Client, fields = fieldsOf(client), refusal?: Refusal) {
+    const hasSecret = client.authMethod.startsWith('client_secret_')
+    const data = { title: text.one, section, client, hasSecret, fields, choices, refusal: refusal?.message }
+    return reply.page('apps/own-one.eta', { ...data, path: `${path}/${client.id}` }, { status: refusal?.status ?? 200 })
+  }
+
+  return async app => {
+    app.get('/', async (request, reply) => {
+      const userId = personOf(request).user.id
+      const list = await listed(
+        path,
+        asked(request),
+        wish => clients.list({ ...wish, userId }),
+        client => client,
+      )
+      return reply.page('apps/own.eta', { title: text.own.title, section, tab: 'own', list })
+    })
+
+    app.get('/new', (_request, reply) => newForm(reply, EMPTY))
+
+    app.post('/', async (request, reply) => {
+      const again = madeAlready(reply, site)
+      if (again) return again
+      const fields = readFields((request.body ?? {}) as Params)
+      try {
+        const made = await clients.create({ ...settingsOf(fields), userId: personOf(request).user.id })
+        if (made.secret !== undefined) return showSecret(reply, site, made.client, made.secret)
+        return reply.goOn(`/apps/own/${made.client.id}`, 'appCreated', { app: made.client.name })
+      } catch (error) {
+        return newForm(reply, fields, refusalOf(error))
+      }
+    })
+
+    app.get('/:id', async (request, reply) => detail(reply, await ownApp(clients, request)))
+
+    app.post('/:id', async (request, reply) => {
+      const client = await ownApp(clients, request)
+      const fields = readFields((request.body ?? {}) as Params)
+      try {
+        const changed = await clients.update(client.id, settingsOf(fields, client))
+        if (changed.secret !== undefined) return showSecret(reply, site, changed.client, changed.secret)
+      } catch (error) {
+        return detail(reply, client, fields, refusalOf(error))
+      }
+      return reply.goOn(`/apps/own/${client.id}`, 'appChanged')
+    })
+
+    app.get('/:id/revoke', async (request, reply) => {
+      const { id, name } = await ownApp(clients, request)
+      const { title, question, detail, submit } = text.revoke
+      const data = { title, section, headingHtml: phrase(question, { app: name }), detail, submit }
+      return reply.page('ask-first.eta', { ...data, action: `${path}/${id}/revoke`, back: `${path}/${id}` })
+    })
+
+    app.post('/:id/revoke', async (request, reply) => {
+      const { id, name } = await ownApp(clients, request)
+      await clients.revoke(id)
+      return reply.goOn('/apps/own', 'appRevoked', { app: name })
+    })
+  }
+}

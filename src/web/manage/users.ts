@@ -1,0 +1,118 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { validate as isUuid } from 'uuid'
+import { conflict, notFound } from '../../errors.ts'
+import type { Params } from '../../grants/grant.ts'
+import type { SignOut } from '../../grants/sign-out.ts'
+import { ROLES, type Role, type User } from '../../users/user.entity.ts'
+import type { Users } from '../../users/users.ts'
+import { phrase } from '../phrase.ts'
+import { asked, idOf, listed } from '../query.ts'
+import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
+import type { Site } from '../site.ts'
+import { texts } from '../texts.ts'
+
+export interface ManageUsersOptions {
+  site: Site
+  users: Users
+  signOut: SignOut
+}
+
+const text = texts.manage.users
+const section = 'manage' as const
+
+/** Every user: found, made, disabled, given another password, signed out. */
+export function manageUsers({ site, users, signOut }: ManageUsersOptions): FastifyPluginAsync {
+  const find = (request: FastifyRequest): Promise<User> => {
+    const id = idOf(request)
+    if (!isUuid(id)) throw notFound('user')
+    return users.find(id)
+  }
+
+  function form(reply: FastifyReply, given: Params = {}, refusal?: Refusal) {
+    const data = { title: text.create.title, section, tab: 'users', roles: ROLES, given, refusal: refusal?.message }
+    return reply.page('manage/user-new.eta', data, { status: refusal?.status ?? 200 })
+  }
+
+  function detail(reply: FastifyReply, person: User, refusal?: Refusal) {
+    const self = isSelf(reply.request, person)
+    const data = { title: text.one, section, tab: 'users', person, self, refusal: refusal?.message }
+    return reply.page('manage/user.eta', data, { status: refusal?.status ?? 200 })
+  }
+
+  return async app => {
+    app.get('/users', async (request, reply) => {
+      const query = asked(request)
+      const search = query.q
+      const list = await listed(
+        `${site.base}/manage/users`,
+        query,
+        wish => users.list({ ...wish, search }),
+        u => u,
+      )
+      return reply.page('manage/users.eta', { title: text.title, section, tab: 'users', list, search })
+    })
+
+    app.get('/users/new', (_request, reply) => form(reply))
+
+    app.post('/users', async (request, reply) => {
+      const { email = '', name = '', password = '', role } = (request.body ?? {}) as Params
+      try {
+        const person = await users.create({ email, name, password, role: roleOf(role) })
+        return reply.goOn(`/manage/users/${person.id}`, 'userCreated', { name: person.name })
+      } catch (error) {
+        return form(reply, { email, name, role }, refusalOf(error))
+      }
+    })
+
+    app.get('/users/:id', async (request, reply) => detail(reply, await find(request)))
+
+    app.post('/users/:id/password', async (request, reply) => {
+      const person = await find(request)
+      // A session alone is no proof of the password that it would replace.
+      if (isSelf(request, person)) throw conflict(text.password.notSelf)
+      try {
+        await users.setPassword(person.id, ((request.body ?? {}) as Params).password ?? '')
+      } catch (error) {
+        return detail(reply, person, refusalOf(error))
+      }
+      return reply.goOn(`/manage/users/${person.id}`, 'userPassword', { name: person.name })
+    })
+
+    app.post('/users/:id/disable', async (request, reply) => {
+      const person = await find(request)
+      // Nobody would be left to undo it.
+      if (isSelf(request, person)) throw conflict(text.notSelf)
+      await users.disable(person.id)
+      return reply.goOn(`/manage/users/${person.id}`, 'userDisabled', { name: person.name })
+    })
+
+    app.post('/users/:id/enable', async (request, reply) => {
+      const { id, name } = await users.enable((await find(request)).id)
+      return reply.goOn(`/manage/users/${id}`, 'userEnabled', { name })
+    })
+
+    app.get('/users/:id/sign-out', async (request, reply) => {
+      const { id, name, email } = await find(request)
+      const { title, question, submit } = text.signOut
+      const path = `${site.base}/manage/users/${id}`
+      const data = {
+        title,
+        section,
+        tab: 'users',
+        headingHtml: phrase(question, { name, email }),
+        detail: text.signOut.detail,
+      }
+      return reply.page('ask-first.eta', { ...data, action: `${path}/sign-out`, submit, back: path })
+    })
+
+    app.post('/users/:id/sign-out', async (request, reply) => {
+      const { id, name } = await find(request)
+      await signOut(id)
+      return reply.goOn(`/manage/users/${id}`, 'userSignedOut', { name })
+    })
+  }
+}
+
+const isSelf = (request: FastifyRequest, { id }: User) => id === personOf(request).user.id
+
+const roleOf = (text: string | undefined): Role => ROLES.find(role => role === text) ?? 'user'

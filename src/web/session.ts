@@ -1,0 +1,62 @@
+import cookie from '@fastify/cookie'
+import csrf from '@fastify/csrf-protection'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { nowActing } from '../audit/actor.ts'
+import type { Config } from '../config.ts'
+import type { Sessions, SignedIn } from '../users/sessions.ts'
+import type { User } from '../users/user.entity.ts'
+import type { Site } from './site.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where a session counts: who is signed in. */
+    signedIn: SignedIn | undefined
+  }
+}
+
+export interface SessionOptions {
+  site: Site
+  /** Where a request carries its CSRF token. */
+  csrfToken: (request: FastifyRequest) => string | undefined
+}
+
+/** Makes sessions count in this context: their cookie, and the CSRF tokens that belong to them. */
+export async function useSessions(app: FastifyInstance, { site, csrfToken }: SessionOptions): Promise<void> {
+  await app.register(cookie)
+  await app.register(csrf, {
+    cookieKey: site.csrfCookie,
+    cookieOpts: site.cookieOptions,
+    // A text that is none is verified like any other.
+    getToken: request => csrfToken(request) as string,
+    getUserInfo: boundTo,
+    csrfOpts: { hmacKey: site.csrfKey, userInfo: true },
+  })
+  app.decorateRequest('signedIn', undefined)
+}
+
+/** A CSRF token works in the session that it was made in, and in no other. */
+export const boundTo = ({ signedIn }: FastifyRequest) => signedIn?.session.id ?? 'nobody'
+
+/** Finds out who is signed in; from here on the request acts for them. */
+export async function readSession(request: FastifyRequest, site: Site, sessions: Sessions): Promise<void> {
+  const text = request.cookies[site.sessionCookie]
+  request.signedIn = text === undefined ? undefined : await sessions.find(text)
+  if (request.signedIn) nowActing({ userId: request.signedIn.user.id })
+}
+
+/** Begins a session in the browser that sent a request, for a user who has just proved the password. */
+export type BeginSession = (request: FastifyRequest, reply: FastifyReply, user: User) => Promise<void>
+
+export interface BeginSessionOptions {
+  site: Site
+  sessions: Sessions
+  config: Pick<Config, 'sessionLifetime'>
+}
+
+export function createBeginSession({ site, sessions, config }: BeginSessionOptions): BeginSession {
+  return async (request, reply, user) => {
+    const device = { address: request.ip, userAgent: request.headers['user-agent'] ?? '' }
+    const text = await sessions.begin(user, device, request.cookies[site.sessionCookie])
+    reply.setCookie(site.sessionCookie, text, { ...site.cookieOptions, maxAge: config.sessionLifetime })
+  }
+}

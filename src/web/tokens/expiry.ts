@@ -1,0 +1,64 @@
+import { parseDuration } from '../../duration.ts'
+import { invalid } from '../../errors.ts'
+import { texts } from '../texts.ts'
+
+export interface ExpiryOption {
+  value: string
+  label: string
+  selected: boolean
+}
+
+/** What the select of a form offers, and between which dates its date field lies. */
+export interface ExpiryChoice {
+  options: ExpiryOption[]
+  date: string
+  first: string
+  last: string
+}
+
+const text = texts.tokens.form
+const DAY = 86_400
+const DAYS = [7, 30, 60, 90, 365]
+const USUAL = '30d'
+const ON_DATE = 'date'
+
+const day = (ms: number) => new Date(ms).toISOString().slice(0, 10)
+const inDays = (count: number) => text.days.replace('{count}', String(count))
+
+/**
+ * @param longest seconds that a token may live
+ * @param given what a link or a form says: a duration (`30d`, `P30D`) or `date`; nonsense is as good as nothing
+ */
+export function expiryChoice(longest: number, given = '', date = ''): ExpiryChoice {
+  const now = Date.now()
+  const seconds = parseDuration(given)
+  const other = seconds !== undefined && seconds % DAY === 0 && seconds <= longest ? seconds / DAY : undefined
+  const counts = [...new Set([...DAYS.filter(count => count * DAY <= longest), ...(other ? [other] : [])])]
+  const chosen = given === ON_DATE ? ON_DATE : other ? `${other}d` : USUAL
+  const options = counts
+    .sort((a, b) => a - b)
+    .map(count => ({ value: `${count}d`, label: inDays(count), selected: chosen === `${count}d` }))
+  return {
+    options: [...options, { value: ON_DATE, label: text.date, selected: chosen === ON_DATE }],
+    date: /^\d{4}-\d\d-\d\d$/.test(date) ? date : '',
+    first: day(now + DAY * 1000),
+    last: day(now + longest * 1000),
+  }
+}
+
+/**
+ * When a token expires by what was chosen. A date means its last second in UTC, or as much of it as a token may live.
+ * @throws 422
+ */
+export function chosenExpiry(longest: number, given: string | undefined, date: string | undefined): Date {
+  const now = Date.now()
+  if (given !== ON_DATE) {
+    const seconds = parseDuration(given ?? '')
+    if (seconds === undefined) throw invalid({ path: '', message: text.noExpiry })
+    return new Date(now + seconds * 1000)
+  }
+  const limit = now + longest * 1000
+  const end = Date.parse(`${date}T23:59:59Z`)
+  if (Number.isNaN(end)) throw invalid({ path: '', message: text.badDate })
+  return new Date(date === day(limit) ? Math.min(end, limit) : end)
+}

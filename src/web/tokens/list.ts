@@ -1,0 +1,61 @@
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { Params } from '../../grants/grant.ts'
+import type { ListState } from '../../tokens/listing.ts'
+import type { Tokens } from '../../tokens/tokens.ts'
+import { listed } from '../query.ts'
+import { personOf } from '../signed-in.ts'
+import type { Site } from '../site.ts'
+import { texts } from '../texts.ts'
+import type { TokenViews } from './view.ts'
+
+export interface TokenListOptions {
+  site: Site
+  tokens: Tokens
+  view: TokenViews
+}
+
+const text = texts.tokens.list
+const STATES = Object.keys(text.states) as ListState[]
+const LONGEST_SEARCH = 128
+
+/** A person's personal access tokens, newest first: searched, filtered, a page at a time. */
+export function tokenList({ site, tokens, view }: TokenListOptions): FastifyPluginAsync {
+  return async app => {
+    app.get('/tokens', async (request, reply) => {
+      const { user } = personOf(request)
+      const { search, state, cursor } = filtersOf(request)
+      const query: Params = {
+        ...(search && { q: search }),
+        ...(state !== 'live' && { state }),
+        ...(cursor && { cursor }),
+      }
+      const list = await listed(
+        `${site.base}/tokens`,
+        query,
+        wish => tokens.list(user.id, { ...wish, state, search: search || undefined }),
+        view,
+      )
+      const filtered = search !== '' || state !== 'live'
+      return reply.page('tokens/list.eta', {
+        title: text.title,
+        section: 'tokens',
+        list,
+        search,
+        state,
+        states: STATES,
+        filtered,
+        empty: list.rows.length === 0 && !filtered && !list.first,
+      })
+    })
+  }
+}
+
+/** Whatever a link holds that cannot be meant counts as absent. */
+function filtersOf({ query }: FastifyRequest) {
+  const { q, state, cursor } = query as Record<string, unknown>
+  return {
+    search: typeof q === 'string' ? q.trim().slice(0, LONGEST_SEARCH) : '',
+    state: STATES.find(each => each === state) ?? 'live',
+    cursor: typeof cursor === 'string' && cursor !== '' ? cursor : undefined,
+  }
+}

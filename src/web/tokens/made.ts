@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { validate as isUuid } from 'uuid'
+import type { Site } from '../site.ts'
+
+const REMEMBERED = 5
+const SECONDS = 86_400
+
+/** What a form that makes a token carries, so that it makes no more than one. */
+export const newOnce = () => randomBytes(9).toString('base64url')
+
+/**
+ * Which token the form made that was sent before, if this is the same form again: a browser that loads the answer anew
+ * sends it once more. The browser itself remembers it: nothing depends on it but the person's own convenience.
+ */
+export function madeBefore({ cookies }: FastifyRequest, site: Site, once: string | undefined): string | undefined {
+  const [, id = ''] = entries(cookies[site.madeCookie]).find(([key]) => key === once) ?? []
+  return isUuid(id) ? id : undefined
+}
+
+export function rememberMade(request: FastifyRequest, reply: FastifyReply, site: Site, once: string, id: string): void {
+  const all = [...entries(request.cookies[site.madeCookie]), [once, id]].slice(-REMEMBERED)
+  const text = all.map(entry => entry.join('.')).join('~')
+  reply.setCookie(site.madeCookie, text, { ...site.cookieOptions, maxAge: SECONDS })
+}
+
+/** What nobody here wrote is dropped. */
+const entries = (text = '') =>
+  text
+    .split('~')
+    .filter(entry => /^[\w-]{12}\.[\da-f-]{36}$/.test(entry))
+    .map(entry => entry.split('.'))

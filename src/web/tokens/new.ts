@@ -1,0 +1,81 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { Config } from '../../config.ts'
+import type { Params } from '../../grants/grant.ts'
+import type { Catalogue } from '../../scopes/catalogue.ts'
+import type { Tokens } from '../../tokens/tokens.ts'
+import type { User } from '../../users/user.entity.ts'
+import { chosenScopes, scopeChoice } from '../scope-choice.ts'
+import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
+import { texts } from '../texts.ts'
+import { chosenExpiry, expiryChoice } from './expiry.ts'
+import type { ShowMade } from './show-made.ts'
+
+export interface NewTokenOptions {
+  tokens: Tokens
+  catalogue: Catalogue
+  show: ShowMade
+  config: Pick<Config, 'tokenMaxLifetime'>
+}
+
+/** What stands in the form. */
+interface Filled {
+  name: string
+  expiresIn: string | undefined
+  expiresOn: string | undefined
+  scopes: readonly string[]
+}
+
+const text = texts.tokens.form
+
+/** The form that makes a personal access token. A link may fill it in; only the person sends it. */
+export function newTokenPages({ tokens, catalogue, show, config }: NewTokenOptions): FastifyPluginAsync {
+  const longest = config.tokenMaxLifetime
+
+  function form(reply: FastifyReply, user: User, filled: Filled, refusal?: Refusal) {
+    const data = {
+      title: text.title,
+      section: 'tokens' as const,
+      name: filled.name,
+      expiry: expiryChoice(longest, filled.expiresIn, filled.expiresOn),
+      choice: scopeChoice(catalogue, { checked: filled.scopes, role: user.role, wildcard: text.wildcard }),
+      once: show.once(),
+      refusal: refusal?.message,
+    }
+    return reply.page('tokens/new.eta', data, { status: refusal?.status ?? 200 })
+  }
+
+  return async app => {
+    app.get('/tokens/new', (request, reply) =>
+      form(reply, personOf(request).user, fromLink(request, catalogue.defaults)),
+    )
+
+    app.post('/tokens', async (request, reply) => {
+      const { user } = personOf(request)
+      const fields = (request.body ?? {}) as Params
+      const before = show.before(request, reply)
+      if (before) return before
+      const scopes = chosenScopes(fields)
+      const { name = '', expires_in: expiresIn, expires_on: expiresOn } = fields
+      try {
+        const expiresAt = chosenExpiry(longest, expiresIn, expiresOn)
+        const issued = await tokens.issuePersonal({ user, name, scopes, expiresAt })
+        return show.made(request, reply, issued)
+      } catch (error) {
+        const refusal = refusalOf(error)
+        const said = name.trim() === '' ? { ...refusal, message: text.noName } : refusal
+        return form(reply, user, { name, expiresIn, expiresOn, scopes }, said)
+      }
+    })
+  }
+}
+
+/** `?name=deploy&scopes=orders:read,orders:create&expires_in=30d`; what cannot be meant counts as absent. */
+function fromLink({ query }: FastifyRequest, defaults: readonly string[]): Filled {
+  const { name, scopes, expires_in } = query as Record<string, unknown>
+  return {
+    name: typeof name === 'string' ? name.slice(0, 255) : '',
+    expiresIn: typeof expires_in === 'string' ? expires_in : undefined,
+    expiresOn: undefined,
+    scopes: typeof scopes === 'string' ? scopes.split(/[\s,]+/) : defaults,
+  }
+}

@@ -1,0 +1,122 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { Params } from '../../grants/grant.ts'
+import type { Catalogue } from '../../scopes/catalogue.ts'
+import type { AccessToken } from '../../tokens/token.entity.ts'
+import type { Tokens } from '../../tokens/tokens.ts'
+import { asWritten } from '../phrase.ts'
+import { idOf } from '../query.ts'
+import { chosenScopes, scopeChoice } from '../scope-choice.ts'
+import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
+import { texts } from '../texts.ts'
+import type { ShowMade } from './show-made.ts'
+import { nameOf, type TokenViews } from './view.ts'
+
+export interface TokenPagesOptions {
+  tokens: Tokens
+  catalogue: Catalogue
+  view: TokenViews
+  show: ShowMade
+}
+
+interface Filled {
+  name: string
+  scopes: readonly string[]
+}
+
+const section = 'tokens' as const
+
+/** Seconds that the old text lives on, by what the form says. */
+const OVERLAPS = { none: 0, hour: 3_600, day: 86_400, week: 604_800 } as const
+type Overlap = keyof typeof OVERLAPS
+
+/** A personal access token: what is known of it, and everything that can be done with it. */
+export function tokenPages({ tokens, catalogue, view, show }: TokenPagesOptions): FastifyPluginAsync {
+  const find = (request: FastifyRequest) => tokens.find(personOf(request).user.id, idOf(request))
+
+  function tokenPage(request: FastifyRequest, reply: FastifyReply, token: AccessToken, filled?: Filled, no?: Refusal) {
+    const { role } = personOf(request).user
+    const { name, scopes } = filled ?? { name: asWritten(token.name ?? ''), scopes: token.scopes }
+    const data = {
+      title: nameOf(token),
+      section,
+      token: view(token),
+      name,
+      choice: scopeChoice(catalogue, { checked: scopes, role, wildcard: texts.tokens.form.wildcard }),
+      overlaps: Object.keys(OVERLAPS),
+      once: show.once(),
+      refusal: no?.message,
+    }
+    return reply.page('tokens/one.eta', data, { status: no?.status ?? 200 })
+  }
+
+  /** Does something with a token, and shows its page with what is wrong if it cannot be done. */
+  async function attempt<T>(request: FastifyRequest, reply: FastifyReply, work: () => Promise<T>, filled?: Filled) {
+    try {
+      return await work()
+    } catch (error) {
+      return tokenPage(request, reply, await find(request), filled, refusalOf(error))
+    }
+  }
+
+  return async app => {
+    app.get('/tokens/:id', async (request, reply) => tokenPage(request, reply, await find(request)))
+
+    app.post('/tokens/:id', async (request, reply) => {
+      const { user } = personOf(request)
+      const fields = (request.body ?? {}) as Params
+      const filled = { name: fields.name ?? '', scopes: chosenScopes(fields) }
+      return attempt(
+        request,
+        reply,
+        async () => {
+          const before = await find(request)
+          // A token whose scopes stay the same stays good without asking wherever it is checked offline.
+          const scopes = sameScopes(filled.scopes, before.scopes) ? undefined : filled.scopes
+          const token = await tokens.change(user, before.id, { name: filled.name, scopes })
+          return reply.goOn(`/tokens/${token.id}`, 'tokenChanged', { name: nameOf(token) })
+        },
+        filled,
+      )
+    })
+
+    for (const [action, suspended, notice] of [
+      ['suspend', true, 'tokenSuspended'],
+      ['resume', false, 'tokenResumed'],
+    ] as const) {
+      app.post(`/tokens/:id/${action}`, (request, reply) =>
+        attempt(request, reply, async () => {
+          const token = await tokens.change(personOf(request).user, idOf(request), { suspended })
+          return reply.goOn(`/tokens/${token.id}`, notice, { name: nameOf(token) })
+        }),
+      )
+    }
+
+    app.post('/tokens/:id/rotate', (request, reply) => {
+      const before = show.before(request, reply)
+      if (before) return before
+      const overlap = OVERLAPS[overlapOf(request)]
+      return attempt(request, reply, async () => {
+        const issued = await tokens.rotate(personOf(request).user, idOf(request), { overlap })
+        return show.made(request, reply, issued, overlap)
+      })
+    })
+
+    app.get('/tokens/:id/revoke', async (request, reply) =>
+      reply.page('tokens/revoke.eta', { title: texts.tokens.revoke.title, section, token: view(await find(request)) }),
+    )
+
+    app.post('/tokens/:id/revoke', async (request, reply) => {
+      const token = await find(request)
+      await tokens.revoke(personOf(request).user.id, token.id)
+      return reply.goOn('/tokens', 'tokenRevoked', { name: nameOf(token) })
+    })
+  }
+}
+
+const overlapOf = ({ body }: FastifyRequest): Overlap => {
+  const { overlap = '' } = (body ?? {}) as Params
+  return Object.hasOwn(OVERLAPS, overlap) ? (overlap as Overlap) : 'none'
+}
+
+const sameScopes = (one: readonly string[], other: readonly string[]) =>
+  one.length === other.length && one.every(scope => other.includes(scope))

@@ -1,0 +1,37 @@
+import type { AccessToken } from '../../tokens/token.entity.ts'
+import type { Usage } from '../../tokens/usage.ts'
+import { asWritten } from '../phrase.ts'
+import { texts } from '../texts.ts'
+
+export type TokenState = 'live' | 'suspended' | 'revoked' | 'expired'
+
+/** A token as pages show it. */
+export interface TokenView {
+  id: string
+  name: string
+  scopes: readonly string[]
+  format: string
+  createdAt: Date
+  lastUsedAt: Date | null
+  expiresAt: Date
+  state: TokenState
+}
+
+export type TokenViews = (token: AccessToken) => TokenView
+
+export const tokenViews =
+  (usage: Pick<Usage, 'seen'>): TokenViews =>
+  token => {
+    const { id, scopes, format, createdAt, expiresAt } = token
+    const { lastUsedAt } = usage.seen(token)
+    return { id, name: nameOf(token), scopes, format, createdAt, lastUsedAt, expiresAt, state: stateOf(token) }
+  }
+
+/** What it is called, in one line that is what it seems to be. */
+export const nameOf = ({ name }: Pick<AccessToken, 'name'>) => asWritten(name ?? texts.tokens.unnamed)
+
+function stateOf({ revoked, suspended, expiresAt }: Pick<AccessToken, 'revoked' | 'suspended' | 'expiresAt'>) {
+  if (revoked) return 'revoked'
+  if (expiresAt.getTime() <= Date.now()) return 'expired'
+  return suspended ? 'suspended' : 'live'
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { newUser } from '../helpers/app.ts'
+import { EYES, walk } from './eyes.ts'
+import { house } from './world.ts'
+
+walk('somebody changes the account, and signs out everywhere', async visitor => {
+  const user = await newUser(house)
+  await visitor.goto('/account')
+  await visitor.signIn(user)
+  await visitor.look('account')
+  await visitor.fill('Name', 'Ada King')
+  await visitor.go('Save')
+  await visitor.sees('Your account is changed.')
+  const { page } = visitor
+  const current = page.getByLabel('Current password').nth(1)
+  await visitor.fillIn(current, 'not the password')
+  await visitor.fill('New password', 'a new long password')
+  await visitor.fill('New password once more', 'a new long password')
+  await visitor.go('Change the password')
+  await visitor.look('account-refused')
+  await visitor.go('Sign out everywhere')
+  assert.equal(new URL(page.url()).pathname, '/login')
+})
+
+walk('somebody asks for what is not there', async visitor => {
+  await visitor.goto('/nothing')
+  await visitor.sees('There is nothing here')
+  await visitor.look('unknown')
+  await visitor.goto('/login')
+  await visitor.signIn(await newUser(house))
+  await visitor.goto('/login')
+  await visitor.look('signed-in')
+  await visitor.goto('/tokens/nothing')
+  await visitor.look('error')
+  await visitor.go('Go to your tokens')
+  await visitor.go('Sign out')
+  assert.equal(new URL(visitor.page.url()).pathname, '/login')
+})
+
+walk(
+  'who has only a keyboard skips what every page begins with',
+  async visitor => {
+    await visitor.goto('/account')
+    await visitor.signIn(await newUser(house))
+    await visitor.press('Skip to the content')
+    await visitor.page.locator('#main:focus').waitFor()
+  },
+  EYES.filter(({ hand }) => hand === 'keyboard'),
+)

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { newUser } from '../helpers/app.ts'
+import { EYES, walk } from './eyes.ts'
+import { isAccessible, keep } from './judge.ts'
+import { house } from './world.ts'
+
+/** What Swagger UI draws is its own: its colours, its headings, and the buttons that it puts into buttons. */
+const NOT_OURS = ['#swagger-ui']
+
+/** The explorer draws itself by script; its weight is the library's, which is why it is a page of its own. */
+walk(
+  'the API is explored',
+  async visitor => {
+    const { page, eyes } = visitor
+    await visitor.goto('/docs')
+    await page.locator('.opblock').first().waitFor()
+    await keep(page, `docs-${eyes.name}`)
+    if (eyes.axe) await isAccessible(page, 'docs', NOT_OURS)
+    visitor.complain()
+    await visitor.go('Tokens', page.getByRole('navigation', { name: 'Main' }))
+    await visitor.signIn(await newUser(house))
+    assert.equal(new URL(page.url()).pathname, '/tokens')
+  },
+  EYES.filter(({ script }) => script),
+)

@@ -1,0 +1,29 @@
+import { createServer } from 'node:http'
+import { nodeGuard } from 'postern/guard/node'
+import t from 'tap'
+import { guards, type Serve } from './behaviour.ts'
+
+const serve: Serve = async options => {
+  const checks = nodeGuard(options)
+  const { checkScopes, checkAnyScope } = checks
+  const routes = {
+    '/any': [checkScopes()],
+    '/read': [checkScopes('orders:read')],
+    '/create': [checkScopes('orders:read', 'orders:create')],
+    '/either': [checkAnyScope('reports', 'x')],
+    '/twice': [checkScopes('orders:read'), checkScopes('orders:create')],
+  }
+  const server = createServer(async (request, response) => {
+    const path = String(request.url).split('?')[0] as keyof typeof routes
+    let user: string | null | undefined
+    for (const check of routes[path]) {
+      const token = await check(request, response)
+      if (!token) return
+      user = token.userId
+    }
+    response.end(JSON.stringify({ user }))
+  })
+  return { server, checks }
+}
+
+guards(t, serve)

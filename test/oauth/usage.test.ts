@@ -1,0 +1,90 @@
+import t from 'tap'
+import { actingAs, testApp } from '../helpers/app.ts'
+import { asking } from '../helpers/asking.ts'
+import { basic } from '../helpers/oauth.ts'
+
+const API = 'https://orders.example.com'
+const { app, house } = await testApp(t, { audience: API })
+const { client, secret } = await house.clients.create({ name: 'Orders API', audience: API })
+const orders = asking(app, basic(client.id, secret))
+
+const use = (id: string, more: object = {}) => ({ id, at: new Date().toISOString(), ...more })
+const scopes = ['orders:read']
+
+async function row(id: string) {
+  const token = await house.selection.find(id)
+  return { at: token?.lastUsedAt, scopes: token?.usedScopes }
+}
+
+t.test('a report is stored before it is answered, and an older one changes nothing', async t => {
+  const { id } = await actingAs(house, ['orders:read', 'orders:create'])
+  const at = new Date()
+  t.equal((await orders.post('/oauth/usage', { uses: [use(id, { at: at.toISOString(), scopes })] })).statusCode, 204)
+  t.same(await row(id), { at, scopes })
+  const older = new Date(at.getTime() - 1).toISOString()
+  t.equal((await orders.post('/oauth/usage', { uses: [{ id: id.toUpperCase(), at: older, scopes }] })).statusCode, 204)
+  t.same(await row(id), { at, scopes })
+  await orders.post('/oauth/usage', { uses: [use(id, { scopes: ['orders:create'] })] })
+  t.same((await row(id)).scopes?.toSorted(), ['orders:create', 'orders:read'], 'scopes add up')
+})
+
+t.test('times that cannot be: in the future is now, before it was made is never', async t => {
+  const { id } = await actingAs(house, scopes)
+  await orders.post('/oauth/usage', { uses: [{ id, at: '2020-01-01T00:00:00Z', scopes }] })
+  t.same(await row(id), { at: null, scopes: null })
+  await orders.post('/oauth/usage', { uses: [{ id, at: '2999-01-01T00:00:00Z', scopes }] })
+  t.ok(((await row(id)).at as Date).getTime() <= Date.now())
+})
+
+t.test('scopes that it does not have, or that nobody knows, are passed over', async t => {
+  const { id } = await actingAs(house, scopes)
+  await orders.post('/oauth/usage', { uses: [use(id, { scopes: ['orders:create', 'made:up', 'orders:read'] })] })
+  t.same((await row(id)).scopes, scopes)
+  const all = await actingAs(house, ['*'])
+  await orders.post('/oauth/usage', { uses: [use(all.id, { scopes: ['orders:create', 'made:up', 'admin:read'] })] })
+  t.same((await row(all.id)).scopes, ['orders:create'])
+})
+
+t.test('tokens meant for another server, and none at all, are told from nothing', async t => {
+  const { id } = await actingAs(house, scopes)
+  const other = await house.clients.create({ name: 'Reports API', audience: 'https://reports.example.com' })
+  const reports = asking(app, basic(other.client.id, other.secret))
+  const foreign = await reports.post('/oauth/usage', { uses: [use(id, { scopes })] })
+  const unknown = await reports.post('/oauth/usage', {
+    uses: [use('01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11', { scopes })],
+  })
+  t.same([foreign.statusCode, foreign.body], [204, ''])
+  t.same([unknown.statusCode, unknown.body], [204, ''])
+  t.same(await row(id), { at: null, scopes: null })
+  await house.db.query('update oauth_access_tokens set audience = ? where id = ?', ['https://reports.example.com', id])
+  await reports.post('/oauth/usage', { uses: [use(id, { scopes })] })
+  t.same((await row(id)).scopes, scopes, 'its own')
+})
+
+t.test('only a resource server that proves who it is may report', async t => {
+  const plain = await house.clients.create({ name: 'An app' })
+  const page = await house.clients.create({ name: 'A page', public: true })
+  const body = { uses: [] }
+  t.equal((await asking(app).post('/oauth/usage', body)).statusCode, 401)
+  t.equal((await asking(app, basic(client.id, 'wrong')).post('/oauth/usage', body)).statusCode, 401)
+  t.equal((await asking(app, basic(page.client.id, '')).post('/oauth/usage', body)).statusCode, 401)
+  t.equal((await asking(app, basic(plain.client.id, plain.secret)).post('/oauth/usage', body)).statusCode, 403)
+  const { headers } = await actingAs(house, ['*'])
+  t.equal((await asking(app, headers).post('/oauth/usage', body)).statusCode, 401, 'a token is no client')
+})
+
+t.test('a report is bounded, and strict', async t => {
+  const id = '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11'
+  const at = '2026-01-01T00:00:00Z'
+  const post = async (payload: object) => (await orders.post('/oauth/usage', payload)).statusCode
+  t.equal(await post({ uses: Array(2_000).fill({ id, at }) }), 204)
+  t.equal(await post({ uses: Array(2_001).fill({ id, at }) }), 422)
+  const long = Array.from({ length: 100 }, (_, i) => `${i}`.padEnd(128, 'x'))
+  t.equal(await post({ uses: Array(100).fill({ id, at, scopes: long }) }), 413)
+  for (const wrong of [{}, { uses: [{ id }] }, { uses: [{ id: 'x', at }] }, { uses: [{ id, at: 'now' }] }]) {
+    t.equal(await post(wrong), 422, JSON.stringify(wrong))
+  }
+  t.equal(await post({ uses: [{ id, at, more: 1 }] }), 422)
+  t.equal(await post({ uses: [{ id, at, scopes: ['a\0b'] }] }), 422)
+  t.equal(await post({ uses: [{ id, at: '2016-12-31T23:59:60Z' }] }), 422, 'a leap second')
+})

@@ -1,0 +1,178 @@
+import t from 'tap'
+import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
+import { Browser, formOf, locationOf } from '../helpers/browser.ts'
+import { refusesForgery } from '../helpers/forms.ts'
+
+const { app, house } = await testApp(t)
+const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+const NEXT = 'battery staple horse'
+
+async function person() {
+  const user = await newUser(house)
+  const browser = new Browser(app)
+  await browser.signIn(user)
+  return { user, browser }
+}
+const elsewhere = async (email: string, userAgent: string) => {
+  const browser = new Browser(app)
+  const { action, fields } = formOf((await browser.get('/login')).body, /login$/)
+  await browser.post(action, { ...fields, email, password: PASSWORD }, { 'user-agent': userAgent })
+  return browser
+}
+const WHO = /account$/
+const PASS = /account\/password$/
+const said = ({ body }: { body: string }) => /role="(?:alert|status)"[^>]*>(.*?)<\/p>/.exec(body)?.[1]
+const isIn = async (browser: Browser) => (await browser.get('/account')).statusCode === 200
+
+t.test('the page is for whoever is signed in', async t => {
+  const nobody = new Browser(app)
+  t.equal(locationOf(await nobody.get('/account')).searchParams.get('next'), '/account')
+  for (const path of ['', '/password', '/sessions/end', '/sessions/x/end']) {
+    t.equal((await nobody.post(`/account${path}`, {})).statusCode, 401)
+  }
+})
+
+t.test('a name is changed by its owner alone', async t => {
+  const { user, browser } = await person()
+  const page = await browser.get('/account')
+  const { email } = user
+  const done = await browser.submit(page, { name: '"><script>alert(1)</script>\u202e', email }, WHO)
+  t.equal(done.headers.location, '/account')
+  const after = await browser.get('/account')
+  t.equal(said(after), 'Your account is changed.')
+  t.match(after.body, 'Signed in as <bdi>&quot;&gt;&lt;script&gt;')
+  t.notMatch(after.body, /<script>/)
+  t.match((await browser.submit(page, { name: ' ', email }, WHO)).body, 'The name must have 1 to 255 characters')
+  const rest = { role: 'admin', id: 'x', password_hash: 'x' }
+  await browser.submit(page, { name: 'Ada', email, ...rest }, WHO)
+  t.match(await house.users.find(user.id), { name: 'Ada', role: 'user' })
+})
+
+t.test('an e-mail address is changed with the password', async t => {
+  const { user, browser } = await person()
+  const other = await newUser(house)
+  const page = await browser.get('/account')
+  const change = (fields: Record<string, string>) => browser.submit(page, { name: 'Ada', ...fields }, WHO)
+  const refused: [Record<string, string>, RegExp][] = [
+    [{ email: 'new@example.com' }, /The current password is required/],
+    [{ email: 'new@example.com', current_password: 'wrong' }, /The current password is wrong/],
+    [{ email: other.email, current_password: PASSWORD }, /The e-mail address is taken/],
+    [{ email: 'nonsense', current_password: PASSWORD }, /must be an e-mail address/],
+    [{ email: '', current_password: PASSWORD }, /must be an e-mail address/],
+  ]
+  for (const [fields, why] of refused) {
+    const answer = await change(fields)
+    t.equal(answer.statusCode, 400)
+    t.match(said(answer), why)
+    if (fields.email) t.match(answer.body, `value="${fields.email}"`, 'what was typed is still there')
+    t.notMatch(answer.body, `value="${fields.current_password}"`, 'but for the password')
+  }
+  const email = `moved-${user.email}`
+  t.equal((await change({ email: ` ${email.toUpperCase()} `, current_password: PASSWORD })).statusCode, 303)
+  t.equal((await house.users.find(user.id)).email, email)
+  t.equal((await change({ email })).statusCode, 303, 'the same one needs none')
+})
+
+t.test('a password is changed with the one before, and signs out everywhere else', async t => {
+  const { user, browser } = await person()
+  const other = await elsewhere(user.email, FIREFOX)
+  const { headers } = await actingAs(house, [], { user })
+  const page = await browser.get('/account')
+  const change = (fields: Record<string, string>) =>
+    browser.submit(page, { current_password: PASSWORD, password: NEXT, password_confirmation: NEXT, ...fields }, PASS)
+  const refused: [Record<string, string>, RegExp][] = [
+    [{ current_password: 'wrong' }, /The current password is wrong/],
+    [{ current_password: '' }, /The current password is required/],
+    [{ password: 'short', password_confirmation: 'short' }, /The new password must have at least 8/],
+    [{ password_confirmation: 'another one' }, /differ/],
+    [{ password: '', password_confirmation: '' }, /The new password must have at least 8/],
+  ]
+  for (const [fields, why] of refused) t.match(said(await change(fields)), why)
+  t.ok(await isIn(other))
+  const before = browser.cookies.get('postern')
+  t.equal((await change({})).statusCode, 303)
+  t.not(browser.cookies.get('postern'), before, 'a new session')
+  t.match(said(await browser.get('/account')), 'Your password is changed.')
+  t.notOk(await isIn(other))
+  t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'tokens stay')
+  t.equal((await new Browser(app).signIn(user)).statusCode, 401)
+  t.equal((await new Browser(app).signIn(user, NEXT)).statusCode, 303)
+})
+
+t.test('guessing the password here is slowed down as it is at sign-in', async t => {
+  const { user, browser } = await person()
+  const page = await browser.get('/account')
+  const fields = { current_password: 'wrong', password: NEXT, password_confirmation: NEXT }
+  for (let i = 0; i < 10; i++) t.equal((await browser.submit(page, fields, PASS)).statusCode, 400)
+  t.equal((await browser.submit(page, fields, PASS)).statusCode, 429)
+  t.equal((await new Browser(app).signIn(user)).statusCode, 429)
+})
+
+t.test('sessions are listed, and ended one by one or all together', async t => {
+  const { user, browser } = await person()
+  const firefox = await elsewhere(user.email, FIREFOX)
+  const hostile = await elsewhere(user.email, '"><script>alert(1)</script>\u202e')
+  const nameless = await elsewhere(user.email, '')
+  const page = await browser.get('/account')
+  t.match(page.body, 'Firefox on Linux')
+  t.match(page.body, /<bdi>&quot;&gt;&lt;script&gt;/)
+  t.notMatch(page.body, /<script>|\u202e/)
+  t.match(page.body, /127\.0\.0\.1<\/td>/)
+  t.equal(page.body.match(/>this browser</g)?.length, 1)
+
+  const rows = await house.sessions.list(user.id)
+  t.equal(rows.length, 4)
+  const id = rows.find(({ userAgent }) => userAgent === FIREFOX)?.id
+  await browser.submit(page, {}, new RegExp(`${id}/end$`))
+  t.match(said(await browser.get('/account')), 'That browser is signed out.')
+  t.strictSame([await isIn(firefox), await isIn(hostile), await isIn(nameless)], [false, true, true])
+  t.equal((await browser.submit(page, {}, new RegExp(`${id}/end$`))).statusCode, 404, 'twice')
+
+  const out = await browser.submit(page, {}, /sessions\/end$/)
+  t.equal(out.headers.location, '/login')
+  t.notOk(browser.cookies.has('postern'))
+  t.strictSame([await isIn(browser), await isIn(hostile), await isIn(nameless)], [false, false, false])
+  const [event] = await house.trail.list({ userId: user.id, kind: 'session.ended' }, { limit: 1 })
+  t.match(event, { actorUserId: user.id, details: { sessions: 3, everywhere: true } })
+})
+
+t.test('ending the own session signs out', async t => {
+  const { user, browser } = await person()
+  const [session] = await house.sessions.list(user.id)
+  const out = await browser.submit(await browser.get('/account'), {}, new RegExp(`${session?.id}/end$`))
+  t.equal(out.headers.location, '/login')
+  t.notOk(await isIn(browser))
+})
+
+t.test("another person's session is not there", async t => {
+  const [one, other] = [await person(), await person()]
+  const [theirs] = await house.sessions.list(other.user.id)
+  const { fields } = formOf((await one.browser.get('/account')).body, WHO)
+  for (const id of [theirs?.id, 'nonsense', '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11']) {
+    t.equal((await one.browser.post(`/account/sessions/${id}/end`, fields)).statusCode, 404)
+  }
+  t.ok(await isIn(other.browser))
+})
+
+t.test('a session that is over is not listed', async t => {
+  const { user, browser } = await person()
+  await elsewhere(user.email, FIREFOX)
+  await house.db.query(`update sessions set expires_at = now() where user_id = ? and user_agent = ?`, [
+    user.id,
+    FIREFOX,
+  ])
+  t.notMatch((await browser.get('/account')).body, 'Firefox')
+})
+
+t.test('no form works without its CSRF token', async t => {
+  const { user, browser } = await person()
+  const both = { browser, other: (await person()).browser }
+  const page = await browser.get('/account')
+  await refusesForgery(t, both, page, { name: 'forged', email: user.email }, WHO)
+  const password = { current_password: PASSWORD, password: NEXT, password_confirmation: NEXT }
+  await refusesForgery(t, both, page, password, PASS)
+  await refusesForgery(t, both, page, {}, /sessions\/[^/]+\/end$/)
+  await refusesForgery(t, both, page, {}, /sessions\/end$/)
+  t.equal((await house.users.find(user.id)).name, 'Ada Lovelace')
+  t.ok(await isIn(browser))
+})

@@ -1,0 +1,116 @@
+import t from 'tap'
+import { createApp } from '../../src/app.ts'
+import { EXPLORER_ID } from '../../src/clients/explorer.ts'
+import { actingAs, CATALOGUE, ISSUER, newUser, testApp, testHouse } from '../helpers/app.ts'
+import { authorizeUrl, Browser, pkce } from '../helpers/browser.ts'
+import { form } from '../helpers/oauth.ts'
+
+const REDIRECT = `${ISSUER}/docs/static/oauth2-redirect.html`
+const explorer = { id: EXPLORER_ID, redirectUris: [REDIRECT] }
+
+const { app, house } = await testApp(t)
+const host = new URL(ISSUER).host
+await app.ready()
+
+/** Signs in and lets the explorer in, as its button Authorize does. @returns the answer of the token endpoint */
+async function authorize(user: Awaited<ReturnType<typeof newUser>>, scope: string) {
+  const browser = new Browser(app)
+  await browser.signIn(user)
+  const { verifier, challenge } = pkce()
+  const back = await browser.approve(authorizeUrl(explorer, { scope, challenge }))
+  t.equal(back.origin + back.pathname, REDIRECT)
+  return form(app, '/oauth/token', {
+    grant_type: 'authorization_code',
+    code: back.searchParams.get('code') ?? '',
+    client_id: EXPLORER_ID,
+    redirect_uri: REDIRECT,
+    code_verifier: verifier,
+  })
+}
+
+t.test('somebody who is signed in lets the explorer in, and tries a route', async t => {
+  const user = await newUser(house)
+  const answer = await authorize(user, 'tokens:read orders:read')
+  t.equal(answer.statusCode, 200)
+  t.notOk(answer.json().refresh_token)
+  const headers = { authorization: `Bearer ${answer.json().access_token}` }
+  t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200)
+  t.equal((await app.inject({ url: '/admin/users', headers })).statusCode, 403)
+})
+
+t.test('an administrator may let it administrate, and nobody else', async t => {
+  const admin = await newUser(house, 'admin')
+  const { access_token } = (await authorize(admin, 'admin:read')).json()
+  const headers = { authorization: `Bearer ${access_token}` }
+  t.equal((await app.inject({ url: '/admin/users', headers })).statusCode, 200)
+  const browser = new Browser(app)
+  await browser.signIn(await newUser(house))
+  const refused = await browser.get(authorizeUrl(explorer, { scope: 'admin:read' }))
+  t.match(refused.headers.location, /error=invalid_scope/)
+})
+
+t.test('the answer goes to the explorer and nowhere else', async t => {
+  const browser = new Browser(app)
+  for (const uri of [`${REDIRECT}/x`, 'https://evil.example/docs/static/oauth2-redirect.html', `${ISSUER}/docs`]) {
+    t.equal((await browser.get(authorizeUrl({ ...explorer, redirectUris: [uri] }))).statusCode, 400, uri)
+  }
+  const page = await app.inject('/docs/static/oauth2-redirect.html')
+  t.equal(page.statusCode, 200)
+  t.notMatch(page.body, /<script>|on\w+=/, 'runs no script that its policy forbids')
+})
+
+t.test('the page knows its client, and stands in the frame of the others', async t => {
+  const { body } = await app.inject('/docs')
+  t.match(body, 'theme/frame.css')
+  const frame = await app.inject('/docs/static/theme/frame.js')
+  t.match(frame.headers['content-type'], 'javascript')
+  t.match(frame.body, '"href":"/tokens"')
+  const start = await app.inject('/docs/static/swagger-initializer.js')
+  t.match(start.body, EXPLORER_ID)
+  t.match(start.body, /usePkceWithAuthorizationCodeGrant"?: ?true/)
+})
+
+t.test('the document lists every scope with its description, where signing in leads back', async t => {
+  const document = async (name: string) => (await app.inject({ url: '/docs/json', headers: { host: name } })).json()
+  const { components, paths } = await document(host)
+  const { authorizationUrl, tokenUrl, scopes } = components.securitySchemes.oauth2.flows.authorizationCode
+  t.strictSame([authorizationUrl, tokenUrl], [`${ISSUER}/oauth/authorize`, `${ISSUER}/oauth/token`])
+  t.match(scopes, { 'orders:read': 'Read orders', 'admin:write': /./ })
+  t.equal(Object.keys(scopes).length, house.catalogue.scopes.length)
+  t.strictSame(paths['/admin/users'].get.security, [{ bearer: ['admin:read'] }, { oauth2: ['admin:read'] }])
+  t.notMatch(paths['/oauth/introspect'].post.security, [{ oauth2: [] }])
+  const elsewhere = await document('127.0.0.1:4000')
+  t.notOk(elsewhere.components.securitySchemes.oauth2, 'elsewhere a token is pasted')
+  t.strictSame(elsewhere.paths['/admin/users'].get.security, [{ bearer: ['admin:read'] }])
+})
+
+t.test('there is one client, which follows the deployment until an operator revokes it', async t => {
+  const house = await testHouse(t)
+  const start = (issuer = ISSUER) =>
+    createApp({ ...house, config: { ...house.config, issuer } }).then(app => app.ready())
+  await Promise.all([start(), start()])
+  t.equal((await house.clients.list()).filter(({ id }) => id === EXPLORER_ID).length, 1)
+  t.match(await house.clients.find(EXPLORER_ID), { redirectUris: [REDIRECT], authMethod: 'none', user: null })
+  await start('https://id.example/auth')
+  const moved = ['https://id.example/auth/docs/static/oauth2-redirect.html']
+  t.strictSame((await house.clients.find(EXPLORER_ID)).redirectUris, moved)
+  await house.clients.revoke(EXPLORER_ID)
+  await start()
+  t.match(await house.clients.find(EXPLORER_ID), { revoked: true, redirectUris: moved })
+  const events = await house.trail.list({ clientId: EXPLORER_ID }, { limit: 10 })
+  t.strictSame(
+    events.map(({ kind }) => kind),
+    ['client.revoked', 'client.changed', 'client.created'],
+  )
+})
+
+t.test('a new scope of the catalogue may be asked for', async t => {
+  const more = [...CATALOGUE.scopes, { id: 'parcels', description: 'Track parcels' }]
+  const { app, house } = await testApp(t, { catalogue: { scopes: more } })
+  await app.ready()
+  t.ok((await house.clients.find(EXPLORER_ID)).scopes?.includes('parcels'))
+  const { headers } = await actingAs(house, ['admin:read'], { role: 'admin' })
+  t.match((await app.inject({ url: `/admin/clients/${EXPLORER_ID}`, headers })).json(), {
+    data: { name: 'API explorer' },
+  })
+})

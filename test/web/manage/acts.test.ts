@@ -1,0 +1,161 @@
+import t from 'tap'
+import { actingAs, newUser, PASSWORD, testApp } from '../../helpers/app.ts'
+import { Browser, locationOf } from '../../helpers/browser.ts'
+import { opens } from '../../helpers/family.ts'
+
+const { app, house } = await testApp(t)
+const admin = await newUser(house, 'admin')
+const browser = new Browser(app)
+await browser.signIn(admin)
+
+/** Sends the form of a page. @returns the page it leads to */
+async function send(url: string, fields: Record<string, string | undefined>, action: RegExp) {
+  const answer = await browser.submit(await browser.get(url), fields, action)
+  t.equal(answer.statusCode, 303, answer.body)
+  return browser.get(locationOf(answer).pathname)
+}
+
+t.test('users', async t => {
+  t.test('are made', async t => {
+    const fields = { name: 'Ada <King>', email: 'Ada@Example.com', password: PASSWORD, role: 'admin' }
+    const page = await send('/manage/users/new', fields, /users$/)
+    t.match(page.body, 'role="status"')
+    t.match(page.body, 'Ada &lt;King&gt;')
+    t.match(await house.users.findByEmail('ada@example.com'), { name: 'Ada <King>', role: 'admin' })
+    t.notMatch((await browser.get('/manage/users')).body, 'role="status"', 'which is said once')
+  })
+
+  t.test('are asked for again when something is wrong, without the password', async t => {
+    const page = await browser.get('/manage/users/new')
+    const good = { name: 'Mary', email: 'mary@example.com', password: PASSWORD }
+    for (const bad of [
+      { email: admin.email },
+      { email: 'x' },
+      { name: undefined },
+      { name: ' ' },
+      { password: 'short' },
+    ]) {
+      const answer = await browser.submit(page, { ...good, ...bad }, /users$/)
+      t.equal(answer.statusCode, 400)
+      t.match(answer.body, 'role="alert"')
+      t.notMatch(answer.body, PASSWORD)
+    }
+    t.notOk(await house.users.findByEmail('mary@example.com'))
+    await browser.submit(page, { ...good, role: 'emperor' }, /users$/)
+    t.match(await house.users.findByEmail('mary@example.com'), { role: 'user' })
+  })
+
+  t.test('are found by a part of the name or the address, wildcards standing for themselves', async t => {
+    await newUser(house, 'user', 'needle_1@haystack.example')
+    await newUser(house, 'user', 'needle21@haystack.example')
+    const found = async (q: string) =>
+      [
+        ...(await browser.get(`/manage/users?q=${encodeURIComponent(q)}`)).body.matchAll(
+          />([^<]*@haystack\.example)</g,
+        ),
+      ].map(([, email]) => email)
+    t.strictSame(await found('HAYSTACK'), ['needle_1@haystack.example', 'needle21@haystack.example'])
+    t.strictSame(await found('needle_1'), ['needle_1@haystack.example'])
+    t.strictSame(await found('%'), [])
+    t.strictSame(await found('\\'), [])
+  })
+
+  t.test('come in pages', async t => {
+    for (let i = 0; i < 11; i++) await newUser(house, 'user', `paged${i}@many.example`)
+    const first = await browser.get('/manage/users?q=many.example')
+    const next = /href="([^"]*)" rel="next"/.exec(first.body)?.[1]?.replaceAll('&amp;', '&') as string
+    const second = await browser.get(next)
+    const rows = (body: string) => [...body.matchAll(/@many\.example</g)].length
+    t.strictSame([rows(first.body), rows(second.body)], [10, 1])
+    t.notMatch(second.body, 'rel="next"')
+  })
+
+  t.test('are disabled and enabled, but nobody by themselves', async t => {
+    const { user, token } = await actingAs(house)
+    const path = `/manage/users/${user.id}`
+    await send(path, {}, /disable$/)
+    t.equal(await opens(app, token), 401)
+    await send(path, {}, /enable$/)
+    t.equal(await opens(app, token), 200)
+    const page = await browser.get(`/manage/users/${admin.id}`)
+    t.notMatch(page.body, 'disable"')
+    const { _csrf } = { _csrf: /name="_csrf" value="([^"]*)"/.exec(page.body)?.[1] }
+    t.equal((await browser.post(`/manage/users/${admin.id}/disable`, { _csrf })).statusCode, 409)
+  })
+
+  t.test('get another password, which ends their sessions', async t => {
+    const user = await newUser(house)
+    const theirs = new Browser(app)
+    await theirs.signIn(user)
+    const path = `/manage/users/${user.id}`
+    t.match(await browser.submit(await browser.get(path), { password: 'short' }, /password$/), {
+      statusCode: 400,
+      body: /role="alert"/,
+    })
+    await send(path, { password: 'another good one' }, /password$/)
+    t.equal((await theirs.get('/device')).statusCode, 303)
+    t.ok(await house.users.authenticate(user.email, 'another good one'))
+  })
+
+  t.test('do not get one from themselves: that takes the one before', async t => {
+    const page = await browser.get(`/manage/users/${admin.id}`)
+    t.notMatch(page.body, /action="[^"]*password"/)
+    const _csrf = /name="_csrf" value="([^"]*)"/.exec(page.body)?.[1]
+    const refused = await browser.post(`/manage/users/${admin.id}/password`, { _csrf, password: 'another good one' })
+    t.equal(refused.statusCode, 409)
+    t.ok(await house.users.authenticate(admin.email, PASSWORD))
+  })
+
+  t.test('are signed out everywhere', async t => {
+    const { user, token } = await actingAs(house)
+    await send(`/manage/users/${user.id}/sign-out`, {}, /sign-out$/)
+    t.equal(await opens(app, token), 401)
+    t.match(await house.trail.list({ userId: user.id, kind: 'session.ended' }, { limit: 1 }), [
+      { actorUserId: admin.id, address: '127.0.0.1' },
+    ])
+  })
+})
+
+t.test('apps are revoked, but not the one of personal tokens', async t => {
+  const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
+  const path = `/manage/clients/${client.id}`
+  t.match((await browser.get(`${path}/revoke`)).body, /Revoke <bdi>Calendar<\/bdi>\?/)
+  const page = await send(`${path}/revoke`, {}, /revoke$/)
+  t.notMatch(page.body, '/revoke"')
+  t.ok((await house.clients.find(client.id)).revoked)
+  const { id } = await house.clients.personalAccess()
+  t.notMatch((await browser.get(`/manage/clients/${id}`)).body, '/revoke"')
+  t.equal((await browser.submit(await browser.get(`/manage/clients/${id}/revoke`), {}, /revoke$/)).statusCode, 404)
+})
+
+t.test('keys are rotated', async t => {
+  const before = await house.keys.list()
+  await send('/manage/keys/rotate', {}, /rotate$/)
+  await send('/manage/keys/rotate', { algorithm: 'EdDSA' }, /rotate$/)
+  const now = await house.keys.list()
+  t.equal(now.length, before.length + 2)
+  t.equal(now.find(key => key.state === 'current')?.algorithm, 'EdDSA')
+  const page = await browser.get('/manage/keys/rotate')
+  t.equal((await browser.submit(page, { algorithm: 'none' }, /rotate$/)).statusCode, 400)
+  const { body } = await browser.get('/manage/keys')
+  t.equal([...body.matchAll(/<th scope="row">/g)].length, now.length)
+  t.notMatch(body, /"d":|privateKey/)
+})
+
+t.test('the audit trail is filtered and says who did it', async t => {
+  const user = await newUser(house)
+  await new Browser(app).signIn(user, 'wrong')
+  const { client } = await house.clients.create({
+    name: 'Traced',
+    userId: user.id,
+    redirectUris: ['https://a.example/%3Cx'],
+  })
+  await house.clients.update(client.id, { redirectUris: ['https://a.example/%22%3E'] })
+  const rows = async (query: string) =>
+    [...(await browser.get(`/manage/audit?${query}`)).body.matchAll(/<th scope="row">([^<]*)/g)].map(([, kind]) => kind)
+  t.strictSame(await rows(`user=${user.email}`), ['App changed', 'App made', 'Sign-in failed', 'User made'])
+  t.strictSame(await rows(`user=${user.id}&kind=sign_in.failed`), ['Sign-in failed'])
+  t.strictSame(await rows(`client=${client.id}`), ['App changed', 'App made'])
+  t.strictSame(await rows(`user=${user.id}&until=2020-01-01`), [])
+  t.match((await browser.get(`/manage/audit?client=${client.id}`)).body, 'https://a.example/%22%3E')
+})

@@ -1,0 +1,98 @@
+import t from 'tap'
+import { actingAs, newUser, testApp } from '../../helpers/app.ts'
+import { Browser, formOf, locationOf } from '../../helpers/browser.ts'
+import { opens } from '../../helpers/family.ts'
+
+const { app, house } = await testApp(t)
+const admin = await newUser(house, 'admin')
+const browser = new Browser(app)
+await browser.signIn(admin)
+
+const names = (body: string) => [...body.matchAll(/<th scope="row"><bdi>([^<]*)/g)].map(([, name]) => name)
+const told = (body: string) => Number(/Live tokens that match: (\d+)/.exec(body)?.[1])
+
+/** Goes from the list over the question to the end. @returns how many each of the three names */
+async function revoke(query: string): Promise<[listed: number, asked: number, revoked: number]> {
+  const list = await browser.get(`/manage/tokens?${query}`)
+  const link = /href="([^"]*\/revoke\?[^"]*)"/.exec(list.body)?.[1]?.replaceAll('&amp;', '&') as string
+  const question = await browser.get(link)
+  const asked = Number(/Revoke (\d+) tokens\?/.exec(question.body)?.[1])
+  const answer = await browser.submit(question, {}, /revoke$/)
+  const { body } = await browser.get(locationOf(answer).pathname)
+  return [told(list.body), asked, Number(/Tokens revoked: <bdi>(\d+)/.exec(body)?.[1])]
+}
+
+t.test('tokens are listed by every condition', async t => {
+  const [a, b] = [await newUser(house), await newUser(house)]
+  const issue = (user: typeof a, name: string, scopes: string[]) => house.tokens.issuePersonal({ user, name, scopes })
+  const first = await issue(a, 'first', ['orders:read'])
+  await issue(a, 'second', ['orders:read', 'orders:create'])
+  await issue(b, 'third', ['orders:create'])
+  const old = new Date('2025-06-01T12:00:00Z').toISOString()
+  await house.db.query('update oauth_access_tokens set created_at = ? where id = ?', [old, first.token.id])
+  const list = async (query: string) => names((await browser.get(`/manage/tokens?${query}`)).body)
+  t.strictSame(await list(`user=${a.id}`), ['second', 'first'])
+  t.strictSame(await list(`user=${a.email.toUpperCase()}`), ['second', 'first'])
+  t.strictSame(await list('scope=orders:create'), ['third', 'second'])
+  t.strictSame(await list('made_before=2025-06-02'), ['first'])
+  t.strictSame(await list('made_before=2025-06-01'), [])
+  t.strictSame(await list('unused_since=2025-06-02'), ['first'])
+  t.strictSame(await list(`user=${a.id}&scope=orders:create`), ['second'])
+  const { id } = await house.clients.personalAccess()
+  t.strictSame(await list(`client=${id}&user=${b.id}`), ['third'])
+  await house.selection.revokeOne(first.token.id)
+  t.strictSame(await list(`user=${a.id}`), ['second'])
+  t.strictSame(await list(`user=${a.id}&state=all`), ['second', 'first'])
+})
+
+t.test('the number that is asked about is the number that is revoked', async t => {
+  const user = await newUser(house)
+  const tokens = await Promise.all(
+    Array.from({ length: 30 }, (_, i) => actingAs(house, i % 3 ? ['orders:read'] : ['reports'], { user })),
+  )
+  const other = await actingAs(house, ['reports'])
+  t.strictSame(await revoke(`user=${user.email}&scope=reports`), [10, 10, 10])
+  const statuses = await Promise.all(tokens.map(({ token }) => opens(app, token)))
+  t.equal(statuses.filter(status => status === 401).length, 10)
+  t.equal(await opens(app, other.token), 200, 'nobody else’s')
+  t.strictSame(await revoke(`user=${user.id}`), [20, 20, 20], 'and what is dead does not count')
+  t.match(await house.trail.list({ userId: user.id, kind: 'token.revoked' }, { limit: 1 }), [{ actorUserId: admin.id }])
+})
+
+t.test('the question names the conditions in words, and changes nothing', async t => {
+  const { user, token } = await actingAs(house, ['orders:read'])
+  await house.users.update(user.id, { name: '<i>Ada</i>' })
+  const query = `user=${user.email}&scope=orders:read&made_before=2099-01-01&unused_since=2099-01-01`
+  const { body } = await browser.get(`/manage/tokens/revoke?${query}`)
+  t.match(body, 'Revoke 1 tokens?')
+  t.match(body, '&lt;i&gt;Ada&lt;/i&gt;')
+  t.match(body, /scope <bdi>orders:read<\/bdi>/)
+  t.match(body, /made before <bdi>2099-01-01<\/bdi>/)
+  t.match(body, /not been used since <bdi>2099-01-01<\/bdi>/)
+  t.match(formOf(body, /revoke$/).fields, {
+    user: user.email,
+    scope: 'orders:read',
+    made_before: '2099-01-01',
+    unused_since: '2099-01-01',
+  })
+  t.equal(await opens(app, token), 200)
+  t.notMatch((await browser.get(`/manage/tokens/revoke?user=${admin.id}`)).body, /name="user"/, 'nothing to revoke')
+})
+
+t.test('without a condition nothing is revoked', async t => {
+  const { token, id } = await actingAs(house)
+  const { fields } = formOf((await browser.get(`/manage/tokens/${id}/revoke`)).body, /revoke$/)
+  for (const more of [{}, { user: '' }, { state: 'all' }, { user_id: id }, { user: 'nobody@example.com' }]) {
+    t.equal((await browser.post('/manage/tokens/revoke', { ...fields, ...more })).statusCode, 400)
+  }
+  t.equal(await opens(app, token), 200)
+})
+
+t.test('one token is revoked by its name', async t => {
+  const { user, token, id } = await actingAs(house)
+  const question = await browser.get(`/manage/tokens/${id}/revoke`)
+  t.match(question.body, /Revoke <bdi>test<\/bdi>\?/)
+  t.equal((await browser.submit(question, {}, /revoke$/)).statusCode, 303)
+  t.equal(await opens(app, token), 401)
+  t.match((await browser.get(`/manage/tokens?user=${user.id}`)).body, 'No token matches')
+})

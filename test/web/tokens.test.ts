@@ -1,0 +1,342 @@
+import t from 'tap'
+import { newUser, type TestOptions, testApp } from '../helpers/app.ts'
+import { Browser, formOf, locationOf } from '../helpers/browser.ts'
+import { refusesForgery, ticked } from '../helpers/forms.ts'
+
+const { app, house } = await testApp(t)
+const HOSTILE = '"><script>alert(1)</script>\u202egnp.exe {name}'
+
+async function person(role: 'user' | 'admin' = 'user') {
+  const user = await newUser(house, role)
+  const browser = new Browser(app)
+  await browser.signIn(user)
+  const issue = async (name: string, more: { scopes?: string[]; expiresAt?: Date } = {}) =>
+    (await house.tokens.issuePersonal({ user, name, ...more })).token
+  return { user, browser, issue }
+}
+
+const make = async (browser: Browser, fields: Record<string, string | undefined>) =>
+  browser.submit(await browser.get('/tokens/new'), { name: 'deploy', expires_in: '30d', ...fields }, /tokens$/)
+const plainTextOf = ({ body }: { body: string }) => /<input id="plain-text"[^>]* value="([^"]+)"/.exec(body)?.[1]
+const opens = async (token = '') =>
+  (await app.inject({ url: '/api/user', headers: { authorization: `Bearer ${token}` } })).statusCode
+const days = (count: number) => new Date(Date.now() + count * 86_400_000)
+
+t.test('the pages are for whoever is signed in', async t => {
+  const nobody = new Browser(app)
+  const there = locationOf(await nobody.get('/tokens/new?name=deploy&expires_in=7d'))
+  t.equal(there.pathname, '/login')
+  t.equal(there.searchParams.get('next'), '/tokens/new?name=deploy&expires_in=7d', 'and leads back')
+  const { browser, issue } = await person()
+  const { id } = await issue('mine')
+  const page = await browser.get('/tokens/new')
+  t.equal((await nobody.submit(page, { name: 'x', expires_in: '7d' }, /tokens$/)).statusCode, 401)
+  for (const path of ['', '/suspend', '/resume', '/rotate', '/revoke']) {
+    t.equal((await nobody.post(`/tokens/${id}${path}`, {})).statusCode, 401)
+  }
+})
+
+t.test('the list', async t => {
+  t.test('explains itself where there is nothing', async t => {
+    const { browser } = await person()
+    const { body } = await browser.get('/tokens')
+    t.match(body, 'You have no tokens yet.')
+    t.match(body, 'href="/tokens/new"')
+    t.notMatch(body, '<table')
+  })
+
+  t.test('says of each token what it may do, when it was used, and when it ends', async t => {
+    const { browser, issue, user } = await person()
+    await issue('plain', { scopes: ['orders:read'] })
+    await issue('short', { expiresAt: days(3) })
+    const paused = await issue('paused')
+    await house.tokens.change(user, paused.id, { suspended: true })
+    const { body } = await browser.get('/tokens')
+    t.match(body, /plain<\/bdi><\/a><\/th>\s*<td data-label="Scopes"><code>orders:read<\/code>/)
+    t.match(body, /<time datetime="[^"]+Z" title="[^"]+ UTC">just now<\/time>/)
+    t.match(body, /<td data-label="Last used">never<\/td>/)
+    t.match(body, /<span class="soon"><time [^>]*>in 3 days<\/time> <span class="badge">soon/)
+    t.match(body, /paused<\/bdi><\/a> <span class="badge">suspended/)
+  })
+
+  t.test('says when a token was last used', async t => {
+    const { browser } = await person()
+    await opens(plainTextOf(await make(browser, {})))
+    t.match((await browser.get('/tokens')).body, /<td data-label="Last used"><time [^>]*>just now/)
+  })
+
+  t.test('is searched by name and scope, and filtered by state', async t => {
+    const { browser, issue, user } = await person()
+    await issue('Deploy', { scopes: ['orders:read'] })
+    await issue('100%_sure', { scopes: ['reports:export'] })
+    const gone = await issue('gone', { scopes: [] })
+    await house.tokens.revoke(user.id, gone.id)
+    const paused = await issue('paused', { scopes: [] })
+    await house.tokens.change(user, paused.id, { suspended: true })
+    const found = async (query: string) => {
+      const { body } = await browser.get(`/tokens?${query}`)
+      return [...body.matchAll(/<bdi>([^<]*)<\/bdi><\/a>/g)].map(([, name]) => name)
+    }
+    t.strictSame(await found(''), ['paused', '100%_sure', 'Deploy'])
+    t.strictSame(await found('q=dEPL'), ['Deploy'])
+    t.strictSame(await found('q=reports'), ['100%_sure'], 'part of a scope')
+    t.strictSame(await found('q=%25_s'), ['100%_sure'], 'signs that mean something to the database')
+    t.strictSame(await found('q=%25%25'), [])
+    t.strictSame(await found('state=suspended'), ['paused'])
+    t.strictSame(await found('state=ended'), ['gone'])
+    t.strictSame(await found('state=all&q=one'), ['gone'])
+    t.strictSame(await found('state=nonsense&q=a&q=b'), ['paused', '100%_sure', 'Deploy'], 'nonsense is no filter')
+    t.match((await browser.get('/tokens?q=nothing-like-it')).body, 'No token fits.')
+  })
+
+  t.test('comes in pages, which keep the search', async t => {
+    const { browser, issue } = await person()
+    for (let i = 0; i < 12; i++) await issue(`bulk ${i}`)
+    await issue('other')
+    const first = await browser.get('/tokens?q=bulk')
+    t.match(first.body, 'bulk 11')
+    t.notMatch(first.body, /bulk 1</)
+    const next = /href="([^"]*)" rel="next"/.exec(first.body)?.[1]?.replaceAll('&amp;', '&') as string
+    const second = await browser.get(next)
+    t.match(second.body, /bulk 0<.*Back to the newest/s)
+    t.notMatch(second.body, />other<|rel="next"/)
+    t.equal((await browser.get('/tokens?cursor=nonsense')).statusCode, 400)
+  })
+
+  t.test("has nobody else's tokens", async t => {
+    const { issue } = await person()
+    await issue('private matter')
+    t.notMatch((await (await person('admin')).browser.get('/tokens?state=all')).body, 'private matter')
+  })
+})
+
+t.test('the form for a new token', async t => {
+  t.test('offers the scopes in groups, the defaults ticked, the reserved ones apart', async t => {
+    const { browser } = await person()
+    const { body } = await browser.get('/tokens/new')
+    t.strictSame(ticked(body), ['scope.orders:read'])
+    t.match(body, /<legend><code>orders<\/code>.*Read orders.*Place orders.*<legend><code>reports<\/code>/s)
+    t.match(body, /<fieldset class="reserved">.*tokens:write.*<code>\*<\/code>/s)
+    t.notMatch(body, 'admin:')
+    t.match((await (await person('admin')).browser.get('/tokens/new')).body, 'scope.admin:write')
+  })
+
+  t.test('is filled in by a link, which sends nothing', async t => {
+    const { browser, user } = await person()
+    const link = '/tokens/new?name=deploy&scopes=orders:read,orders:create,nope&expires_in=12d'
+    const { body } = await browser.get(link)
+    t.match(body, /<input id="name" [^>]*value="deploy"/)
+    t.match(body, '<option value="12d" selected>in 12 days')
+    t.strictSame(ticked(body), ['scope.orders:read', 'scope.orders:create'])
+    t.equal((await house.tokens.list(user.id, { limit: 1 })).length, 0)
+    for (const query of ['name=a&name=b', 'expires_in=-1', 'expires_in=9999999d', 'scopes=%00', 'name=%00'])
+      t.ok([200, 400].includes((await browser.get(`/tokens/new?${query}`)).statusCode), query)
+    t.match((await browser.get('/tokens/new?expires_in=nonsense')).body, '<option value="30d" selected>')
+    const hostile = await browser.get(`/tokens/new?name=${encodeURIComponent(HOSTILE)}&expires_in=${HOSTILE}`)
+    t.notMatch(hostile.body, '<script>')
+  })
+
+  t.test('makes a token that works, and shows its text once', async t => {
+    const { browser, user } = await person()
+    const made = await make(browser, { 'scope.orders:read': undefined, 'scope.reports': '1' })
+    t.equal(made.statusCode, 201)
+    t.equal(made.headers['cache-control'], 'no-store')
+    const plainText = plainTextOf(made) as string
+    t.equal(await opens(plainText), 200)
+    t.match(made.body, `curl -H &#39;Authorization: Bearer ${plainText}&#39; http://localhost:3000/api/user`)
+    t.notOk([made.headers['set-cookie']].flat().some(cookie => String(cookie).includes(plainText.slice(-20))))
+    const [token] = await house.tokens.list(user.id, { limit: 1 })
+    t.match(token, { name: 'deploy', scopes: ['reports'] })
+    t.equal(Math.round((token!.expiresAt.getTime() - Date.now()) / 86_400_000), 30)
+    for (const path of [`/tokens/${token?.id}`, '/tokens']) {
+      t.notMatch((await browser.get(path)).body, plainText, 'nowhere after')
+    }
+  })
+
+  t.test('sent again, as a reload does, makes no second token and shows no text', async t => {
+    const { browser, user } = await person()
+    const page = await browser.get('/tokens/new')
+    const fields = { name: 'once', expires_in: '7d' }
+    const made = await browser.submit(page, fields, /tokens$/)
+    const again = await browser.submit(page, fields, /tokens$/)
+    t.equal(again.statusCode, 303)
+    const [token, ...more] = await house.tokens.list(user.id, { limit: 5 })
+    t.strictSame(more, [])
+    t.equal(again.headers.location, `/tokens/${token?.id}`)
+    t.notMatch((await browser.get(String(again.headers.location))).body, plainTextOf(made) as string)
+    t.equal((await make(browser, {})).statusCode, 201, 'a new form does')
+    browser.cookies.set('postern-made', 'x.y~../../evil.https://evil.example')
+    t.equal((await make(browser, {})).statusCode, 201, 'whatever somebody planted')
+  })
+
+  t.test('takes a date, to its end', async t => {
+    const { browser, user } = await person()
+    const date = days(12).toISOString().slice(0, 10)
+    t.equal((await make(browser, { expires_in: 'date', expires_on: date })).statusCode, 201)
+    const [token] = await house.tokens.list(user.id, { limit: 1 })
+    t.equal(token?.expiresAt.toISOString(), `${date}T23:59:59.000Z`)
+    const last = /max="([^"]+)"/.exec((await browser.get('/tokens/new')).body)?.[1] as string
+    t.equal((await make(browser, { expires_in: 'date', expires_on: last })).statusCode, 201, 'the last day there is')
+  })
+
+  t.test('comes back as it was when something is wrong with it', async t => {
+    const { browser, user } = await person()
+    const wrong: [Record<string, string | undefined>, RegExp][] = [
+      [{ name: '' }, /Give the token a name/],
+      [{ name: '  ' }, /Give the token a name/],
+      [{ name: 'x'.repeat(256) }, /1 to 255/],
+      [{ expires_in: '' }, /Choose when/],
+      [{ expires_in: '9999d' }, /must not lie beyond/],
+      [{ expires_in: 'date' }, /Choose the date/],
+      [{ expires_in: 'date', expires_on: '2020-01-01' }, /future/],
+      [{ expires_in: 'date', expires_on: '2999-01-01' }, /beyond/],
+      [{ 'scope.nope': '1' }, /not a scope/],
+      [{ 'scope.admin:write': '1' }, /only an administrator/],
+    ]
+    for (const [fields, said] of wrong) {
+      const page = await make(browser, {
+        name: HOSTILE,
+        'scope.orders:read': undefined,
+        'scope.reports': '1',
+        ...fields,
+      })
+      t.equal(page.statusCode, 400, JSON.stringify(fields))
+      t.match(/role="alert"[^>]*>([^<]*)/.exec(page.body)?.[1], said)
+      t.strictSame(ticked(page.body), ['scope.reports'])
+      t.notMatch(page.body, '<script>')
+    }
+    t.equal((await house.tokens.list(user.id, { limit: 1 })).length, 0)
+  })
+})
+
+t.test('a token', async t => {
+  t.test('is renamed and given other scopes, and keeps its text', async t => {
+    const { browser, user } = await person()
+    const plainText = plainTextOf(await make(browser, { 'scope.orders:read': '1' })) as string
+    const [{ id } = { id: '' }] = await house.tokens.list(user.id, { limit: 1 })
+    const page = await browser.get(`/tokens/${id}`)
+    t.strictSame(ticked(page.body), ['scope.orders:read'])
+    const form = new RegExp(`${id}$`)
+    const saved = await browser.submit(page, { name: HOSTILE, 'scope.orders:read': '1' }, form)
+    t.equal(saved.headers.location, `/tokens/${id}`)
+    const after = await browser.get(`/tokens/${id}`)
+    t.match(after.body, /role="status">The token “<bdi>&quot;&gt;&lt;script/)
+    t.notMatch(after.body, /<script>|\u202e/)
+    t.notMatch((await browser.get(`/tokens/${id}`)).body, 'role="status"', 'said once')
+    const same = await house.tokens.find(user.id, id)
+    t.notOk(same.changed, 'a name changes nothing for whoever checks it offline')
+    await browser.submit(page, { name: 'deploy', 'scope.orders:read': undefined, 'scope.reports': '1' }, form)
+    t.match(await house.tokens.find(user.id, id), { name: 'deploy', scopes: ['reports'], changed: true })
+    t.equal(await opens(plainText), 200)
+    const refused = await browser.submit(page, { name: 'x', 'scope.nope': '1' }, form)
+    t.equal(refused.statusCode, 400)
+    t.match(refused.body, 'role="alert"')
+  })
+
+  t.test('is rotated, with an overlap or without', async t => {
+    const { browser, user } = await person()
+    const old = plainTextOf(await make(browser, { name: 'rotating' }))
+    const [{ id } = { id: '' }] = await house.tokens.list(user.id, { limit: 1 })
+    const page = await browser.get(`/tokens/${id}`)
+    const rotated = await browser.submit(page, { overlap: 'day' }, /rotate$/)
+    t.equal(rotated.statusCode, 201)
+    t.match(rotated.body, 'works for <bdi>24</bdi> hours more')
+    const next = plainTextOf(rotated)
+    t.strictSame([await opens(old), await opens(next)], [200, 200])
+    t.equal((await browser.submit(page, { overlap: 'day' }, /rotate$/)).statusCode, 303, 'a reload rotates nothing')
+    const successor = locationOf(await browser.submit(page, {}, /rotate$/)).pathname
+    const last = await browser.submit(await browser.get(successor), { overlap: 'none' }, /rotate$/)
+    t.strictSame([await opens(next), await opens(plainTextOf(last))], [401, 200])
+    const dead = await browser.post(`${successor}/rotate`, { ...formOf(page.body, /rotate$/).fields, once: 'other' })
+    t.equal(dead.statusCode, 409)
+    t.match(dead.body, 'The token has been revoked.')
+  })
+
+  t.test('is suspended and resumed', async t => {
+    const { browser, user } = await person()
+    const text = plainTextOf(await make(browser, {}))
+    const [{ id } = { id: '' }] = await house.tokens.list(user.id, { limit: 1 })
+    await browser.submit(await browser.get(`/tokens/${id}`), {}, /suspend$/)
+    t.equal(await opens(text), 401)
+    const page = await browser.get(`/tokens/${id}`)
+    t.match(page.body, 'is suspended. It opens nothing until you resume it.')
+    t.notMatch(page.body, `${id}/rotate"`)
+    await browser.submit(page, {}, /resume$/)
+    t.equal(await opens(text), 200)
+  })
+
+  t.test('is revoked after a page that names it', async t => {
+    const { browser, user } = await person()
+    const text = plainTextOf(await make(browser, { name: 'to be <b>revoked</b>' }))
+    const [{ id } = { id: '' }] = await house.tokens.list(user.id, { limit: 1 })
+    const ask = await browser.get(`/tokens/${id}/revoke`)
+    t.match(ask.body, 'Revoke the token “<bdi>to be &lt;b&gt;revoked&lt;/b&gt;</bdi>”?')
+    t.equal(await opens(text), 200, 'asking does nothing')
+    const done = await browser.submit(ask, {}, /revoke$/)
+    t.equal(done.headers.location, '/tokens')
+    t.equal(await opens(text), 401)
+    t.match((await browser.get('/tokens')).body, 'is revoked. It opens nothing any more.')
+    const page = await browser.get(`/tokens/${id}`)
+    t.match(page.body, '<dd>Revoked</dd>')
+    t.notMatch(page.body, /action="\/tokens\/[^"]+"/, 'nothing can be done with it')
+  })
+
+  t.test('of another person is not there', async t => {
+    const { issue } = await person()
+    const token = await issue('theirs')
+    const { browser } = await person('admin')
+    const fields = formOf((await browser.get('/tokens/new')).body, /tokens$/).fields
+    for (const id of [token.id, 'nonsense', '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11']) {
+      for (const path of ['', '/revoke']) t.equal((await browser.get(`/tokens/${id}${path}`)).statusCode, 404)
+      for (const path of ['', '/suspend', '/resume', '/rotate', '/revoke']) {
+        const answer = await browser.post(`/tokens/${id}${path}`, { ...fields, name: 'mine', once: `${path}x` })
+        t.equal(answer.statusCode, 404, path)
+        t.notMatch(answer.body, 'theirs')
+      }
+    }
+    t.match(await house.tokens.find(token.user as string, token.id), { name: 'theirs', suspended: false })
+  })
+})
+
+t.test('no form works without its CSRF token', async t => {
+  const { browser, issue, user } = await person()
+  const other = (await person()).browser
+  const { id } = await issue('kept', { scopes: ['reports'] })
+  const paused = await issue('paused')
+  await house.tokens.change(user, paused.id, { suspended: true })
+  const page = await browser.get(`/tokens/${id}`)
+  const both = { browser, other }
+  await refusesForgery(t, both, await browser.get('/tokens/new'), { name: 'x', expires_in: '7d' }, /tokens$/)
+  await refusesForgery(t, both, page, { name: 'x' }, new RegExp(`${id}$`))
+  await refusesForgery(t, both, page, {}, /suspend$/)
+  await refusesForgery(t, both, page, { overlap: 'none' }, /rotate$/)
+  await refusesForgery(t, both, await browser.get(`/tokens/${paused.id}`), {}, /resume$/)
+  await refusesForgery(t, both, await browser.get(`/tokens/${id}/revoke`), {}, /revoke$/)
+  t.match(await house.tokens.find(user.id, id), { name: 'kept', scopes: ['reports'], revoked: false, suspended: false })
+  t.equal((await house.tokens.list(user.id, { limit: 9 })).length, 2)
+})
+
+t.test('hostile scopes are shown as text', async t => {
+  const catalogue: TestOptions['catalogue'] = [
+    { id: '<b>:x', description: '"><img src=x onerror=alert(1)>', default: true },
+    { id: "a&'b", description: '{name} $&' },
+  ]
+  const { app, house } = await testApp(t, { catalogue })
+  const user = await house.users.create({
+    email: 'x@example.com',
+    name: '<img src=x onerror=alert(1)>',
+    password: 'correct horse battery',
+  })
+  const browser = new Browser(app)
+  await browser.signIn(user)
+  const page = await browser.get('/tokens/new')
+  const made = await browser.submit(page, { name: HOSTILE, expires_in: '7d', "scope.a&'b": '1' }, /tokens$/)
+  t.equal(made.statusCode, 201)
+  const [token] = await house.tokens.list(user.id, { limit: 1 })
+  t.strictSame(token?.scopes, ['<b>:x', "a&'b"])
+  for (const path of ['/tokens', '/tokens/new', `/tokens/${token?.id}`, `/tokens/${token?.id}/revoke`]) {
+    const { body } = await browser.get(path)
+    t.notMatch(body, /<img|<b>|<script>|\u202e/, path)
+    t.notMatch(body, /<script(?! src="\/assets\/postern\.js)/, path)
+  }
+})
