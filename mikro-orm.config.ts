@@ -49,7 +49,7 @@ export function ormOptions({ url, poolSize = 10, start = () => startEngine({}) }
       PrunedStatus,
       Node,
     ],
-    // The one function there is was written by hand, in its migration.
+    // The functions there are were written by hand, in their migrations.
     schemaGenerator: { ignoreRoutines: true },
     // `schemaGenerator` quotes every name, and all times are UTC.
     forceUtcTimezone: true,

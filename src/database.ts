@@ -26,7 +26,7 @@ export interface Database {
   run<T>(work: Work<T>): Promise<T>
   /** All or nothing; tried again after a deadlock or a serialization failure. */
   transaction<T>(work: Work<T>): Promise<T>
-  /** Rows of one plain statement, `?` for each value. */
+  /** Rows of one plain statement, `?` for each value; without `em` by itself, and tried again as a transaction is. */
   query<Row extends object>(sql: string, values?: readonly unknown[], em?: Em): Promise<Row[]>
   close(): Promise<void>
 }
@@ -70,9 +70,12 @@ function createDatabase(orm: MikroORM): Pick<Database, 'orm' | 'run' | 'transact
     run,
     transaction: work => again(() => run(em => em.transactional(inner => work(inner as Em)))),
     query: <Row extends object>(sql: string, values: readonly unknown[] = [], em?: Em) =>
-      inOurWords(async () => (await (em ?? orm.em.fork()).execute(sql, values as unknown[])) as unknown as Row[]),
+      em ? rows<Row>(em, sql, values) : again(() => rows<Row>(orm.em.fork() as Em, sql, values)),
   }
 }
+
+const rows = <Row extends object>(em: Em, sql: string, values: readonly unknown[]): Promise<Row[]> =>
+  inOurWords(async () => (await em.execute(sql, values as unknown[])) as unknown as Row[])
 
 async function again<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {

@@ -35,6 +35,7 @@ import { createAuthenticate, keepProved } from './tokens/authenticate.ts'
 import { createInspect, type Inspect, keepSigned } from './tokens/inspect.ts'
 import { createMint } from './tokens/mint.ts'
 import { createRecords } from './tokens/records.ts'
+import { createRevoker, type RevokeOne } from './tokens/revoker.ts'
 import { createSelection, type Selection } from './tokens/selection.ts'
 import { createTokens, type Tokens } from './tokens/tokens.ts'
 import { createUsage, type Usage } from './tokens/usage.ts'
@@ -72,6 +73,8 @@ export interface House {
   clients: Clients
   ensureExplorer: EnsureExplorer
   tokens: Tokens
+  /** One token, whosever it is. */
+  revokeOne: RevokeOne
   usage: Usage
   /** Since the start of this process. */
   counts: { readonly issued: number }
@@ -115,7 +118,8 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   const onMint = () => void counts.issued++
   const mint = createMint({ keys, takeIndex: indices.take, config, onMint })
   const write = createWriter(db)
-  const tokens = createTokens({ db, changes, catalogue, clients, mint, write, config })
+  const revokeOne = createRevoker(db, changes)
+  const tokens = createTokens({ db, changes, catalogue, clients, mint, write, revokeOne, config })
   const usage = createUsage({
     db,
     inherit: catalogue.inherit,
@@ -174,11 +178,12 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     clients,
     ensureExplorer: createExplorer({ changes, catalogue }),
     tokens,
+    revokeOne,
     usage,
     counts,
     authenticate,
     inspect,
-    selection: createSelection(db, changes),
+    selection: createSelection(db, changes, revokeOne),
     trail: createTrail(db),
     figures: createFigures(db),
     names: createNames(db),

@@ -20,6 +20,13 @@ export type Announce = (change: Change) => void
 /** How a change is made: in one transaction, obeyed here before the caller hears of it, and told to every other node. */
 export interface Changes {
   transaction<T>(work: (em: Em, announce: Announce) => Promise<T>): Promise<T>
+  /**
+   * The same by one statement, which tells the other nodes by itself.
+   * @param asked obeyed here also when it fails, since a commit whose answer was lost has happened all the same; what
+   *   else it changed is heard from the database then
+   * @param work makes the change, and tells what it was
+   */
+  obeying<C extends Change>(asked: readonly C[], work: () => Promise<C[]>): Promise<C[]>
   subscribe(listener: (change: Change) => void): void
   /** Counts what was told; a value read from the database under an older count must not be remembered. */
   readonly count: number
@@ -60,6 +67,15 @@ export function createChanges(db: Database, writeDown: WriteDown = async () => {
     setHearing(now) {
       if (now && !hearing) tell({ kind: 'everything' })
       hearing = now
+    },
+    async obeying(asked, work) {
+      let made = [...asked]
+      try {
+        made = await work()
+        return made
+      } finally {
+        made.forEach(tell)
+      }
     },
     async transaction(work) {
       const made: Change[] = []

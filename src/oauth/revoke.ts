@@ -1,12 +1,12 @@
 import { record } from '../audit/audit.ts'
 import type { Announce, Changes } from '../changes/changes.ts'
 import type { Client } from '../clients/client.entity.ts'
-import type { Em } from '../database.ts'
+import type { Database, Em } from '../database.ts'
 import { RefreshToken } from '../grants/refresh.entity.ts'
 import type { Refresh } from '../grants/refresh.ts'
 import { invalidGrant } from '../protocol-errors.ts'
 import type { Inspect } from '../tokens/inspect.ts'
-import { retire } from '../tokens/retire.ts'
+import type { RevokeOne } from '../tokens/revoker.ts'
 import { hashText } from '../tokens/text.ts'
 import { AccessToken } from '../tokens/token.entity.ts'
 
@@ -19,20 +19,23 @@ import { AccessToken } from '../tokens/token.entity.ts'
 export type Revoke = (client: Client, text: string) => Promise<void>
 
 export interface RevokeOptions {
+  db: Database
   changes: Changes
   inspect: Inspect
   refresh: Pick<Refresh, 'revokeGrant'>
+  revokeOne: RevokeOne
 }
 
 const OTHERS =
   'The token was issued to another client. A personal access token is revoked with DELETE /api/tokens/current.'
 
-export function createRevoke({ changes, inspect, refresh }: RevokeOptions): Revoke {
-  async function ofAccess(em: Em, announce: Announce, id: string): Promise<void> {
-    const token = await em.findOne(AccessToken, { id })
+export function createRevoke({ db, changes, inspect, refresh, revokeOne }: RevokeOptions): Revoke {
+  async function ofAccess(id: string): Promise<void> {
+    const token = await db.run(em => em.findOne(AccessToken, { id }, { fields: ['grant'] }))
+    const grant = token?.grant
     // People who revoke what an app has do not expect the app to go and get another.
-    if (token?.grant) await refresh.revokeGrant(em, announce, token.grant)
-    else await retire(em, announce, { id })
+    if (grant) await changes.transaction((em, announce) => refresh.revokeGrant(em, announce, grant))
+    else await revokeOne(id)
   }
 
   async function ofRefresh(em: Em, announce: Announce, client: Client, text: string): Promise<void> {
@@ -48,8 +51,7 @@ export function createRevoke({ changes, inspect, refresh }: RevokeOptions): Revo
   return async (client, text) => {
     const access = await inspect(text)
     if (access && access.record.token.clientId !== client.id) throw invalidGrant(OTHERS)
-    await changes.transaction((em, announce) =>
-      access ? ofAccess(em, announce, access.record.token.id) : ofRefresh(em, announce, client, text),
-    )
+    if (access) await ofAccess(access.record.token.id)
+    else await changes.transaction((em, announce) => ofRefresh(em, announce, client, text))
   }
 }

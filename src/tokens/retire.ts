@@ -1,9 +1,43 @@
-import { type FilterQuery, LockMode } from '@mikro-orm/postgresql'
-import { type Actor, actingFor, currentActor } from '../audit/actor.ts'
-import { record } from '../audit/audit.ts'
+import type { FilterQuery } from '@mikro-orm/postgresql'
+import { v7 as uuid } from 'uuid'
+import { type Actor, currentActor } from '../audit/actor.ts'
 import type { Announce } from '../changes/changes.ts'
 import type { Em } from '../database.ts'
 import { AccessToken } from './token.entity.ts'
+
+/** A token that somebody wants revoked, as the database's functions read it. */
+export interface Asked {
+  id: string
+  /** Of the row in the audit trail. */
+  event_id: string
+  /** Given: only if it is a personal token of this user, issued under this client and not by an exchange. */
+  user_id: string | null
+  client_id: string | null
+  actor_user_id: string | null
+  actor_client_id: string | null
+  address: string | null
+}
+
+/** Whose personal token it has to be. */
+export interface PersonalOf {
+  user: string
+  client: string
+}
+
+export function asked(id: string, of?: PersonalOf, actor: Actor = currentActor()): Asked {
+  return {
+    id: id.toLowerCase(),
+    event_id: uuid(),
+    user_id: of?.user ?? null,
+    client_id: of?.client ?? null,
+    actor_user_id: actor.userId,
+    actor_client_id: actor.clientId,
+    address: actor.address,
+  }
+}
+
+/** Ids of those that died: the live ones among what was asked for, and what was exchanged for them. */
+const RETIRE = 'select retire_tokens(?, ?) as id'
 
 /**
  * Revokes every live token that matches, and those exchanged for one of them, in the transaction of `em`; each is
@@ -11,37 +45,11 @@ import { AccessToken } from './token.entity.ts'
  * @returns how many died
  */
 export async function retire(em: Em, announce: Announce, where: FilterQuery<AccessToken>): Promise<number> {
-  return (await retireBy(em, announce, where, currentActor)).length
+  const live = { $and: [where, { revoked: false }] } as FilterQuery<AccessToken>
+  const found = await em.find(AccessToken, live, { fields: ['id'] })
+  if (found.length === 0) return 0
+  const values = [JSON.stringify(found.map(({ id }) => asked(id))), new Date().toISOString()]
+  const dead = (await em.execute(RETIRE, values)) as { id: string }[]
+  for (const { id } of dead) announce({ kind: 'token', id })
+  return dead.length
 }
-
-/**
- * The same for several who act at once.
- * @param actorOf whose doing it is that the token with this id, or the one it was exchanged for, dies
- * @returns the ids of those that died
- */
-export async function retireBy(
-  em: Em,
-  announce: Announce,
-  where: FilterQuery<AccessToken>,
-  actorOf: (id: string) => Actor | undefined,
-): Promise<string[]> {
-  const parents = await lockLive(em, where)
-  const children = parents.length > 0 ? await lockLive(em, { parent: { $in: parents.map(t => t.id) } }) : []
-  const tokens = [...new Map([...parents, ...children].map(t => [t.id, t])).values()]
-  if (tokens.length === 0) return []
-  await em.nativeUpdate(AccessToken, { id: { $in: tokens.map(t => t.id) } }, { revoked: true, updatedAt: new Date() })
-  for (const { id, parent, user, client } of tokens) {
-    announce({ kind: 'token', id })
-    const actor = actorOf(id) ?? actorOf(parent as string)
-    actingFor(actor as Actor, () => record(em, { kind: 'token.revoked', tokenId: id, userId: user, clientId: client }))
-  }
-  return tokens.map(({ id }) => id)
-}
-
-/** In one order everywhere, so that two of these wait for each other and do not deadlock. */
-const lockLive = (em: Em, where: FilterQuery<AccessToken>) =>
-  em.find(AccessToken, { $and: [where, { revoked: false }] } as FilterQuery<AccessToken>, {
-    fields: ['id', 'user', 'client', 'parent'],
-    lockMode: LockMode.PESSIMISTIC_WRITE,
-    orderBy: { id: 'asc' },
-  })

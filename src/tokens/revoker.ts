@@ -1,71 +1,34 @@
-import type { FilterQuery } from '@mikro-orm/postgresql'
-import { type Actor, currentActor } from '../audit/actor.ts'
-import type { Changes } from '../changes/changes.ts'
-import { PosternError } from '../errors.ts'
-import { retireBy } from './retire.ts'
-import type { AccessToken } from './token.entity.ts'
-
-/** Revokes the token with this id if it is live and matches. @returns false: none was */
-export type RevokeOne = (id: string, where: FilterQuery<AccessToken>) => Promise<boolean>
-
-/** Tokens that share one transaction. */
-const MOST = 100
-
-interface Waiting {
-  id: string
-  where: FilterQuery<AccessToken>
-  actor: Actor
-  resolve: (died: boolean) => void
-  reject: (error: unknown) => void
-}
+import { inBatches } from '../batches.ts'
+import type { Change, Changes } from '../changes/changes.ts'
+import type { Database } from '../database.ts'
+import { type Asked, asked, type PersonalOf } from './retire.ts'
 
 /**
- * Revocations that arrive while one is under way share the next transaction: each costs ten ways to the database and
- * back, and the lock that numbers them is waited for. An idle node revokes at once.
+ * Revokes the token with this id if it is live, and those exchanged for it; settles when it is committed.
+ * @param of given: only if it is a personal token of theirs
+ * @returns false: none was
  */
-export function createRevoker(changes: Changes): RevokeOne {
-  const waiting: Waiting[] = []
-  let working = false
+export type RevokeOne = (id: string, of?: PersonalOf) => Promise<boolean>
 
-  /** No token twice: who may not revoke it must neither be told nor be written down as if it had. */
-  function next(): Waiting[] {
-    const batch = new Map<string, Waiting>()
-    const later: Waiting[] = []
-    for (const each of waiting.splice(0)) {
-      if (batch.size < MOST && !batch.has(each.id)) batch.set(each.id, each)
-      else later.push(each)
-    }
-    waiting.push(...later)
-    return [...batch.values()]
-  }
+/** Each died with its event, was told to the other nodes, and stands in the feed; all of it or nothing. */
+const REVOKE = 'select revoke_tokens(?, ?) as id'
+/** Tokens that share one statement. */
+const MOST = 100
 
-  async function revoke(batch: Waiting[]): Promise<void> {
-    const actors = new Map(batch.map(({ id, actor }) => [id, actor]))
-    const where = { $or: batch.map(each => each.where) } as FilterQuery<AccessToken>
-    const dead = await changes.transaction((em, announce) => retireBy(em, announce, where, id => actors.get(id)))
-    const ids = new Set(dead)
-    for (const { id, resolve } of batch) resolve(ids.has(id))
-  }
-
-  async function together(batch: Waiting[]): Promise<void> {
-    try {
-      await revoke(batch)
-    } catch (error) {
-      // What one of them stumbled over must not keep the others alive; a database that is away fails them all.
-      if (batch.length === 1 || error instanceof PosternError) for (const { reject } of batch) reject(error)
-      else for (const each of batch) await revoke([each]).catch(each.reject)
-    }
-  }
-
-  async function work(): Promise<void> {
-    working = true
-    while (waiting.length > 0) await together(next())
-    working = false
-  }
-
-  return (id, where) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ id: id.toLowerCase(), where, actor: currentActor(), resolve, reject })
-      if (!working) void work()
+/** One statement revokes: the lock that numbers revocations is held for as short as can be, and waited for by all nodes. */
+export function createRevoker(db: Database, changes: Changes): RevokeOne {
+  async function revoke(batch: Asked[]): Promise<(item: Asked) => boolean> {
+    const dead = await changes.obeying(batch.map(changed), async () => {
+      const values = [JSON.stringify(batch), new Date().toISOString()]
+      return (await db.query<{ id: string }>(REVOKE, values)).map(changed)
     })
+    const ids = new Set(dead.map(({ id }) => id))
+    return ({ id }) => ids.has(id)
+  }
+
+  // No token twice: who may not revoke it must neither be told nor be written down as if it had.
+  const revokeOne = inBatches({ work: revoke, most: MOST, atOnce: 1, key: ({ id }: Asked) => id })
+  return (id, of) => revokeOne(asked(id, of))
 }
+
+const changed = ({ id }: { id: string }): Change & { kind: 'token' } => ({ kind: 'token', id })

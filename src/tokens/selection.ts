@@ -3,6 +3,7 @@ import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { invalid } from '../errors.ts'
 import { retire } from './retire.ts'
+import type { RevokeOne } from './revoker.ts'
 import { AccessToken } from './token.entity.ts'
 
 /** Which tokens, of whatever user and client; all conditions must hold. */
@@ -33,7 +34,7 @@ export interface Selection {
 
 const BATCH = 1_000
 
-export function createSelection(db: Database, changes: Changes): Selection {
+export function createSelection(db: Database, changes: Changes, revokeOne: RevokeOne): Selection {
   const revokeBatch = (where: FilterQuery<AccessToken>) =>
     changes.transaction(async (em, announce) => {
       const rows = await em.find(AccessToken, where, { fields: ['id'], orderBy: { id: 'asc' }, limit: BATCH })
@@ -59,7 +60,7 @@ export function createSelection(db: Database, changes: Changes): Selection {
       for (let last = BATCH; last > 0; revoked += last) last = await revokeBatch(where)
       return revoked
     },
-    revokeOne: async id => (await changes.transaction((em, announce) => retire(em, announce, { id }))) > 0,
+    revokeOne: id => revokeOne(id),
   }
 }
 

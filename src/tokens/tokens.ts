@@ -16,7 +16,7 @@ import type { Issued, Mint } from './mint.ts'
 import { heldBy, LOST, type Owner } from './owner.ts'
 import { announceChange } from './parent.ts'
 import { retire } from './retire.ts'
-import { createRevoker } from './revoker.ts'
+import type { RevokeOne } from './revoker.ts'
 import { AccessToken } from './token.entity.ts'
 import { issuedEvent, type WriteRow } from './writer.ts'
 
@@ -74,11 +74,12 @@ export interface TokensOptions {
   clients: Clients
   mint: Mint
   write: WriteRow
+  revokeOne: RevokeOne
   config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime'>
 }
 
-export function createTokens({ db, changes, catalogue, clients, mint, write, config }: TokensOptions): Tokens {
-  const revokeOne = createRevoker(changes)
+export function createTokens(options: TokensOptions): Tokens {
+  const { db, changes, catalogue, clients, mint, write, revokeOne, config } = options
 
   /** What a user made and named; what was exchanged for that is not listed, and goes with it. */
   const personal = async (userId: string, extra: FilterQuery<AccessToken> = {}): Promise<FilterQuery<AccessToken>> => ({
@@ -165,7 +166,8 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
       }),
 
     async revoke(userId, id) {
-      const died = isUuid(id) && (await revokeOne(id, await personal(userId, { id })))
+      const client = (await clients.personalAccess()).id
+      const died = isUuid(id) && (await revokeOne(id, { user: userId, client }))
       // Whether it was dead already, or is not there for this user.
       if (!died) await find(userId, id)
     },
@@ -180,7 +182,7 @@ export function createTokens({ db, changes, catalogue, clients, mint, write, con
     },
 
     async revokeCurrent({ id }) {
-      const died = await revokeOne(id, { id })
+      const died = await revokeOne(id)
       // A session made the request, which is ended elsewhere.
       if (!died && !(await db.run(em => em.findOne(AccessToken, { id })))) throw notFound('token')
     },

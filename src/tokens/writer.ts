@@ -1,8 +1,8 @@
 import type { EntityMetadata } from '@mikro-orm/postgresql'
 import { type AuditRow, auditRow, type Happening } from '../audit/audit.ts'
 import { AuditEvent } from '../audit/event.entity.ts'
+import { inBatches } from '../batches.ts'
 import type { Database } from '../database.ts'
-import { PosternError } from '../errors.ts'
 import { AccessToken } from './token.entity.ts'
 
 export type NewRow = Pick<
@@ -53,8 +53,6 @@ interface Waiting {
   row: NewRow
   within: string | undefined
   event: AuditRow
-  resolve: (written: boolean) => void
-  reject: (error: unknown) => void
 }
 
 /**
@@ -63,18 +61,13 @@ interface Waiting {
  */
 const INSERT = 'select issue_tokens(?, ?, ?) as id'
 
-/**
- * Issues that arrive while a statement is under way share the next one, so that a busy server pays for one commit and
- * not for hundreds; an idle one writes at once.
- */
+/** Issues that arrive while statements are under way share the next one. */
 export function createWriter(db: Database): WriteRow {
   const metadata = db.orm.getMetadata()
   const tokens = toRows(metadata.get(AccessToken))
   const events = toRows(metadata.get(AuditEvent))
-  const waiting: Waiting[] = []
-  let statements = 0
 
-  async function insert(batch: Waiting[]): Promise<void> {
+  async function insert(batch: Waiting[]): Promise<(item: Waiting) => boolean> {
     const asked = batch.flatMap(({ row: { id }, within }) => (within === undefined ? [] : { id, within }))
     const rows = tokens(batch.map(w => w.row))
     const issued = await db.query<{ id: string }>(INSERT, [
@@ -83,30 +76,11 @@ export function createWriter(db: Database): WriteRow {
       events(batch.map(w => w.event)),
     ])
     const written = new Set(issued.map(({ id }) => id))
-    for (const { row, resolve } of batch) resolve(written.has(row.id))
+    return ({ row }) => written.has(row.id)
   }
 
-  async function writeTogether(batch: Waiting[]): Promise<void> {
-    try {
-      await insert(batch)
-    } catch (error) {
-      // One bad row must not fail its neighbours; a database that is away fails them all.
-      if (batch.length === 1 || error instanceof PosternError) for (const { reject } of batch) reject(error)
-      else await Promise.all(batch.map(w => insert([w]).catch(w.reject)))
-    }
-  }
-
-  async function work(): Promise<void> {
-    statements++
-    while (waiting.length > 0) await writeTogether(waiting.splice(0, MOST_ROWS))
-    statements--
-  }
-
-  return (row, within) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ row, within, event: auditRow(issuedEvent(row)), resolve, reject })
-      if (statements < MOST_STATEMENTS) void work()
-    })
+  const write = inBatches({ work: insert, most: MOST_ROWS, atOnce: MOST_STATEMENTS })
+  return (row, within) => write({ row, within, event: auditRow(issuedEvent(row)) })
 }
 
 /** Writes entities of one kind as a JSON array of rows by column. */

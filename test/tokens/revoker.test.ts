@@ -1,6 +1,15 @@
+import { decodeJwt } from 'jose'
 import t from 'tap'
+import { version } from 'uuid'
+import { TOKEN_EXCHANGE } from '../../src/grants/exchange.ts'
+import type { StatusChange } from '../../src/guard/event-stream.ts'
+import { STATUS } from '../../src/guard/status-bits.ts'
 import { actingAs, testApp } from '../helpers/app.ts'
 import { asking } from '../helpers/asking.ts'
+import { opens } from '../helpers/family.ts'
+import { form } from '../helpers/oauth.ts'
+
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 t.test('revocations that come together: each is judged, told and answered by itself', async t => {
   const { app, house } = await testApp(t)
@@ -44,3 +53,43 @@ t.test('revocations that come together: each is judged, told and answered by its
     t.equal(told.get(id), spares[i] === foreign ? undefined : owners[i]!.user.id, 'by whoever did it')
   }
 })
+
+t.test('what was exchanged for a token dies with it: refused, told, and written down as the same doing', async t => {
+  const { app, house } = await testApp(t)
+  const { user, id, token, headers } = await actingAs(house, ['orders:read', 'tokens:write'])
+  const body = { grant_type: TOKEN_EXCHANGE, subject_token: token, subject_token_type: ACCESS_TOKEN }
+  // More than one message of NOTIFY has room for.
+  const children = await Promise.all(
+    Array.from({ length: 120 }, async () => (await form(app, '/oauth/token', body)).json().access_token as string),
+  )
+  const bystander = await actingAs(house, ['orders:read'], { user })
+  await house.lists.catchUp()
+  const told: StatusChange[] = []
+  house.lists.watch(changes => told.push(...changes))
+  const before = Date.now()
+  t.equal((await asking(app, headers).delete(`/api/tokens/${id}`)).statusCode, 204)
+  await house.lists.catchUp()
+
+  for (const text of [token, ...children]) t.equal(await opens(app, text), 401)
+  t.equal(await opens(app, bystander.token), 200)
+  const places = [token, ...children].map(text => placeOf(text)).toSorted()
+  t.same(told.map(({ list, index }) => `${list} ${index}`).toSorted(), places)
+  t.ok(told.every(({ status }) => status === STATUS.revoked))
+  const rows = await house.db.query<{ id: string; token_id: string; actor_user_id: string; at: Date | string }>(
+    `select id, token_id, actor_user_id, at from audit_events where kind = 'token.revoked' and user_id = ?`,
+    [user.id],
+  )
+  const ids = [token, ...children].map(text => decodeJwt(text).jti as string)
+  t.same(rows.map(row => row.token_id).toSorted(), ids.toSorted())
+  t.ok(rows.every(row => row.actor_user_id === user.id))
+  for (const row of rows) {
+    t.equal(version(row.id), 7)
+    const made = Number.parseInt(row.id.replaceAll('-', '').slice(0, 12), 16)
+    t.ok(made >= before && made <= Date.now(), 'its id says when')
+  }
+})
+
+function placeOf(text: string): string {
+  const { idx, uri } = (decodeJwt(text).status as { status_list: { idx: number; uri: string } }).status_list
+  return `${uri.slice(uri.lastIndexOf('/') + 1)} ${idx}`
+}
