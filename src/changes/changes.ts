@@ -1,8 +1,10 @@
 import type { Database, Em } from '../database.ts'
+import type { StatusChange } from '../guard/event-stream.ts'
 
 /** What other nodes have to hear: something that a node may hold in memory is no longer so. */
 export type Change =
-  | { kind: 'token'; id: string }
+  /** With what became of its status, where whoever tells knows. */
+  | { kind: 'token'; id: string; event?: StatusChange }
   | { kind: 'user'; id: string }
   | { kind: 'client'; id: string }
   | { kind: 'keys' }
@@ -10,10 +12,14 @@ export type Change =
   | { kind: 'everything' }
 
 export function isChange(value: unknown): value is Change {
-  const { kind, id } = (value ?? {}) as { kind?: unknown; id?: unknown }
+  const { kind, id, event } = (value ?? {}) as { kind?: unknown; id?: unknown; event?: unknown }
   if (kind === 'keys' || kind === 'everything') return true
-  return (kind === 'token' || kind === 'user' || kind === 'client') && typeof id === 'string'
+  return (kind === 'token' || kind === 'user' || kind === 'client') && typeof id === 'string' && isEvent(event)
 }
+
+const isEvent = (event: unknown) =>
+  event === undefined ||
+  ['sequence', 'list', 'index', 'status'].every(name => Number.isInteger((event as Record<string, unknown>)?.[name]))
 
 export type Announce = (change: Change) => void
 
@@ -28,7 +34,9 @@ export interface Changes {
    */
   obeying<C extends Change>(asked: readonly C[], work: () => Promise<C[]>): Promise<C[]>
   subscribe(listener: (change: Change) => void): void
-  /** Counts what was told; a value read from the database under an older count must not be remembered. */
+  /** What is read from the database, and all that was told meanwhile: it may be as it was before that. */
+  reading<T>(read: () => Promise<T>): Promise<{ value: T; meanwhile: readonly Change[] }>
+  /** Counts what was told. */
   readonly count: number
   /** false: this node cannot hear the others, and must ask the database for everything. */
   readonly hearing: boolean
@@ -47,12 +55,14 @@ export type WriteDown = (em: Em, changes: readonly Change[]) => Promise<void>
 
 export function createChanges(db: Database, writeDown: WriteDown = async () => {}): Changes {
   const listeners: ((change: Change) => void)[] = []
+  const readings = new Set<Change[]>()
   let count = 0
   let hearing = db.embedded
 
   function tell(change: Change): void {
     count++
     for (const listener of listeners) listener(change)
+    for (const meanwhile of readings) meanwhile.push(change)
   }
 
   return {
@@ -63,6 +73,15 @@ export function createChanges(db: Database, writeDown: WriteDown = async () => {
       return hearing
     },
     subscribe: listener => void listeners.push(listener),
+    async reading(read) {
+      const meanwhile: Change[] = []
+      readings.add(meanwhile)
+      try {
+        return { value: await read(), meanwhile }
+      } finally {
+        readings.delete(meanwhile)
+      }
+    },
     hear: tell,
     setHearing(now) {
       if (now && !hearing) tell({ kind: 'everything' })

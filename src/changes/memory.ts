@@ -12,7 +12,7 @@ export interface MemoryOptions<T extends object> {
 /** Rows kept in memory for as long as they are known to be what the database holds. */
 export type Memory<T> = (id: string) => T | Promise<T | undefined>
 
-/** A value read while something changed is used once and not kept; a node that cannot hear keeps nothing. */
+/** A value read while it may have changed is used once and not kept; a node that cannot hear keeps nothing. */
 export function createMemory<T extends object>({ changes, load, concerns, max = 10_000 }: MemoryOptions<T>): Memory<T> {
   const known = new Recent<string, T>(max)
 
@@ -22,9 +22,9 @@ export function createMemory<T extends object>({ changes, load, concerns, max = 
   })
 
   async function ask(id: string): Promise<T | undefined> {
-    const before = changes.count
-    const value = await load(id)
-    if (value && changes.hearing && changes.count === before) known.set(id, value)
+    const { value, meanwhile } = await changes.reading(() => load(id))
+    const old = meanwhile.some(change => change.kind === 'everything' || concerns(change, id))
+    if (value && changes.hearing && !old) known.set(id, value)
     return value
   }
 

@@ -53,6 +53,8 @@ interface ListRow {
 interface Held {
   bits: StatusBits
   expiresAt: number
+  /** Sequence number of its last change. */
+  changedAt?: number
   signed?: { jwt: string; etag: string; until: number } | undefined
 }
 
@@ -92,17 +94,25 @@ export function createLists(options: ListsOptions): Lists {
     if (!held) await load()
     const events = await readEvents(db, sequence)
     for (const event of events) await apply(event)
-    for (const listener of listeners) listener(events)
-    if (events.length === 0) return
-    for (const watcher of watchers) watcher(events)
+    tell(events)
     if (events.length === MOST_EVENTS) again = true
   }
 
-  async function apply({ list, index, status, sequence: at }: StatusChange): Promise<void> {
-    const found = (held as Map<number, Held>).get(list) ?? (await adopt(list))
-    found?.bits.set(index, status)
-    if (found) found.signed = undefined
+  async function apply(event: StatusChange): Promise<void> {
+    put((held as Map<number, Held>).get(event.list) ?? (await adopt(event.list)), event)
+  }
+
+  function put(list: Held | undefined, { index, status, sequence: at }: StatusChange): void {
     sequence = at
+    if (!list) return
+    list.bits.set(index, status)
+    list.signed = undefined
+    list.changedAt = at
+  }
+
+  function tell(events: readonly StatusChange[]): void {
+    for (const listener of listeners) listener(events)
+    if (events.length > 0) for (const watcher of watchers) watcher(events)
   }
 
   /** A list that another node began after we loaded. */
@@ -137,7 +147,18 @@ export function createLists(options: ListsOptions): Lists {
     if (!closed) void catchUp().catch(onError)
   }
 
-  changes.subscribe(() => {
+  /** A change that says what it did is taken as it is told, if nothing lies between it and the last one. */
+  function take(event: StatusChange): boolean {
+    if (event.sequence <= sequence) return true
+    const list = held?.get(event.list)
+    if (reading || !list || event.sequence !== sequence + 1) return false
+    put(list, event)
+    tell([event])
+    return true
+  }
+
+  changes.subscribe(change => {
+    if ('event' in change && change.event && take(change.event)) return
     poked ??= setTimeout(() => {
       poked = undefined
       look()
@@ -145,14 +166,16 @@ export function createLists(options: ListsOptions): Lists {
   })
 
   async function sign(id: number, list: Held): Promise<SignedList> {
+    const { changedAt } = list
     const now = Math.floor(Date.now() / 1000)
+    const etag = `"${id}-${sequence}-${now}"`
     const sub = statusListUri(issuer, id)
     const body = { bits: 2, lst: list.bits.encode(), aggregation_uri: `${issuer}/oauth/status-lists` }
     const exp = now + ttl * TTLS_TO_EXPIRY
     // `sequence` is ours: the last event that is in the list, for whoever follows the feed too.
     const jwt = await keys.sign({ iss: issuer, sub, iat: now, exp, ttl, sequence, status_list: body }, 'statuslist+jwt')
-    const etag = `"${id}-${sequence}-${now}"`
-    list.signed = { jwt, etag, until: Date.now() + ttl * 500 }
+    // What changed while it was signed is not in it.
+    if (list.changedAt === changedAt) list.signed = { jwt, etag, until: Date.now() + ttl * 500 }
     return { jwt, etag, ttl }
   }
 

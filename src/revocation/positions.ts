@@ -21,8 +21,8 @@ export interface PositionsOptions {
   interval?: number
 }
 
-/** Milliseconds between two writes, however many changes come: a node costs the database ten small ones a second at most. */
-const SHORTEST_MS = 100
+/** Milliseconds between two writes, however many changes come: a node costs the database five small ones a second at most. */
+const SHORTEST_MS = 200
 /** Readers that are told of; what a node serves beyond is still counted by its metrics. */
 const MOST_READERS = 1_000
 

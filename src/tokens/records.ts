@@ -113,11 +113,15 @@ export function createRecords(
   changes.subscribe(change => forget(known, change))
 
   async function load(where: string, value: unknown): Promise<TokenRecord | undefined> {
-    const before = changes.count
-    const [row] = await db.query<Row>(`${SELECT} where ${where}`, [value])
+    const select = () => db.query<Row>(`${SELECT} where ${where}`, [value])
+    const {
+      value: [row],
+      meanwhile,
+    } = await changes.reading(select)
     const record = row && read(bounded(row, catalogue.inherit), catalogue.inherit, onUse)
-    // Something changed while the row was on its way: it may be the row as it was before.
-    if (record && changes.hearing && changes.count === before) known.set(record.token.id, record)
+    // What changed while its row was on its way may be the row as it was before.
+    const old = record && meanwhile.some(change => concerns(change, record))
+    if (record && changes.hearing && !old) known.set(record.token.id, record)
     return record
   }
 
@@ -151,10 +155,15 @@ function forget(known: Recent<string, TokenRecord>, change: Change): void {
   if (change.kind === 'token') known.delete(change.id)
   if (change.kind === 'everything') known.clear()
   if (change.kind !== 'user' && change.kind !== 'client') return
-  const of = change.kind === 'user' ? 'userId' : 'clientId'
-  for (const [id, { token, parentClientId }] of known) {
-    if (token[of] === change.id || parentClientId === change.id) known.delete(id)
-  }
+  for (const [id, record] of known) if (concerns(change, record)) known.delete(id)
+}
+
+/** Whether what is known of a token may be so no longer. */
+function concerns(change: Change, { token, parentClientId }: TokenRecord): boolean {
+  if (change.kind === 'token') return change.id === token.id
+  if (change.kind === 'user') return change.id === token.userId
+  if (change.kind === 'client') return change.id === token.clientId || change.id === parentClientId
+  return change.kind === 'everything'
 }
 
 function read(row: Row, inherit: boolean, onUse: OnUse | undefined): TokenRecord {

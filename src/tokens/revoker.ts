@@ -10,17 +10,20 @@ import { type Asked, asked, type PersonalOf } from './retire.ts'
  */
 export type RevokeOne = (id: string, of?: PersonalOf) => Promise<boolean>
 
+type TokenChange = Extract<Change, { kind: 'token' }>
+
 /** Each died with its event, was told to the other nodes, and stands in the feed; all of it or nothing. */
-const REVOKE = 'select revoke_tokens(?, ?) as id'
+const REVOKE = 'select revoke_tokens(?, ?) as change'
 /** Tokens that share one statement. */
 const MOST = 100
 
 /** One statement revokes: the lock that numbers revocations is held for as short as can be, and waited for by all nodes. */
 export function createRevoker(db: Database, changes: Changes): RevokeOne {
   async function revoke(batch: Asked[]): Promise<(item: Asked) => boolean> {
-    const dead = await changes.obeying(batch.map(changed), async () => {
+    const mayDie = batch.map(({ id }): TokenChange => ({ kind: 'token', id }))
+    const dead = await changes.obeying(mayDie, async () => {
       const values = [JSON.stringify(batch), new Date().toISOString()]
-      return (await db.query<{ id: string }>(REVOKE, values)).map(changed)
+      return (await db.query<{ change: TokenChange }>(REVOKE, values)).map(({ change }) => change)
     })
     const ids = new Set(dead.map(({ id }) => id))
     return ({ id }) => ids.has(id)
@@ -30,5 +33,3 @@ export function createRevoker(db: Database, changes: Changes): RevokeOne {
   const revokeOne = inBatches({ work: revoke, most: MOST, atOnce: 1, key: ({ id }: Asked) => id })
   return (id, of) => revokeOne(asked(id, of))
 }
-
-const changed = ({ id }: { id: string }): Change & { kind: 'token' } => ({ kind: 'token', id })

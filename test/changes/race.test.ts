@@ -85,6 +85,24 @@ for (const { what, happens, told, refusal } of CASES) {
   })
 }
 
+t.test(
+  'what changes elsewhere meanwhile keeps no row from memory: where much is revoked, all would be asked for',
+  async t => {
+    const { house, changes, records, hold, letGo, actor } = await setUp(t)
+    const other = await actingAs(house)
+    const onItsWay = hold()
+    const found = records.find(actor.id)
+    await onItsWay
+    changes.hear({ kind: 'token', id: other.id })
+    changes.hear({ kind: 'user', id: other.user.id })
+    changes.hear({ kind: 'keys' })
+    letGo()
+    const record = await found
+    t.ok(record)
+    t.equal(records.peek({ id: actor.id }), record)
+  },
+)
+
 t.test('whoever asks after a change does not get what was asked for before it', async t => {
   const { house, changes, records, hold, letGo, actor } = await setUp(t)
   const onItsWay = hold()

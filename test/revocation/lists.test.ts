@@ -1,7 +1,11 @@
 import { getListFromStatusListJWT } from '@sd-jwt/jwt-status-list'
 import type { FastifyInstance } from 'fastify'
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
-import t from 'tap'
+import t, { type Test } from 'tap'
+import { type Change, createChanges } from '../../src/changes/changes.ts'
+import type { House } from '../../src/house.ts'
+import type { Keys } from '../../src/keys/keys.ts'
+import { createLists } from '../../src/revocation/lists.ts'
 import { prune } from '../../src/tokens/prune.ts'
 import { actingAs, ISSUER, testApp } from '../helpers/app.ts'
 
@@ -93,4 +97,71 @@ t.test('a revoked token whose row was pruned stays revoked for whoever checks of
   await house.tokens.revoke(user.id, id)
   t.equal(await prune(house.db, { revoked: true, expired: true, hours: 0 }), 1)
   t.equal(await statusOf(app, token), 1, 'a node that loads its lists only now')
+})
+
+/** Lists of another node, which hears what the test tells it. */
+async function elsewhere(t: Test, house: House, sign: Keys['sign'] = house.keys.sign) {
+  const changes = createChanges(house.db)
+  const lists = createLists({ db: house.db, changes, keys: { ...house.keys, sign }, issuer: ISSUER, ttl: 15 })
+  t.teardown(() => lists.close())
+  await lists.catchUp()
+  const told: number[] = []
+  lists.watch(events => told.push(...events.map(({ sequence }) => sequence)))
+  return { changes, lists, told }
+}
+
+/** Changes as the house tells them while work is done. */
+async function toldBy(house: House, work: () => Promise<unknown>): Promise<Change[]> {
+  const { meanwhile } = await house.changes.reading(work)
+  return meanwhile.filter(change => change.kind === 'token')
+}
+
+t.test('a node takes a change as it is told, once, and reads what lies between two', async t => {
+  const { house } = await testApp(t)
+  const actors = await Promise.all(Array.from({ length: 4 }, () => actingAs(house)))
+  const { changes, lists, told } = await elsewhere(t, house)
+  const start = lists.sequence
+  const revoked: Change[] = []
+  for (const { user, id } of actors) {
+    const [change] = await toldBy(house, () => house.tokens.revoke(user.id, id))
+    revoked.push(change as Change)
+  }
+  t.match(revoked[0], { event: { sequence: start + 1, status: 1 } })
+  changes.hear(revoked[0]!)
+  t.equal(lists.sequence, start + 1, 'at once, without a way to the database')
+  changes.hear(revoked[0]!)
+  changes.hear({ kind: 'token', id: actors[0]!.id, event: { sequence: start + 2, list: 999_999, index: 1, status: 1 } })
+  t.equal(lists.sequence, start + 1, 'twice, and for a list that it does not hold')
+  changes.hear(revoked[3]!)
+  t.equal(lists.sequence, start + 1, 'not what comes after a gap')
+  await lists.catchUp()
+  t.same(
+    told,
+    [1, 2, 3, 4].map(n => start + n),
+  )
+  changes.hear(revoked[2]!)
+  t.equal(lists.sequence, start + 4, 'nor what is old')
+})
+
+t.test('a list that changes while it is signed is signed again for the next who asks', async t => {
+  const { house } = await testApp(t)
+  const { user, id, token } = await actingAs(house)
+  const { idx, uri } = referenceOf(token)
+  const signing = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const { changes, lists } = await elsewhere(t, house, async (...what) => {
+    signing.resolve()
+    await gate.promise
+    return house.keys.sign(...what)
+  })
+  const list = Number(uri.split('/').at(-1))
+  const early = lists.signed(list)
+  await signing.promise
+  const [change] = await toldBy(house, () => house.tokens.revoke(user.id, id))
+  changes.hear(change as Change)
+  gate.resolve()
+  const late = await early.then(() => lists.signed(list))
+  t.equal(getListFromStatusListJWT((await early)!.jwt).getStatus(idx), 0)
+  t.equal(getListFromStatusListJWT(late!.jwt).getStatus(idx), 1)
+  t.not(late!.etag, (await early)!.etag)
 })
