@@ -3,11 +3,15 @@ import type { FastifyInstance } from 'fastify'
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
 import t, { type Test } from 'tap'
 import { type Change, createChanges } from '../../src/changes/changes.ts'
+import { TOKEN_EXCHANGE } from '../../src/grants/exchange.ts'
 import type { House } from '../../src/house.ts'
 import type { Keys } from '../../src/keys/keys.ts'
-import { createLists } from '../../src/revocation/lists.ts'
+import { createLists, type Lists } from '../../src/revocation/lists.ts'
 import { prune } from '../../src/tokens/prune.ts'
-import { actingAs, ISSUER, testApp } from '../helpers/app.ts'
+import { type Actor, actingAs, ISSUER, testApp } from '../helpers/app.ts'
+import { basic, form } from '../helpers/oauth.ts'
+
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 interface Reference {
   idx: number
@@ -164,4 +168,41 @@ t.test('a list that changes while it is signed is signed again for the next who 
   t.equal(getListFromStatusListJWT((await early)!.jwt).getStatus(idx), 0)
   t.equal(getListFromStatusListJWT(late!.jwt).getStatus(idx), 1)
   t.not(late!.etag, (await early)!.etag)
+})
+
+t.test('a node that starts now says of each token what one says that heard of every change', async t => {
+  const { app, house } = await testApp(t)
+  const exchange = async (token: string, headers = {}): Promise<string> => {
+    const body = { grant_type: TOKEN_EXCHANGE, subject_token: token, subject_token_type: ACCESS_TOKEN }
+    return (await form(app, '/oauth/token', body, headers)).json().access_token
+  }
+  const family = async (change: (parent: Actor) => Promise<unknown>) => {
+    const parent = await actingAs(house)
+    const child = await exchange(parent.token)
+    await change(parent)
+    return [parent.token, child]
+  }
+  const { tokens, users } = house
+  const machines = await house.clients.create({ name: 'CI', grantTypes: ['client_credentials', TOKEN_EXCHANGE] })
+  const machine = basic(machines.client.id, machines.secret)
+  const machineToken = (await form(app, '/oauth/token', { grant_type: 'client_credentials' }, machine)).json()
+  const texts = [
+    ...(await family(async () => {})),
+    ...(await family(({ user, id }) => tokens.revoke(user.id, id))),
+    ...(await family(({ user, id }) => tokens.change(user, id, { suspended: true }))),
+    ...(await family(({ user, id }) => tokens.change(user, id, { scopes: [] }))),
+    ...(await family(({ user }) => users.disable(user.id))),
+    machineToken.access_token as string,
+    await exchange(machineToken.access_token, machine),
+  ]
+  await house.clients.revoke(machines.client.id)
+  const { lists } = await elsewhere(t, house)
+  const statusIn = async (from: Lists, text: string) => {
+    const { idx, uri } = referenceOf(text)
+    return getListFromStatusListJWT((await from.signed(Number(uri.split('/').at(-1))))!.jwt).getStatus(idx)
+  }
+  const now = await Promise.all(texts.map(text => statusIn(lists, text)))
+  const heard = await Promise.all(texts.map(text => statusIn(house.lists, text)))
+  t.same(now, heard)
+  t.same(now, [0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 1, 1])
 })
