@@ -44,7 +44,7 @@ async function filled({ say }: Bench, environment: NodeJS.ProcessEnv, rows: numb
     await house.close()
   }
   say(`filling a table with ${rows.toLocaleString('en')} rows`)
-  await onServer(environment.DATABASE_URL!, client => fill(client, rows, { revoked: REVOKED, live: true }))
+  await onServer(environment.DATABASE_URL!, client => fill(client, rows, { revoked: REVOKED }))
 }
 
 async function lists(bench: Bench, environment: NodeJS.ProcessEnv): Promise<Row[]> {

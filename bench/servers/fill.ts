@@ -5,8 +5,8 @@ const TABLE = 'oauth_access_tokens'
 export interface FillOptions {
   /** Part of the rows, which lie anywhere; none by default. */
   revoked?: number
-  /** No row has expired. */
-  live?: boolean
+  /** Part of the rows that has expired, which lie anywhere; none by default. */
+  expired?: number
 }
 
 /** What differs from row to row; `i` counts, `t` is the pattern. The rest is as the server wrote the pattern. */
@@ -36,11 +36,11 @@ const NEXT_LIST = `select setval(pg_get_serial_sequence('oauth_status_lists', 'i
 
 /**
  * Fills the table as a year of issuing would: ids in the order of time, one opaque token in five, expiry spread evenly
- * over a year of which an eighth has passed, and in no order, so that pruning has to look everywhere.
+ * over a year, and in no order.
  * @param client a superuser's, of a database with at least one token in it, whose row is the pattern
  */
 export async function fill(client: pg.Client, rows: number, options: FillOptions = {}): Promise<void> {
-  const { revoked = 0, live = false } = options
+  const { revoked = 0, expired = 0 } = options
   // Foreign keys are true by how the rows are made; checking them one by one takes longer than everything else.
   await client.query(`set session_replication_role = replica; set maintenance_work_mem = '256MB'`)
   const indexes = await dropIndexes(client)
@@ -50,7 +50,7 @@ export async function fill(client: pg.Client, rows: number, options: FillOptions
     select ${columns.map(column => DIFFERENT[column] ?? `t.${column}`).join(', ')}
     from (select * from ${TABLE} limit 1) t, generate_series(1, ${rows}) i, lateral (
       select now() - interval '365 days' + interval '365 days' * (i::float8 / ${rows}) as created_at,
-        now() - interval '${live ? -1 : 45} days' + random() * interval '365 days' as expires_at,
+        now() + interval '1 day' + (random() - ${expired}) * interval '365 days' as expires_at,
         random() < ${revoked} as revoked, md5(random()::text || i) as chance
     ) r`)
   await client.query(LISTS, [Math.floor(rows / 1_048_576)])
