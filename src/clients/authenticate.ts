@@ -134,7 +134,8 @@ function fromBasic(header: string | undefined): { id: string; secret: string } |
   throw invalidClient('The Authorization header is malformed.')
 }
 
-const formDecode = (text: string) => decodeURIComponent(text.replaceAll('+', ' '))
+/** What a server gave out has nothing to decode. */
+const formDecode = (text: string) => (/[%+]/.test(text) ? decodeURIComponent(text.replaceAll('+', ' ')) : text)
 
 function fromAssertion(id: string | undefined, assertion: string | undefined, type: string | undefined): Proof {
   if (type !== ASSERTION_TYPE || assertion === undefined) {

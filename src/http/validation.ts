@@ -41,25 +41,30 @@ export function useStrictInput(app: FastifyInstance): void {
     if (body.length === 0) return done(null, undefined)
     return parse(request, body.toString('utf8'), done)
   })
-  app.addHook('preValidation', async request => {
-    const errors = [...badTexts(request.body), ...badTexts(request.query), ...badTexts(request.params)]
-    if (errors.length > 0) throw invalid(...errors.slice(0, MOST_ERRORS))
+  app.addHook('preValidation', ({ body, query, params }, _reply, done) => {
+    const errors: FieldError[] = []
+    for (const part of [body, query, params]) findBadTexts(part, errors)
+    done(errors.length > 0 ? invalid(...errors.slice(0, MOST_ERRORS)) : undefined)
   })
 }
 
 /** Nothing here is nested more than a few levels; what is would overflow the stack of whoever walks it. */
 const DEEPEST = 32
 
-function badTexts(value: unknown, path = '', depth = 0): FieldError[] {
+function findBadTexts(value: unknown, errors: FieldError[], path = '', depth = 0): void {
   if (typeof value === 'string') {
-    if (value.includes('\0')) return [{ path, message: 'must not contain a NUL character' }]
-    if (!value.isWellFormed()) return [{ path, message: 'must be well-formed Unicode' }]
-    return []
+    const message = whatIsWrong(value)
+    if (message) errors.push({ path, message })
   }
-  if (typeof value !== 'object' || value === null) return []
-  if (depth > DEEPEST) return [{ path, message: 'is nested too deeply' }]
-  return Object.entries(value).flatMap(([key, part]) => [
-    ...(badTexts(key).length > 0 ? [{ path, message: 'has a name that is not text' }] : []),
-    ...badTexts(part, path ? `${path}/${key}` : key, depth + 1),
-  ])
+  if (typeof value !== 'object' || value === null) return
+  if (depth > DEEPEST) return void errors.push({ path, message: 'is nested too deeply' })
+  for (const [key, part] of Object.entries(value)) {
+    if (whatIsWrong(key)) errors.push({ path, message: 'has a name that is not text' })
+    findBadTexts(part, errors, path ? `${path}/${key}` : key, depth + 1)
+  }
+}
+
+function whatIsWrong(text: string): string | undefined {
+  if (text.includes('\0')) return 'must not contain a NUL character'
+  return text.isWellFormed() ? undefined : 'must be well-formed Unicode'
 }

@@ -16,8 +16,9 @@ export async function useProtocol(app: FastifyInstance): Promise<void> {
     if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
     return sendProtocolError(reply, known)
   })
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (!reply.hasHeader('cache-control')) reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
+    done()
   })
 }
 
