@@ -50,7 +50,8 @@ export function inBatches<Item, Result>(options: BatchesOptions<Item, Result>): 
     } catch (error) {
       // What one of them stumbled over must not fail its neighbours; a database that is away fails them all.
       if (batch.length === 1 || error instanceof PosternError) for (const { reject } of batch) reject(error)
-      else await Promise.all(batch.map(each => go([each]).catch(each.reject)))
+      else if (atOnce > 1) await Promise.all(batch.map(each => go([each]).catch(each.reject)))
+      else for (const each of batch) await go([each]).catch(each.reject)
     }
   }
 

@@ -28,14 +28,18 @@ export interface Changes {
   transaction<T>(work: (em: Em, announce: Announce) => Promise<T>): Promise<T>
   /**
    * The same by one statement, which tells the other nodes by itself.
-   * @param asked obeyed here also when it fails, since a commit whose answer was lost has happened all the same; what
-   *   else it changed is heard from the database then
+   * @param asked obeyed here in any case: a commit whose answer was lost has happened all the same, and whoever made
+   *   the change before may not be heard of yet. What else it changed is heard from the database then.
    * @param work makes the change, and tells what it was
    */
-  obeying<C extends Change>(asked: readonly C[], work: () => Promise<C[]>): Promise<C[]>
+  obeying(asked: readonly Change[], work: () => Promise<readonly Change[]>): Promise<void>
   subscribe(listener: (change: Change) => void): void
-  /** What is read from the database, and all that was told meanwhile: it may be as it was before that. */
-  reading<T>(read: () => Promise<T>): Promise<{ value: T; meanwhile: readonly Change[] }>
+  /**
+   * Reads from the database.
+   * @param keep is given what was read and all that was told meanwhile: it may be as it was before that. Nothing is told
+   *   before it returns.
+   */
+  reading<T, R>(read: () => Promise<T>, keep: (value: T, meanwhile: readonly Change[]) => R): Promise<R>
   /** Counts what was told. */
   readonly count: number
   /** false: this node cannot hear the others, and must ask the database for everything. */
@@ -73,11 +77,11 @@ export function createChanges(db: Database, writeDown: WriteDown = async () => {
       return hearing
     },
     subscribe: listener => void listeners.push(listener),
-    async reading(read) {
+    async reading(read, keep) {
       const meanwhile: Change[] = []
       readings.add(meanwhile)
       try {
-        return { value: await read(), meanwhile }
+        return keep(await read(), meanwhile)
       } finally {
         readings.delete(meanwhile)
       }
@@ -88,12 +92,12 @@ export function createChanges(db: Database, writeDown: WriteDown = async () => {
       hearing = now
     },
     async obeying(asked, work) {
-      let made = [...asked]
+      const made: Change[] = []
       try {
-        made = await work()
-        return made
+        made.push(...(await work()))
       } finally {
-        made.forEach(tell)
+        const known = new Set(made.map(idOf))
+        for (const change of [...made, ...asked.filter(each => !known.has(idOf(each)))]) tell(change)
       }
     },
     async transaction(work) {
@@ -114,6 +118,8 @@ export function createChanges(db: Database, writeDown: WriteDown = async () => {
     },
   }
 }
+
+const idOf = (change: Change) => ('id' in change ? change.id : undefined)
 
 /** In a path an id may have letters of either case and names the same row; memory knows one spelling. */
 const canonical = (change: Change): Change => ('id' in change ? { ...change, id: change.id.toLowerCase() } : change)

@@ -21,11 +21,15 @@ export function createMemory<T extends object>({ changes, load, concerns, max = 
     else for (const [id] of known) if (concerns(change, id)) known.delete(id)
   })
 
-  async function ask(id: string): Promise<T | undefined> {
-    const { value, meanwhile } = await changes.reading(() => load(id))
-    const old = meanwhile.some(change => change.kind === 'everything' || concerns(change, id))
-    if (value && changes.hearing && !old) known.set(id, value)
-    return value
+  function ask(id: string): Promise<T | undefined> {
+    return changes.reading(
+      () => load(id),
+      (value, meanwhile) => {
+        const old = meanwhile.some(change => change.kind === 'everything' || concerns(change, id))
+        if (value && changes.hearing && !old) known.set(id, value)
+        return value
+      },
+    )
   }
 
   return id => (changes.hearing ? (known.get(id) ?? ask(id)) : ask(id))

@@ -93,8 +93,16 @@ export function createLists(options: ListsOptions): Lists {
   async function follow(): Promise<void> {
     if (!held) await load()
     const events = await readEvents(db, sequence)
-    for (const event of events) await apply(event)
-    tell(events)
+    const applied: StatusChange[] = []
+    try {
+      for (const event of events) {
+        await apply(event)
+        applied.push(event)
+      }
+    } finally {
+      // The next round begins behind these.
+      tell(applied)
+    }
     if (events.length === MOST_EVENTS) again = true
   }
 
@@ -119,6 +127,9 @@ export function createLists(options: ListsOptions): Lists {
   async function adopt(id: number): Promise<Held | undefined> {
     const row = (await readLists(db)).find(r => r.id === id)
     if (!row) return undefined
+    // Two may ask at once, and what the first adopted may have changed already.
+    const there = held?.get(id)
+    if (there) return there
     const list = hold(row)
     held?.set(id, list)
     return list

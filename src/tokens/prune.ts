@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NIL } from 'uuid'
+import { MAX, NIL } from 'uuid'
 import type { Database } from '../database.ts'
 
 export interface PruneOptions {
@@ -49,7 +49,7 @@ export async function prune(db: Database, options: PruneOptions): Promise<number
     onProgress(deleted)
   }
   const dead = (table: string) => ({ table, column: 'expires_at', before })
-  if (expired) await inBatches(batch, expiredTokens(db, before, batch), count)
+  if (expired) await expiredTokens(db, before, batch, count)
   if (revoked) await inBatches(batch, () => deleteRevoked(db, before, batch), count)
   const told = { table: 'oauth_status_events', column: 'at', before: ago(EVENTS_KEPT_HOURS * 3_600) }
   if (expired) await inBatches(batch, () => deleteBatch(db, told, batch))
@@ -86,26 +86,49 @@ async function inBatches(size: number, work: () => Promise<number>, count: (rows
 }
 
 /**
- * Takes expired tokens in the order of their ids, which is that in which they were issued and so nearly that in which
- * they lie: a batch reads and writes the pages beside each other, where one in the order of expiry would touch a page
- * for each row.
- * @returns deletes the next batch
+ * Few rows go in the order of expiry. Many go in the order of their ids, which is that in which they were issued and so
+ * nearly that in which they lie: a batch reads and writes the pages beside each other, where one in the order of expiry
+ * would touch a page for each row. No statement looks at more than `SPAN` batches of rows for it.
  */
-function expiredTokens(db: Database, before: string, batch: number): () => Promise<number> {
-  let last: string = NIL
-  return async () => {
-    const [row] = await db.query<{ count: number; last: string | null }>(
-      `with gone as (
-         delete from oauth_access_tokens where ctid = any(array(
-           select ctid from oauth_access_tokens where expires_at < ? and id > ?
-           order by id limit ? for update skip locked
-         )) returning id
-       ) select count(*)::int as count, max(id::text collate "C") as last from gone`,
-      [before, last, batch],
-    )
-    last = row?.last ?? last
-    return row?.count ?? 0
+async function expiredTokens(db: Database, before: string, batch: number, count: (rows: number) => void) {
+  const expired = { table: TOKENS, column: 'expires_at', before }
+  if (!(await areMany(db, before, batch * SPAN))) return inBatches(batch, () => deleteBatch(db, expired, batch), count)
+  for (let last: string | undefined = NIL; last !== undefined; ) {
+    const start = performance.now()
+    const gone = await deleteAfter(db, before, last, batch)
+    count(gone.count)
+    last = gone.last
+    await sleep(performance.now() - start)
   }
+}
+
+const TOKENS = 'oauth_access_tokens'
+const SPAN = 10
+
+async function areMany(db: Database, before: string, many: number): Promise<boolean> {
+  const [row] = await db.query<{ count: number }>(
+    'select count(*)::int as count from (select from oauth_access_tokens where expires_at < ? limit ?) expired',
+    [before, many],
+  )
+  return row?.count === many
+}
+
+/** @returns how many, and the id to go on after; undefined at the end of the table */
+async function deleteAfter(db: Database, before: string, last: string, batch: number) {
+  const [row] = await db.query<{ count: number; deleted: string | null; seen: string | null }>(
+    `with span as (select (select id from oauth_access_tokens where id > ? order by id offset ? limit 1) as last),
+     gone as (
+       delete from oauth_access_tokens where ctid = any(array(
+         select ctid from oauth_access_tokens
+         where expires_at < ? and id > ? and id <= coalesce((select last from span), ?)
+         order by id limit ? for update skip locked
+       )) returning id
+     ) select (select count(*)::int from gone) as count, (select max(id::text collate "C") from gone) as deleted,
+       (select last from span) as seen`,
+    [last, batch * SPAN, before, last, MAX, batch],
+  )
+  const { count = 0, deleted = null, seen = null } = row ?? {}
+  return { count, last: (count === batch ? deleted : seen) ?? undefined }
 }
 
 /**

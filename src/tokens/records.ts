@@ -112,17 +112,15 @@ export function createRecords(
 
   changes.subscribe(change => forget(known, change))
 
-  async function load(where: string, value: unknown): Promise<TokenRecord | undefined> {
+  function load(where: string, value: unknown): Promise<TokenRecord | undefined> {
     const select = () => db.query<Row>(`${SELECT} where ${where}`, [value])
-    const {
-      value: [row],
-      meanwhile,
-    } = await changes.reading(select)
-    const record = row && read(bounded(row, catalogue.inherit), catalogue.inherit, onUse)
-    // What changed while its row was on its way may be the row as it was before.
-    const old = record && meanwhile.some(change => concerns(change, record))
-    if (record && changes.hearing && !old) known.set(record.token.id, record)
-    return record
+    return changes.reading(select, ([row], meanwhile) => {
+      const record = row && read(bounded(row, catalogue.inherit), catalogue.inherit, onUse)
+      // What changed while its row was on its way may be the row as it was before.
+      const old = record && meanwhile.some(change => concerns(change, record))
+      if (record && changes.hearing && !old) known.set(record.token.id, record)
+      return record
+    })
   }
 
   /** Ten requests that miss together ask once; but never one that asks after a change with one from before it. */

@@ -36,8 +36,8 @@ export function asked(id: string, of?: PersonalOf, actor: Actor = currentActor()
   }
 }
 
-/** Ids of those that died: the live ones among what was asked for, and what was exchanged for them. */
-const RETIRE = 'select retire_tokens(?, ?) as id'
+/** Those that died: the live ones among what was asked for, and what was exchanged for them. */
+const RETIRE = 'select id from retire_tokens(?, ?)'
 
 /**
  * Revokes every live token that matches, and those exchanged for one of them, in the transaction of `em`; each is

@@ -13,7 +13,7 @@ export type RevokeOne = (id: string, of?: PersonalOf) => Promise<boolean>
 type TokenChange = Extract<Change, { kind: 'token' }>
 
 /** Each died with its event, was told to the other nodes, and stands in the feed; all of it or nothing. */
-const REVOKE = 'select revoke_tokens(?, ?) as change'
+const REVOKE = 'select change, by_itself from revoke_tokens(?, ?)'
 /** Tokens that share one statement. */
 const MOST = 100
 
@@ -21,12 +21,15 @@ const MOST = 100
 export function createRevoker(db: Database, changes: Changes): RevokeOne {
   async function revoke(batch: Asked[]): Promise<(item: Asked) => boolean> {
     const mayDie = batch.map(({ id }): TokenChange => ({ kind: 'token', id }))
-    const dead = await changes.obeying(mayDie, async () => {
+    const allowed = new Set<string>()
+    await changes.obeying(mayDie, async () => {
       const values = [JSON.stringify(batch), new Date().toISOString()]
-      return (await db.query<{ change: TokenChange }>(REVOKE, values)).map(({ change }) => change)
+      const dead = await db.query<{ change: TokenChange; by_itself: boolean }>(REVOKE, values)
+      // What died with another was not asked for by whoever may.
+      for (const { change, by_itself } of dead) if (by_itself) allowed.add(change.id)
+      return dead.map(({ change }) => change)
     })
-    const ids = new Set(dead.map(({ id }) => id))
-    return ({ id }) => ids.has(id)
+    return ({ id }) => allowed.has(id)
   }
 
   // No token twice: who may not revoke it must neither be told nor be written down as if it had.

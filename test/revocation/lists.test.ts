@@ -116,8 +116,7 @@ async function elsewhere(t: Test, house: House, sign: Keys['sign'] = house.keys.
 
 /** Changes as the house tells them while work is done. */
 async function toldBy(house: House, work: () => Promise<unknown>): Promise<Change[]> {
-  const { meanwhile } = await house.changes.reading(work)
-  return meanwhile.filter(change => change.kind === 'token')
+  return house.changes.reading(work, (_, meanwhile) => meanwhile.filter(change => change.kind === 'token'))
 }
 
 t.test('a node takes a change as it is told, once, and reads what lies between two', async t => {

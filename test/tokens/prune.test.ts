@@ -71,3 +71,29 @@ t.test('answers that nobody lost are forgotten once the grace is over', async t 
   t.equal((await kept()).length, 1)
   t.equal((await refresh(app, late)).statusCode, 200, 'within it the answer is had again')
 })
+
+t.test('many expired tokens among many that live go in parts, each once', async t => {
+  const { house } = await testApp(t)
+  const user = await newUser(house)
+  const tokens = await Promise.all(
+    Array.from({ length: 70 }, (_, i) => house.tokens.issuePersonal({ user, name: `${i}`, scopes: ['orders:read'] })),
+  )
+  const ids = tokens.map(({ token }) => token.id).toSorted()
+  // A run of them, and then every second one.
+  const dead = ids.filter((_, i) => i < 15 || i % 2 === 0)
+  await house.db.query(
+    `update oauth_access_tokens set expires_at = now() - interval '8 days'
+     where id in (select jsonb_array_elements_text(?::jsonb)::uuid)`,
+    [JSON.stringify(dead)],
+  )
+  const seen: number[] = []
+  t.equal(await prune(house.db, { ...WEEK, batch: 2, onProgress: deleted => seen.push(deleted) }), dead.length)
+  t.equal(seen.at(-1), dead.length)
+  t.ok(seen.length > dead.length / 2, 'a few at a time')
+  const left = await house.db.query<{ id: string }>('select id from oauth_access_tokens where user_id = ?', [user.id])
+  t.same(
+    left.map(({ id }) => id).toSorted(),
+    ids.filter(id => !dead.includes(id)),
+  )
+  t.equal(await prune(house.db, { ...WEEK, batch: 2 }), 0)
+})

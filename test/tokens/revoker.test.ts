@@ -93,3 +93,30 @@ function placeOf(text: string): string {
   const { idx, uri } = (decodeJwt(text).status as { status_list: { idx: number; uri: string } }).status_list
   return `${uri.slice(uri.lastIndexOf('/') + 1)} ${idx}`
 }
+
+t.test('who asks for what dies with another’s token in the same go did not revoke it', async t => {
+  const { app, house } = await testApp(t)
+  const [owner, stranger] = [
+    await actingAs(house, ['tokens:write', 'orders:read']),
+    await actingAs(house, ['tokens:write']),
+  ]
+  const spare = await actingAs(house, [], { user: owner.user })
+  const body = { grant_type: TOKEN_EXCHANGE, subject_token: owner.token, subject_token_type: ACCESS_TOKEN }
+  const child = (await form(app, '/oauth/token', body)).json().access_token
+  const asks = asking(app, owner.headers)
+  const answers = await Promise.all([
+    asks.delete(`/api/tokens/${spare.id}`),
+    asking(app, stranger.headers).delete(`/api/tokens/${decodeJwt(child).jti}`),
+    asks.delete('/api/tokens/current'),
+  ])
+  t.same(
+    answers.map(({ statusCode }) => statusCode),
+    [204, 404, 204],
+  )
+  t.equal(await opens(app, child), 401)
+  const [row] = await house.db.query('select actor_user_id from audit_events where token_id = ? and kind = ?', [
+    decodeJwt(child).jti,
+    'token.revoked',
+  ])
+  t.match(row, { actor_user_id: owner.user.id })
+})
