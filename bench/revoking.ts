@@ -34,20 +34,28 @@ export async function issuingBesideRevocations(bench: Bench): Promise<Row[]> {
   const [node, other] = [await opened(bench, environment), await opened(bench, environment)]
   const issue = issuing(node, bench.seconds)
   const alone = async (): Promise<Run> => ({ ...(await issue()), made: 1 })
-  const beside = (revoker: Node) => async (): Promise<Run> => {
-    const stream = await revocations(revoker, Math.ceil(PER_SECOND * bench.seconds))
+  const count = Math.ceil(PER_SECOND * bench.seconds)
+  const besideStream = (begin: () => Promise<Stream> | Stream) => async (): Promise<Run> => {
+    const stream = await begin()
     const [outcome, made] = await Promise.all([alone(), stream()])
     return { ...outcome, made }
   }
+  const beside = (revoker: Node) => besideStream(() => revocations(revoker, count))
+  const besideRefusals = besideStream(() => refusals(node, count))
   bench.say(`issuing beside ${PER_SECOND} revocations a second`)
   for (let warm = 0; warm < 3; warm++) await beside(node)()
-  const { here, there } = await sideBySide(bench.rounds, alone, { here: beside(node), there: beside(other) })
+  const ways = { here: beside(node), there: beside(other), refused: besideRefusals }
+  const { here, there, refused } = await sideBySide(bench.rounds, alone, ways)
   const part = (run: Run) => run.perSecond
   const work = (run: Run) => run.cpuPerThousand
   const what = `issuing beside ${PER_SECOND} revocations a second`
   return [
     { what: `${what} by another node, of issuing alone`, values: ratios(there, part), atLeast: 0.95 },
     { what: `${what} by the same node, of issuing alone`, values: ratios(here, part), atLeast: 0.95 },
+    {
+      what: `for comparison, beside ${PER_SECOND} requests a second that are refused at once`,
+      values: ratios(refused, part),
+    },
     { what: 'processor time of an issue beside, by another node, over alone', values: ratios(there, work) },
     { what: 'processor time of an issue beside, by the same node, over alone', values: ratios(here, work) },
     { what: 'revocations made of those asked for', values: figures([...here, ...there], run => run.made), atLeast: 1 },
@@ -74,18 +82,31 @@ function issuing({ server, url, owners }: Node, seconds: number): () => Promise<
   return () => load(server, { url, seconds, connections: CONNECTIONS, requests })
 }
 
-/** Issues as many tokens, and then revokes them at an even pace, each by its owner. */
-async function revocations({ server, url, owners }: Node, count: number): Promise<() => Promise<number>> {
+/** Requests at an even pace. @returns the part of them that was answered as it should be */
+type Stream = () => Promise<number>
+
+/** Issues as many tokens; then each is revoked by its owner. */
+async function revocations({ server, url, owners }: Node, count: number): Promise<Stream> {
   const texts = await server.call('issue', { count, scopes: ['orders:read'] })
+  return deletions(url, count, 204, i => ({ id: decodeJwt(texts[i]!).jti as string, bearer: owners[i % PEOPLE]! }))
+}
+
+/** As many requests by nobody. */
+const refusals = ({ url }: Node, count: number): Stream =>
+  deletions(url, count, 401, () => ({ id: 'current', bearer: 'nobody' }))
+
+type Deletion = (i: number) => { id: string; bearer: string }
+
+function deletions(url: string, count: number, expected: number, deletion: Deletion): Stream {
   const agent = new Agent({ keepAlive: true })
-  const revoke = (text: string, i: number) =>
+  const send = (i: number) =>
     new Promise<boolean>((resolve, reject) => {
-      const headers = bearer(owners[i % PEOPLE]!)
-      ask(`${url}/auth/api/tokens/${decodeJwt(text).jti}`, { method: 'DELETE', agent, headers })
+      const { id, bearer: text } = deletion(i)
+      ask(`${url}/auth/api/tokens/${id}`, { method: 'DELETE', agent, headers: bearer(text) })
         .on('error', reject)
         .on('response', answer => {
           answer.resume()
-          resolve(answer.statusCode === 204)
+          resolve(answer.statusCode === expected)
         })
         .end()
     })
@@ -100,7 +121,7 @@ async function revocations({ server, url, owners }: Node, count: number): Promis
     await new Promise<void>(resolve => {
       const timer = setInterval(() => {
         const due = Math.min(count, ((performance.now() - start) / 1_000) * PER_SECOND)
-        while (all.length < due) begin(revoke(texts[all.length]!, all.length))
+        while (all.length < due) begin(send(all.length))
         if (all.length < count) return
         clearInterval(timer)
         resolve()

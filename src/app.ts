@@ -1,4 +1,3 @@
-import helmet from '@fastify/helmet'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, {
   type FastifyInstance,
@@ -21,6 +20,7 @@ import { malformedProblem } from './http/malformed.ts'
 import { measureRequests, metricsRoutes } from './http/metrics.ts'
 import { openapi } from './http/openapi.ts'
 import { frameworkProblem, useProblems } from './http/problems.ts'
+import { useSecurityHeaders } from './http/security-headers.ts'
 import { serializerCompiler } from './http/serialization.ts'
 import { useStrictInput } from './http/validation.ts'
 import { keyRoutes } from './keys/routes.ts'
@@ -49,15 +49,6 @@ declare module 'fastify' {
   }
 }
 
-/** Pages have a policy of their own; what is left out speaks to browsers and plug-ins that nobody has any more. */
-const HEADERS = {
-  contentSecurityPolicy: false,
-  xDnsPrefetchControl: false,
-  xDownloadOptions: false,
-  xPermittedCrossDomainPolicies: false,
-  xXssProtection: false,
-} as const
-
 /** The whole server as a plugin, in boot order; mount it with a prefix or without. */
 export function serverPlugin(house: House): FastifyPluginAsync {
   return async app => {
@@ -69,7 +60,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     app.addHook('preValidation', actForRequest)
     app.decorateRequest('user', { getter: requestUser } as never)
 
-    await app.register(helmet, HEADERS)
+    useSecurityHeaders(app)
     const site = createSite(config, app.prefix)
     const explorer = { clientId: EXPLORER_ID, ensure: house.ensureExplorer, theme: explorerTheme(site) }
     await app.register(openapi, { issuer: config.issuer, scopes: catalogue.scopes, explorer })

@@ -69,21 +69,29 @@ t.test('the database is away: every route says so, and nothing is said to be don
   t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'and back, with nothing changed')
 })
 
-for (const moment of [/begin|start transaction/i, /update "?oauth_access_tokens/i, /commit/i]) {
-  t.test(`the database goes away just before ${moment} of a revocation`, ONLY_SHARED, async t => {
+const MOMENTS: [moment: RegExp, what: 'one' | 'all'][] = [
+  [/revoke_tokens/, 'one'],
+  [/begin|start transaction/i, 'all'],
+  [/retire_tokens/, 'all'],
+  [/commit/i, 'all'],
+]
+
+for (const [moment, what] of MOMENTS) {
+  t.test(`the database goes away just before ${moment} of revoking ${what}`, ONLY_SHARED, async t => {
     const { app, house, wire } = await openWired(t)
     const { id, headers } = await actingAs(house, ['tokens:write'])
+    const url = what === 'one' ? `/api/tokens/${id}` : '/api/tokens'
     // What a start asks of the database is behind it.
     await app.ready()
     // More often than there are connections: none of them may be lost to the pool.
     wire.cutBefore(moment)
     for (let i = 0; i < POOL * 3; i++) {
-      const answer = await app.inject({ method: 'DELETE', url: `/api/tokens/${id}`, headers })
+      const answer = await app.inject({ method: 'DELETE', url, headers })
       t.ok(isAway(answer), `it is not said to be done: ${answer.statusCode}`)
     }
     wire.mend()
     t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'nor is it')
-    t.equal((await app.inject({ method: 'DELETE', url: `/api/tokens/${id}`, headers })).statusCode, 204)
+    t.equal((await app.inject({ method: 'DELETE', url, headers })).statusCode, 204)
     t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 401)
   })
 }

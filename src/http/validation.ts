@@ -30,6 +30,9 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
   return Object.defineProperty(validate, 'errors', { get: () => compiled?.errors })
 }
 
+/** What a reader makes its objects of that has looked at every text itself. */
+export const LOOKED_AT: object = Object.freeze(Object.create(null))
+
 /** Refuses, before a handler runs, what PostgreSQL would refuse: NUL in a text, and text that is not Unicode. */
 export function useStrictInput(app: FastifyInstance): void {
   app.setValidatorCompiler(validatorCompiler)
@@ -43,10 +46,13 @@ export function useStrictInput(app: FastifyInstance): void {
   })
   app.addHook('preValidation', ({ body, query, params }, _reply, done) => {
     const errors: FieldError[] = []
-    for (const part of [body, query, params]) findBadTexts(part, errors)
+    for (const part of [body, query, params]) if (!wasLookedAt(part)) findBadTexts(part, errors)
     done(errors.length > 0 ? invalid(...errors.slice(0, MOST_ERRORS)) : undefined)
   })
 }
+
+const wasLookedAt = (part: unknown) =>
+  typeof part === 'object' && part !== null && Object.getPrototypeOf(part) === LOOKED_AT
 
 /** Nothing here is nested more than a few levels; what is would overflow the stack of whoever walks it. */
 const DEEPEST = 32

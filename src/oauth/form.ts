@@ -1,4 +1,5 @@
 import type { Params } from '../grants/grant.ts'
+import { LOOKED_AT } from '../http/validation.ts'
 import { invalidRequest } from '../protocol-errors.ts'
 
 /**
@@ -6,7 +7,7 @@ import { invalidRequest } from '../protocol-errors.ts'
  * @throws 400 `invalid_request`
  */
 export function readForm(text: string): Params {
-  const params: Record<string, string> = Object.create(null)
+  const params: Record<string, string> = Object.create(LOOKED_AT)
   for (const [name, value] of pairs(text)) {
     if (value === '') continue
     if (name in params) throw invalidRequest(`${name} was sent more than once.`)

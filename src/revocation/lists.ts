@@ -2,9 +2,16 @@ import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { statusListUri } from '../guard/claims.ts'
 import type { StatusChange } from '../guard/event-stream.ts'
-import { StatusBits } from '../guard/status-bits.ts'
-import type { Keys } from '../keys/keys.ts'
 import { MOST_EVENTS, readEvents, readStatuses } from './events.ts'
+import {
+  createListSigner,
+  type HeldList,
+  hold,
+  put,
+  readLists,
+  type SignedList,
+  type SignerOptions,
+} from './held-list.ts'
 
 /** The status lists as this node holds them: loaded once, then kept by the events, in their order. */
 export interface Lists {
@@ -25,49 +32,23 @@ export interface Lists {
   close(): Promise<void>
 }
 
-export interface SignedList {
-  jwt: string
-  etag: string
-  /** Seconds it may be kept. */
-  ttl: number
-}
-
-export interface ListsOptions {
+export interface ListsOptions extends SignerOptions {
   db: Database
   changes: Changes
-  keys: Keys
-  issuer: string
-  /** Seconds a reader may keep a list. */
-  ttl: number
   /** Milliseconds between two looks at the database when nothing is heard. */
   interval?: number
   onError?: (error: unknown) => void
 }
 
-interface ListRow {
-  id: number
-  size: number
-  expires_at: Date | string
-}
-
-interface Held {
-  bits: StatusBits
-  expiresAt: number
-  /** Sequence number of its last change. */
-  changedAt?: number
-  signed?: { jwt: string; etag: string; until: number } | undefined
-}
-
-/** Seconds after which a signed list is no proof any more, in times of its ttl (draft-ietf-oauth-status-list §5.1). */
-const TTLS_TO_EXPIRY = 4
 /** Changes that are told within these milliseconds are read together: a node's own it is told twice, here and by NOTIFY. */
 const TOGETHER_MS = 1
 
 export function createLists(options: ListsOptions): Lists {
-  const { db, changes, keys, issuer, ttl, interval = 250, onError = () => {} } = options
+  const { db, changes, issuer, interval = 250, onError = () => {} } = options
+  const sign = createListSigner(options)
   const listeners = new Set<(changes: readonly StatusChange[]) => void>()
   const watchers = new Set<(changes: readonly StatusChange[]) => void>()
-  let held: Map<number, Held> | undefined
+  let held: Map<number, HeldList> | undefined
   let sequence = 0
   let reading: Promise<void> | undefined
   let again = false
@@ -107,15 +88,9 @@ export function createLists(options: ListsOptions): Lists {
   }
 
   async function apply(event: StatusChange): Promise<void> {
-    put((held as Map<number, Held>).get(event.list) ?? (await adopt(event.list)), event)
-  }
-
-  function put(list: Held | undefined, { index, status, sequence: at }: StatusChange): void {
-    sequence = at
-    if (!list) return
-    list.bits.set(index, status)
-    list.signed = undefined
-    list.changedAt = at
+    const list = (held as Map<number, HeldList>).get(event.list) ?? (await adopt(event.list))
+    if (list) put(list, event)
+    sequence = event.sequence
   }
 
   function tell(events: readonly StatusChange[]): void {
@@ -124,7 +99,7 @@ export function createLists(options: ListsOptions): Lists {
   }
 
   /** A list that another node began after we loaded. */
-  async function adopt(id: number): Promise<Held | undefined> {
+  async function adopt(id: number): Promise<HeldList | undefined> {
     const row = (await readLists(db)).find(r => r.id === id)
     if (!row) return undefined
     // Two may ask at once, and what the first adopted may have changed already.
@@ -164,6 +139,7 @@ export function createLists(options: ListsOptions): Lists {
     const list = held?.get(event.list)
     if (reading || !list || event.sequence !== sequence + 1) return false
     put(list, event)
+    sequence = event.sequence
     tell([event])
     return true
   }
@@ -175,20 +151,6 @@ export function createLists(options: ListsOptions): Lists {
       look()
     }, TOGETHER_MS).unref()
   })
-
-  async function sign(id: number, list: Held): Promise<SignedList> {
-    const { changedAt } = list
-    const now = Math.floor(Date.now() / 1000)
-    const etag = `"${id}-${sequence}-${now}"`
-    const sub = statusListUri(issuer, id)
-    const body = { bits: 2, lst: list.bits.encode(), aggregation_uri: `${issuer}/oauth/status-lists` }
-    const exp = now + ttl * TTLS_TO_EXPIRY
-    // `sequence` is ours: the last event that is in the list, for whoever follows the feed too.
-    const jwt = await keys.sign({ iss: issuer, sub, iat: now, exp, ttl, sequence, status_list: body }, 'statuslist+jwt')
-    // What changed while it was signed is not in it.
-    if (list.changedAt === changedAt) list.signed = { jwt, etag, until: Date.now() + ttl * 500 }
-    return { jwt, etag, ttl }
-  }
 
   return {
     get sequence() {
@@ -216,8 +178,7 @@ export function createLists(options: ListsOptions): Lists {
       await catchUp()
       const list = held?.get(id) ?? (await adopt(id))
       if (!list || list.expiresAt <= Date.now()) return undefined
-      const { signed } = list
-      return signed && signed.until > Date.now() ? { ...signed, ttl } : sign(id, list)
+      return sign(list, sequence)
     },
     async uris() {
       const rows = await readLists(db)
@@ -231,11 +192,3 @@ export function createLists(options: ListsOptions): Lists {
     },
   }
 }
-
-function hold(row: ListRow): Held {
-  return { bits: new StatusBits(row.size), expiresAt: new Date(row.expires_at).getTime() }
-}
-
-const LISTS = 'select id, size, expires_at from oauth_status_lists where expires_at > now() order by id'
-
-const readLists = (db: Database, em?: Parameters<Database['query']>[2]) => db.query<ListRow>(LISTS, [], em)
