@@ -74,13 +74,22 @@ export async function sweep(db: Database, table: 'oauth_device_codes' | 'oauth_p
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString()
 
-/** Until a batch is not full; after each the database has as long a rest as it took, for those whom it has to answer. */
-async function inBatches(size: number, work: () => Promise<number>, count: (rows: number) => void = () => {}) {
-  for (;;) {
-    const start = performance.now()
+/** Until a batch is not full. */
+const inBatches = (size: number, work: () => Promise<number>, count: (rows: number) => void = () => {}) =>
+  withRests(async () => {
     const rows = await work()
     count(rows)
-    if (rows < size) return
+    return rows === size
+  })
+
+/**
+ * Step after step; between two the database has as long a rest as the last one took, for those whom it has to answer.
+ * @param step tells whether there is more to do
+ */
+async function withRests(step: () => Promise<boolean>): Promise<void> {
+  for (;;) {
+    const start = performance.now()
+    if (!(await step())) return
     await sleep(performance.now() - start)
   }
 }
@@ -93,13 +102,13 @@ async function inBatches(size: number, work: () => Promise<number>, count: (rows
 async function expiredTokens(db: Database, before: string, batch: number, count: (rows: number) => void) {
   const expired = { table: TOKENS, column: 'expires_at', before }
   if (!(await areMany(db, before, batch * SPAN))) return inBatches(batch, () => deleteBatch(db, expired, batch), count)
-  for (let last: string | undefined = NIL; last !== undefined; ) {
-    const start = performance.now()
-    const gone = await deleteAfter(db, before, last, batch)
+  let last: string | undefined = NIL
+  return withRests(async () => {
+    const gone = await deleteAfter(db, before, last as string, batch)
     count(gone.count)
     last = gone.last
-    await sleep(performance.now() - start)
-  }
+    return last !== undefined
+  })
 }
 
 const TOKENS = 'oauth_access_tokens'

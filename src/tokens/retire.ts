@@ -1,6 +1,6 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
 import { v7 as uuid } from 'uuid'
-import { type Actor, currentActor } from '../audit/actor.ts'
+import { currentActor } from '../audit/actor.ts'
 import type { Announce } from '../changes/changes.ts'
 import type { Em } from '../database.ts'
 import { AccessToken } from './token.entity.ts'
@@ -24,7 +24,9 @@ export interface PersonalOf {
   client: string
 }
 
-export function asked(id: string, of?: PersonalOf, actor: Actor = currentActor()): Asked {
+/** Asked for by whoever acts now. */
+export function asked(id: string, of?: PersonalOf): Asked {
+  const actor = currentActor()
   return {
     id: id.toLowerCase(),
     event_id: uuid(),

@@ -3,7 +3,7 @@ import { TOKEN_EXCHANGE } from '../../src/grants/exchange.ts'
 import { actingAs, CATALOGUE, newUser, testApp } from '../helpers/app.ts'
 import { asking, bearer } from '../helpers/asking.ts'
 import { letIn, opens } from '../helpers/family.ts'
-import { basic, form } from '../helpers/oauth.ts'
+import { basic, exchangeOf, form } from '../helpers/oauth.ts'
 
 const { app, house } = await testApp(t, { catalogue: { ...CATALOGUE, inherit: true } })
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
@@ -11,8 +11,7 @@ const JWT = 'urn:ietf:params:oauth:token-type:jwt'
 
 type More = Record<string, string | string[]>
 const exchange = (token: string, more: More = {}, headers = {}) => {
-  const standard = { grant_type: TOKEN_EXCHANGE, subject_token: token, subject_token_type: ACCESS_TOKEN }
-  return form(app, '/oauth/token', { ...standard, ...more }, headers)
+  return form(app, '/oauth/token', { ...exchangeOf(token), ...more }, headers)
 }
 
 const exchanged = async (t: Test, token: string, more: More = {}, headers = {}) => {

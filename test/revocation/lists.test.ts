@@ -1,6 +1,6 @@
 import { getListFromStatusListJWT } from '@sd-jwt/jwt-status-list'
 import type { FastifyInstance } from 'fastify'
-import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
+import { createLocalJWKSet, jwtVerify } from 'jose'
 import t, { type Test } from 'tap'
 import { type Change, createChanges } from '../../src/changes/changes.ts'
 import { TOKEN_EXCHANGE } from '../../src/grants/exchange.ts'
@@ -9,16 +9,8 @@ import type { Keys } from '../../src/keys/keys.ts'
 import { createLists, type Lists } from '../../src/revocation/lists.ts'
 import { prune } from '../../src/tokens/prune.ts'
 import { type Actor, actingAs, ISSUER, testApp } from '../helpers/app.ts'
-import { basic, form } from '../helpers/oauth.ts'
-
-const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
-
-interface Reference {
-  idx: number
-  uri: string
-}
-
-const referenceOf = (token: string) => (decodeJwt(token).status as { status_list: Reference }).status_list
+import { basic, exchangeOf, form } from '../helpers/oauth.ts'
+import { listOf, referenceOf } from '../helpers/status.ts'
 
 async function fetchList(app: FastifyInstance, uri: string): Promise<string> {
   t.ok(uri.startsWith(`${ISSUER}/oauth/status-lists/`))
@@ -149,7 +141,8 @@ t.test('a node takes a change as it is told, once, and reads what lies between t
 t.test('a list that changes while it is signed is signed again for the next who asks', async t => {
   const { house } = await testApp(t)
   const { user, id, token } = await actingAs(house)
-  const { idx, uri } = referenceOf(token)
+  const reference = referenceOf(token)
+  const { idx } = reference
   const signing = Promise.withResolvers<void>()
   const gate = Promise.withResolvers<void>()
   const { changes, lists } = await elsewhere(t, house, async (...what) => {
@@ -157,7 +150,7 @@ t.test('a list that changes while it is signed is signed again for the next who 
     await gate.promise
     return house.keys.sign(...what)
   })
-  const list = Number(uri.split('/').at(-1))
+  const list = listOf(reference)
   const early = lists.signed(list)
   await signing.promise
   const [change] = await toldBy(house, () => house.tokens.revoke(user.id, id))
@@ -171,10 +164,8 @@ t.test('a list that changes while it is signed is signed again for the next who 
 
 t.test('a node that starts now says of each token what one says that heard of every change', async t => {
   const { app, house } = await testApp(t)
-  const exchange = async (token: string, headers = {}): Promise<string> => {
-    const body = { grant_type: TOKEN_EXCHANGE, subject_token: token, subject_token_type: ACCESS_TOKEN }
-    return (await form(app, '/oauth/token', body, headers)).json().access_token
-  }
+  const exchange = async (token: string, headers = {}): Promise<string> =>
+    (await form(app, '/oauth/token', exchangeOf(token), headers)).json().access_token
   const family = async (change: (parent: Actor) => Promise<unknown>) => {
     const parent = await actingAs(house)
     const child = await exchange(parent.token)
@@ -197,8 +188,8 @@ t.test('a node that starts now says of each token what one says that heard of ev
   await house.clients.revoke(machines.client.id)
   const { lists } = await elsewhere(t, house)
   const statusIn = async (from: Lists, text: string) => {
-    const { idx, uri } = referenceOf(text)
-    return getListFromStatusListJWT((await from.signed(Number(uri.split('/').at(-1))))!.jwt).getStatus(idx)
+    const reference = referenceOf(text)
+    return getListFromStatusListJWT((await from.signed(listOf(reference)))!.jwt).getStatus(reference.idx)
   }
   const now = await Promise.all(texts.map(text => statusIn(lists, text)))
   const heard = await Promise.all(texts.map(text => statusIn(house.lists, text)))

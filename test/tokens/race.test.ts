@@ -4,18 +4,18 @@ import { STATUS, StatusBits } from '../../src/guard/status-bits.ts'
 import type { House } from '../../src/house.ts'
 import { actingAs, newUser, testApp } from '../helpers/app.ts'
 import { basic, form } from '../helpers/oauth.ts'
+import { listOf, referenceOf } from '../helpers/status.ts'
 
 /** What resource servers that ask nobody are told of tokens that are made beside a change of their user or client. */
 
 const { app, house } = await testApp(t)
 
 async function statusOf({ lists }: House, text: string): Promise<number> {
-  const { status } = decodeJwt(text) as { status: { status_list: { idx: number; uri: string } } }
-  const { idx, uri } = status.status_list
+  const reference = referenceOf(text)
   await lists.catchUp()
-  const list = await lists.signed(Number(uri.slice(uri.lastIndexOf('/') + 1)))
+  const list = await lists.signed(listOf(reference))
   const { lst } = decodeJwt(String(list?.jwt)).status_list as { lst: string }
-  return StatusBits.decode(lst).get(idx)
+  return StatusBits.decode(lst).get(reference.idx)
 }
 
 async function madeBeside(t: Test, issue: () => Promise<{ plainText: string }>, change: () => Promise<unknown>) {

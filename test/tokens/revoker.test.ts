@@ -1,15 +1,13 @@
 import { decodeJwt } from 'jose'
 import t from 'tap'
 import { version } from 'uuid'
-import { TOKEN_EXCHANGE } from '../../src/grants/exchange.ts'
 import type { StatusChange } from '../../src/guard/event-stream.ts'
 import { STATUS } from '../../src/guard/status-bits.ts'
 import { actingAs, testApp } from '../helpers/app.ts'
 import { asking } from '../helpers/asking.ts'
 import { opens } from '../helpers/family.ts'
-import { form } from '../helpers/oauth.ts'
-
-const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+import { exchangeOf, form } from '../helpers/oauth.ts'
+import { listOf, referenceOf } from '../helpers/status.ts'
 
 t.test('revocations that come together: each is judged, told and answered by itself', async t => {
   const { app, house } = await testApp(t)
@@ -57,7 +55,7 @@ t.test('revocations that come together: each is judged, told and answered by its
 t.test('what was exchanged for a token dies with it: refused, told, and written down as the same doing', async t => {
   const { app, house } = await testApp(t)
   const { user, id, token, headers } = await actingAs(house, ['orders:read', 'tokens:write'])
-  const body = { grant_type: TOKEN_EXCHANGE, subject_token: token, subject_token_type: ACCESS_TOKEN }
+  const body = exchangeOf(token)
   // More than one message of NOTIFY has room for.
   const children = await Promise.all(
     Array.from({ length: 120 }, async () => (await form(app, '/oauth/token', body)).json().access_token as string),
@@ -90,8 +88,8 @@ t.test('what was exchanged for a token dies with it: refused, told, and written 
 })
 
 function placeOf(text: string): string {
-  const { idx, uri } = (decodeJwt(text).status as { status_list: { idx: number; uri: string } }).status_list
-  return `${uri.slice(uri.lastIndexOf('/') + 1)} ${idx}`
+  const reference = referenceOf(text)
+  return `${listOf(reference)} ${reference.idx}`
 }
 
 t.test('who asks for what dies with another’s token in the same go did not revoke it', async t => {
@@ -101,7 +99,7 @@ t.test('who asks for what dies with another’s token in the same go did not rev
     await actingAs(house, ['tokens:write']),
   ]
   const spare = await actingAs(house, [], { user: owner.user })
-  const body = { grant_type: TOKEN_EXCHANGE, subject_token: owner.token, subject_token_type: ACCESS_TOKEN }
+  const body = exchangeOf(owner.token)
   const child = (await form(app, '/oauth/token', body)).json().access_token
   const asks = asking(app, owner.headers)
   const answers = await Promise.all([
