@@ -1,5 +1,5 @@
-import { v7 as uuid } from 'uuid'
 import type { Em } from '../database.ts'
+import { newId } from '../ids.ts'
 import { currentActor } from './actor.ts'
 import { AuditEvent, type EventKind } from './event.entity.ts'
 
@@ -16,10 +16,24 @@ export type AuditRow = Pick<
   'id' | 'at' | 'kind' | 'userId' | 'clientId' | 'tokenId' | 'actorUserId' | 'actorClientId' | 'address' | 'details'
 >
 
+/** What a function of the database needs besides what happened, to write down its event; by column. */
+export interface EventColumns {
+  event_id: string
+  actor_user_id: string | null
+  actor_client_id: string | null
+  address: string | null
+}
+
+/** Of an event whose doer is whoever acts now. */
+export function eventColumns(): EventColumns {
+  const { userId, clientId, address } = currentActor()
+  return { event_id: newId(), actor_user_id: userId, actor_client_id: clientId, address }
+}
+
 /** The row that tells of a happening, by whoever acts now. */
 export function auditRow({ kind, userId = null, clientId = null, tokenId = null, details = {} }: Happening): AuditRow {
   const { userId: actorUserId, clientId: actorClientId, address } = currentActor()
-  return { id: uuid(), at: new Date(), kind, userId, clientId, tokenId, actorUserId, actorClientId, address, details }
+  return { id: newId(), at: new Date(), kind, userId, clientId, tokenId, actorUserId, actorClientId, address, details }
 }
 
 /** Writes it down in the transaction of the act itself, so that neither happens without the other. */

@@ -1,10 +1,11 @@
 import { LockMode } from '@mikro-orm/postgresql'
-import { validate as isUuid, v7 as uuid } from 'uuid'
+import { validate as isUuid } from 'uuid'
 import { record } from '../audit/audit.ts'
 import type { Changes } from '../changes/changes.ts'
 import type { Config } from '../config.ts'
 import type { Database, Em } from '../database.ts'
 import { conflict, invalid, notFound } from '../errors.ts'
+import { newId } from '../ids.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { blank } from './blank.ts'
 import { Client } from './client.entity.ts'
@@ -172,7 +173,7 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
   function insert(row: ReturnType<typeof blank>): Promise<Client> {
     return db.transaction(async em => {
       const now = new Date()
-      const client = em.create(Client, { ...row, id: uuid(), createdAt: now, updatedAt: now })
+      const client = em.create(Client, { ...row, id: newId(), createdAt: now, updatedAt: now })
       const { name, grantTypes, scopes, audience, user } = row
       const details = { name, grant_types: grantTypes, scopes, audience }
       record(em, { kind: 'client.created', clientId: client.id, userId: user, details })

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { v7 as uuid } from 'uuid'
 import type { Em } from '../database.ts'
+import { newId } from '../ids.ts'
 import { hashText } from '../tokens/text.ts'
 import { AuthCode } from './code.entity.ts'
 
@@ -17,7 +17,7 @@ export async function issueCode(em: Em, given: NewCode, lifetime: number): Promi
   const now = Date.now()
   await em.insert(AuthCode, {
     ...given,
-    id: uuid(),
+    id: newId(),
     hash: hashText(text),
     usedAt: null,
     createdAt: new Date(now),

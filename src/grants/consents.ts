@@ -1,6 +1,6 @@
-import { v7 as uuid } from 'uuid'
 import { record } from '../audit/audit.ts'
 import type { Em } from '../database.ts'
+import { newId } from '../ids.ts'
 import { Consent } from './consent.entity.ts'
 
 /** What a user lets a client have. */
@@ -24,7 +24,7 @@ export async function grantConsent(em: Em, { user, client, scopes }: Consenting)
      on conflict (user_id, client_id) do update set
        scopes = (select coalesce(jsonb_agg(distinct scope), '[]') from jsonb_array_elements(known.scopes || excluded.scopes) scope),
        updated_at = excluded.updated_at`,
-    [uuid(), user, client, JSON.stringify(scopes), now, now],
+    [newId(), user, client, JSON.stringify(scopes), now, now],
   )
   record(em, { kind: 'consent.granted', userId: user, clientId: client, details: { scopes } })
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { UniqueConstraintViolationException } from '@mikro-orm/postgresql'
-import { v7 as uuid } from 'uuid'
 import type { Changes } from '../changes/changes.ts'
 import { Client } from '../clients/client.entity.ts'
 import type { Config } from '../config.ts'
 import type { Database, Em } from '../database.ts'
 import { conflict } from '../errors.ts'
+import { newId } from '../ids.ts'
 import { sweep } from '../tokens/prune.ts'
 import { hashText } from '../tokens/text.ts'
 import type { Throttle } from '../users/throttle.ts'
@@ -109,7 +109,7 @@ export function createDevice({ db, changes, terms, throttle, config, draw = newU
       const text = randomBytes(32).toString('base64url')
       const now = Date.now()
       const userCode = await store({
-        id: uuid(),
+        id: newId(),
         hash: hashText(text),
         client: client.id,
         user: null,

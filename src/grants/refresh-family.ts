@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { v7 as uuid } from 'uuid'
 import type { Announce } from '../changes/changes.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { Em } from '../database.ts'
+import { newId } from '../ids.ts'
 import { retire } from '../tokens/retire.ts'
 import { hashText } from '../tokens/text.ts'
 import { AuthCode } from './code.entity.ts'
@@ -30,7 +30,7 @@ export const newRefreshText = (tokenPrefix: string) =>
 export async function addLink(em: Em, family: Family, text: string, expiresAt: Date): Promise<void> {
   await em.insert(RefreshToken, {
     ...family,
-    id: uuid(),
+    id: newId(),
     client: family.client.id,
     hash: hashText(text),
     revoked: false,

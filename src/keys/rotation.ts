@@ -1,9 +1,9 @@
 import { exportJWK, generateKeyPair } from 'jose'
-import { v7 as uuid } from 'uuid'
 import { record } from '../audit/audit.ts'
 import type { Announce } from '../changes/changes.ts'
 import type { Algorithm } from '../config.ts'
 import type { Em } from '../database.ts'
+import { newId } from '../ids.ts'
 import { SigningKey } from './key.entity.ts'
 import type { Seal } from './sealing.ts'
 
@@ -36,7 +36,7 @@ export async function promote(em: Em, announce: Announce, seal: Seal, algorithm:
 
 /** A new pair of keys, its private half sealed. */
 export async function make(em: Em, seal: Seal, algorithm: Algorithm, state: 'current' | 'next'): Promise<SigningKey> {
-  const id = uuid()
+  const id = newId()
   const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true })
   const now = new Date()
   return em.create(SigningKey, {

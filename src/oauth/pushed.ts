@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { v7 as uuid } from 'uuid'
 import type { Database, Em } from '../database.ts'
+import { newId } from '../ids.ts'
 import { invalidRequest } from '../protocol-errors.ts'
 import { sweep } from '../tokens/prune.ts'
 import { hashText } from '../tokens/text.ts'
@@ -33,7 +33,7 @@ export function createPushedRequests(db: Database): PushedRequests {
       const text = randomBytes(32).toString('base64url')
       const createdAt = new Date()
       const expiresAt = after(createdAt, WAIT_SECONDS)
-      const row = { id: uuid(), hash: hashText(text), client, parameters, createdAt, expiresAt }
+      const row = { id: newId(), hash: hashText(text), client, parameters, createdAt, expiresAt }
       await db.run(em => em.insert(PushedRequest, row))
       await sweep(db, 'oauth_pushed_requests')
       return { requestUri: PREFIX + text, expiresIn: WAIT_SECONDS }

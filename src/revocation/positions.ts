@@ -1,6 +1,6 @@
-import { v7 as uuid } from 'uuid'
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
+import { newId } from '../ids.ts'
 import type { Feed } from './feed.ts'
 import type { Lists } from './lists.ts'
 import type { ReaderPosition } from './node.entity.ts'
@@ -28,7 +28,7 @@ const MOST_READERS = 1_000
 
 export function startPositions(options: PositionsOptions): Positions {
   const { db, changes, lists, feed, name, interval = 1_000 } = options
-  const id = uuid()
+  const id = newId()
   let timer: NodeJS.Timeout | undefined
   let writing: Promise<void> | undefined
   let wroteAt = Number.NEGATIVE_INFINITY
