@@ -2,9 +2,9 @@ import { createHmac } from 'node:crypto'
 import type { Database } from '../database.ts'
 import { waitFor } from '../patience.ts'
 import type { StatusIndex, TakeIndex } from '../tokens/mint.ts'
-import { permute } from './permutation.ts'
+import { createPermutation, type Permutation } from './permutation.ts'
 
-/** Statuses in a list: 256 KiB in memory, a few on the wire. All that `permute` covers, so that it never walks twice. */
+/** Statuses in a list: 256 KiB in memory, a few on the wire. All that a permutation covers, so that it never walks twice. */
 export const LIST_SIZE = 2 ** 20
 /** Positions a node takes at once; what is left of them when it ends is never used. */
 const BLOCK = 512
@@ -15,10 +15,9 @@ const LONGEST_WAIT_MS = 2_000
 
 interface Block {
   list: number
-  size: number
+  permute: Permutation
   next: number
   end: number
-  key: string
 }
 
 export interface Indices {
@@ -35,9 +34,19 @@ export function createIndices(db: Database, appKey: string, longest: number): In
   const size = db.embedded ? EMBEDDED_BLOCK : BLOCK
   const blocks = new Map<number, Block[]>()
   const reserving = new Map<number, Promise<void>>()
+  const permutations = new Map<number, { list: number; permute: Permutation }>()
 
-  const keyOf = (list: number) => createHmac('sha256', appKey).update(`status list ${list}`).digest('base64')
   const latest = () => endOfMonth(new Date(Date.now() + longest * 1000))
+
+  /** A list's own, kept for the next block of it: a month's next list begins when the one before is full. */
+  function permutationOf(month: number, { id: list, size }: Reserved): Permutation {
+    const kept = permutations.get(month)
+    if (kept?.list === list) return kept.permute
+    const key = createHmac('sha256', appKey).update(`status list ${list}`).digest('base64')
+    const permute = createPermutation(key, size)
+    permutations.set(month, { list, permute })
+    return permute
+  }
 
   function takeFrom(month: number): StatusIndex | undefined {
     const waiting = blocks.get(month)
@@ -45,7 +54,7 @@ export function createIndices(db: Database, appKey: string, longest: number): In
     const block = waiting?.[0]
     if (!block) return undefined
     if (waiting.length === 1 && block.end - block.next === size / 2) refill(month).catch(() => {})
-    return { list: block.list, index: permute(block.key, block.next++, block.size) }
+    return { list: block.list, index: block.permute(block.next++) }
   }
 
   /** Those that come while a block is on its way wait for the same one. */
@@ -59,7 +68,7 @@ export function createIndices(db: Database, appKey: string, longest: number): In
     const expiresAt = new Date(month).toISOString()
     const list = (await extend(db, expiresAt, size)) ?? (await add(db, expiresAt, size))
     const { id, reserved } = list
-    const block = { list: id, size: list.size, next: reserved - size, end: reserved, key: keyOf(id) }
+    const block = { list: id, permute: permutationOf(month, list), next: reserved - size, end: reserved }
     blocks.set(month, [...(blocks.get(month) ?? []), block])
   }
 
