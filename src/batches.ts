@@ -5,7 +5,7 @@ export interface BatchesOptions<Item, Result> {
   work: (items: Item[]) => Promise<(item: Item) => Result>
   /** Items that share a go. */
   most: number
-  /** Goes under way at once. */
+  /** Goes under way at once, of which all but one are late. */
   atOnce: number
   /** Two items of the same key never share a go. */
   key?: (item: Item) => string
@@ -17,6 +17,9 @@ interface Waiting<Item, Result> {
   reject: (error: unknown) => void
 }
 
+/** A go that takes longer may wait for something, such as a lock: the others do not wait for it. */
+const LATE_MS = 20
+
 /**
  * Items that arrive while a go is under way share the next one, so that a busy server pays for one way to the database
  * and one commit, not for hundreds; an idle one goes at once. When a go fails, each of its items is tried by itself.
@@ -25,6 +28,7 @@ export function inBatches<Item, Result>(options: BatchesOptions<Item, Result>): 
   const { work, most, atOnce, key } = options
   let waiting: Waiting<Item, Result>[] = []
   let goes = 0
+  let inTime = 0
 
   function next(): Waiting<Item, Result>[] {
     if (!key) return waiting.splice(0, most)
@@ -57,13 +61,30 @@ export function inBatches<Item, Result>(options: BatchesOptions<Item, Result>): 
 
   async function run(): Promise<void> {
     goes++
-    while (waiting.length > 0) await together(next())
+    while (waiting.length > 0 && inTime === 0) await timed(together(next()))
     goes--
+  }
+
+  async function timed(go: Promise<void>): Promise<void> {
+    inTime++
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      inTime--
+      start()
+    }, LATE_MS)
+    await go
+    clearTimeout(timer)
+    if (!late) inTime--
+  }
+
+  function start(): void {
+    if (waiting.length > 0 && inTime === 0 && goes < atOnce) void run()
   }
 
   return item =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject })
-      if (goes < atOnce) void run()
+      start()
     })
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql'
+import { CompiledQuery } from 'kysely'
 import { ormOptions } from '../mikro-orm.config.ts'
 import type { Config } from './config.ts'
 import { type Embedded, startEmbedded } from './embedded/embedded.ts'
@@ -28,6 +29,11 @@ export interface Database {
   transaction<T>(work: Work<T>): Promise<T>
   /** Rows of one plain statement, `?` for each value; without `em` by itself, and tried again as a transaction is. */
   query<Row extends object>(sql: string, values?: readonly unknown[], em?: Em): Promise<Row[]>
+  /**
+   * Rows of one of our own functions, by itself, and tried again as a transaction is. What it is given goes beside the
+   * statement rather than in it: it may be long, and nobody has to quote it.
+   */
+  call<Row extends object>(name: string, values: readonly string[]): Promise<Row[]>
   close(): Promise<void>
 }
 
@@ -63,14 +69,19 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   return { ...createDatabase(orm), embedded: !url, close }
 }
 
-function createDatabase(orm: MikroORM): Pick<Database, 'orm' | 'run' | 'transaction' | 'query'> {
+function createDatabase(orm: MikroORM): Pick<Database, 'orm' | 'run' | 'transaction' | 'query' | 'call'> {
   const run = <T>(work: Work<T>): Promise<T> => inOurWords(() => work(orm.em.fork() as Em))
+  const kysely = () => orm.em.getConnection().getClient()
   return {
     orm,
     run,
     transaction: work => again(() => run(em => em.transactional(inner => work(inner as Em)))),
     query: <Row extends object>(sql: string, values: readonly unknown[] = [], em?: Em) =>
       em ? rows<Row>(em, sql, values) : again(() => rows<Row>(orm.em.fork() as Em, sql, values)),
+    call: <Row extends object>(name: string, values: readonly string[]) => {
+      const statement = CompiledQuery.raw(`select * from ${name}(${values.map((_, i) => `$${i + 1}`)})`, [...values])
+      return again(() => inOurWords(async () => (await kysely().executeQuery<Row>(statement)).rows))
+    },
   }
 }
 

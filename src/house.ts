@@ -117,7 +117,7 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   const counts = { issued: 0 }
   const onMint = () => void counts.issued++
   const mint = createMint({ keys, takeIndex: indices.take, config, onMint })
-  const write = createWriter(db)
+  const write = createWriter(db, config)
   const revokeOne = createRevoker(db, changes)
   const tokens = createTokens({ db, changes, catalogue, clients, mint, write, revokeOne, config })
   const usage = createUsage({

@@ -11,7 +11,7 @@ export interface Happening {
   details?: Record<string, unknown>
 }
 
-export type AuditRow = Pick<
+type AuditRow = Pick<
   AuditEvent,
   'id' | 'at' | 'kind' | 'userId' | 'clientId' | 'tokenId' | 'actorUserId' | 'actorClientId' | 'address' | 'details'
 >
@@ -31,7 +31,7 @@ export function eventColumns(): EventColumns {
 }
 
 /** The row that tells of a happening, by whoever acts now. */
-export function auditRow({ kind, userId = null, clientId = null, tokenId = null, details = {} }: Happening): AuditRow {
+function auditRow({ kind, userId = null, clientId = null, tokenId = null, details = {} }: Happening): AuditRow {
   const { userId: actorUserId, clientId: actorClientId, address } = currentActor()
   return { id: newId(), at: new Date(), kind, userId, clientId, tokenId, actorUserId, actorClientId, address, details }
 }

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { TokenFormat } from '../clients/client.entity.ts'
-import type { AccessToken } from '../tokens/token.entity.ts'
+import type { ShownToken } from '../tokens/token.entity.ts'
 import { CommandError } from './errors.ts'
 import { everyRow, withHouse } from './house.ts'
 import { durationOption, examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
@@ -110,12 +110,12 @@ async function revoke(id: string, { json }: JsonOption): Promise<void> {
   answer(json, { data: toToken(token, seen) }, `Revoked ${describe(token)}`)
 }
 
-type Named = Pick<AccessToken, 'name' | 'scopes'>
+type Named = Pick<ShownToken, 'name' | 'scopes'>
 
 const describe = (token: Named) => `${printable(token.name ?? 'an unnamed token')} (${scopes(token)})`
 const scopes = (token: Pick<Named, 'scopes'>) => token.scopes.join(' ') || 'no scopes'
 
-function state({ revoked, suspended, expiresAt }: AccessToken): string {
+function state({ revoked, suspended, expiresAt }: ShownToken): string {
   if (revoked) return 'revoked'
   if (expiresAt.getTime() <= Date.now()) return 'expired'
   return suspended ? 'suspended' : 'live'

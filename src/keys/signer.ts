@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { JWK } from 'jose'
 import type { Algorithm } from '../config.ts'
@@ -31,9 +32,23 @@ export function createSigner(kid: string, alg: Algorithm, privateKey: JWK): Sign
   const key = createPrivateKey({ key: privateKey as Record<string, string>, format: 'jwk' })
   return async (payload, typ) => {
     const input = `${encode({ alg, kid, typ })}.${encode(payload)}`
+    await nextTurn()
     const signature = await SIGNATURES[alg](Buffer.from(input), key)
     return `${input}.${signature.toString('base64url')}`
   }
+}
+
+let turn: Promise<void> | undefined
+
+/**
+ * Those that wait in one turn of the event loop go on one after another, with nothing between them: a curve's tables are
+ * then still in the processor's cache, where each signature by itself would fetch them again.
+ */
+function nextTurn(): Promise<void> {
+  turn ??= setImmediate().then(() => {
+    turn = undefined
+  })
+  return turn
 }
 
 const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')

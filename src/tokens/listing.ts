@@ -1,5 +1,7 @@
-import { type FilterQuery, raw } from '@mikro-orm/postgresql'
-import type { AccessToken } from './token.entity.ts'
+import type { Database } from '../database.ts'
+import { containing } from '../like.ts'
+import { rowsOf } from '../rows.ts'
+import { AccessToken, type ShownToken } from './token.entity.ts'
 
 export type ListState = 'live' | 'suspended' | 'ended' | 'all'
 
@@ -11,18 +13,36 @@ export interface Listing {
   search?: string | undefined
 }
 
-export function listing({ state = 'live', search }: Listing): FilterQuery<AccessToken> {
-  return { $and: [inState(state), ...(search ? [named(search)] : [])] } as FilterQuery<AccessToken>
+export interface Page extends Listing {
+  limit: number
+  /** The last id of the page before. */
+  after?: string | undefined
 }
 
-function inState(state: ListState): FilterQuery<AccessToken> {
-  const now = new Date()
-  if (state === 'all') return {}
-  if (state === 'ended') return { $or: [{ revoked: true }, { expiresAt: { $lte: now } }] }
-  return { revoked: false, expiresAt: { $gt: now }, ...(state === 'suspended' && { suspended: true }) }
+/** Tokens that a user made and named under a client, newest first; what was exchanged for one is not listed. */
+export type ListTokens = (user: string, client: string, page: Page) => Promise<ShownToken[]>
+
+export function createListing(db: Database): ListTokens {
+  const { columns, read } = rowsOf<AccessToken, 'hash'>(db.orm.getMetadata().get(AccessToken))
+  const select = `select ${columns('t')} from oauth_access_tokens t
+    where t.user_id = ? and t.client_id = ? and t.parent_id is null`
+
+  return async (user, client, { state = 'live', search, after, limit }) => {
+    const found = search ? containing(search) : undefined
+    const rows = await db.query<Record<string, unknown>>(
+      `${select} and ${STATES[state]} ${found ? `and ${FOUND}` : ''} ${after ? 'and t.id < ?' : ''}
+      order by t.id desc limit ?`,
+      [user, client, ...(found ? [found, found] : []), ...(after ? [after] : []), limit],
+    )
+    return rows.map(read)
+  }
 }
 
-function named(part: string): FilterQuery<AccessToken> {
-  const $ilike = `%${part.replaceAll(/[\\%_]/g, '\\$&')}%`
-  return { $or: [{ name: { $ilike } }, { [raw(alias => `${alias}.scopes::text`)]: { $ilike } }] }
+const STATES: Readonly<Record<ListState, string>> = {
+  live: 'not t.revoked and t.expires_at > now()',
+  suspended: 'not t.revoked and t.expires_at > now() and t.suspended',
+  ended: '(t.revoked or t.expires_at <= now())',
+  all: 'true',
 }
+
+const FOUND = '(t.name ilike ? or t.scopes::text ilike ?)'

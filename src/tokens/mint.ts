@@ -1,7 +1,7 @@
-import { v7 as uuid } from 'uuid'
 import type { TokenFormat } from '../clients/client.entity.ts'
 import type { Config } from '../config.ts'
 import { accessTokenClaims } from '../guard/claims.ts'
+import { newId } from '../ids.ts'
 import type { Keys } from '../keys/keys.ts'
 import { hashText, newOpaqueText } from './text.ts'
 import type { NewRow } from './writer.ts'
@@ -53,7 +53,7 @@ export function createMint({ keys, takeIndex, config, onMint = () => {} }: MintO
     onMint()
     const { list: statusList, index: statusIndex } = await takeIndex(draft.expiresAt)
     const status = { statusList, statusIndex }
-    const token: NewRow = { ...blank, ...draft, ...status, id: uuid(), createdAt: now, updatedAt: now }
+    const token: NewRow = { ...blank, ...draft, ...status, id: newId(), createdAt: now, updatedAt: now }
     if (token.format === 'jwt') return { token, plainText: await keys.sign(claims(token, config), 'at+jwt') }
     const plainText = newOpaqueText(config.tokenPrefix)
     return { token: { ...token, hash: hashText(plainText) }, plainText }

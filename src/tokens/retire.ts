@@ -1,21 +1,15 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
-import { v7 as uuid } from 'uuid'
-import { currentActor } from '../audit/actor.ts'
+import { type EventColumns, eventColumns } from '../audit/audit.ts'
 import type { Announce } from '../changes/changes.ts'
 import type { Em } from '../database.ts'
 import { AccessToken } from './token.entity.ts'
 
 /** A token that somebody wants revoked, as the database's functions read it. */
-export interface Asked {
+export interface Asked extends EventColumns {
   id: string
-  /** Of the row in the audit trail. */
-  event_id: string
   /** Given: only if it is a personal token of this user, issued under this client and not by an exchange. */
   user_id: string | null
   client_id: string | null
-  actor_user_id: string | null
-  actor_client_id: string | null
-  address: string | null
 }
 
 /** Whose personal token it has to be. */
@@ -26,16 +20,7 @@ export interface PersonalOf {
 
 /** Asked for by whoever acts now. */
 export function asked(id: string, of?: PersonalOf): Asked {
-  const actor = currentActor()
-  return {
-    id: id.toLowerCase(),
-    event_id: uuid(),
-    user_id: of?.user ?? null,
-    client_id: of?.client ?? null,
-    actor_user_id: actor.userId,
-    actor_client_id: actor.clientId,
-    address: actor.address,
-  }
+  return { ...eventColumns(), id: id.toLowerCase(), user_id: of?.user ?? null, client_id: of?.client ?? null }
 }
 
 /** Those that died: the live ones among what was asked for, and what was exchanged for them. */

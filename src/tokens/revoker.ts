@@ -13,7 +13,7 @@ export type RevokeOne = (id: string, of?: PersonalOf) => Promise<boolean>
 type TokenChange = Extract<Change, { kind: 'token' }>
 
 /** Each died with its event, was told to the other nodes, and stands in the feed; all of it or nothing. */
-const REVOKE = 'select change, by_itself from revoke_tokens(?, ?)'
+const REVOKE = 'revoke_tokens'
 /** Tokens that share one statement. */
 const MOST = 100
 
@@ -24,7 +24,7 @@ export function createRevoker(db: Database, changes: Changes): RevokeOne {
     const allowed = new Set<string>()
     await changes.obeying(mayDie, async () => {
       const values = [JSON.stringify(batch), new Date().toISOString()]
-      const dead = await db.query<{ change: TokenChange; by_itself: boolean }>(REVOKE, values)
+      const dead = await db.call<{ change: TokenChange; by_itself: boolean }>(REVOKE, values)
       // What died with another was not asked for by whoever may.
       for (const { change, by_itself } of dead) if (by_itself) allowed.add(change.id)
       return dead.map(({ change }) => change)

@@ -27,7 +27,7 @@ import {
   toToken,
   unknownToken,
 } from './schemas.ts'
-import type { AccessToken } from './token.entity.ts'
+import type { ShownToken } from './token.entity.ts'
 import type { Issued, Tokens } from './tokens.ts'
 import type { Usage } from './usage.ts'
 
@@ -47,7 +47,7 @@ export interface TokenRoutesOptions {
 const tags = ['Tokens']
 
 export function tokenRoutes({ tokens, usage, signIn }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
-  const data = (token: AccessToken) => toToken(token, usage.seen(token))
+  const data = (token: ShownToken) => toToken(token, usage.seen(token))
 
   async function answer(reply: FastifyReply, { plainText, token }: Issued, user: ShownUser) {
     return reply.code(201).send({ token: plainText, data: toToken(token), user: toUser(user) })

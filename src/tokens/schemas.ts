@@ -3,8 +3,8 @@ import { TOKEN_FORMATS } from '../clients/client.entity.ts'
 import { Paged, paging } from '../http/paging.ts'
 import { closed, Nullable, noContent, problem, Time, TOKEN_EXAMPLE } from '../http/schemas.ts'
 import { UserSchema } from '../users/schemas.ts'
+import type { ShownToken } from './token.entity.ts'
 import type { Seen } from './usage.ts'
-import type { NewRow } from './writer.ts'
 
 const example = {
   id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11',
@@ -42,9 +42,9 @@ export const TokenSchema = Type.Object(
 )
 
 /** For an answer to whoever just made it. */
-const neverUsed = ({ scopes }: NewRow): Seen => ({ lastUsedAt: null, unusedScopes: scopes })
+const neverUsed = ({ scopes }: ShownToken): Seen => ({ lastUsedAt: null, unusedScopes: scopes })
 
-export const toToken = (token: NewRow, seen = neverUsed(token)): Static<typeof TokenSchema> => ({
+export const toToken = (token: ShownToken, seen = neverUsed(token)): Static<typeof TokenSchema> => ({
   id: token.id,
   name: token.name,
   client_id: token.client,

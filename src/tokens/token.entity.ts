@@ -58,3 +58,6 @@ const AccessTokenSchema = defineEntity({
 /** An access token as it is stored. Its plain text exists only in the result of issuing. */
 export class AccessToken extends AccessTokenSchema.class {}
 AccessTokenSchema.setClass(AccessToken)
+
+/** A token as it is shown: without what its text is known by. */
+export type ShownToken = Omit<AccessToken, 'hash'>

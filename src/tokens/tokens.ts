@@ -11,13 +11,13 @@ import type { Token } from '../guard/token.ts'
 import { checkedName } from '../names.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { createLimits, mustCover, wholeSeconds } from './limits.ts'
-import { type Listing, listing } from './listing.ts'
+import { createListing, type Page } from './listing.ts'
 import type { Issued, Mint } from './mint.ts'
 import { heldBy, LOST, type Owner } from './owner.ts'
 import { announceChange } from './parent.ts'
 import { retire } from './retire.ts'
 import type { RevokeOne } from './revoker.ts'
-import { AccessToken } from './token.entity.ts'
+import { AccessToken, type ShownToken } from './token.entity.ts'
 import { issuedEvent, type WriteRow } from './writer.ts'
 
 export interface NewToken {
@@ -38,17 +38,11 @@ export interface TokenChange {
   suspended?: boolean | undefined
 }
 
-export interface Page extends Listing {
-  limit: number
-  /** The last id of the page before. */
-  after?: string | undefined
-}
-
 export interface Tokens {
   /** @throws 422 for an unknown or disallowed scope, a name or an expiry that cannot be */
   issuePersonal(input: NewToken): Promise<Issued>
   /** A user's personal tokens, newest first. */
-  list(userId: string, page: Page): Promise<AccessToken[]>
+  list(userId: string, page: Page): Promise<ShownToken[]>
   /** @throws 404 when it is not a personal token of this user */
   find(userId: string, id: string): Promise<AccessToken>
   change(user: Owner, id: string, change: TokenChange, within?: Token): Promise<AccessToken>
@@ -99,6 +93,7 @@ export function createTokens(options: TokensOptions): Tokens {
     return token
   }
 
+  const list = createListing(db)
   const { scopesFor, expiryFor, mustNotOutlast } = createLimits(catalogue, config)
 
   return {
@@ -116,10 +111,7 @@ export function createTokens(options: TokensOptions): Tokens {
       return issued
     },
 
-    async list(userId, { limit, after, ...which }) {
-      const where = await personal(userId, { ...(listing(which) as object), ...(after && { id: { $lt: after } }) })
-      return db.run(em => em.find(AccessToken, where, { orderBy: { id: 'desc' }, limit }))
-    },
+    list: async (userId, page) => list(userId, (await clients.personalAccess()).id, page),
 
     find: (userId, id) => find(userId, id),
 

@@ -1,7 +1,7 @@
 import type { EntityMetadata } from '@mikro-orm/postgresql'
-import { type AuditRow, auditRow, type Happening } from '../audit/audit.ts'
-import { AuditEvent } from '../audit/event.entity.ts'
+import { eventColumns, type Happening } from '../audit/audit.ts'
 import { inBatches } from '../batches.ts'
+import type { Config } from '../config.ts'
 import type { Database } from '../database.ts'
 import { AccessToken } from './token.entity.ts'
 
@@ -45,50 +45,41 @@ export const issuedEvent = (token: NewRow, details: Record<string, unknown> = {}
   details: { name: token.name, scopes: token.scopes, expires_at: token.expiresAt, ...details },
 })
 
-/** Statements under way at once, and rows that share one. */
-const MOST_STATEMENTS = 2
+/** Statements under way at once, when all but one wait for something; and rows that share one. */
+const MOST_STATEMENTS = 4
 const MOST_ROWS = 200
 
-interface Waiting {
-  row: NewRow
-  within: string | undefined
-  event: AuditRow
-}
-
 /**
- * Row and event or neither, in one go; each `?` is a JSON array. What a token rests on is held until the commit, so that
- * nothing is issued beside its end: such a row would have no event, and be good wherever the issuer is not asked.
+ * Writes row and event or neither, in one go; its parameter is a JSON array. What a token rests on is held until the
+ * commit, so that nothing is issued beside its end: such a row would have no event, and be good wherever the issuer is
+ * not asked.
  */
-const INSERT = 'select issue_tokens(?, ?, ?) as id'
+const ISSUE = 'issue_tokens'
 
-/** Issues that arrive while statements are under way share the next one. */
-export function createWriter(db: Database): WriteRow {
-  const metadata = db.orm.getMetadata()
-  const tokens = toRows(metadata.get(AccessToken))
-  const events = toRows(metadata.get(AuditEvent))
+/** Issues that arrive while a statement is under way share the next one. */
+export function createWriter(db: Database, { databasePoolSize }: Pick<Config, 'databasePoolSize'>): WriteRow {
+  const columnsOf = toColumns(db.orm.getMetadata().get(AccessToken))
 
-  async function insert(batch: Waiting[]): Promise<(item: Waiting) => boolean> {
-    const asked = batch.flatMap(({ row: { id }, within }) => (within === undefined ? [] : { id, within }))
-    const rows = tokens(batch.map(w => w.row))
-    const issued = await db.query<{ id: string }>(INSERT, [
-      rows,
-      JSON.stringify(asked),
-      events(batch.map(w => w.event)),
-    ])
-    const written = new Set(issued.map(({ id }) => id))
-    return ({ row }) => written.has(row.id)
+  async function insert(batch: Record<string, unknown>[]): Promise<(item: Record<string, unknown>) => boolean> {
+    const issued = await db.call<{ issue_tokens: string }>(ISSUE, [JSON.stringify(batch)])
+    const written = new Set(issued.map(row => row.issue_tokens))
+    return ({ id }) => written.has(id as string)
   }
 
-  const write = inBatches({ work: insert, most: MOST_ROWS, atOnce: MOST_STATEMENTS })
-  return (row, within) => write({ row, within, event: auditRow(issuedEvent(row)) })
+  // Half of the connections stay for others.
+  const atOnce = Math.min(MOST_STATEMENTS, Math.ceil(databasePoolSize / 2))
+  const write = inBatches({ work: insert, most: MOST_ROWS, atOnce })
+  return (row, within) => write({ ...columnsOf(row), ...eventColumns(), within })
 }
 
-/** Writes entities of one kind as a JSON array of rows by column. */
-function toRows({ props }: EntityMetadata): (entities: object[]) => string {
-  const columns = props.map(({ name, fieldNames }) => [fieldNames[0], name] as const)
-  const row = (entity: Record<string, unknown>) =>
-    Object.fromEntries(columns.map(([column, name]) => [column, toJson(entity[name])]))
-  return entities => JSON.stringify(entities.map(entity => row(entity as Record<string, unknown>)))
+/** What of a row there is, by column. */
+function toColumns({ props }: EntityMetadata<AccessToken>): (row: NewRow) => Record<string, unknown> {
+  const columns = props.map(({ name, fieldNames }) => [fieldNames[0]!, name as keyof NewRow] as const)
+  return row => {
+    const values: Record<string, unknown> = {}
+    for (const [column, name] of columns) if (row[name] !== null) values[column] = toJson(row[name])
+    return values
+  }
 }
 
 /** PostgreSQL reads `bytea` from hexadecimal text. */

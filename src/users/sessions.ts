@@ -1,12 +1,14 @@
 import { hash, randomBytes } from 'node:crypto'
 import { LockMode } from '@mikro-orm/postgresql'
-import { validate as isUuid, v7 as uuid } from 'uuid'
+import { validate as isUuid } from 'uuid'
 import { record } from '../audit/audit.ts'
 import type { Config } from '../config.ts'
 import type { Database, Em } from '../database.ts'
 import { notFound, signedOut, wrongCredentials } from '../errors.ts'
+import { newId } from '../ids.ts'
+import { rowsOf } from '../rows.ts'
 import { Session } from './session.entity.ts'
-import { User } from './user.entity.ts'
+import { type Person, User } from './user.entity.ts'
 
 /** Where a person signs in from. */
 export interface Device {
@@ -16,8 +18,8 @@ export interface Device {
 }
 
 export interface SignedIn {
-  session: Session
-  user: User
+  session: Omit<Session, 'hash'>
+  user: Person
 }
 
 /** People signed in at the pages (OWASP ASVS V7). */
@@ -42,10 +44,24 @@ export interface Sessions {
 }
 
 const MOST_LISTED = 100
+const SEE = 'update sessions set last_seen_at = ? where id = ? and last_seen_at <= ?'
 const SEEN_EVERY_MS = 60_000
 const LONGEST_USER_AGENT = 255
 
+type Row = Record<string, unknown>
+
 export function createSessions(db: Database, config: Pick<Config, 'sessionLifetime'>): Sessions {
+  const metadata = db.orm.getMetadata()
+  const sessions = rowsOf<Session, 'hash'>(metadata.get(Session))
+  const users = rowsOf<User, 'passwordHash'>(metadata.get(User))
+
+  /** Asked for on every request of a page: one question, for both. */
+  const FIND = `
+    select (select to_json(one) from (select ${sessions.columns('s')}) one) as session,
+      (select to_json(one) from (select ${users.columns('u')}) one) as owner
+    from sessions s join users u on u.id = s.user_id and u.disabled_at is null
+    where s.hash = ? and s.expires_at > now()`
+
   return {
     begin: (user, device, replaces) =>
       db.transaction(async em => {
@@ -57,14 +73,15 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
         return text
       }),
 
-    find: text =>
-      db.run(async em => {
-        const session = await em.findOne(Session, { hash: hashOf(text), expiresAt: { $gt: new Date() } })
-        const user = session && (await em.findOne(User, { id: session.user, disabledAt: null }))
-        if (!user) return undefined
-        await see(em, session)
-        return { session, user }
-      }),
+    async find(text) {
+      const [row] = await db.query<{ session: Row; owner: Row }>(FIND, [hashOf(text)])
+      if (!row) return undefined
+      const session = sessions.read(row.session)
+      const now = Date.now()
+      const since = new Date(now - SEEN_EVERY_MS)
+      if (session.lastSeenAt <= since) await db.query(SEE, [new Date(now), session.id, since])
+      return { session, user: users.read(row.owner) }
+    },
 
     end: text =>
       db.transaction(async em => {
@@ -120,7 +137,7 @@ async function mustStillBe(em: Em, user: User): Promise<void> {
 function newSession(user: User, { address, userAgent }: Device, text: string, seconds: number) {
   const now = new Date()
   return {
-    id: uuid(),
+    id: newId(),
     hash: hashOf(text),
     user: user.id,
     address,
@@ -129,10 +146,4 @@ function newSession(user: User, { address, userAgent }: Device, text: string, se
     lastSeenAt: now,
     expiresAt: new Date(now.getTime() + seconds * 1000),
   }
-}
-
-async function see(em: Em, { id, lastSeenAt }: Session): Promise<void> {
-  const now = new Date()
-  const since = new Date(now.getTime() - SEEN_EVERY_MS)
-  if (lastSeenAt <= since) await em.nativeUpdate(Session, { id, lastSeenAt: { $lte: since } }, { lastSeenAt: now })
 }

@@ -22,3 +22,6 @@ const UserSchema = defineEntity({
 /** The person who owns tokens. */
 export class User extends UserSchema.class {}
 UserSchema.setClass(User)
+
+/** A user as others know them: without what proves that somebody is that user. */
+export type Person = Omit<User, 'passwordHash'>

@@ -1,10 +1,11 @@
 import { UniqueConstraintViolationException } from '@mikro-orm/postgresql'
-import { v7 as uuid } from 'uuid'
 import { record } from '../audit/audit.ts'
 import type { EventKind } from '../audit/event.entity.ts'
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { invalid, notFound, raise } from '../errors.ts'
+import { newId } from '../ids.ts'
+import { containing } from '../like.ts'
 import { checkedName } from '../names.ts'
 import { checkNewPassword, hashPassword, passwordMatches } from './passwords.ts'
 import { endSessions } from './sessions.ts'
@@ -77,7 +78,7 @@ export function createUsers(db: Database, changes: Changes): Users {
       const fields = { email: checkedEmail(email), name: checkedName(name), role }
       const passwordHash = await hashPassword(password)
       return db.transaction(async em => {
-        const user = em.create(User, { id: uuid(), ...fields, passwordHash, createdAt: now, updatedAt: now })
+        const user = em.create(User, { id: newId(), ...fields, passwordHash, createdAt: now, updatedAt: now })
         await em.flush().catch(taken)
         record(em, { kind: 'user.created', userId: user.id, details: { role } })
         return user
@@ -86,7 +87,7 @@ export function createUsers(db: Database, changes: Changes): Users {
     count: () => db.run(em => em.count(User)),
     findByEmail: email => db.run(async em => (await em.findOne(User, { email: normalizeEmail(email) })) ?? undefined),
     list: ({ limit = 50, after, search } = {}) => {
-      const where = { ...(after && { id: { $gt: after } }), ...(search && containing(search)) }
+      const where = { ...(after && { id: { $gt: after } }), ...(search && named(search)) }
       return db.run(em => em.find(User, where, { orderBy: { id: 'asc' }, limit }))
     },
     async update(id, { name, email, role, password }) {
@@ -117,10 +118,9 @@ async function newPassword(password: string): Promise<Pick<User, 'passwordHash'>
   return { passwordHash: await hashPassword(password) }
 }
 
-/** Wildcards of LIKE stand for themselves. */
-function containing(text: string) {
-  const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`
-  return { $or: [{ name: { $ilike: pattern } }, { email: { $ilike: pattern } }] }
+function named(part: string) {
+  const $ilike = containing(part)
+  return { $or: [{ name: { $ilike } }, { email: { $ilike } }] }
 }
 
 /** What the audit trail says of a change: which fields, and only those values that are nobody's secret. */

@@ -4,7 +4,7 @@ import { badRequest } from '../errors.ts'
 import { consentedScopes } from '../grants/consents.ts'
 import type { Params } from '../grants/grant.ts'
 import type { Catalogue, Scope } from '../scopes/catalogue.ts'
-import type { User } from '../users/user.entity.ts'
+import type { Person } from '../users/user.entity.ts'
 import type { Users } from '../users/users.ts'
 import { asWritten, phrase } from './phrase.ts'
 import { chosenScopes, scopeField } from './scope-choice.ts'
@@ -33,7 +33,7 @@ export interface AskedScope extends Scope {
 }
 
 /** Who asks, for what, and with whose account. */
-export type ConsentView = (client: Client, user: User, scopes: readonly string[]) => Promise<Consent>
+export type ConsentView = (client: Client, user: Person, scopes: readonly string[]) => Promise<Consent>
 
 export interface ConsentViewOptions {
   site: Site

@@ -4,7 +4,7 @@ import type { Device, DeviceRequest } from '../grants/device.ts'
 import type { Params } from '../grants/grant.ts'
 import type { Terms } from '../grants/terms.ts'
 import { readUserCode, showUserCode } from '../grants/user-code.ts'
-import type { User } from '../users/user.entity.ts'
+import type { Person } from '../users/user.entity.ts'
 import { type ConsentView, leftTicked } from './consent.ts'
 import { phrase } from './phrase.ts'
 import type { Site } from './site.ts'
@@ -29,10 +29,16 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
   const codeForm = (reply: FastifyReply, refusal?: string) =>
     reply.page('device.eta', { title: text.title, refusal }, { status: refusal === undefined ? 200 : 400 })
 
-  const asked = ({ client, scopes }: DeviceRequest, { role }: User) => terms.narrowed(client, scopes, undefined, role)
+  const asked = ({ client, scopes }: DeviceRequest, { role }: Person) => terms.narrowed(client, scopes, undefined, role)
 
   /** The same code is looked up again with the answer: what waits under it cannot change. */
-  async function confirmation(reply: FastifyReply, waiting: DeviceRequest, user: User, userCode: string, no?: string) {
+  async function confirmation(
+    reply: FastifyReply,
+    waiting: DeviceRequest,
+    user: Person,
+    userCode: string,
+    no?: string,
+  ) {
     const view = await consentView(waiting.client, user, asked(waiting, user))
     const other = `${site.base}/login?next=${encodeURIComponent(`${path}?user_code=${encodeURIComponent(userCode)}`)}`
     const codeHtml = phrase(text.code, { code: asShown(userCode) })
@@ -40,7 +46,7 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
     return reply.page('device-confirm.eta', data, { status: no === undefined ? 200 : 400 })
   }
 
-  async function answer(reply: FastifyReply, request: FastifyRequest, user: User, fields: Params) {
+  async function answer(reply: FastifyReply, request: FastifyRequest, user: Person, fields: Params) {
     const { user_code, decision } = fields
     if (user_code === undefined) return codeForm(reply, text.missing)
     const waiting = await device.lookUp(user_code, request.ip)

@@ -1,3 +1,4 @@
+import { Recent } from '../guard/recent.ts'
 import { texts } from './texts.ts'
 
 /** A unit says enough from two of it on: `in 36 hours` is more than `in 2 days`. */
@@ -19,9 +20,23 @@ export function inWords(time: Date, now = Date.now()): string {
   return unit && size ? relative.format(Math.round(ms / size), unit) : texts.justNow[ms > 0 ? 'ahead' : 'past']
 }
 
+const MINUTE_MS = 60_000
+/** A page has twenty times, mostly those that it had when it was last looked at; each takes a while to write out. */
+const written = new Recent<number, string>(10_000)
+
+/** To the minute, in UTC. */
+function exactly(time: Date): string {
+  const minute = Math.floor(time.getTime() / MINUTE_MS)
+  const known = written.get(minute)
+  if (known !== undefined) return known
+  const text = absolute.format(time)
+  written.set(minute, text)
+  return text
+}
+
 /** A time as HTML: in words, with the exact one to hover over, and for the script to show in the reader's zone. */
 export function when(time: Date, now?: number): string {
-  return `<time datetime="${time.toISOString()}" title="${absolute.format(time)} UTC">${inWords(time, now)}</time>`
+  return `<time datetime="${time.toISOString()}" title="${exactly(time)} UTC">${inWords(time, now)}</time>`
 }
 
 const SOON_MS = 7 * 86_400_000

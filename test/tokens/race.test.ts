@@ -2,6 +2,7 @@ import { decodeJwt } from 'jose'
 import t, { type Test } from 'tap'
 import { STATUS, StatusBits } from '../../src/guard/status-bits.ts'
 import type { House } from '../../src/house.ts'
+import { ONLY_SHARED } from '../changes/nodes.ts'
 import { actingAs, newUser, testApp } from '../helpers/app.ts'
 import { basic, form } from '../helpers/oauth.ts'
 import { listOf, referenceOf } from '../helpers/status.ts'
@@ -79,4 +80,16 @@ t.test("a machine's token made while its client is revoked", async t => {
     if (access_token) t.not(await statusOf(house, access_token), STATUS.valid)
     else t.equal(error, 'invalid_client')
   }
+})
+
+t.test('who is held by a long change holds up nobody else', ONLY_SHARED, async t => {
+  const [held, other] = [await newUser(house), await newUser(house)]
+  const issue = (user: typeof held) => house.tokens.issuePersonal({ user, name: 'beside', scopes: ['orders:read'] })
+  let waiting: Promise<unknown> | undefined
+  await house.db.transaction(async em => {
+    await em.execute('select id from users where id = ? for no key update', [held.id])
+    waiting = issue(held)
+    t.ok((await issue(other)).plainText, 'while the change goes on')
+  })
+  await waiting
 })

@@ -3,7 +3,7 @@ import type { Config } from '../../config.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
-import type { User } from '../../users/user.entity.ts'
+import type { Person } from '../../users/user.entity.ts'
 import { chosenScopes, scopeChoice } from '../scope-choice.ts'
 import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
 import { texts } from '../texts.ts'
@@ -31,7 +31,7 @@ const text = texts.tokens.form
 export function newTokenPages({ tokens, catalogue, show, config }: NewTokenOptions): FastifyPluginAsync {
   const longest = config.tokenMaxLifetime
 
-  function form(reply: FastifyReply, user: User, filled: Filled, refusal?: Refusal) {
+  function form(reply: FastifyReply, user: Person, filled: Filled, refusal?: Refusal) {
     const data = {
       title: text.title,
       section: 'tokens' as const,

@@ -1,4 +1,4 @@
-import type { AccessToken } from '../../tokens/token.entity.ts'
+import type { AccessToken, ShownToken } from '../../tokens/token.entity.ts'
 import type { Usage } from '../../tokens/usage.ts'
 import { asWritten } from '../phrase.ts'
 import { texts } from '../texts.ts'
@@ -17,7 +17,7 @@ export interface TokenView {
   state: TokenState
 }
 
-export type TokenViews = (token: AccessToken) => TokenView
+export type TokenViews = (token: ShownToken) => TokenView
 
 export const tokenViews =
   (usage: Pick<Usage, 'seen'>): TokenViews =>
