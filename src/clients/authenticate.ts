@@ -7,6 +7,7 @@ import type { Database } from '../database.ts'
 import { invalidClient, invalidRequest } from '../protocol-errors.ts'
 import { Client } from './client.entity.ts'
 import { ASSERTION_ALGORITHMS } from './jwks.ts'
+import { hashSecret } from './secrets.ts'
 
 /** What a request shows of its client. */
 export interface Credentials {
@@ -20,8 +21,8 @@ export interface ClientAuthentication {
    * @throws 400 `invalid_request` for two ways at once, 401 `invalid_client` for everything else
    */
   authenticate(credentials: Credentials): Promise<Client>
-  /** A live client by id, from memory; undefined when it is unknown or revoked. */
-  find(id: string): Promise<Client | undefined>
+  /** A live client by id, from memory when it is there; undefined when it is unknown or revoked. */
+  find(id: string): Client | undefined | Promise<Client | undefined>
 }
 
 export interface ClientAuthenticationOptions {
@@ -55,17 +56,18 @@ export function createClientAuthentication({
     concerns: (change, id) => change.kind === 'client' && change.id === id,
   })
 
-  async function find(id: string): Promise<Client | undefined> {
+  function find(id: string): Client | undefined | Promise<Client | undefined> {
     // The database takes an id in either case; memory has to hold it under one.
-    const client = isUuid(id) ? await known(id.toLowerCase()) : undefined
-    return client?.revoked || client?.personalAccess ? undefined : client
+    const client = isUuid(id) ? known(id.toLowerCase()) : undefined
+    return client instanceof Promise ? client.then(live) : live(client)
   }
 
   return {
     find,
     async authenticate(credentials) {
       const proof = proofOf(credentials)
-      const client = await find(proof.id)
+      const found = find(proof.id)
+      const client = found instanceof Promise ? await found : found
       if (proof.method === 'secret') checkSecret(client, proof.secret)
       else if (proof.method === 'assertion') await checkAssertion(client, proof.assertion)
       else if (client?.authMethod !== 'none') throw invalidClient()
@@ -100,6 +102,8 @@ export function createClientAuthentication({
     if (first.length === 0) throw invalidClient('The client assertion was used before.')
   }
 }
+
+const live = (client: Client | undefined) => (client?.revoked || client?.personalAccess ? undefined : client)
 
 /** Whether a request says nothing at all of a client. */
 export function namesNoClient({ authorization, params }: Credentials): boolean {
@@ -156,9 +160,9 @@ function subjectOf(assertion: string): string {
 
 /** Two secrets may live while one replaces the other; each is compared in constant time. */
 function checkSecret(client: Client | undefined, secret: string): void {
-  const given = hash('sha256', secret, 'buffer')
+  const given = Buffer.from(hashSecret(secret))
   const secrets = client?.secrets.length ? client.secrets : [NO_SECRET]
-  const matches = secrets.filter(s => timingSafeEqual(Buffer.from(s.hash, 'hex'), given) && isLive(s.expires_at))
+  const matches = secrets.filter(s => timingSafeEqual(Buffer.from(s.hash), given) && isLive(s.expires_at))
   if (matches.length === 0 || !client) throw invalidClient()
 }
 

@@ -17,30 +17,34 @@ export function readForm(text: string): Params {
 }
 
 /**
- * Names and values in the order they were sent, decoded.
- * @throws 400 `invalid_request` for what is not text
+ * Names and values in the order they were sent, decoded; application/x-www-form-urlencoded.
+ * @throws 400 `invalid_request` for what is not text, or holds what PostgreSQL would refuse
  */
-export function* pairs(text: string): Generator<[string, string]> {
-  for (const pair of text.split('&')) {
-    if (pair === '') continue
+export function pairs(text: string): [name: string, value: string][] {
+  mustBeText(text)
+  const sent = text.split('&').filter(pair => pair !== '')
+  return sent.map(pair => {
     const at = pair.indexOf('=')
-    yield at < 0 ? [decode(pair), ''] : [decode(pair.slice(0, at)), decode(pair.slice(at + 1))]
-  }
+    return at < 0 ? [decode(pair), ''] : [decode(pair.slice(0, at)), decode(pair.slice(at + 1))]
+  })
 }
 
-/** application/x-www-form-urlencoded, and nothing that PostgreSQL would refuse. */
-function decode(text: string): string {
-  // Tokens and names have nothing to decode, and they are most of what is sent.
-  const value = ENCODED.test(text) ? decoded(text) : text
-  if (value.includes('\0')) throw invalidRequest('A parameter contains a NUL character.')
+function mustBeText(text: string): void {
+  if (text.includes('\0')) throw invalidRequest('A parameter contains a NUL character.')
   // Bytes that are not UTF-8 were replaced when the body was read.
-  if (value.includes('\uFFFD')) throw invalidRequest('The form is not valid UTF-8.')
+  if (text.includes('\uFFFD')) throw invalidRequest('The form is not valid UTF-8.')
+}
+
+/** Tokens and names have nothing to decode, and they are most of what is sent. */
+const decode = (text: string) => (/[%+]/.test(text) ? decoded(text) : text)
+
+function decoded(text: string): string {
+  const value = unescaped(text)
+  mustBeText(value)
   return value
 }
 
-const ENCODED = /[%+]/
-
-function decoded(text: string): string {
+function unescaped(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {

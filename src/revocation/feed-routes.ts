@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import type { Changes } from '../changes/changes.ts'
@@ -73,7 +73,7 @@ export function feedRoutes({
         streams.set(stream, client.id)
         reply.hijack()
         stream.on('error', () => {})
-        stream.writeHead(200, HEADERS)
+        stream.writeHead(200, { ...reply.getHeaders(), ...HEADERS } as OutgoingHttpHeaders)
         const since = lastEventId(request.headers['last-event-id'])
         const end = await feed
           .follow(client.id, since, messages => write(stream, messages))
@@ -97,7 +97,6 @@ const HEADERS = {
   'cache-control': 'no-store',
   // Proxies that collect an answer before they pass it on would hold back what must arrive at once.
   'x-accel-buffering': 'no',
-  'x-content-type-options': 'nosniff',
 }
 
 function write(stream: ServerResponse, messages: readonly Message[]): void {

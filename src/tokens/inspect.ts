@@ -1,5 +1,5 @@
 import type { PosternError } from '../errors.ts'
-import { Recent } from '../guard/recent.ts'
+import { ByText, flat } from '../guard/by-text.ts'
 import type { Verified, Verifier } from '../guard/verifier.ts'
 import type { Holder, Records, TokenRecord } from './records.ts'
 import { isOpaqueText } from './text.ts'
@@ -14,19 +14,23 @@ export interface Inspected {
 /** From a text to what is known of the token that it names; undefined: it names none. From memory where it can. */
 export type Inspect = (text: string) => Inspected | Promise<Inspected | undefined> | undefined
 
-/** A JWT that was proved. */
-interface Signed extends Holder {
+/** A text that was proved to name a token. */
+interface Proved extends Holder {
   readonly text: string
-  /** As it was signed: a server whose `AUDIENCE` was changed since is not what the token was meant for. */
-  readonly audience: string
+  /** Of a JWT, as it was signed: a server whose `AUDIENCE` was changed since is not what the token was meant for. */
+  readonly audience: string | undefined
+}
+
+const keep = (text: string, id: string, audience?: string): Proved => {
+  return { text, id, audience, record: undefined, recordAt: undefined }
 }
 
 /** What is remembered of a JWT. */
-export const keepSigned = ({ text, id, payload }: Verified): Signed => ({ text, id, audience: String(payload.aud) })
+export const keepSigned = ({ text, id, payload }: Verified): Proved => keep(text, id, String(payload.aud))
 
 export interface InspectOptions {
   /** Of tokens for any audience. */
-  verifier: Verifier<Signed>
+  verifier: Verifier<Proved>
   records: Records
   tokenPrefix: string
   /** Of tokens that name none. */
@@ -41,7 +45,7 @@ export function createInspect({
   audience,
   remember = 50_000,
 }: InspectOptions): Inspect {
-  const opaque = new Recent<string, Holder>(remember)
+  const opaque = new ByText<Proved>(remember)
 
   const seen = (record: TokenRecord | undefined, meant = record?.audience ?? audience): Inspected | undefined =>
     record && record.expiresAt > Date.now() ? { record, audience: meant } : undefined
@@ -50,28 +54,30 @@ export function createInspect({
     return seen(await records.find(id), meant)
   }
 
-  function known(holder: Holder, meant?: string): ReturnType<Inspect> {
-    const record = records.peek(holder)
-    return record ? seen(record, meant) : ask(holder.id, meant)
+  function known(proved: Proved): ReturnType<Inspect> {
+    const record = records.peek(proved)
+    return record ? seen(record, proved.audience) : ask(proved.id, proved.audience)
   }
 
   async function byText(text: string): Promise<Inspected | undefined> {
     const record = await records.findByText(text)
-    if (record) opaque.set(text, { id: record.token.id })
+    if (record) opaque.set(keep(flat(text), record.token.id))
     return seen(record)
   }
 
   async function bySignature(text: string): Promise<Inspected | undefined> {
     const verified = await verifier.verify(text).catch(notOurs)
-    return verified && known(verified, verified.audience)
+    return verified && known(verified)
   }
 
   return text => {
+    if (text.startsWith(tokenPrefix)) {
+      const proved = opaque.get(text)
+      if (proved) return known(proved)
+      if (isOpaqueText(tokenPrefix, text)) return byText(text)
+    }
     const proved = verifier.recall(text)
-    if (proved) return known(proved, proved.audience)
-    const holder = opaque.get(text)
-    if (holder) return known(holder)
-    return isOpaqueText(tokenPrefix, text) ? byText(text) : bySignature(text)
+    return proved ? known(proved) : bySignature(text)
   }
 }
 

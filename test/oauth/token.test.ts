@@ -147,13 +147,13 @@ t.test('the token endpoint', async t => {
   })
 
   t.test('a database that is away is said, and no token is given that is not stored', async t => {
-    const { run, query, transaction } = house.db
+    const { run, query, call, transaction } = house.db
     const away = async () => {
       throw unavailable()
     }
-    Object.assign(house.db, { run: away, query: away, transaction: away })
+    Object.assign(house.db, { run: away, query: away, call: away, transaction: away })
     const answer = await machine()
-    Object.assign(house.db, { run, query, transaction })
+    Object.assign(house.db, { run, query, call, transaction })
     t.strictSame([answer.statusCode, answer.json().error], [503, 'temporarily_unavailable'])
     t.ok(answer.headers['retry-after'])
     t.equal((await machine()).statusCode, 200)

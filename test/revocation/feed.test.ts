@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { actingAs, testApp } from '../helpers/app.ts'
 import { basic } from '../helpers/oauth.ts'
-import { referenceOf } from '../helpers/status.ts'
+import { listOf, referenceOf } from '../helpers/status.ts'
 
 interface Event {
   id: number
@@ -55,12 +55,12 @@ t.test('a revocation is told, and a reader that was away misses nothing', async 
   const url = await listening(app)
   const { client, secret } = await house.clients.create({ name: 'Orders API' })
   const { user, id, token } = await actingAs(house)
-  const { idx, uri } = referenceOf(token)
+  const reference = referenceOf(token)
   const events = follow(url, basic(client.id, secret))
   const hello = await next(events, 'heartbeat')
   await house.tokens.revoke(user.id, id)
   const told = await next(events, 'status')
-  t.match(told, { data: { index: idx, status: 1, list: Number(uri.split('/').at(-1)) } })
+  t.match(told, { data: { index: reference.idx, status: 1, list: listOf(reference) } })
   t.equal(told.id, told.data.sequence)
   await events.return(undefined)
 
