@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import type { NewClient } from '../../src/clients/clients.ts'
 import { newUser, type TestApp, testApp } from '../helpers/app.ts'
 import { authorizeUrl, Browser, pkce } from '../helpers/browser.ts'
+import { expire } from '../helpers/expiry.ts'
 import { opens } from '../helpers/family.ts'
 import { testNodes } from '../helpers/nodes.ts'
 import { basic, form } from '../helpers/oauth.ts'
@@ -131,7 +132,7 @@ t.test('a code is refused', async t => {
   t.test('when it has expired', async t => {
     const slow = await newClient()
     const request = await given(slow)
-    await house.db.query('update oauth_auth_codes set expires_at = now() where client_id = ?', [slow.client.id])
+    await expire(house.db, 'oauth_auth_codes', 'client_id = ?', [slow.client.id])
     await refused(t, request, 'invalid_grant', slow)
   })
 

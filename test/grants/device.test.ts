@@ -2,6 +2,7 @@ import t from 'tap'
 import { createDevice } from '../../src/grants/device.ts'
 import { newUser, testApp } from '../helpers/app.ts'
 import { ask, poll, television, typed } from '../helpers/device.ts'
+import { expire } from '../helpers/expiry.ts'
 import { letIn, refresh } from '../helpers/family.ts'
 
 const { app, house } = await testApp(t)
@@ -29,7 +30,7 @@ t.test('unknown, expired and answered are alike', async t => {
   const [expired, answered] = [await begun(), await begun()]
   await house.device.deny((await typed(house, answered)).id, user)
   const { id } = await typed(house, expired)
-  await house.db.query('update oauth_device_codes set expires_at = now() where id = ?', [id])
+  await expire(house.db, 'oauth_device_codes', 'id = ?', [id])
   const codes = [expired.user_code, answered.user_code, 'BBBB-BBBB', '', 'x', '\0'.repeat(8), 'ÄÖÜ', 'A'.repeat(1e6)]
   for (const code of codes) t.equal(await house.device.lookUp(code, '192.0.2.1'), undefined)
   await t.rejects(house.device.approve(id, user), { code: 'conflict' })

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { TOKEN_EXCHANGE } from '../../src/grants/exchange.ts'
 import { actingAs, CATALOGUE, newUser, testApp } from '../helpers/app.ts'
 import { asking, bearer } from '../helpers/asking.ts'
+import { expire } from '../helpers/expiry.ts'
 import { letIn, opens } from '../helpers/family.ts'
 import { basic, exchangeOf, form } from '../helpers/oauth.ts'
 
@@ -102,7 +103,7 @@ t.test('it ends when its parent is rotated, at once or after the overlap', async
     await house.tokens.rotate(user, id, { overlap })
     const current = await asking(app, bearer(child)).get('/api/tokens/current')
     t.equal(current.statusCode, overlap === 0 ? 401 : 200)
-    await house.db.query('update oauth_access_tokens set expires_at = now() where id = ?', [id])
+    await expire(house.db, 'oauth_access_tokens', 'id = ?', [id])
     house.changes.hear({ kind: 'everything' })
     t.equal(await opens(app, child), 401)
   }

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { CATALOGUE, newUser, testApp } from '../helpers/app.ts'
+import { expire } from '../helpers/expiry.ts'
 import { type Held, letIn, opens, refresh } from '../helpers/family.ts'
 import { form } from '../helpers/oauth.ts'
 
@@ -132,7 +133,7 @@ t.test('a family ends when it was to end, however often it was rotated', async t
   await house.db.query(soon, [held.grant])
   const last = await refresh(app, second)
   t.ok(last.json().expires_in <= 60, 'no access token outlives it')
-  await house.db.query('update oauth_refresh_tokens set expires_at = now() where grant_id = ?', [held.grant])
+  await expire(house.db, 'oauth_refresh_tokens', 'grant_id = ?', [held.grant])
   await refused(t, { ...held, refreshToken: last.json().refresh_token }, 'invalid_grant')
 })
 

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { newUser, testApp } from '../helpers/app.ts'
 import { ask, poll, type Television, television, typed } from '../helpers/device.ts'
+import { expire } from '../helpers/expiry.ts'
 import { opens } from '../helpers/family.ts'
 import { form } from '../helpers/oauth.ts'
 
@@ -82,10 +83,7 @@ t.test('denied', async t => {
 t.test('expired, answered or not', async t => {
   const [waiting, approved] = [await begun(t), await begun(t)]
   await house.device.approve((await typed(house, approved)).id, user)
-  await house.db.query('update oauth_device_codes set expires_at = now() where state in (?, ?)', [
-    'pending',
-    'approved',
-  ])
+  await expire(house.db, 'oauth_device_codes', 'state in (?, ?)', ['pending', 'approved'])
   await refuses(t, waiting, 'expired_token')
   await refuses(t, approved, 'expired_token')
 })

@@ -3,6 +3,7 @@ import t from 'tap'
 import type { NewClient } from '../../src/clients/clients.ts'
 import type { AccessToken } from '../../src/tokens/token.entity.ts'
 import { actingAs, ISSUER, newUser, type TestApp, testApp } from '../helpers/app.ts'
+import { expire } from '../helpers/expiry.ts'
 import { letIn, refresh } from '../helpers/family.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
@@ -93,7 +94,7 @@ t.test('tokens of a running server', async t => {
     t.test(`an expired token, and one of a revoked client, ${format}`, async t => {
       const { user, token, id } = await actingAs(house, [], { format })
       await gateway.ask(token)
-      await house.db.query(`update oauth_access_tokens set expires_at = now() - interval '1 second' where id = ?`, [id])
+      await expire(house.db, 'oauth_access_tokens', 'id = ?', [id])
       house.changes.hear({ kind: 'token', id })
       t.strictSame((await gateway.ask(token)).json(), INACTIVE, user.id)
       const gone = await asker(at, { tokenFormat: format })

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { NewClient } from '../../src/clients/clients.ts'
 import { newUser, testApp } from '../helpers/app.ts'
 import { Browser, locationOf, pkce } from '../helpers/browser.ts'
+import { expire } from '../helpers/expiry.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
 const CALLBACK = 'https://app.example/cb'
@@ -96,7 +97,7 @@ t.test('a request that was pushed', async t => {
   t.test('expires when nobody comes with it', async t => {
     const slow = await newClient()
     const url = await pushed(slow)
-    await house.db.query('update oauth_pushed_requests set expires_at = now() where client_id = ?', [slow.client.id])
+    await expire(house.db, 'oauth_pushed_requests', 'client_id = ?', [slow.client.id])
     t.equal((await browser.get(url)).statusCode, 400)
   })
 

@@ -171,7 +171,7 @@ t.test('a database that is away: 503, and never a false 200', async t => {
   const away = async () => {
     throw unavailable()
   }
-  Object.assign(house.db, { run: away, query: away, transaction: away })
+  Object.assign(house.db, { run: away, query: away, call: away, transaction: away })
   for (const [text, by] of [
     [token, headers],
     [held.refreshToken, held.headers],

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { actingAs, testApp } from '../helpers/app.ts'
 import { asking } from '../helpers/asking.ts'
+import { expire } from '../helpers/expiry.ts'
 
 const { app, house } = await testApp(t)
 
@@ -104,7 +105,7 @@ t.test('a dead token is not changed', async t => {
   const answer = await me.patch(`/api/tokens/${revoked.id}`, { suspended: false, name: 'risen' })
   t.match(answer.json(), { status: 409, detail: 'The token has been revoked.' })
   const expired = await actingAs(house, [], { user: owner.user })
-  await house.db.query('update oauth_access_tokens set expires_at = now() where id = ?', [expired.id])
+  await expire(house.db, 'oauth_access_tokens', 'id = ?', [expired.id])
   t.match((await me.patch(`/api/tokens/${expired.id}`, { name: 'risen' })).json(), {
     status: 409,
     detail: 'The token has expired.',

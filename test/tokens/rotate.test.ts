@@ -1,6 +1,7 @@
 import t from 'tap'
 import { actingAs, newUser, testApp } from '../helpers/app.ts'
 import { asking, bearer } from '../helpers/asking.ts'
+import { expire } from '../helpers/expiry.ts'
 
 const { app, house } = await testApp(t)
 const opens = async (token: string) => (await asking(app, bearer(token)).get('/api/user')).statusCode === 200
@@ -31,7 +32,7 @@ t.test('with an overlap the old token lives on, and only so long', async t => {
   t.ok(remaining > 0 && remaining <= 3_600_000)
   t.equal(left.json().data.revoked, false)
   t.ok(await opens(token))
-  await house.db.query('update oauth_access_tokens set expires_at = now() where id = ?', [old.id])
+  await expire(house.db, 'oauth_access_tokens', 'id = ?', [old.id])
   await asking(app, bearer(token)).get('/api/tokens/current')
   house.changes.hear({ kind: 'token', id: old.id })
   t.notOk(await opens(old.token), 'after it the old one is dead, whatever its JWT says')

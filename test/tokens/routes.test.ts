@@ -2,6 +2,7 @@ import t from 'tap'
 import { v7 as uuid } from 'uuid'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { asking, bearer } from '../helpers/asking.ts'
+import { expire } from '../helpers/expiry.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
 const { app, house } = await testApp(t)
@@ -57,7 +58,7 @@ t.test('revoked and expired tokens are listed only when all are asked for', asyn
   const revoked = await actingAs(house, [], { user })
   const expired = await actingAs(house, [], { user })
   await asking(app, headers).delete(`/api/tokens/${revoked.id}`)
-  await house.db.query("update oauth_access_tokens set expires_at = now() - interval '1 s' where id = ?", [expired.id])
+  await expire(house.db, 'oauth_access_tokens', 'id = ?', [expired.id])
   t.strictSame(ids((await asking(app, headers).get('/api/tokens')).json().data), [id])
   const all = (await asking(app, headers).get('/api/tokens?state=all')).json().data
   t.strictSame(ids(all), [expired.id, revoked.id, id])

@@ -2,6 +2,7 @@ import t from 'tap'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { asking } from '../helpers/asking.ts'
 import { Browser } from '../helpers/browser.ts'
+import { expire } from '../helpers/expiry.ts'
 
 const { app, house } = await testApp(t)
 const secure = await testApp(t, { issuer: 'https://id.example' })
@@ -84,7 +85,7 @@ t.test('a session ends', async t => {
 
   t.test('when its time is over', async t => {
     const { user, browsers } = await signedIn()
-    await house.db.query('update sessions set expires_at = now() where user_id = ?', [user.id])
+    await expire(house.db, 'sessions', 'user_id = ?', [user.id])
     for (const browser of browsers) t.notOk(await isSignedIn(browser))
   })
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { Browser, formOf, locationOf } from '../helpers/browser.ts'
+import { expire } from '../helpers/expiry.ts'
 import { refusesForgery } from '../helpers/forms.ts'
 
 const { app, house } = await testApp(t)
@@ -157,10 +158,7 @@ t.test("another person's session is not there", async t => {
 t.test('a session that is over is not listed', async t => {
   const { user, browser } = await person()
   await elsewhere(user.email, FIREFOX)
-  await house.db.query(`update sessions set expires_at = now() where user_id = ? and user_agent = ?`, [
-    user.id,
-    FIREFOX,
-  ])
+  await expire(house.db, 'sessions', `user_id = ? and user_agent = ?`, [user.id, FIREFOX])
   t.notMatch((await browser.get('/account')).body, 'Firefox')
 })
 
