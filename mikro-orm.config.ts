@@ -62,10 +62,10 @@ export function ormOptions({ url, poolSize = 10, start = () => startEngine({}) }
       snapshotOnMigrate: false,
       silent: true,
     },
-    // Neither is connected before it is used.
+    // Neither is connected before it is used, nor again after it was closed.
     ...(url
-      ? { clientUrl: url, driverOptions: () => sharedDialect(url, poolSize) }
-      : { dbName: 'postgres', driverOptions: () => embeddedDialect(start) }),
+      ? { clientUrl: url, driverOptions: sharedDialect(url, poolSize) }
+      : { dbName: 'postgres', driverOptions: embeddedDialect(start) }),
   })
 }
 

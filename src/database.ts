@@ -8,11 +8,11 @@ import { StartupError, unavailable } from './errors.ts'
 
 /** Deadlock and serialization failure: the database asks for another try (PostgreSQL, appendix A, class 40). */
 const RETRY = new Set(['40001', '40P01'])
-/** The server is away, starting, stopping or full. */
+/** The server is away, starting, stopping or full, or this node is stopping. */
 const AWAY =
   /^(08...|57P0[1-5]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)$/
 const AWAY_TEXT =
-  /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error/i
+  /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|already been destroyed|after calling end on the pool/i
 const MOST_TRIES = 5
 
 export type Em = EntityManager

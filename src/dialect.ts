@@ -1,4 +1,5 @@
 import {
+  type AbortableOperationOptions,
   type DatabaseConnection,
   PostgresDialect,
   type PostgresDialectConfig,
@@ -11,6 +12,29 @@ import {
  * that lost all its connections that way would answer nobody ever again.
  */
 class Driver extends PostgresDriver {
+  /** Those that wait for a connection. */
+  readonly #acquiring = new Set<Promise<DatabaseConnection>>()
+
+  override async acquireConnection(options?: AbortableOperationOptions): Promise<DatabaseConnection> {
+    const acquiring = super.acquireConnection(options)
+    this.#acquiring.add(acquiring)
+    try {
+      return await acquiring
+    } finally {
+      this.#acquiring.delete(acquiring)
+    }
+  }
+
+  /**
+   * Kysely forgets its pool at once: a connection that arrives after that is given to nobody and taken back by nobody,
+   * and the pool would wait for it for ever. Nobody new comes while it is destroyed, and whoever waits is served or has
+   * waited long enough.
+   */
+  override async destroy(): Promise<void> {
+    await Promise.allSettled(this.#acquiring)
+    await super.destroy()
+  }
+
   override async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
     try {
       await super.beginTransaction(connection, settings)

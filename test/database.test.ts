@@ -3,6 +3,7 @@ import t from 'tap'
 import { createApp } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
 import { type Database, openDatabase } from '../src/database.ts'
+import { unavailable } from '../src/errors.ts'
 import { type House, openHouse } from '../src/house.ts'
 import { ensureAdministrator } from '../src/welcome.ts'
 import { APP_KEY, actingAs, CATALOGUE, ISSUER, newUser, PASSWORD } from './helpers/app.ts'
@@ -138,6 +139,20 @@ async function failing(db: Database, code: string, times: number): Promise<numbe
   })
   return tries
 }
+
+t.test('a database that is closed answers what it was asked before, and nothing after', async t => {
+  const db = await openDatabase({ ...(await testDatabase(t)), databasePoolSize: POOL })
+  // One has a connection, one has it made for it, and the others wait for a turn.
+  const asked = Array.from({ length: 5 }, (_, n) => db.query<{ n: number }>('select ?::int as n', [n]))
+  await new Promise(setImmediate)
+  await db.close()
+  t.strictSame(
+    (await Promise.all(asked)).flat(),
+    [0, 1, 2, 3, 4].map(n => ({ n })),
+  )
+  const later = [() => db.query('select 1'), () => db.call('now', []), () => db.run(em => em.execute('select 1'))]
+  for (const ask of later) await t.rejects(ask(), unavailable() as Error, 'nor is it opened again')
+})
 
 t.test('nodes that start at once on one empty database make everything once', ONLY_SHARED, async t => {
   const databaseUrl = (await testDatabase(t)).databaseUrl as string

@@ -13,12 +13,14 @@ class PoolOfOne implements PostgresPool {
   readonly #start: () => Promise<Engine>
   #engine: Promise<Engine> | undefined
   #last: Promise<void> = Promise.resolve()
+  #ended = false
 
   constructor(start: () => Promise<Engine>) {
     this.#start = start
   }
 
   async connect(): Promise<PostgresPoolClient> {
+    if (this.#ended) throw new Error('Cannot use a pool after calling end on the pool')
     const before = this.#last
     const turn: Turn = Promise.withResolvers()
     this.#last = turn.promise
@@ -34,6 +36,7 @@ class PoolOfOne implements PostgresPool {
   }
 
   async end(): Promise<void> {
+    this.#ended = true
     await this.#last
     const engine = await this.#opened()
     await engine?.close()
