@@ -62,6 +62,8 @@ export function ormOptions({ url, poolSize = 10, start = () => startEngine({}) }
       snapshotOnMigrate: false,
       silent: true,
     },
+    // One that is named and missing is a mistake to be told of.
+    ensureDatabase: false,
     // Neither is connected before it is used, nor again after it was closed.
     ...(url
       ? { clientUrl: url, driverOptions: sharedDialect(url, poolSize) }
