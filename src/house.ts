@@ -183,7 +183,7 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     counts,
     authenticate,
     inspect,
-    selection: createSelection(db, changes, revokeOne),
+    selection: createSelection(db, changes),
     trail: createTrail(db),
     figures: createFigures(db),
     names: createNames(db),

@@ -1,16 +1,12 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Trail } from '../audit/trail.ts'
 import type { Keys } from '../keys/keys.ts'
-import type { Selection } from '../tokens/selection.ts'
-import type { Usage } from '../tokens/usage.ts'
 import { adminAudit } from './audit.ts'
 import { adminKeys } from './keys.ts'
-import { adminTokens } from './tokens.ts'
+import { type AdminTokensOptions, adminTokens } from './tokens.ts'
 import { type AdminUsersOptions, adminUsers } from './users.ts'
 
-export interface AdminRoutesOptions extends AdminUsersOptions {
-  selection: Selection
-  usage: Usage
+export interface AdminRoutesOptions extends AdminUsersOptions, AdminTokensOptions {
   keys: Keys
   trail: Trail
 }

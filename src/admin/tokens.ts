@@ -5,6 +5,7 @@ import { invalid, notFound } from '../errors.ts'
 import { checkScopes } from '../guard/checks.ts'
 import { Paged, page, paging } from '../http/paging.ts'
 import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import type { RevokeOne } from '../tokens/revoker.ts'
 import { toToken } from '../tokens/schemas.ts'
 import type { Selection, Selector } from '../tokens/selection.ts'
 import type { AccessToken } from '../tokens/token.entity.ts'
@@ -14,7 +15,13 @@ import { Id, ManagedToken, RevokeTokens, selector } from './schemas.ts'
 const tags = ['Administration']
 const unknownToken = problem('There is no such token')
 
-export function adminTokens({ selection, usage }: { selection: Selection; usage: Usage }): FastifyPluginAsyncTypebox {
+export interface AdminTokensOptions {
+  selection: Selection
+  revokeOne: RevokeOne
+  usage: Usage
+}
+
+export function adminTokens({ selection, revokeOne, usage }: AdminTokensOptions): FastifyPluginAsyncTypebox {
   const show = (token: AccessToken) => ({ ...toToken(token, usage.seen(token)), user_id: token.user })
 
   async function find(id: string): Promise<AccessToken> {
@@ -72,7 +79,7 @@ export function adminTokens({ selection, usage }: { selection: Selection; usage:
         },
       },
       async ({ params }, reply) => {
-        await selection.revokeOne((await find(params.id)).id)
+        await revokeOne((await find(params.id)).id)
         return reply.code(204).send(null)
       },
     )

@@ -100,8 +100,8 @@ async function list({ user: who, all, json }: ListOptions): Promise<void> {
 }
 
 async function revoke(id: string, { json }: JsonOption): Promise<void> {
-  const { token, seen } = await withHouse(async ({ selection, usage }) => {
-    await selection.revokeOne(id)
+  const { token, seen } = await withHouse(async ({ selection, revokeOne, usage }) => {
+    await revokeOne(id)
     const token = await selection.find(id)
     if (!token) throw new CommandError(`There is no token ${id}.`)
     return { token, seen: usage.seen(token) }

@@ -3,7 +3,6 @@ import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { invalid } from '../errors.ts'
 import { retire } from './retire.ts'
-import type { RevokeOne } from './revoker.ts'
 import { AccessToken } from './token.entity.ts'
 
 /** Which tokens, of whatever user and client; all conditions must hold. */
@@ -29,12 +28,11 @@ export interface Selection {
    * @throws 422 for a selector that selects everything
    */
   revoke(selector: Selector): Promise<number>
-  revokeOne(id: string): Promise<boolean>
 }
 
 const BATCH = 1_000
 
-export function createSelection(db: Database, changes: Changes, revokeOne: RevokeOne): Selection {
+export function createSelection(db: Database, changes: Changes): Selection {
   const revokeBatch = (where: FilterQuery<AccessToken>) =>
     changes.transaction(async (em, announce) => {
       const rows = await em.find(AccessToken, where, { fields: ['id'], orderBy: { id: 'asc' }, limit: BATCH })
@@ -60,7 +58,6 @@ export function createSelection(db: Database, changes: Changes, revokeOne: Revok
       for (let last = BATCH; last > 0; revoked += last) last = await revokeBatch(where)
       return revoked
     },
-    revokeOne: id => revokeOne(id),
   }
 }
 

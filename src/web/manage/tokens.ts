@@ -4,6 +4,7 @@ import type { Names } from '../../admin/names.ts'
 import { badRequest, notFound } from '../../errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
+import type { RevokeOne } from '../../tokens/revoker.ts'
 import type { Selection } from '../../tokens/selection.ts'
 import type { AccessToken } from '../../tokens/token.entity.ts'
 import type { Usage } from '../../tokens/usage.ts'
@@ -18,6 +19,7 @@ import { type Choice, createReadChoice, FIELDS } from './choice.ts'
 export interface ManageTokensOptions {
   site: Site
   selection: Selection
+  revokeOne: RevokeOne
   usage: Usage
   users: Users
   names: Names
@@ -30,7 +32,7 @@ const tab = 'tokens'
 
 /** Everybody's tokens: chosen by conditions, and revoked one by one or all that were chosen. */
 export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
-  const { site, selection, usage, names, catalogue } = options
+  const { site, selection, revokeOne, usage, names, catalogue } = options
   const readChoice = createReadChoice(options)
   const path = `${site.base}/manage/tokens`
   const lastUsed = (token: AccessToken) => usage.seen(token).lastUsedAt
@@ -96,7 +98,7 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
 
     app.post('/tokens/:id/revoke', async (request, reply) => {
       const { id, name } = await find(idOf(request))
-      await selection.revokeOne(id)
+      await revokeOne(id)
       return reply.goOn('/manage/tokens', 'tokenRevokedFor', { name: name ?? id })
     })
   }

@@ -29,7 +29,7 @@ t.test('the pictures say what happened', async t => {
   const died = await issue('died')
   await set(died, `created_at = '${ago(200)}', expires_at = '${ago(3)}'`)
   const revoked = await issue('revoked')
-  await house.selection.revokeOne(revoked)
+  await house.revokeOne(revoked)
   await set(revoked, `created_at = '${ago(200)}', updated_at = '${ago(1)}'`)
   const fresh = await issue('fresh')
   await set(fresh, `expires_at = '${ago(-0.5)}'`)

@@ -40,7 +40,7 @@ t.test('tokens are listed by every condition', async t => {
   t.strictSame(await list(`user=${a.id}&scope=orders:create`), ['second'])
   const { id } = await house.clients.personalAccess()
   t.strictSame(await list(`client=${id}&user=${b.id}`), ['third'])
-  await house.selection.revokeOne(first.token.id)
+  await house.revokeOne(first.token.id)
   t.strictSame(await list(`user=${a.id}`), ['second'])
   t.strictSame(await list(`user=${a.id}&state=all`), ['second', 'first'])
 })
