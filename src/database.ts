@@ -12,7 +12,7 @@ const RETRY = new Set(['40001', '40P01'])
 const AWAY =
   /^(08...|57P0[1-5]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)$/
 const AWAY_TEXT =
-  /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|already been destroyed|after calling end on the pool/i
+  /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|client was closed|already been destroyed|after calling end on the pool/i
 const MOST_TRIES = 5
 
 export type Em = EntityManager
@@ -40,6 +40,8 @@ export interface Database {
 export interface DatabaseOptions extends Pick<Config, 'databaseUrl' | 'databasePoolSize'> {
   /** undefined: in memory, for tests. */
   dataDir: string | undefined
+  /** Seconds that an answer of the server may take; without, however long it takes. */
+  databaseTimeout?: number | undefined
   /** What a new embedded database begins with. */
   dump?: Blob
   /** The embedded database, if it was started already. */
@@ -50,9 +52,9 @@ export interface DatabaseOptions extends Pick<Config, 'databaseUrl' | 'databaseP
  * @throws StartupError when the data directory is held or cannot be written, or the server does not answer
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { databaseUrl: url, databasePoolSize: poolSize, dataDir } = options
+  const { databaseUrl: url, databasePoolSize: poolSize, databaseTimeout = 0, dataDir } = options
   const embedded = url ? undefined : (options.embedded ?? startEmbedded(dataDir, options.dump))
-  const orm = new MikroORM(ormOptions({ url, poolSize, start: embedded?.start }))
+  const orm = new MikroORM(ormOptions({ url, poolSize, patience: databaseTimeout * 1000, start: embedded?.start }))
   const close = async () => {
     await orm.close(true).finally(() => embedded?.release())
   }

@@ -15,8 +15,8 @@ const POOL = 2
 
 type Test = Parameters<typeof testDatabase>[0]
 
-async function openHouseAt(t: Test, databaseUrl: string): Promise<House> {
-  const db = await openDatabase({ databaseUrl, databasePoolSize: POOL, dataDir: undefined })
+async function openHouseAt(t: Test, databaseUrl: string, databaseTimeout?: number): Promise<House> {
+  const db = await openDatabase({ databaseUrl, databasePoolSize: POOL, databaseTimeout, dataDir: undefined })
   const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), databaseUrl }
   const house = await openHouse({ config, catalogue: CATALOGUE, db })
   t.teardown(() => house.close())
@@ -24,9 +24,9 @@ async function openHouseAt(t: Test, databaseUrl: string): Promise<House> {
 }
 
 /** A server whose wire to its database can break. */
-async function openWired(t: Test): Promise<{ app: FastifyInstance; house: House; wire: Wire }> {
+async function openWired(t: Test, timeout?: number): Promise<{ app: FastifyInstance; house: House; wire: Wire }> {
   const wire = await openWire(t, (await testDatabase(t)).databaseUrl as string)
-  const house = await openHouseAt(t, wire.url)
+  const house = await openHouseAt(t, wire.url, timeout)
   await house.ensure()
   return { app: await createApp(house), house, wire }
 }
@@ -68,6 +68,25 @@ t.test('the database is away: every route says so, and nothing is said to be don
 
   wire.mend()
   t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'and back, with nothing changed')
+})
+
+t.test('the database says nothing any more: whoever asked is told so in time', ONLY_SHARED, async t => {
+  const { app, house, wire } = await openWired(t, 0.2)
+  const { id, headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
+  t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200)
+  wire.block()
+  // More than there are connections, and in a transaction as well as by one statement.
+  const questions = [
+    { method: 'GET', url: '/api/tokens' },
+    { method: 'POST', url: '/api/tokens', payload: { name: 'x' } },
+    { method: 'DELETE', url: `/api/tokens/${id}` },
+    { method: 'PATCH', url: `/api/tokens/${id}`, payload: { name: 'x' } },
+  ] as const
+  const answers = await Promise.all(questions.map(question => app.inject({ ...question, headers })))
+  for (const [i, answer] of answers.entries()) t.ok(isAway(answer), `${questions[i]?.method} is ${answer.statusCode}`)
+
+  wire.mend()
+  t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200, 'on connections of its own again')
 })
 
 const MOMENTS: [moment: RegExp, what: 'one' | 'all'][] = [
