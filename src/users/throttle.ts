@@ -16,6 +16,12 @@ const CODES_EVERYWHERE = 1_000
 const BEGUN_PER_ADDRESS = 300
 
 /**
+ * Nobody waits for a Redis: one that is away, or says nothing for so many milliseconds, is done without. What was asked
+ * when it went is not asked again: it may have counted, and a second break would lose the question unanswered.
+ */
+const REDIS = { maxRetriesPerRequest: 0, enableOfflineQueue: false, socketTimeout: 500 }
+
+/**
  * Limits failed attempts to prove a password, on every way in, and to guess a code that people type; and what is stored
  * for whoever asks.
  */
@@ -39,7 +45,7 @@ export interface Throttle {
 
 /** @param redisUrl shares the limits among nodes; without it each counts for itself */
 export function createThrottle(redisUrl: string | undefined): Throttle {
-  const redis = redisUrl ? new Redis(redisUrl, { maxRetriesPerRequest: 1, enableOfflineQueue: false }) : undefined
+  const redis = redisUrl ? new Redis(redisUrl, REDIS) : undefined
   redis?.on('error', () => {})
   const users = limiter(redis, 'sign-in:user', PER_USER)
   const addresses = limiter(redis, 'sign-in:address', PER_ADDRESS)

@@ -1,0 +1,65 @@
+import type { FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import { newUser, PASSWORD, type TestApp, testApp } from '../helpers/app.ts'
+import { HAS_REDIS, openRedis } from '../helpers/redis.ts'
+import { openWire, type Wire } from '../helpers/wire.ts'
+
+/** Limits that nodes share by a Redis, and what becomes of them when it is not there. */
+
+const NEEDS_REDIS = { skip: !HAS_REDIS && 'needs a redis-server' }
+const PER_USER = 10
+
+async function openNodes(t: Test): Promise<{ here: TestApp; there: TestApp; wire: Wire }> {
+  const wire = await openWire(t, await openRedis(t))
+  const [here, there] = await Promise.all([1, 2].map(() => testApp(t, { redisUrl: wire.url })))
+  return { here, there, wire } as { here: TestApp; there: TestApp; wire: Wire }
+}
+
+let addresses = 0
+const signIn = async (app: FastifyInstance, email: string, password: string) => {
+  const payload = { email, password, device_name: 'x' }
+  const remoteAddress = `192.0.2.${++addresses}`
+  return (await app.inject({ method: 'POST', url: '/api/tokens', remoteAddress, payload })).statusCode
+}
+
+/** One after another, until it is refused to try. @returns how many were let through */
+async function triesUntilRefused(app: FastifyInstance, email: string): Promise<number> {
+  let tries = 0
+  while (tries <= PER_USER && (await signIn(app, email, 'wrong password')) === 401) tries++
+  return tries
+}
+
+/** Each counts by itself until its Redis has answered, so a few may be guessed at before. */
+async function shared(here: TestApp, there: TestApp): Promise<boolean> {
+  for (let someone = 0; someone < 5; someone++) {
+    const email = `someone${someone}@example.com`
+    await triesUntilRefused(here.app, email)
+    if ((await signIn(there.app, email, PASSWORD)) === 429) return true
+  }
+  return false
+}
+
+t.test('whoever guessed at one node has guessed at all of them', NEEDS_REDIS, async t => {
+  const { here, there } = await openNodes(t)
+  t.ok(await shared(here, there), 'they share what they count')
+  const { email } = await newUser(there.house)
+  t.equal(await triesUntilRefused(here.app, email), PER_USER)
+  t.equal(await signIn(there.app, email, PASSWORD), 429, 'even with the right password')
+})
+
+const GONE: [what: string, go: (wire: Wire) => void][] = [
+  ['is away', wire => wire.cut()],
+  ['says nothing any more', wire => wire.block()],
+]
+
+for (const [what, go] of GONE) {
+  t.test(`a Redis that ${what} keeps nobody from signing in, and lets nobody guess`, NEEDS_REDIS, async t => {
+    const { here, wire } = await openNodes(t)
+    const { email } = await newUser(here.house)
+    t.equal(await signIn(here.app, email, PASSWORD), 201)
+    go(wire)
+    t.equal(await signIn(here.app, email, PASSWORD), 201)
+    t.equal(await triesUntilRefused(here.app, email), PER_USER)
+    t.equal(await signIn(here.app, email, PASSWORD), 429)
+  })
+}
