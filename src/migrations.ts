@@ -24,6 +24,9 @@ export async function requireMigrated(db: Database): Promise<void> {
 export async function migrate(db: Database): Promise<string[]> {
   // Loaded only here: most starts find nothing to migrate.
   const { Migrator } = await import('@mikro-orm/migrations')
+  // Behind a pooler it may go by another name in the URL, and MikroORM would make one of that name.
+  const [database] = await db.query<{ name: string }>('select current_database() as name')
+  db.orm.config.set('dbName', database?.name)
   const applied = await new Migrator(db.orm.em).up()
   return applied.map(({ name }) => name)
 }

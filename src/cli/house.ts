@@ -1,4 +1,3 @@
-import type { DatabaseOptions } from '../database.ts'
 import type { House } from '../house.ts'
 
 /**
@@ -17,19 +16,17 @@ export function withHouse<T>(work: (house: House) => Promise<T>): Promise<T> {
 
 /**
  * As `withHouse`, with a database that may lack its tables.
- * @param needs of the work, where the database is shared
+ * @param connections at least so many, where the database is shared
  */
-export async function withBareHouse<T>(
-  work: (house: House) => Promise<T>,
-  needs: Partial<DatabaseOptions> = {},
-): Promise<T> {
+export async function withBareHouse<T>(work: (house: House) => Promise<T>, connections = 1): Promise<T> {
   const { loadConfig } = await import('../config.ts')
   const { startEmbedded } = await import('../embedded/embedded.ts')
   const config = loadConfig()
   // It opens on a thread of its own while the rest is loaded.
   const embedded = config.databaseUrl ? undefined : startEmbedded(config.dataDir)
   const [{ openDatabase }, { openHouse }] = await Promise.all([import('../database.ts'), import('../house.ts')])
-  const db = await openDatabase({ ...config, ...needs, embedded })
+  const databasePoolSize = Math.max(connections, config.databasePoolSize)
+  const db = await openDatabase({ ...config, databasePoolSize, embedded })
   let house: House | undefined
   try {
     house = await openHouse({ config, db })

@@ -4,10 +4,10 @@ import { withBareHouse } from './house.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer } from './output.ts'
 
-/** Any number that every version of `postern migrate` agrees on. */
-const MIGRATE_LOCK = 7_083_202
-/** One connection holds the lock while another migrates, which takes as long as it takes. */
-const LOCK_AND_WORK = { databasePoolSize: 2, databaseTimeout: 0 }
+/** Any number that every version of `postern migrate` agrees on, and nothing else takes. */
+const MIGRATE_LOCK = 7_083_203
+/** One connection holds the lock while another migrates. */
+const LOCK_AND_WORK = 2
 
 export function serveCommand(postern: Command): void {
   postern
