@@ -11,7 +11,7 @@ import { DeviceCode } from './src/grants/device.entity.ts'
 import { RefreshToken } from './src/grants/refresh.entity.ts'
 import { SigningKey } from './src/keys/key.entity.ts'
 import { PushedRequest } from './src/oauth/pushed-request.entity.ts'
-import { type Patience, sharedDialect } from './src/postgres.ts'
+import { sharedDialect } from './src/postgres.ts'
 import { StatusEvent } from './src/revocation/event.entity.ts'
 import { StatusList } from './src/revocation/list.entity.ts'
 import { Node } from './src/revocation/node.entity.ts'
@@ -24,13 +24,19 @@ export interface DatabaseLocation {
   /** A PostgreSQL to connect to; without it the embedded one runs in this process. */
   url?: string | undefined
   poolSize?: number | undefined
-  patience?: Patience
+  /** Milliseconds that a statement may take on it; 0: no limit. */
+  timeout?: number
   /** Starts the embedded one; without it the data lives in memory. */
   start?: (() => Promise<Engine>) | undefined
 }
 
 /** The only place that names a driver: PGlite unless there is the URL of a PostgreSQL. */
-export function ormOptions({ url, poolSize = 10, patience, start = () => startEngine({}) }: DatabaseLocation): Options {
+export function ormOptions({
+  url,
+  poolSize = 10,
+  timeout = 0,
+  start = () => startEngine({}),
+}: DatabaseLocation): Options {
   return defineConfig({
     entities: [
       User,
@@ -67,7 +73,7 @@ export function ormOptions({ url, poolSize = 10, patience, start = () => startEn
     ensureDatabase: false,
     // Neither is connected before it is used, nor again after it was closed.
     ...(url
-      ? { clientUrl: url, driverOptions: sharedDialect(url, poolSize, patience) }
+      ? { clientUrl: url, driverOptions: sharedDialect(url, poolSize, timeout) }
       : { dbName: 'postgres', driverOptions: embeddedDialect(start) }),
   })
 }

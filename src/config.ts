@@ -28,7 +28,7 @@ export interface Config {
   audience: string
   databaseUrl: string | undefined
   databasePoolSize: number
-  /** How long PostgreSQL may take for an answer before its connection is given up. */
+  /** How long PostgreSQL may take for an answer that somebody waits for; 0: no limit. */
   databaseTimeout: number
   /** A connection that may LISTEN, when `databaseUrl` points at a pooler in transaction mode. */
   listenUrl: string | undefined
@@ -84,7 +84,7 @@ export function loadConfig(env: Environment = process.env, given: Partial<Config
   const config: Config = {
     host: env.HOST || '127.0.0.1',
     databasePoolSize: wholeNumber(env, 'DATABASE_POOL_SIZE', 10, 1, 1_000),
-    databaseTimeout: duration(env, 'DATABASE_TIMEOUT', 'PT30S'),
+    databaseTimeout: durationOrNone(env, 'DATABASE_TIMEOUT', 'PT1M'),
     listenUrl: serverUrl(env, 'DATABASE_LISTEN_URL', POSTGRES) ?? databaseUrl,
     redisUrl: serverUrl(env, 'REDIS_URL', REDIS),
     scopesFile: scopesFile(env),

@@ -8,9 +8,9 @@ import { StartupError, unavailable } from './errors.ts'
 
 /** Deadlock and serialization failure: the database asks for another try (PostgreSQL, appendix A, class 40). */
 const RETRY = new Set(['40001', '40P01'])
-/** The server is away, starting, stopping or full, or this node is stopping. */
+/** The server is away, starting, stopping, full or too slow, or this node is stopping. */
 const AWAY =
-  /^(08...|57P0[1-5]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)$/
+  /^(08...|57014|57P0[1-5]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)$/
 const AWAY_TEXT =
   /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|client was closed|already been destroyed|after calling end on the pool/i
 const MOST_TRIES = 5
@@ -40,7 +40,7 @@ export interface Database {
 export interface DatabaseOptions extends Pick<Config, 'databaseUrl' | 'databasePoolSize'> {
   /** undefined: in memory, for tests. */
   dataDir: string | undefined
-  /** Seconds that an answer of the server may take; without, however long it takes. */
+  /** Seconds that an answer of the server may take; 0 or none: no limit. */
   databaseTimeout?: number | undefined
   /** What a new embedded database begins with. */
   dump?: Blob
@@ -54,7 +54,7 @@ export interface DatabaseOptions extends Pick<Config, 'databaseUrl' | 'databaseP
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { databaseUrl: url, databasePoolSize: poolSize, databaseTimeout = 0, dataDir } = options
   const embedded = url ? undefined : (options.embedded ?? startEmbedded(dataDir, options.dump))
-  const orm = new MikroORM(ormOptions({ url, poolSize, patience: databaseTimeout * 1000, start: embedded?.start }))
+  const orm = new MikroORM(ormOptions({ url, poolSize, timeout: databaseTimeout * 1000, start: embedded?.start }))
   const close = async () => {
     await orm.close(true).finally(() => embedded?.release())
   }

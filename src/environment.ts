@@ -51,8 +51,8 @@ export function duration(env: Environment, name: string, fallback: string): numb
 }
 
 /** Seconds, of something that can be switched off by `0`. */
-export function durationOrNone(env: Environment, name: string): number {
-  return !env[name] || /^(0|PT0S)$/.test(env[name]) ? 0 : duration(env, name, '')
+export function durationOrNone(env: Environment, name: string, fallback = '0'): number {
+  return /^(0|PT0S)$/.test(env[name] || fallback) ? 0 : duration(env, name, fallback)
 }
 
 export function oneOf<T extends string>(env: Environment, name: string, values: readonly T[], fallback: T): T {

@@ -70,7 +70,14 @@ const TABLE: Row[] = [
   ],
   ['DATABASE_LISTEN_URL', [['postgres://db/direct', 'listenUrl', 'postgres://db/direct']], ['redis://db', 'db']],
   ['DATABASE_POOL_SIZE', [['1', 'databasePoolSize', 1]], ['0', 'many', '1001', '2.5']],
-  ['DATABASE_TIMEOUT', [['PT2M', 'databaseTimeout', 120]], ['soon', '0', '-5s']],
+  [
+    'DATABASE_TIMEOUT',
+    [
+      ['PT2M', 'databaseTimeout', 120],
+      ['0', 'databaseTimeout', 0],
+    ],
+    ['soon', '-5s'],
+  ],
   ['DATA_DIR', [['/srv/postern', 'dataDir', '/srv/postern']], []],
   [
     'REDIS_URL',

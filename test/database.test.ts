@@ -71,7 +71,7 @@ t.test('the database is away: every route says so, and nothing is said to be don
 })
 
 t.test('the database says nothing any more: whoever asked is told so in time', ONLY_SHARED, async t => {
-  const { app, house, wire } = await openWired(t, 0.2)
+  const { app, house, wire } = await openWired(t, 1)
   const { id, headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
   t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200)
   wire.block()
@@ -87,6 +87,31 @@ t.test('the database says nothing any more: whoever asked is told so in time', O
 
   wire.mend()
   t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200, 'on connections of its own again')
+})
+
+t.test('what waits too long for a lock is let go of, there too', ONLY_SHARED, async t => {
+  const { databaseUrl } = await testDatabase(t)
+  const house = await openHouseAt(t, databaseUrl as string, 1)
+  const other = await openHouseAt(t, databaseUrl as string)
+  await house.ensure()
+  const app = await createApp(house)
+  const { id, headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
+  const held = Promise.withResolvers<void>()
+  const free = Promise.withResolvers<void>()
+  const holding = other.db.transaction(async em => {
+    await em.execute('select from oauth_access_tokens where id = ? for update', [id])
+    held.resolve()
+    await free.promise
+  })
+  await held.promise
+  t.ok(isAway(await app.inject({ method: 'DELETE', url: `/api/tokens/${id}`, headers })), 'whoever asked is told')
+  const waiting = await other.db.query(
+    `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  )
+  t.equal(waiting.length, 0, 'nobody waits there for what nobody waits for here')
+  free.resolve()
+  await holding
+  t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200, 'and nothing has changed')
 })
 
 const MOMENTS: [moment: RegExp, what: 'one' | 'all'][] = [

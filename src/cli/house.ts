@@ -26,7 +26,8 @@ export async function withBareHouse<T>(work: (house: House) => Promise<T>, conne
   const embedded = config.databaseUrl ? undefined : startEmbedded(config.dataDir)
   const [{ openDatabase }, { openHouse }] = await Promise.all([import('../database.ts'), import('../house.ts')])
   const databasePoolSize = Math.max(connections, config.databasePoolSize)
-  const db = await openDatabase({ ...config, databasePoolSize, embedded })
+  // Whoever gave a command waits for it as long as they like.
+  const db = await openDatabase({ ...config, databasePoolSize, databaseTimeout: 0, embedded })
   let house: House | undefined
   try {
     house = await openHouse({ config, db })

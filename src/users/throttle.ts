@@ -19,7 +19,7 @@ const BEGUN_PER_ADDRESS = 300
  * Nobody waits for a Redis: one that is away, or says nothing for so many milliseconds, is done without. What was asked
  * when it went is not asked again: it may have counted, and a second break would lose the question unanswered.
  */
-const REDIS = { maxRetriesPerRequest: 0, enableOfflineQueue: false, socketTimeout: 500 }
+const REDIS = { maxRetriesPerRequest: 0, enableOfflineQueue: false, socketTimeout: 1_000 }
 
 /**
  * Limits failed attempts to prove a password, on every way in, and to guess a code that people type; and what is stored

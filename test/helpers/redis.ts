@@ -13,6 +13,7 @@ export async function openRedis(t: Test): Promise<string> {
   const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
   const child = spawn('redis-server', settings, { stdio: ['ignore', 'pipe', 'ignore'] })
   t.teardown(async () => {
+    if (child.exitCode !== null) return
     child.kill('SIGKILL')
     await once(child, 'close')
   })
