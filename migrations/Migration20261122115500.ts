@@ -1,7 +1,7 @@
 import { Migration } from '@mikro-orm/migrations'
 
-const COLUMNS = `id, user_id, client_id, name, scopes, format, hash, audience, grant_id, parent_id, revoked, suspended,
-        changed, status_list, status_index, created_at, updated_at, last_used_at, expires_at, used_scopes`
+const GIVEN = `id, user_id, client_id, name, scopes, format, hash, audience, grant_id, parent_id, status_list, status_index,
+        created_at, expires_at`
 
 /**
  * What src/tokens/writer.ts calls; docs/adr/0003 says why it is a function. Each element of `asked` is a row, and what its
@@ -30,11 +30,10 @@ begin
   perform from oauth_clients where id = any (client_ids) and not personal_access order by id for share;
   return query
     with issued as materialized (
-      select w.* from rows from (
-        jsonb_populate_recordset(null::oauth_access_tokens, asked),
-        jsonb_to_recordset(asked)
-          as (event_id uuid, within uuid, actor_user_id uuid, actor_client_id uuid, address text)
-      ) w
+      select w.* from jsonb_to_recordset(asked) as w (
+        id uuid, user_id uuid, client_id uuid, name text, scopes jsonb, format text, hash bytea, audience text,
+        grant_id uuid, parent_id uuid, status_list int, status_index int, created_at timestamptz, expires_at timestamptz,
+        within uuid, event_id uuid, actor_user_id uuid, actor_client_id uuid, address text)
       where (select not c.revoked from oauth_clients c where c.id = w.client_id)
         and (w.user_id is null or (
           select u.disabled_at is null and (u.role = 'admin' or not w.scopes ?| array['admin:read', 'admin:write'])
@@ -44,9 +43,9 @@ begin
     ),
     stored as (
       insert into oauth_access_tokens (
-        ${COLUMNS})
+        ${GIVEN}, updated_at)
       select
-        ${COLUMNS}
+        ${GIVEN}, created_at
       from issued
     ),
     told as (
