@@ -114,6 +114,18 @@ t.test('what waits too long for a lock is let go of, there too', ONLY_SHARED, as
   t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200, 'and nothing has changed')
 })
 
+t.test('what the server says after it was asked to let go is no answer', ONLY_SHARED, async t => {
+  const db = await openDatabase({ ...(await testDatabase(t)), databaseTimeout: 0.2 })
+  t.teardown(() => db.close())
+  const deaf = 'do $$ begin perform pg_sleep(10); exception when query_canceled then null; end $$'
+  await t.rejects(db.query(deaf), unavailable() as Error)
+  await t.rejects(
+    db.transaction(em => em.execute(deaf)),
+    unavailable() as Error,
+  )
+  t.strictSame(await db.query('select 1 as one'), [{ one: 1 }], 'and the next is asked on another connection')
+})
+
 const MOMENTS: [moment: RegExp, what: 'one' | 'all'][] = [
   [/revoke_tokens/, 'one'],
   [/begin|start transaction/i, 'all'],

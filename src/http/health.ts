@@ -26,7 +26,7 @@ export function healthRoutes(db: Database): FastifyPluginAsyncTypebox {
           operationId: 'ready',
           summary: 'Whether the process can serve requests',
           tags: ['Health'],
-          response: { 200: Healthy, 503: problem('The database cannot be reached') },
+          response: { 200: Healthy, 503: problem('The database does not answer') },
         },
       },
       async () => {
