@@ -11,10 +11,16 @@ mkdirSync(SCREENSHOTS, { recursive: true })
 export const keep = (page: Page, name: string) =>
   page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true, animations: 'disabled' })
 
+/**
+ * Of the window's part that moved times how far (the Layout Instability API's `value`; up to 0.1 a page counts as good).
+ * A busy browser paints an element of which half has arrived, and the other half then makes a button a line higher.
+ */
+const LEAST_SHIFT = 0.001
+
 const MEASURE = `(() => {
   const observer = new PerformanceObserver(() => {})
   observer.observe({ type: 'layout-shift', buffered: true })
-  const shifts = observer.takeRecords().filter(({ hadRecentInput }) => !hadRecentInput)
+  const shifts = observer.takeRecords().filter(({ hadRecentInput, value }) => !hadRecentInput && value >= ${LEAST_SHIFT})
   observer.disconnect()
   const box = ({ x, y, width, height }) => [x, y, width, height].join(' ')
   const moved = shifts.flatMap(({ sources, startTime }) => sources.map(({ node, previousRect, currentRect }) =>
