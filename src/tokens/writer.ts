@@ -75,9 +75,8 @@ export function createWriter(db: Database, { databasePoolSize }: Pick<Config, 'd
   return (row, within) => write({ id: row.id, json: toJson(row, within) })
 }
 
-/** What is not the same for every new token, and what its audit event needs besides; without what is null. */
+/** What is not the same for every new token, and what its audit event needs besides. */
 function toJson(row: NewRow, within: string | undefined): string {
-  const event = eventColumns()
   return JSON.stringify({
     id: row.id,
     user_id: row.user ?? undefined,
@@ -95,9 +94,6 @@ function toJson(row: NewRow, within: string | undefined): string {
     created_at: row.createdAt,
     expires_at: row.expiresAt,
     within,
-    event_id: event.event_id,
-    actor_user_id: event.actor_user_id ?? undefined,
-    actor_client_id: event.actor_client_id ?? undefined,
-    address: event.address ?? undefined,
+    ...eventColumns(),
   })
 }
