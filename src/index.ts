@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { createApp } from './app.ts'
 import { type Config, loadConfig } from './config.ts'
 import type { GuardOptions } from './guard/index.ts'
+import { checkOptions, isText, type OptionRule } from './guard/options.ts'
 import { type House, openHouse } from './house.ts'
 import { requireMigrated } from './migrations.ts'
 import { type Mounting, mounting } from './mounting.ts'
@@ -18,6 +19,30 @@ export interface PosternOptions extends Partial<Config> {
   catalogue?: CatalogueInput
 }
 
+/** What is wrong beyond being empty is said by the configuration, which checks the environment in the same way. */
+const isGiven: OptionRule = (name, value) => {
+  if (value === null || value === '' || value === undefined) isText(name, value)
+}
+const orNone: OptionRule = (name, value) => {
+  if (value !== undefined) isGiven(name, value)
+}
+const GIVEN = {
+  issuer: isText,
+  audience: isText,
+  appKey: isText,
+  tokenPrefix: isText,
+  scopesFile: isText,
+  dataDir: isText,
+  signingAlgorithm: isText,
+  trustProxy: isGiven,
+  catalogue: isGiven,
+  databaseUrl: orNone,
+  listenUrl: orNone,
+  redisUrl: orNone,
+  initialAccessToken: orNone,
+  metricsToken: orNone,
+}
+
 /** A server in your own process, its tables migrated and its keys made. */
 export interface Postern extends House, Mounting {
   /** For `app.register(guard, postern.guard)`: guards your own routes. */
@@ -26,9 +51,11 @@ export interface Postern extends House, Mounting {
 
 /**
  * Opens Postern without listening. What is not given comes from the environment.
- * @throws StartupError in one line that says what is wrong
+ * @throws StartupError in one line that says what is wrong; TypeError that names an option that is given and empty
  */
-export async function openPostern({ catalogue, ...settings }: PosternOptions = {}): Promise<Postern> {
+export async function openPostern(options: PosternOptions = {}): Promise<Postern> {
+  checkOptions('openPostern', options, GIVEN)
+  const { catalogue, ...settings } = options
   const config = loadConfig(process.env, settings)
   const house = await openHouse({ config, catalogue })
   await ready(house).catch(async error => {

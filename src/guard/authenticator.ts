@@ -1,4 +1,5 @@
 import type { Authenticate } from './needs.ts'
+import { checkOptions, isFunction } from './options.ts'
 import { createRemote, type RemoteOptions } from './remote/remote.ts'
 
 /** How a token's text becomes a token: as a server in this process does it (`postern.guard`), or far from the issuer. */
@@ -14,7 +15,10 @@ export interface Authenticator {
  * @param onAway told when it could not be reached then
  */
 export function createAuthenticator(options: GuardOptions, onAway: (error: unknown) => void): Authenticator {
-  if ('authenticate' in options) return { authenticate: options.authenticate, close: async () => {} }
+  if ('authenticate' in options) {
+    checkOptions('guard', options, { authenticate: isFunction })
+    return { authenticate: options.authenticate, close: async () => {} }
+  }
   const { authenticate, ready, close } = createRemote(options)
   ready().catch(onAway)
   return { authenticate, close }

@@ -1,3 +1,5 @@
+import { checkOptions, isIssuerList, isScopes, isText, isWebUrl, optional, requireOptions } from './options.ts'
+
 export interface ProtectedResourceOptions {
   /** What tokens for this server are meant for: their `aud`, a URL that begins where the server is found. */
   resource: string
@@ -25,13 +27,27 @@ export function resourceMetadataUrl(resource: string): URL {
   return new URL(WELL_KNOWN + url.pathname.replace(/^\/$/, '') + url.search, url)
 }
 
-/** A protected resource's metadata, and the URL where clients look for it (RFC 9728 §2, §3). */
+const RULES = {
+  resource: isWebUrl,
+  authorizationServers: isIssuerList,
+  scopes: optional(isScopes),
+  name: optional(isText),
+  documentation: optional(isWebUrl),
+}
+
+/**
+ * A protected resource's metadata, and the URL where clients look for it (RFC 9728 §2, §3).
+ * @throws TypeError that names an option that is missing, empty or no URL where one is due
+ */
 export function describeResource(options: ProtectedResourceOptions) {
+  checkOptions('describeResource', options, RULES)
+  requireOptions('describeResource', options, ['resource', 'authorizationServers'])
   const { resource, authorizationServers, scopes, name, documentation } = options
   const metadata = {
     resource,
     authorization_servers: authorizationServers,
-    ...(scopes && { scopes_supported: scopes }),
+    // A list without members is left out (RFC 9728 §3.2).
+    ...(scopes?.length && { scopes_supported: scopes }),
     bearer_methods_supported: ['header'],
     ...(name !== undefined && { resource_name: name }),
     ...(documentation !== undefined && { resource_documentation: documentation }),

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { type Identify, kIdentify } from '../guard/checks.ts'
+import { checkOptions, isBoolean, isScopes, isText, type OptionRule, requireOptions } from '../guard/options.ts'
 import { Token, type TokenInit } from '../guard/token.ts'
 import { refuseInProduction } from './production.ts'
 
@@ -36,14 +37,18 @@ const stages = new WeakMap<object, Stage>()
  * process go on as they were.
  * @param app where the guard is registered, and ready
  * @returns what undoes it
- * @throws in production, and for an application without the guard
+ * @throws in production, for an application without the guard, and TypeError for an option that says nothing
  */
-export function actingAs(app: FastifyInstance, { user, client = 'testing', ...more }: Acting): () => void {
+export function actingAs(app: FastifyInstance, options: Acting): () => void {
+  checkActing('actingAs', options, 'user', { user: isNamed, client: isText })
+  const { user, client = 'testing', ...more } = options
   return act(app, 'actingAs', { ...more, userId: idOf(user), clientId: client })
 }
 
 /** As `actingAs`, with the token of a machine: nobody's user. */
-export function actingAsClient(app: FastifyInstance, { client, ...more }: ActingClient): () => void {
+export function actingAsClient(app: FastifyInstance, options: ActingClient): () => void {
+  checkActing('actingAsClient', options, 'client', { client: isNamed })
+  const { client, ...more } = options
   return act(app, 'actingAsClient', { ...more, userId: null, clientId: idOf(client) })
 }
 
@@ -82,6 +87,17 @@ function stageOf(app: FastifyInstance, what: string): Stage {
 
 function play(app: FastifyInstance, { otherwise, acts }: Stage): void {
   Object.assign(app, { [kIdentify]: acts.at(-1) ?? otherwise })
+}
+
+/** An id, or something that has one. */
+const isNamed: OptionRule = (name, value) => {
+  if (typeof value === 'object' && value !== null) isText(`${name}.id`, (value as { id?: unknown }).id)
+  else isText(name, value)
+}
+
+function checkActing(where: string, options: object, who: string, rules: Record<string, OptionRule>): void {
+  checkOptions(where, options, { ...rules, scopes: isScopes, inherit: isBoolean })
+  requireOptions(where, options, [who])
 }
 
 const idOf = (named: string | { id: string }) => (typeof named === 'string' ? named : named.id)

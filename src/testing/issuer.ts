@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import { accessTokenClaims } from '../guard/claims.ts'
+import { checkOptions, isUri } from '../guard/options.ts'
 import type { Credentials } from '../guard/remote/http.ts'
 import type { RemoteOptions } from '../guard/remote/remote.ts'
 import { STATUS, type Status } from '../guard/status-bits.ts'
@@ -46,10 +47,11 @@ export interface TestIssuer {
 /**
  * An issuer for the tests of resource servers, on a free port of 127.0.0.1: signs (ES256), publishes metadata, keys and
  * status lists, feeds and introspects as Postern does, from memory.
- * @throws in production
+ * @throws in production, and TypeError for an audience that is no absolute URI
  */
 export async function createTestIssuer(options: TestIssuerOptions = {}): Promise<TestIssuer> {
   refuseInProduction('createTestIssuer')
+  checkOptions('createTestIssuer', options, { audience: isUri })
   const { audience: usual = 'https://api.example.com' } = options
   const kid = randomUUID()
   const { publicKey, privateKey } = await generateKeyPair('ES256')

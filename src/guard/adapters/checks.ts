@@ -2,6 +2,7 @@ import { PosternError } from '../../errors.ts'
 import { createAuthenticator } from '../authenticator.ts'
 import { bearerText, type Carrier } from '../bearer.ts'
 import { allOf, anyOf, type Needs, requireScopes, requireToken } from '../needs.ts'
+import { checkOptions, isFunction, isWebUrl } from '../options.ts'
 import { type Refusal, toRefusal } from '../refusal.ts'
 import { resourceMetadataUrl } from '../resource.ts'
 import type { Token } from '../token.ts'
@@ -25,6 +26,7 @@ export type Judge = (asked: Asked) => Promise<Verdict>
 
 /** The guard of a framework, from what is the framework's own: how its check asks and answers. */
 export function createChecks<Check>(options: AdapterOptions, toCheck: (judge: Judge) => Check): Checks<Check> {
+  checkOptions('guard', options, { resource: isWebUrl, onError: isFunction })
   const { resource, onError = console.error, ...how } = options
   const metadataUrl = resource === undefined ? undefined : resourceMetadataUrl(resource).href
   const { authenticate, close } = createAuthenticator(how, onError)

@@ -11,6 +11,7 @@ import { createIntrospect } from './introspection.ts'
 import { createIssuer } from './issuer.ts'
 import { createKeep, type Known } from './known.ts'
 import { createRemoteLists } from './lists.ts'
+import { checkRemoteOptions } from './options.ts'
 import { createReport } from './report.ts'
 
 export interface RemoteOptions {
@@ -53,6 +54,7 @@ const KEYS_MS = 300_000
  * What memory cannot say is asked: an opaque text, a token that was changed, a status that is too old.
  */
 export function createRemote(options: RemoteOptions): Remote {
+  checkRemoteOptions('guard', options)
   const { issuer: url, audience, maxStaleness = 60, inherit = false, remember = 100_000 } = options
   const credentials = credentialsOf(options)
   const clock = createClock()
@@ -191,9 +193,7 @@ export function createRemote(options: RemoteOptions): Remote {
 }
 
 function credentialsOf({ clientId, clientSecret }: RemoteOptions): Credentials | undefined {
-  if (clientId === undefined && clientSecret === undefined) return undefined
-  if (clientId && clientSecret) return { clientId, clientSecret }
-  throw new TypeError('The guard needs clientId and clientSecret, or neither.')
+  return clientId && clientSecret ? { clientId, clientSecret } : undefined
 }
 
 function needed(option: string): never {
