@@ -5,6 +5,7 @@ import type { Trail } from '../audit/trail.ts'
 import { checkScopes } from '../guard/checks.ts'
 import { Paged, page, paging } from '../http/paging.ts'
 import { closed, validationProblem } from '../http/schemas.ts'
+import { parseOptionalDateTime } from '../http/time.ts'
 import { AuditEventSchema, toEvent } from './schemas.ts'
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
@@ -43,8 +44,8 @@ export function adminAudit(trail: Trail): FastifyPluginAsyncTypebox {
           userId: user_id,
           clientId: client_id,
           tokenId: token_id,
-          since: since === undefined ? undefined : new Date(since),
-          until: until === undefined ? undefined : new Date(until),
+          since: parseOptionalDateTime('since', since),
+          until: parseOptionalDateTime('until', until),
         }
         return page(query, wish => trail.list(filter, wish), toEvent)
       },

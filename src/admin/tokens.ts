@@ -5,6 +5,7 @@ import { invalid, notFound } from '../errors.ts'
 import { checkScopes } from '../guard/checks.ts'
 import { Paged, page, paging } from '../http/paging.ts'
 import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import { parseOptionalDateTime } from '../http/time.ts'
 import type { RevokeOne } from '../tokens/revoker.ts'
 import { toToken } from '../tokens/schemas.ts'
 import type { Selection, Selector } from '../tokens/selection.ts'
@@ -119,19 +120,12 @@ function toSelector({ user_id, client_id, scope, made_before, unused_since }: Se
     userId: uuid('user_id', user_id),
     clientId: uuid('client_id', client_id),
     scope,
-    madeBefore: time('made_before', made_before),
-    unusedSince: time('unused_since', unused_since),
+    madeBefore: parseOptionalDateTime('made_before', made_before),
+    unusedSince: parseOptionalDateTime('unused_since', unused_since),
   }
 }
 
 function uuid(path: string, text: string | undefined): string | undefined {
   if (text === undefined || isUuid(text)) return text
   throw invalid({ path, message: 'must be an id' })
-}
-
-function time(path: string, text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined
-  const date = new Date(text)
-  if (!Number.isNaN(date.getTime())) return date
-  throw invalid({ path, message: 'must be a time' })
 }

@@ -5,7 +5,7 @@ import { type FieldError, internalError, invalid, notFound, PosternError, toProb
 /** Renders errors as problem details (RFC 9457), whatever `Accept` says. Nothing of the inside goes out. */
 export function useProblems(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = inOurWords(error)
+    const known = inOurWords(error, request)
     if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
     return sendProblem(reply, known)
   })
@@ -13,8 +13,8 @@ export function useProblems(app: FastifyInstance): void {
 }
 
 /** For what Fastify refuses before it knows a route: a path that is not UTF-8, or an endless part of one. */
-export function frameworkProblem(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(reply, inOurWords(error))
+export function frameworkProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  sendProblem(reply, inOurWords(error, request))
 }
 
 function sendProblem(reply: FastifyReply, error: PosternError): FastifyReply {
@@ -30,8 +30,9 @@ function sendProblem(reply: FastifyReply, error: PosternError): FastifyReply {
 export const MOST_ERRORS = 50
 
 /** Fastify's own refusals, by what they mean; anything else that was not foreseen is a 500 that says nothing. */
-export function inOurWords(error: FastifyError): PosternError {
+export function inOurWords(error: FastifyError, request: FastifyRequest): PosternError {
   if (error instanceof PosternError) return error
+  if (error.statusCode === 415) return unsupportedMediaType(request, error)
   if (error.validation)
     return invalid(...error.validation.slice(0, MOST_ERRORS).map(v => fieldError(v, error.validationContext)))
   const status = error.statusCode ?? 500
@@ -39,6 +40,21 @@ export function inOurWords(error: FastifyError): PosternError {
     return refusal(status, sentence(error.message), error)
   }
   return internalError(error)
+}
+
+const MEDIA_TYPES = ['application/json', 'application/x-www-form-urlencoded']
+
+/** Names the media types that the route reads, in words and in `Accept` (RFC 9110 §15.5.16). */
+function unsupportedMediaType({ server, headers }: FastifyRequest, cause: Error): PosternError {
+  const accepted = MEDIA_TYPES.filter(type => server.hasContentTypeParser(type)).join(', ')
+  const sent = headers['content-type'] ? 'Content-Type is not supported' : 'Content-Type is missing'
+  return new PosternError({
+    status: 415,
+    code: 'unsupported_media_type',
+    detail: `${sent}: send the body as ${accepted}.`,
+    cause,
+    headers: { accept: accepted },
+  })
 }
 
 /** A refusal that has no better name than its status. */

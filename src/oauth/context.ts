@@ -14,7 +14,7 @@ export async function useProtocol(app: FastifyInstance): Promise<void> {
   // Texts by name are all that a schema can ask of a form; what is missing is said in the protocol's words.
   app.setValidatorCompiler(() => () => true)
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = inOurWords(error)
+    const known = inOurWords(error, request)
     if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
     return sendProtocolError(reply, known)
   })
@@ -44,6 +44,7 @@ function asProtocol(error: PosternError): PosternError {
       code: 'invalid_request',
       detail: error.message,
       cause: error.cause,
+      headers: error.headers,
     })
   }
   if (error.status === 500)

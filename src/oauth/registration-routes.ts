@@ -117,7 +117,7 @@ function useRegistration(app: FastifyInstance): void {
     request.body = withoutNulls(request.body)
   })
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = inOurWords(error)
+    const known = inOurWords(error, request)
     if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
     return sendProtocolError(reply, asRegistrationError(known))
   })

@@ -2,8 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { nowActing } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
-import { forbidden, invalid } from '../errors.ts'
+import { forbidden } from '../errors.ts'
 import { CLIENT_BASIC, closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import { parseDateTime } from '../http/time.ts'
 import { createTakeReport, type ReportedOptions } from '../tokens/reported.ts'
 
 export type UsageRoutesOptions = ReportedOptions & { clientAuthentication: ClientAuthentication }
@@ -77,16 +78,14 @@ future counts as now; one before the token was made counts as none. At most ${MO
         nowActing({ clientId: client.id })
         await takeReport(
           client.audience,
-          body.uses.map(({ id, at, scopes = [] }, i) => ({ id, at: time(at, `uses/${i}/at`), scopes })),
+          body.uses.map(({ id, at, scopes = [] }, i) => ({
+            id,
+            at: parseDateTime(`uses/${i}/at`, at).getTime(),
+            scopes,
+          })),
         )
         return reply.code(204).send(null)
       },
     )
   }
-}
-
-function time(text: string, path: string): number {
-  const at = Date.parse(text)
-  if (!Number.isNaN(at)) return at
-  throw invalid({ path, message: 'must not be a leap second' })
 }

@@ -1,4 +1,5 @@
 import { invalid } from '../errors.ts'
+import { parseOptionalDateTime } from '../http/time.ts'
 import type { IssueForUserBody } from './schemas.ts'
 import type { NewToken } from './tokens.ts'
 
@@ -18,8 +19,5 @@ function expiry(seconds: number | undefined, at: string | undefined): Date | und
     throw invalid({ path: 'expires_at', message: 'and expires_in say the same thing: send one of them' })
   }
   if (seconds !== undefined) return new Date(Date.now() + seconds * 1000)
-  if (at === undefined) return undefined
-  const date = new Date(at)
-  if (!Number.isNaN(date.getTime())) return date
-  throw invalid({ path: 'expires_at', message: 'must not be a leap second' })
+  return parseOptionalDateTime('expires_at', at)
 }

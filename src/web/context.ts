@@ -93,7 +93,7 @@ const policy = (leadsTo: readonly string[] = []) =>
   ].join('; ')
 
 async function showError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
-  const known = forPeople(error)
+  const known = forPeople(error, request)
   if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
   const { status, code, message, headers } = known
   const title = texts.error.titles[code] ?? texts.error.title
@@ -102,11 +102,11 @@ async function showError(error: FastifyError, request: FastifyRequest, reply: Fa
   return reply.page('error.eta', { title, detail: message, signIn }, { status })
 }
 
-function forPeople(error: FastifyError): PosternError {
+function forPeople(error: FastifyError, request: FastifyRequest): PosternError {
   if (error.code?.startsWith('FST_CSRF_')) {
     return new PosternError({ status: 403, code: 'stale_form', detail: texts.error.form, cause: error })
   }
-  const known = inOurWords(error)
+  const known = inOurWords(error, request)
   if (known.status !== 422) return known
   return new PosternError({ status: 400, code: known.code, detail: known.message, cause: error })
 }

@@ -110,7 +110,10 @@ t.test('a body comes as JSON', async t => {
     'json',
     ';',
   ]) {
-    isProblem(t, await post('{"name":"x"}', type), 415, type)
+    const answer = await post('{"name":"x"}', type)
+    isProblem(t, answer, 415, type)
+    t.match(answer.json().detail, 'send the body as application/json.', type)
+    t.equal(answer.headers.accept, 'application/json', type)
   }
   t.equal((await post('{"name":"x"}', 'application/json; charset=utf-8')).statusCode, 201)
 })

@@ -108,8 +108,12 @@ t.test('the token endpoint', async t => {
 
   t.test('bodies that are no form', async t => {
     const json = JSON.stringify({ grant_type: 'client_credentials' })
-    for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x', 'nonsense'])
+    for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x', 'nonsense']) {
       t.strictSame((await refusal(send(json, type)))[0], 415, type)
+      const { headers, body } = await send(json, type)
+      t.equal(headers.accept, FORM, type)
+      t.match(body, `send the body as ${FORM}.`, type)
+    }
     t.strictSame(await refusal(send('', FORM)), [400, 'invalid_request'], 'nothing')
     const none = app.inject({ method: 'POST', url: '/oauth/token', headers })
     t.strictSame(await refusal(none), [400, 'invalid_request'], 'no body')

@@ -107,6 +107,13 @@ t.test('whatever goes wrong is a page', async t => {
   t.equal(await wrong('email=%00'), 400)
   t.equal(await wrong('email=%ff'), 400)
   t.equal(await wrong('{}', { 'content-type': 'application/json' }), 415)
+  const json = {
+    method: 'POST' as const,
+    url: '/login',
+    payload: '{}',
+    headers: { 'content-type': 'application/json' },
+  }
+  t.match((await app.inject(json)).body, 'send the body as application/x-www-form-urlencoded')
   t.equal(await wrong(`email=${'x'.repeat(100_000)}`), 413)
   t.equal(await wrong('__proto__=x&constructor=y'), 403)
 })

@@ -65,7 +65,8 @@ export function idFrom(field: string, given: string | undefined): string | undef
 /** @returns midnight UTC with which the day begins @throws 400 */
 export function dayFrom(field: string, given: string | undefined): Date | undefined {
   if (given === undefined) return undefined
-  const day = /^\d{4}-\d{2}-\d{2}$/.test(given) ? new Date(`${given}T00:00:00Z`) : undefined
-  if (day && !Number.isNaN(day.getTime())) return day
+  // The database has no year 0, and `Date` makes 3 March of 31 February.
+  const day = /^(?!0000)\d{4}-\d{2}-\d{2}$/.test(given) ? new Date(`${given}T00:00:00Z`) : undefined
+  if (day && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(given)) return day
   throw badRequest(`${field}: ${text.noDay}`)
 }

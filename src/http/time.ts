@@ -1,0 +1,24 @@
+import { invalid } from '../errors.ts'
+
+/** What both JavaScript and PostgreSQL can hold, and RFC 3339 can write: the years 1 to 9999 in UTC. */
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z')
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z')
+
+/**
+ * The instant that an RFC 3339 text names. The schema's `date-time` also admits what no `Date` or no database can hold:
+ * a leap second, the year 0, the last hours of 9999 west of Greenwich.
+ * @param path of the field, for the error
+ * @throws 422 that names the field
+ * @example parseDateTime('expires_at', '2030-01-31T12:00:00Z')
+ */
+export function parseDateTime(path: string, text: string): Date {
+  const date = new Date(text)
+  const ms = date.getTime()
+  if (Number.isNaN(ms)) throw invalid({ path, message: 'must be a time that exists, and no leap second' })
+  if (ms < EARLIEST_MS || ms > LATEST_MS) throw invalid({ path, message: 'must lie in the years 1 to 9999 in UTC' })
+  return date
+}
+
+/** The same for a field that may be absent. */
+export const parseOptionalDateTime = (path: string, text: string | undefined): Date | undefined =>
+  text === undefined ? undefined : parseDateTime(path, text)
