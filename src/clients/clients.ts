@@ -126,7 +126,7 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
 
     update: (id, settings) =>
       change(id, (client, em) => {
-        const values = checkedSettings(settings, rules)
+        const values = checkedSettings(settings, { ...rules, held: client.scopes ?? undefined })
         Object.assign(client, values)
         mustFit(client)
         const secret = hasSecret(client) && client.secrets.length === 0 ? newSecret() : undefined

@@ -50,6 +50,8 @@ export interface Rules {
   catalogue: Catalogue
   /** Seconds; no token of a client lives longer. */
   longestLifetime: number
+  /** Scopes that the client has already: it may keep those that have left the catalogue. */
+  held?: readonly string[] | undefined
 }
 
 type Checked = Pick<Client, 'name' | 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
@@ -72,7 +74,7 @@ const CHECKS: { [K in keyof Checked]: (value: never, rules: Rules) => Checked[K]
     ...new Set(names.map((name, i) => oneOf(`grant_types/${i}`, GRANT_TYPES, name))),
   ],
   redirectUris: (uris: readonly string[]) => [...new Set(uris.map(checkedRedirectUri))],
-  scopes: nullOr((scopes: readonly string[], { catalogue }: Rules) => catalogue.resolve(scopes)),
+  scopes: nullOr((scopes: readonly string[], { catalogue, held }: Rules) => catalogue.resolve(scopes, held)),
   audience: nullOr(checkedAudience),
   tokenFormat: (value: string) => oneOf('token_format', TOKEN_FORMATS, value),
   accessTokenLifetime: nullOr(lifetime('access_token_lifetime')),

@@ -45,9 +45,12 @@ export interface Catalogue {
   covers(granted: Iterable<string>, wanted: string): boolean
   /**
    * What a request for scopes comes to: the defaults when nothing is asked for, in catalogue order, each once.
+   * @param held scopes that whatever is changed has already: it may keep those that have left the catalogue since
    * @throws a 422 that names each scope the catalogue does not know
    */
-  resolve(requested: readonly string[] | undefined): string[]
+  resolve(requested: readonly string[] | undefined, held?: readonly string[]): string[]
+  /** Those of `scopes` that have left the catalogue: they stay on what has them, and nothing new gets them. */
+  unknown(scopes: readonly string[]): string[]
 }
 
 /** @throws StartupError that names what is wrong with the first bad entry */
@@ -56,16 +59,19 @@ export function createCatalogue(input: CatalogueInput): Catalogue {
   const scopes = Object.freeze([...own, ...RESERVED])
   const order = new Map(scopes.map((s, i) => [s.id, i]))
   const defaults = scopes.filter(s => s.default).map(s => s.id)
-  const place = (id: string) => order.get(id) ?? -1
+  const isKnown = (id: string) => id === WILDCARD || order.has(id)
+  // `*` comes first, and what has left the catalogue last.
+  const place = (id: string) => order.get(id) ?? (id === WILDCARD ? -1 : scopes.length)
   return {
     scopes,
     inherit,
     defaults,
     has: id => order.has(id),
     covers: (granted, wanted) => grants(new Set(granted), wanted, inherit),
-    resolve(requested) {
+    unknown: ids => ids.filter(id => !isKnown(id)),
+    resolve(requested, held = []) {
       if (!requested) return [...defaults]
-      const unknown = requested.flatMap((id, i) => (id === WILDCARD || order.has(id) ? [] : [{ id, i }]))
+      const unknown = requested.flatMap((id, i) => (isKnown(id) || held.includes(id) ? [] : [{ id, i }]))
       if (unknown.length > 0) {
         throw invalid(...unknown.map(({ id, i }) => ({ path: `scopes/${i}`, message: unknownScope(id, scopes) })))
       }

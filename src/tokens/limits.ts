@@ -9,8 +9,16 @@ import type { AccessToken } from './token.entity.ts'
 
 /** How much a user's token may be given, and by a token that asks. */
 export interface Limits {
-  /** @throws 422 for an unknown scope, or one that is not for this user; 403 for one that the asking token lacks */
-  scopesFor(user: Owner, requested: readonly string[] | undefined, within: Token | undefined): string[]
+  /**
+   * @param held scopes that the token has already: it may keep what has left the catalogue, or is not for this user now
+   * @throws 422 for an unknown scope, or one that is not for this user; 403 for one that the asking token lacks
+   */
+  scopesFor(
+    user: Owner,
+    requested: readonly string[] | undefined,
+    within: Token | undefined,
+    held?: readonly string[],
+  ): string[]
   /** @throws 422 for an end that lies in the past, or too far ahead */
   expiryFor(chosen: Date | undefined, within: Token | undefined): Date
   /**
@@ -24,16 +32,26 @@ export function createLimits(
   catalogue: Catalogue,
   config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime'>,
 ): Limits {
-  function scopesFor(user: Owner, requested: readonly string[] | undefined, within: Token | undefined): string[] {
-    const scopes = catalogue.resolve(requested)
-    const admin = scopes.filter(s => s.startsWith('admin:'))
+  function scopesFor(
+    user: Owner,
+    requested: readonly string[] | undefined,
+    within: Token | undefined,
+    held: readonly string[] = [],
+  ): string[] {
+    const scopes = catalogue.resolve(requested, held)
+    const admin = scopes.filter(s => s.startsWith('admin:') && !held.includes(s))
     if (admin.length > 0 && user.role !== 'admin') {
       throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an administrator may have it` })
     }
     if (!within) return scopes
     // Defaults nobody asked for shrink to what there is; what was asked for is given or refused.
     if (!requested) return scopes.filter(s => within.lacks([s]).length === 0)
-    mustCover(within, scopes)
+    // Nobody can be given what has left the catalogue: it is only kept.
+    const kept = catalogue.unknown(scopes)
+    mustCover(
+      within,
+      scopes.filter(s => !kept.includes(s)),
+    )
     return scopes
   }
 

@@ -119,7 +119,7 @@ export function createTokens(options: TokensOptions): Tokens {
       changes.transaction(async (em, announce) => {
         const token = await find(user.id, id, em)
         mustLive(token)
-        const wanted = scopes && scopesFor(user, scopes, within)
+        const wanted = scopes && scopesFor(user, scopes, within, token.scopes)
         if (wanted && within) mustNotOutlast(within, token, wanted)
         if (wanted) Object.assign(token, { scopes: wanted, changed: true })
         if (name !== undefined) token.name = checkedName(name)

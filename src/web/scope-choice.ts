@@ -10,6 +10,8 @@ export interface ScopeBox {
   name: string
   description: string
   checked: boolean
+  /** Not ticked, but granted by one that is, by inheritance. */
+  included: boolean
 }
 
 /** Scopes that begin with the same word. */
@@ -22,10 +24,20 @@ export interface ScopeGroup {
 export interface ScopeChoice {
   groups: ScopeGroup[]
   reserved: ScopeBox[]
+  /** Scopes that are held and have no box: they stay unless their removal is ticked. */
+  kept: KeptScope[]
+}
+
+/** A scope that has left the catalogue, or is for administrators only and held by somebody who no longer is one. */
+export interface KeptScope {
+  id: string
+  /** Of the field that removes it. */
+  name: string
 }
 
 /** Each box is a field of its own, since a form here holds no field twice. */
 const FIELD = 'scope.'
+const REMOVE = 'remove.'
 
 export const scopeField = (id: string) => FIELD + id
 
@@ -36,6 +48,15 @@ export function chosenScopes(fields: Params): string[] {
     .map(name => name.slice(FIELD.length))
 }
 
+/**
+ * The scopes that whatever is changed is to have: those that were ticked, and of the scopes that it holds and the form
+ * has no box for those whose removal was not ticked.
+ */
+export function changedScopes(fields: Params, choice: ScopeChoice): string[] {
+  const kept = choice.kept.filter(({ name }) => fields[name] === undefined).map(({ id }) => id)
+  return [...new Set([...chosenScopes(fields), ...kept])]
+}
+
 export interface ScopeChoiceOptions {
   /** Ids of the ticked ones. */
   checked: readonly string[]
@@ -43,19 +64,31 @@ export interface ScopeChoiceOptions {
   role: Role
   /** What is said of `*`. */
   wildcard: string
+  /** Scopes of whatever is changed; omitted: it is new. */
+  held?: readonly string[]
 }
 
-export function scopeChoice(catalogue: Catalogue, { checked, role, wildcard }: ScopeChoiceOptions): ScopeChoice {
+export function scopeChoice(
+  catalogue: Catalogue,
+  { checked, role, wildcard, held = [] }: ScopeChoiceOptions,
+): ScopeChoice {
+  // `*` says itself that it grants everything.
+  const narrow = checked.filter(id => id !== WILDCARD)
   const box = ({ id, description }: Pick<Scope, 'id' | 'description'>): ScopeBox => ({
     id,
     name: scopeField(id),
     description,
     checked: checked.includes(id),
+    included: catalogue.inherit && !checked.includes(id) && catalogue.covers(narrow, id),
   })
   const offered = RESERVED.filter(({ id }) => role === 'admin' || !id.startsWith('admin:'))
   const all = { id: WILDCARD, description: wildcard }
-  return { groups: grouped(catalogue, box), reserved: [...offered, all].map(box) }
+  const kept = held.filter(id => !hasBox(catalogue, role, id)).map(id => ({ id, name: REMOVE + id }))
+  return { groups: grouped(catalogue, box), reserved: [...offered, all].map(box), kept }
 }
+
+const hasBox = (catalogue: Catalogue, role: Role, id: string) =>
+  id === WILDCARD || (catalogue.has(id) && (role === 'admin' || !id.startsWith('admin:')))
 
 function grouped(catalogue: Catalogue, box: (scope: Scope) => ScopeBox): ScopeGroup[] {
   const reserved = new Set<string>(RESERVED.map(({ id }) => id))

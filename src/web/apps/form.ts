@@ -37,8 +37,15 @@ export const fieldsOf = (client: Client): AppFields => ({
   scopes: client.scopes,
 })
 
-/** What was filled in, whether it is right or not. */
-export function readFields(body: Params): AppFields {
+/** Of the field that removes a scope for which the form has no box. */
+export const removeField = (id: string) => `remove:${id}`
+
+/**
+ * What was filled in, whether it is right or not.
+ * @param kept scopes that the app has and the form has no box for: they stay unless their removal is ticked
+ */
+export function readFields(body: Params, kept: readonly string[] = []): AppFields {
+  const left = kept.filter(id => body[removeField(id)] === undefined)
   const ticked = (prefix: string) =>
     Object.keys(body).flatMap(name => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []))
   return {
@@ -46,7 +53,7 @@ export function readFields(body: Params): AppFields {
     confidential: body.kind !== 'public',
     redirectUris: body.redirect_uris ?? '',
     grants: ticked('grant:'),
-    scopes: body.scope_choice === 'these' ? ticked('scope:') : null,
+    scopes: body.scope_choice === 'these' ? [...new Set([...ticked('scope:'), ...left])] : null,
   }
 }
 

@@ -9,7 +9,7 @@ import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
 import { newOnce } from '../tokens/made.ts'
-import { type AppFields, EMPTY, fieldsOf, GRANTS, readFields, settingsOf } from './form.ts'
+import { type AppFields, EMPTY, fieldsOf, GRANTS, readFields, removeField, settingsOf } from './form.ts'
 import { ownApp } from './own-app.ts'
 import { madeAlready, showSecret } from './own-secrets.ts'
 
@@ -28,6 +28,8 @@ export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPl
   const scopes = catalogue.scopes.filter(({ id }) => !id.startsWith('admin:'))
   const choices = { grants: GRANTS, scopes }
 
+  const keptOf = ({ scopes: held }: Client) => held?.filter(id => !scopes.some(scope => scope.id === id)) ?? []
+
   function newForm(reply: FastifyReply, fields: AppFields, refusal?: Refusal) {
     const data = { title: text.create.title, section, fields, choices, refusal: refusal?.message, once: newOnce() }
     return reply.page('apps/new.eta', { ...data, action: path }, { status: refusal?.status ?? 200 })
@@ -35,7 +37,8 @@ export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPl
 
   function detail(reply: FastifyReply, client: Client, fields = fieldsOf(client), refusal?: Refusal) {
     const hasSecret = client.authMethod.startsWith('client_secret_')
-    const data = { title: text.one, section, client, hasSecret, fields, choices, refusal: refusal?.message }
+    const kept = keptOf(client).map(id => ({ id, name: removeField(id) }))
+    const data = { title: text.one, section, client, hasSecret, fields, choices, kept, refusal: refusal?.message }
     return reply.page('apps/own-one.eta', { ...data, path: `${path}/${client.id}` }, { status: refusal?.status ?? 200 })
   }
 
@@ -70,7 +73,7 @@ export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPl
 
     app.post('/:id', async (request, reply) => {
       const client = await ownApp(clients, request)
-      const fields = readFields((request.body ?? {}) as Params)
+      const fields = readFields((request.body ?? {}) as Params, keptOf(client))
       try {
         const changed = await clients.update(client.id, settingsOf(fields, client))
         if (changed.secret !== undefined) return showSecret(reply, site, changed.client, changed.secret)

@@ -58,6 +58,7 @@ export const apps = {
     scopes: 'Scopes it may ask for',
     every: 'All but those of the administration',
     these: 'Only these:',
+    removeKept: 'No longer available, and kept unless you remove it:',
   },
   create: { title: 'New app', submit: 'Register the app' },
   change: { submit: 'Save' },

@@ -47,6 +47,11 @@ export const tokens = {
     all: 'All of these',
     own: 'Your account here',
     ownHint: 'Reserved. Whoever has a token with one of these can manage your tokens and apps.',
+    included: 'included',
+    kept: 'No longer available',
+    keptHint:
+      'The token still has these scopes, though nobody can be given them any more. It keeps them unless you remove them.',
+    remove: 'Remove',
     wildcard: 'Everything there is now or will be, but for administration',
     submit: 'Make the token',
     noName: 'Give the token a name.',

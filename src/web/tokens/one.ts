@@ -3,9 +3,10 @@ import type { Params } from '../../grants/grant.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import type { AccessToken } from '../../tokens/token.entity.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
+import type { Role } from '../../users/user.entity.ts'
 import { asWritten } from '../phrase.ts'
 import { idOf } from '../query.ts'
-import { chosenScopes, scopeChoice } from '../scope-choice.ts'
+import { changedScopes, scopeChoice } from '../scope-choice.ts'
 import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
 import { texts } from '../texts.ts'
 import type { ShowMade } from './show-made.ts'
@@ -33,6 +34,9 @@ type Overlap = keyof typeof OVERLAPS
 export function tokenPages({ tokens, catalogue, view, show }: TokenPagesOptions): FastifyPluginAsync {
   const find = (request: FastifyRequest) => tokens.find(personOf(request).user.id, idOf(request))
 
+  const choiceOf = (role: Role, { scopes: held }: AccessToken, checked: readonly string[] = held) =>
+    scopeChoice(catalogue, { checked, held, role, wildcard: texts.tokens.form.wildcard })
+
   function tokenPage(request: FastifyRequest, reply: FastifyReply, token: AccessToken, filled?: Filled, no?: Refusal) {
     const { role } = personOf(request).user
     const { name, scopes } = filled ?? { name: asWritten(token.name ?? ''), scopes: token.scopes }
@@ -41,7 +45,7 @@ export function tokenPages({ tokens, catalogue, view, show }: TokenPagesOptions)
       section,
       token: view(token),
       name,
-      choice: scopeChoice(catalogue, { checked: scopes, role, wildcard: texts.tokens.form.wildcard }),
+      choice: choiceOf(role, token, scopes),
       overlaps: Object.keys(OVERLAPS),
       once: show.once(),
       refusal: no?.message,
@@ -64,12 +68,12 @@ export function tokenPages({ tokens, catalogue, view, show }: TokenPagesOptions)
     app.post('/tokens/:id', async (request, reply) => {
       const { user } = personOf(request)
       const fields = (request.body ?? {}) as Params
-      const filled = { name: fields.name ?? '', scopes: chosenScopes(fields) }
+      const before = await find(request)
+      const filled = { name: fields.name ?? '', scopes: changedScopes(fields, choiceOf(user.role, before)) }
       return attempt(
         request,
         reply,
         async () => {
-          const before = await find(request)
           // A token whose scopes stay the same stays good without asking wherever it is checked offline.
           const scopes = sameScopes(filled.scopes, before.scopes) ? undefined : filled.scopes
           const token = await tokens.change(user, before.id, { name: filled.name, scopes })

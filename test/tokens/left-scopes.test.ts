@@ -1,0 +1,124 @@
+import t from 'tap'
+import { createApp } from '../../src/app.ts'
+import { openHouse } from '../../src/house.ts'
+import type { CatalogueInput } from '../../src/scopes/catalogue.ts'
+import { actingAs, newUser, testApp } from '../helpers/app.ts'
+import { asking } from '../helpers/asking.ts'
+import { Browser, formOf } from '../helpers/browser.ts'
+import { ticked } from '../helpers/forms.ts'
+
+const KEPT = [
+  { id: 'orders:read', description: 'Read orders', default: true },
+  { id: 'orders:read:status', description: 'Read the status of orders' },
+  { id: 'reports', description: 'See reports' },
+]
+const before = { inherit: true, scopes: [...KEPT, { id: 'legacy:export', description: 'Export' }] }
+const after: CatalogueInput = { inherit: true, scopes: KEPT }
+
+/** Tokens are made under one catalogue and then met under another, as after a restart with a new file. */
+const { house: old } = await testApp(t, { catalogue: before })
+const house = await openHouse({ config: old.config, catalogue: after, db: old.db })
+const app = await createApp(house)
+
+const HELD = ['orders:read', 'legacy:export']
+
+async function person() {
+  const user = await newUser(old)
+  const { token } = await old.tokens.issuePersonal({ user, name: 'deploy', scopes: HELD })
+  const owner = await actingAs(house, ['tokens:read', 'tokens:write', 'orders:read'], { user })
+  const browser = new Browser(app)
+  await browser.signIn(user)
+  const api = asking(app, owner.headers)
+  const scopes = async (id = token.id) => (await api.get(`/api/tokens/${id}`)).json().data.scopes
+  return { user, token, api, browser, scopes, owner }
+}
+
+t.test('a token that is renamed on its page keeps a scope that has left the catalogue', async t => {
+  const { token, browser, scopes } = await person()
+  const page = await browser.get(`/tokens/${token.id}`)
+  t.match(page.body, 'No longer available')
+  t.match(page.body, 'legacy:export')
+  await browser.submit(page, { name: 'renamed' }, new RegExp(`${token.id}$`))
+  t.same(await scopes(), HELD)
+  t.match((await browser.get(`/tokens/${token.id}`)).body, 'renamed')
+})
+
+t.test('it also stays when other scopes are ticked, and goes when its removal is', async t => {
+  const { token, browser, scopes } = await person()
+  const action = new RegExp(`${token.id}$`)
+  const page = `/tokens/${token.id}`
+  await browser.submit(await browser.get(page), { name: 'deploy', 'scope.reports': '1' }, action)
+  t.same(await scopes(), ['orders:read', 'reports', 'legacy:export'])
+  await browser.submit(await browser.get(page), { name: 'deploy', 'remove.legacy:export': '1' }, action)
+  t.same(await scopes(), ['orders:read', 'reports'])
+})
+
+t.test('a scope that is had by inheritance is shown as included, and saving neither adds nor drops it', async t => {
+  const { token, browser, scopes } = await person()
+  const page = await browser.get(`/tokens/${token.id}`)
+  t.same(ticked(page.body), ['scope.orders:read'])
+  t.match(page.body, /orders:read:status<\/code> <span class="badge">included/)
+  await browser.submit(page, { name: 'again' }, new RegExp(`${token.id}$`))
+  t.same(await scopes(), HELD)
+})
+
+t.test('through the API what is read can be sent back, and nothing new gets the scope', async t => {
+  const { token, api, scopes } = await person()
+  t.equal((await api.patch(`/api/tokens/${token.id}`, { name: 'renamed' })).statusCode, 200)
+  t.same(await scopes(), HELD)
+  const sent = await api.patch(`/api/tokens/${token.id}`, { scopes: HELD })
+  t.match(sent.json().data, { scopes: HELD }, 'as it was read')
+  t.equal((await api.post('/api/tokens', { name: 'new', scopes: HELD })).statusCode, 422)
+  const narrowed = await api.patch(`/api/tokens/${token.id}`, { scopes: ['orders:read'] })
+  t.same(narrowed.json().data.scopes, ['orders:read'], 'it goes when it is left out on purpose')
+  t.equal((await api.patch(`/api/tokens/${token.id}`, { scopes: HELD })).statusCode, 422, 'and does not come back')
+})
+
+t.test('a successor has it too', async t => {
+  const { token, user } = await person()
+  const owner = await actingAs(house, ['*'], { user })
+  const rotated = await asking(app, owner.headers).post(`/api/tokens/${token.id}/rotate`)
+  t.match(rotated.json().data, { scopes: HELD })
+})
+
+t.test('somebody who is no administrator any more loses no scope by a new name', async t => {
+  const user = await newUser(house, 'admin')
+  const { token } = await house.tokens.issuePersonal({ user, name: 'ops', scopes: ['orders:read', 'admin:read'] })
+  await house.users.create({
+    email: 'second@example.com',
+    name: 'Second',
+    password: 'correct horse battery',
+    role: 'admin',
+  })
+  const demoted = await house.users.update(user.id, { role: 'user' })
+  const browser = new Browser(app)
+  await browser.signIn(demoted)
+  const page = await browser.get(`/tokens/${token.id}`)
+  await browser.submit(page, { name: 'ops 2' }, new RegExp(`${token.id}$`))
+  t.same((await house.tokens.find(user.id, token.id)).scopes, ['orders:read', 'admin:read'])
+})
+
+t.test('an app keeps it likewise', async t => {
+  const { user, browser } = await person()
+  const made = await old.clients.create({
+    name: 'Viewer',
+    userId: user.id,
+    redirectUris: ['https://viewer.example.com/cb'],
+    scopes: HELD,
+  })
+  const path = `/apps/own/${made.client.id}`
+  const action = new RegExp(`${made.client.id}$`)
+  const page = await browser.get(path)
+  t.match(page.body, 'legacy:export')
+  t.notMatch(formOf(page.body, action).fields, { 'remove:legacy:export': 'on' })
+  await browser.submit(page, { name: 'Viewer 2', scope_choice: 'these', 'scope:orders:read': 'on' }, action)
+  t.same((await house.clients.find(made.client.id)).scopes, HELD)
+  await house.clients.update(made.client.id, { scopes: HELD })
+  await t.rejects(house.clients.update(made.client.id, { scopes: ['never:was'] }), /never:was/)
+  await browser.submit(
+    await browser.get(path),
+    { name: 'Viewer', scope_choice: 'these', 'scope:orders:read': 'on', 'remove:legacy:export': 'on' },
+    action,
+  )
+  t.same((await house.clients.find(made.client.id)).scopes, ['orders:read'])
+})
