@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { StartupError } from './errors.ts'
+import { makeFolder } from './folder.ts'
 
 const BASE64 = /^[\w+/-]+={0,2}$/
 const BYTES = 32
@@ -21,7 +22,7 @@ export function ownAppKey(databaseUrl: string | undefined, dataDir: string): str
   if (databaseUrl) throw new StartupError(`APP_KEY is required with DATABASE_URL: openssl rand -base64 ${BYTES}`)
   const file = join(dataDir, 'app.key')
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    makeFolder(dataDir)
     if (!existsSync(file)) makeKey(file)
     return givenAppKey(readFileSync(file, 'utf8').trim(), `The key in ${file}`)
   } catch (error) {

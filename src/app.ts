@@ -14,6 +14,7 @@ import { authorizationRoutes } from './grants/authorization-routes.ts'
 import { guard, type Token } from './guard/index.ts'
 import type { House } from './house.ts'
 import { endIdleOnClose } from './http/connections.ts'
+import { useForwarded } from './http/forwarded.ts'
 import { healthRoutes } from './http/health.ts'
 import { loggerOptions, loggerWithin, useRequestLog } from './http/logging.ts'
 import { malformedProblem } from './http/malformed.ts'
@@ -50,7 +51,7 @@ declare module 'fastify' {
 }
 
 /** The whole server as a plugin, in boot order; mount it with a prefix or without. */
-export function serverPlugin(house: House): FastifyPluginAsync {
+export function serverPlugin(house: House, mounted = false): FastifyPluginAsync {
   return async app => {
     const { config, catalogue, db, keys, users, throttle, signIn, tokens, usage, authenticate } = house
     useProblems(app)
@@ -60,7 +61,7 @@ export function serverPlugin(house: House): FastifyPluginAsync {
     app.addHook('preValidation', actForRequest)
     app.decorateRequest('user', { getter: requestUser } as never)
 
-    useSecurityHeaders(app)
+    useSecurityHeaders(app, mounted ? undefined : config)
     const site = createSite(config, app.prefix)
     const explorer = { clientId: EXPLORER_ID, ensure: house.ensureExplorer, theme: explorerTheme(site) }
     await app.register(openapi, { issuer: config.issuer, scopes: catalogue.scopes, explorer })
@@ -119,8 +120,9 @@ export async function createApp(house: House, within?: FastifyInstance): Promise
     frameworkErrors: frameworkProblem,
     clientErrorHandler: malformedProblem,
   }).withTypeProvider<TypeBoxTypeProvider>()
+  useForwarded(app as unknown as FastifyInstance, trustProxy)
   if (within?.prefix) await app.register(wellKnown(house))
-  await app.register(serverPlugin(house), { prefix: within?.prefix ?? '' })
+  await app.register(serverPlugin(house, within !== undefined), { prefix: within?.prefix ?? '' })
   const own = app as unknown as FastifyInstance
   if (within) return own
   endIdleOnClose(own)

@@ -7,17 +7,22 @@ import {
   duration,
   durationOrNone,
   type Environment,
+  hostName,
   issuerUrl,
+  issuerUrls,
   oneOf,
+  pathText,
   proxies,
   serverUrl,
   wholeNumber,
 } from './environment.ts'
 import { StartupError } from './errors.ts'
+import { bearerSecret, secret } from './secrets-from-environment.ts'
 
 export const ALGORITHMS = ['ES256', 'EdDSA', 'RS256'] as const
 export type Algorithm = (typeof ALGORITHMS)[number]
 
+export const HSTS = ['off', 'host', 'subdomains', 'preload'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /** Everything a deployment may choose; checked once, then frozen. Lifetimes are in seconds. */
@@ -25,6 +30,10 @@ export interface Config {
   port: number
   host: string
   issuer: string
+  /** Somebody set the issuer; otherwise it follows from the port. */
+  issuerChosen: boolean
+  /** Issuers that this deployment had before; tokens that name them are still accepted. */
+  issuerPrevious: readonly string[]
   audience: string
   databaseUrl: string | undefined
   databasePoolSize: number
@@ -57,6 +66,8 @@ export interface Config {
   /** Lets whoever holds it read `GET /metrics`; without it there is no such route. */
   metricsToken: string | undefined
   trustProxy: false | string
+  /** For whom browsers are told to use https only: nobody, this host, its subdomains too, or the preload list as well. */
+  hsts: (typeof HSTS)[number]
   logLevel: (typeof LOG_LEVELS)[number]
 }
 
@@ -65,9 +76,15 @@ const REDIS = ['rediss:', 'redis:']
 const ROOT_SCOPES = resolve(import.meta.dirname, '..', 'scopes.json')
 const PACKAGED_SCOPES = resolve(import.meta.dirname, '..', '..', 'scopes.json')
 
-/** Where the catalogue is; to be had without the rest, which belongs to a database. */
+/** Where the catalogue is: SCOPES_FILE, else `scopes.json` in the working folder, else the sample of the package. */
 export function scopesFile(env: Environment = process.env): string {
-  return resolve(env.SCOPES_FILE || (existsSync(ROOT_SCOPES) ? ROOT_SCOPES : PACKAGED_SCOPES))
+  return chosenScopesFile(env) ?? (existsSync(ROOT_SCOPES) ? ROOT_SCOPES : PACKAGED_SCOPES)
+}
+
+/** As `scopesFile`, without the sample. */
+export function chosenScopesFile(env: Environment = process.env): string | undefined {
+  const file = resolve(pathText(env, 'SCOPES_FILE') ?? 'scopes.json')
+  return env.SCOPES_FILE || existsSync(file) ? file : undefined
 }
 
 /**
@@ -79,10 +96,12 @@ export function loadConfig(env: Environment = process.env, given: Partial<Config
   const port = given.port ?? wholeNumber(env, 'PORT', 3000, 1, 65_535)
   const issuer = issuerUrl({ ISSUER: given.issuer ?? env.ISSUER }, 'ISSUER', `http://localhost:${port}`)
   const databaseUrl = 'databaseUrl' in given ? given.databaseUrl : serverUrl(env, 'DATABASE_URL', POSTGRES)
-  const dataDir = resolve(given.dataDir || env.DATA_DIR || './data')
-  const appKey = given.appKey ?? env.APP_KEY
+  const dataDir = resolve(given.dataDir || pathText(env, 'DATA_DIR') || './data')
+  const appKey = given.appKey ?? secret(env, 'APP_KEY')
   const config: Config = {
-    host: env.HOST || '127.0.0.1',
+    issuerChosen: Boolean(given.issuer ?? env.ISSUER),
+    issuerPrevious: issuerUrls(env, 'ISSUER_PREVIOUS'),
+    host: hostName(env, 'HOST', '127.0.0.1'),
     databasePoolSize: wholeNumber(env, 'DATABASE_POOL_SIZE', 10, 1, 1_000),
     databaseTimeout: durationOrNone(env, 'DATABASE_TIMEOUT', 'PT1M'),
     listenUrl: serverUrl(env, 'DATABASE_LISTEN_URL', POSTGRES) ?? databaseUrl,
@@ -100,9 +119,10 @@ export function loadConfig(env: Environment = process.env, given: Partial<Config
     deviceCodeLifetime: duration(env, 'DEVICE_CODE_LIFETIME', 'PT10M'),
     sessionLifetime: duration(env, 'SESSION_LIFETIME', 'P14D'),
     statusListTtl: duration(env, 'STATUS_LIST_TTL', 'PT15S'),
-    initialAccessToken: longSecret(env, 'INITIAL_ACCESS_TOKEN'),
-    metricsToken: longSecret(env, 'METRICS_TOKEN'),
+    initialAccessToken: bearerSecret('INITIAL_ACCESS_TOKEN', secret(env, 'INITIAL_ACCESS_TOKEN')),
+    metricsToken: bearerSecret('METRICS_TOKEN', secret(env, 'METRICS_TOKEN')),
     trustProxy: proxies(env, 'TRUST_PROXY'),
+    hsts: oneOf(env, 'HSTS', HSTS, 'host'),
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
     ...given,
     port,
@@ -129,10 +149,4 @@ function tokenPrefix(env: Environment): string {
   throw new StartupError(
     `TOKEN_PREFIX must be 2 to 16 lower-case letters or digits and an underscore, not ${JSON.stringify(prefix)}.`,
   )
-}
-
-function longSecret(env: Environment, name: string): string | undefined {
-  const text = env[name]
-  if (!text || text.length >= 32) return text || undefined
-  throw new StartupError(`${name} must have at least 32 characters: openssl rand -base64 32`)
 }

@@ -1,6 +1,8 @@
 import { BlockList, isIP } from 'node:net'
 import { parseDuration } from './duration.ts'
 import { StartupError } from './errors.ts'
+import { normalizeIssuer } from './guard/issuer-url.ts'
+import { secret } from './secrets-from-environment.ts'
 
 /** One function for each kind of variable; each throws a StartupError that names the variable and what it may be. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -13,17 +15,41 @@ export function wholeNumber(env: Environment, name: string, fallback: number, mi
   throw new StartupError(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}.`)
 }
 
-/**
- * The issuer, to which paths are appended (RFC 8414 §2, §3). It is compared letter by letter, so it is kept as written
- * but for a last slash.
- */
+/** The issuer, to which paths are appended (RFC 8414 §2, §3), in its one form. */
 export function issuerUrl(env: Environment, name: string, fallback: string): string {
   const text = env[name] || fallback
-  const { protocol = '', search, hash, username } = URL.parse(text) ?? {}
-  const web = /^https?:$/.test(protocol) && /^https?:\/\//i.test(text)
-  if (web && !search && !hash && !username && !/[?#\s]/.test(text)) return text.replace(/\/$/, '')
+  const issuer = normalizeIssuer(text)
+  if (issuer) return issuer
   throw new StartupError(
-    `${name} must be an http:// or https:// URL without a query, a fragment or a user, not ${JSON.stringify(text)}.`,
+    `${name} must be an http:// or https:// URL without a query, a fragment, a user, or // in its path, not ${shown(text)}.`,
+  )
+}
+
+/** Several issuers between commas. */
+export function issuerUrls(env: Environment, name: string): string[] {
+  const texts = env[name]?.split(',') ?? []
+  if (!env[name]) return []
+  return [...new Set(texts.map(text => issuerUrl({ [name]: text.trim() || ' ' }, name, '')))]
+}
+
+/** A URL may carry a password, which is not repeated. */
+const shown = (text: string) => JSON.stringify(text.replace(/\/\/[^/]*@/, '//…@'))
+
+/** An address or a host name to listen on. */
+export function hostName(env: Environment, name: string, fallback: string): string {
+  const text = env[name] || fallback
+  if (isIP(text) || /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62}\.?)+$/i.test(text)) return text
+  throw new StartupError(
+    `${name} must be an address or a host name, such as 127.0.0.1, 0.0.0.0 or ::, not ${JSON.stringify(text)}.`,
+  )
+}
+
+/** The path of a file or folder. A quote or a blank at its edges comes from the file that it was copied from. */
+export function pathText(env: Environment, name: string): string | undefined {
+  const text = env[name]
+  if (!text || !/^[\s"']|[\s"']$|\p{Cc}/u.test(text)) return text || undefined
+  throw new StartupError(
+    `${name} must be a path without quotes, blanks or newlines around it, not ${JSON.stringify(text)}.`,
   )
 }
 
@@ -36,10 +62,11 @@ export function absoluteUri(env: Environment, name: string, fallback: string): s
 
 /** The URL of a server of ours. A wrong one is not repeated: it may carry a password. */
 export function serverUrl(env: Environment, name: string, schemes: readonly string[]): string | undefined {
-  const text = env[name]
+  const text = secret(env, name)
   if (!text) return undefined
-  if (schemes.includes(URL.parse(text)?.protocol ?? '')) return text
-  throw new StartupError(`${name} must be a ${schemes.at(-1)}// URL.`)
+  // The parser drops blanks and newlines that whoever connects would not.
+  if (schemes.includes(URL.parse(text)?.protocol ?? '') && !/[\s\p{Cc}]/u.test(text)) return text
+  throw new StartupError(`${name} must be a ${schemes.at(-1)}// URL, without blanks or newlines.`)
 }
 
 /** Seconds. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import t from 'tap'
 import { type Config, loadConfig } from '../src/config.ts'
@@ -31,7 +31,34 @@ const TABLE: Row[] = [
     ],
     ['0', '65536', '-1', '80.5', '0x50', '1e3', ' 80', 'http', '8080\n'],
   ],
-  ['HOST', [['0.0.0.0', 'host', '0.0.0.0']], []],
+  [
+    'ISSUER_PREVIOUS',
+    [
+      [
+        'https://a.example.com/, http://localhost:3000',
+        'issuerPrevious',
+        ['https://a.example.com', 'http://localhost:3000'],
+      ],
+    ],
+    ['a.example.com', 'https://a.example.com,', 'https://a.example.com//x'],
+  ],
+  [
+    'HOST',
+    [
+      ['0.0.0.0', 'host', '0.0.0.0'],
+      ['::', 'host', '::'],
+      ['db-1.example.com', 'host', 'db-1.example.com'],
+    ],
+    [' 0.0.0.0', '0.0.0.0\n', '"0.0.0.0"', 'http://localhost', 'localhost:3000', '[::]'],
+  ],
+  [
+    'HSTS',
+    [
+      ['off', 'hsts', 'off'],
+      ['preload', 'hsts', 'preload'],
+    ],
+    ['on', 'max-age=1'],
+  ],
   [
     'ISSUER',
     [
@@ -39,6 +66,7 @@ const TABLE: Row[] = [
       ['https://id.example.com/', 'issuer', 'https://id.example.com'],
       ['https://example.com/auth', 'issuer', 'https://example.com/auth'],
       ['https://id.example.com', 'audience', 'https://id.example.com'],
+      ['HTTPS://Id.example.com:443/auth/', 'issuer', 'https://id.example.com/auth'],
     ],
     [
       'localhost:3000',
@@ -49,6 +77,11 @@ const TABLE: Row[] = [
       'https://x#f',
       'https://u:p@x',
       'http:x',
+      'https://id.example.com//',
+      'https://id.example.com//auth',
+      'https://@id.example.com',
+      'https://id.example.com\n',
+      '"https://id.example.com"',
     ],
   ],
   [
@@ -66,7 +99,7 @@ const TABLE: Row[] = [
       ['postgresql://u:p@db:5433/x', 'databaseUrl', 'postgresql://u:p@db:5433/x'],
       ['postgres://db/postern', 'listenUrl', 'postgres://db/postern'],
     ],
-    ['mysql://db/postern', 'db/postern', 'localhost:5432'],
+    ['mysql://db/postern', 'db/postern', 'localhost:5432', 'postgres://db/x\n', ' postgres://db/x'],
   ],
   ['DATABASE_LISTEN_URL', [['postgres://db/direct', 'listenUrl', 'postgres://db/direct']], ['redis://db', 'db']],
   ['DATABASE_POOL_SIZE', [['1', 'databasePoolSize', 1]], ['0', 'many', '1001', '2.5']],
@@ -78,16 +111,16 @@ const TABLE: Row[] = [
     ],
     ['soon', '-5s'],
   ],
-  ['DATA_DIR', [['/srv/postern', 'dataDir', '/srv/postern']], []],
+  ['DATA_DIR', [['/srv/postern', 'dataDir', '/srv/postern']], ['/srv/x\n', '"/srv/x"', ' /srv/x']],
   [
     'REDIS_URL',
     [
       ['redis://cache:6379', 'redisUrl', 'redis://cache:6379'],
       ['rediss://cache', 'redisUrl', 'rediss://cache'],
     ],
-    ['cache:6379', 'http://cache'],
+    ['cache:6379', 'http://cache', 'redis://cache\n'],
   ],
-  ['SCOPES_FILE', [['/etc/postern/scopes.json', 'scopesFile', '/etc/postern/scopes.json']], []],
+  ['SCOPES_FILE', [['/etc/postern/scopes.json', 'scopesFile', '/etc/postern/scopes.json']], ['/etc/x ', "'/etc/x'"]],
   ['APP_KEY', [[APP_KEY, 'appKey', APP_KEY]], ['secret', 'a'.repeat(40), `${'correct horse '.repeat(5)}`]],
   [
     'SIGNING_ALGORITHM',
@@ -124,8 +157,28 @@ const TABLE: Row[] = [
     ['true', '1', 'everyone', '10.0.0.0/33', '0.0.0.0/0', '::/0', '10.0.0/8', 'loopback,'],
   ],
   ['LOG_LEVEL', [['debug', 'logLevel', 'debug']], ['verbose', 'INFO']],
-  ['METRICS_TOKEN', [['x'.repeat(32), 'metricsToken', 'x'.repeat(32)]], ['x'.repeat(31)]],
-  ['INITIAL_ACCESS_TOKEN', [['x'.repeat(32), 'initialAccessToken', 'x'.repeat(32)]], ['x'.repeat(31)]],
+  [
+    'METRICS_TOKEN',
+    [['x'.repeat(32), 'metricsToken', 'x'.repeat(32)]],
+    [
+      'x'.repeat(31),
+      `${'x'.repeat(40)}\n`,
+      ` ${'x'.repeat(40)}`,
+      `"${'x'.repeat(40)}"`,
+      `${'x'.repeat(20)} ${'x'.repeat(20)}`,
+    ],
+  ],
+  [
+    'INITIAL_ACCESS_TOKEN',
+    [['x'.repeat(32), 'initialAccessToken', 'x'.repeat(32)]],
+    [
+      'x'.repeat(31),
+      `${'x'.repeat(40)}\n`,
+      ` ${'x'.repeat(40)}`,
+      `"${'x'.repeat(40)}"`,
+      `${'x'.repeat(20)} ${'x'.repeat(20)}`,
+    ],
+  ],
 ]
 
 t.test('without any variable there is a value for everything', async t => {
@@ -183,6 +236,50 @@ t.test('what may carry a password is not repeated', async t => {
   }
 })
 
+t.test('each secret also comes from a file', async t => {
+  const secrets: [string, keyof Config, string][] = [
+    ['APP_KEY', 'appKey', APP_KEY],
+    ['DATABASE_URL', 'databaseUrl', 'postgres://me:hunter2@db/x'],
+    ['DATABASE_LISTEN_URL', 'listenUrl', 'postgres://me:hunter2@db/y'],
+    ['REDIS_URL', 'redisUrl', 'redis://:hunter2@cache'],
+    ['METRICS_TOKEN', 'metricsToken', 'm'.repeat(40)],
+    ['INITIAL_ACCESS_TOKEN', 'initialAccessToken', 'i'.repeat(40)],
+  ]
+  for (const [variable, field, value] of secrets) {
+    const dir = t.testdir({
+      plain: value,
+      line: `${value}\n`,
+      windows: `\uFEFF${value}\r\n`,
+      empty: '\n',
+      odd: `${value} x`,
+    })
+    const env = { ...(variable !== 'APP_KEY' && { APP_KEY }) }
+    for (const file of ['plain', 'line', 'windows']) {
+      t.equal(loadConfig({ ...env, [`${variable}_FILE`]: join(dir, file) })[field], value, `${variable} ${file}`)
+    }
+    for (const file of ['empty', 'odd', 'missing', '.']) {
+      const error = refusal({ ...env, [`${variable}_FILE`]: join(dir, file) })
+      t.ok(
+        error instanceof StartupError && error.message.startsWith(variable),
+        `${variable} ${file}: ${error?.message}`,
+      )
+      t.notMatch(error?.message, 'hunter2')
+    }
+    const both = refusal({ ...env, [variable]: value, [`${variable}_FILE`]: join(dir, 'plain') })
+    t.equal(both?.message, `${variable} and ${variable}_FILE are both set: remove one of them.`)
+  }
+})
+
+t.test('the catalogue is the one in the working folder, else the sample', async t => {
+  const here = process.cwd()
+  t.teardown(() => process.chdir(here))
+  const dir = realpathSync(t.testdir({ own: { 'scopes.json': '[]' }, none: {} }))
+  process.chdir(join(dir, 'own'))
+  t.equal(loadConfig({ APP_KEY }).scopesFile, join(dir, 'own', 'scopes.json'))
+  process.chdir(join(dir, 'none'))
+  t.equal(loadConfig({ APP_KEY }).scopesFile, resolve(import.meta.dirname, '..', 'scopes.json'))
+})
+
 t.test('the key of an embedded database is made once, for its owner alone', async t => {
   const dataDir = join(t.testdir(), 'deep', 'data')
   const { appKey } = loadConfig({ DATA_DIR: dataDir })
@@ -204,6 +301,7 @@ t.test('a data directory that cannot be used is named', async t => {
   const dir = t.testdir({ file: 'not a directory', damaged: { 'app.key': 'half a k' } })
   t.match(refusal({ DATA_DIR: join(dir, 'file') })?.message, /^DATA_DIR .*file cannot be written \(E\w+\)\.$/)
   t.match(refusal({ DATA_DIR: join(dir, 'file', 'in') })?.message, /^DATA_DIR .* cannot be written \(ENOTDIR\)\.$/)
+  t.match(refusal({ DATA_DIR: '/proc/x' })?.message, /^DATA_DIR \/proc\/x cannot be written \(E\w+\)\.$/)
   t.match(
     refusal({ DATA_DIR: join(dir, 'damaged') })?.message,
     /^The key in .*app\.key must be at least 32 random bytes/,

@@ -35,6 +35,12 @@ const SCOPES: [what: string, text: string | undefined, said: RegExp][] = [
   ['has a scope without a name', catalogue(''), /scope 1 has no id/],
   ['has a scope with a blank in it', catalogue('a b'), /scope "a b" must be printable ASCII without spaces/],
   ['has a scope with a quote in it', catalogue('a"b'), /scope "a"b" must be/],
+  [
+    'has a setting that is misspelt',
+    '[{"id":"a","description":"A","defualt":true}]',
+    /scope "a" has "defualt", which is not known/,
+  ],
+  ['has a wrong type', '[{"id":"a","description":1}]', /scope "a" has no description/],
   ['takes a name of our own', catalogue('admin:write'), /scope "admin:write" is reserved/],
 ]
 

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StartupError } from '../errors.ts'
+import { makeFolder } from '../folder.ts'
 
 /** SQLITE_BUSY: someone else has the lock. */
 const BUSY = 5
@@ -14,7 +14,7 @@ const BUSY = 5
  */
 export function lockFolder(folder: string): () => void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     const lock = new DatabaseSync(join(folder, 'lock'), { timeout: 0 })
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
     return () => {

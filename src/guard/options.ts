@@ -1,3 +1,5 @@
+import { normalizeIssuer } from './issuer-url.ts'
+
 /** One rule for one option. @throws TypeError that names the option */
 export type OptionRule = (name: string, value: unknown) => void
 
@@ -57,11 +59,11 @@ export const isUriList: OptionRule = (name, value) => {
   value.forEach((member, i) => void isUri(`${name}[${i}]`, member))
 }
 
-/** An http or https URL without a query or a fragment (RFC 8414 §2). */
+/** What can be an issuer (RFC 8414 §2). */
 export const isIssuer: OptionRule = (name, value) => {
-  const { protocol = '', search = '?' } = (isAbsolute(value) && URL.parse(value)) || {}
-  if (!/^https?:$/.test(protocol) || search) {
-    throw wrong(name, 'an http or https URL without a query, such as "https://id.example.com"', value)
+  if (normalizeIssuer(value) === undefined) {
+    const due = 'an http or https URL without query, fragment, user or // in its path, such as "https://id.example.com"'
+    throw wrong(name, due, value)
   }
 }
 

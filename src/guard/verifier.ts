@@ -16,7 +16,8 @@ export interface Verified {
 export interface VerifierOptions<V> {
   /** The public key for a header's `kid`; rejects for one that is not in use. */
   key: JWTVerifyGetKey
-  issuer: string
+  /** What `iss` may be. */
+  issuer: string | string[]
   /** What a token must be meant for; null: anything, which only the issuer may ask. */
   audience: string | null
   /** What is remembered of a text, for whoever asks again. */

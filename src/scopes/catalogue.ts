@@ -83,10 +83,23 @@ export function createCatalogue(input: CatalogueInput): Catalogue {
 /** @throws StartupError in one line, naming the file */
 export function loadCatalogue(file: string): Catalogue {
   try {
-    return createCatalogue(JSON.parse(readFileSync(file, 'utf8')))
+    return createCatalogue(JSON.parse(decoded(readFileSync(file))))
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     throw new StartupError(`SCOPES_FILE ${file}: ${code ? `cannot be read (${code})` : oneLine(message)}`, error)
+  }
+}
+
+/** Editors on Windows write a byte order mark, or UTF-16. @throws StartupError for any other encoding */
+function decoded(bytes: Buffer): string {
+  const [first, second] = bytes
+  const little = (first === 0xff && second === 0xfe) || (first !== 0 && second === 0)
+  const big = (first === 0xfe && second === 0xff) || (first === 0 && second !== 0)
+  const encoding = little ? 'utf-16le' : big ? 'utf-16be' : 'utf-8'
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes)
+  } catch {
+    throw bad('it must be text in UTF-8')
   }
 }
 
@@ -100,7 +113,7 @@ function checked(input: unknown): { inherit: boolean; scopes: Scope[] } {
 }
 
 function scope(entry: unknown, index: number, seen: Set<string>): Scope {
-  const { id, description, default: byDefault = false } = asObject(entry)
+  const { id, description, default: byDefault = false, ...rest } = asObject(entry)
   if (typeof id !== 'string' || id === '') throw bad(`scope ${index + 1} has no id`)
   if (!SCOPE_ID.test(id))
     throw bad(`scope "${id}" must be printable ASCII without spaces, quotes, commas or backslashes`)
@@ -108,6 +121,8 @@ function scope(entry: unknown, index: number, seen: Set<string>): Scope {
   if (seen.has(id)) throw bad(`scope "${id}" stands twice`)
   if (typeof description !== 'string' || description.trim() === '') throw bad(`scope "${id}" has no description`)
   if (typeof byDefault !== 'boolean') throw bad(`scope "${id}": "default" must be true or false`)
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) throw bad(`scope "${id}" has "${unknown}", which is not known`)
   seen.add(id)
   return { id, description, default: byDefault }
 }

@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net'
 import { Redis } from 'ioredis'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { type PosternError, tooManyAttempts, tooManyRequests } from '../errors.ts'
+import { mappedIPv4 } from '../http/forwarded.ts'
 import { normalizeEmail } from './users.ts'
 
 /** Failed attempts let through in a window, for one user and from one address. */
@@ -112,7 +113,9 @@ async function consume(limits: RateLimiterAbstract, key: string, tooMany: Refusa
 
 /** Whoever has one IPv6 address has its whole /64. */
 export function network(address: string): string {
-  if (!isIPv6(address) || address.startsWith('::ffff:')) return address.replace(/^::ffff:/, '')
+  if (!isIPv6(address)) return address
+  const mapped = mappedIPv4(address)
+  if (mapped) return mapped
   const [head = '', tail] = address.split('::')
   const start = head.split(':').filter(Boolean)
   const end = tail === undefined ? [] : tail.split(':').filter(Boolean)

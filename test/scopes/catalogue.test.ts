@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { createCatalogue, loadCatalogue } from '../../src/scopes/catalogue.ts'
 
@@ -57,4 +59,26 @@ t.test('names like those of the prototype are only names', async t => {
   const catalogue = createCatalogue([scope('constructor'), scope('__proto__')])
   t.strictSame(catalogue.resolve(['__proto__', 'constructor']), ['constructor', '__proto__'])
   t.throws(() => catalogue.resolve(['toString']), /is not a scope: "toString"/)
+})
+
+const TEXT = JSON.stringify([{ id: 'orders:read', description: 'Read orders – all of them' }])
+const bom = Buffer.from([0xfe, 0xff])
+const encodings: [string, Buffer][] = [
+  ['UTF-8 with a byte order mark', Buffer.from(`\uFEFF${TEXT}`)],
+  ['UTF-16, little end first, with a mark', Buffer.from(`\uFEFF${TEXT}`, 'utf16le')],
+  ['UTF-16, little end first', Buffer.from(TEXT, 'utf16le')],
+  ['UTF-16, big end first, with a mark', Buffer.concat([bom, Buffer.from(TEXT, 'utf16le').swap16()])],
+]
+for (const [name, bytes] of encodings) {
+  t.test(`a catalogue in ${name}`, async t => {
+    const file = join(t.testdir(), 'scopes.json')
+    writeFileSync(file, bytes)
+    t.match(loadCatalogue(file).scopes[0], { id: 'orders:read', description: 'Read orders – all of them' })
+  })
+}
+
+t.test('a catalogue in Latin 1 is refused', async t => {
+  const file = join(t.testdir(), 'scopes.json')
+  writeFileSync(file, Buffer.from('[{"id":"a","description":"é"}]', 'latin1'))
+  t.throws(() => loadCatalogue(file), { name: 'StartupError', message: /^SCOPES_FILE .*UTF-8$/ })
 })

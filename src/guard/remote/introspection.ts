@@ -1,4 +1,5 @@
 import { invalidToken, issuerAway } from '../errors.ts'
+import { issuerForms } from '../issuer-url.ts'
 import { type OnUse, Token } from '../token.ts'
 import { basicHeader, type Credentials, type Http } from './http.ts'
 import type { Reference } from './lists.ts'
@@ -44,7 +45,8 @@ export function createIntrospect(options: IntrospectionOptions): Introspect {
     if (answer.status !== 200) throw issuerAway(new Error(`introspection answered ${answer.status}`))
     const body = JSON.parse(answer.text)
     if (body.active !== true) throw invalidToken('The access token is not active.')
-    if (body.iss !== undefined && body.iss !== issuer) throw invalidToken('The access token comes from another issuer.')
+    if (body.iss !== undefined && !issuerForms(issuer).includes(body.iss))
+      throw invalidToken('The access token comes from another issuer.')
     if (![body.aud ?? audience].flat().includes(audience)) {
       throw invalidToken('The access token is meant for another audience.')
     }

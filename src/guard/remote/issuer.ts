@@ -1,5 +1,6 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 import { issuerAway } from '../errors.ts'
+import { normalizeIssuer } from '../issuer-url.ts'
 import type { Http } from './http.ts'
 
 /** What the guard needs of an issuer's metadata (RFC 8414 §2). */
@@ -36,7 +37,8 @@ export function createIssuer(url: string, http: Http, onKeys: () => void): Issue
   async function discover(): Promise<Metadata> {
     const metadata = (await json(http, metadataUrl(url))) as Metadata
     // RFC 8414 §3.3: anything else could be another issuer's.
-    if (metadata.issuer !== url) throw new Error(`the metadata is of ${metadata.issuer}, not of ${url}`)
+    if (normalizeIssuer(metadata.issuer) !== url)
+      throw new Error(`the metadata is of ${metadata.issuer}, not of ${url}`)
     return metadata
   }
 

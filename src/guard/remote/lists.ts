@@ -1,5 +1,6 @@
 import { type JWTVerifyGetKey, jwtVerify } from 'jose'
 import type { StatusChange } from '../event-stream.ts'
+import { issuerForms } from '../issuer-url.ts'
 import { type Status, StatusBits } from '../status-bits.ts'
 import type { Clock } from './clock.ts'
 import type { Http } from './http.ts'
@@ -92,7 +93,12 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
     const { status, text, askedAt } = await http.get(uri, { accept: 'application/statuslist+jwt', ...headers })
     if (status !== 200) throw new Error(`${uri} answered ${status}`)
     const currentDate = new Date(clock.now())
-    const { payload } = await jwtVerify(text, key, { issuer, subject: uri, typ: 'statuslist+jwt', currentDate })
+    const { payload } = await jwtVerify(text, key, {
+      issuer: issuerForms(issuer),
+      subject: uri,
+      typ: 'statuslist+jwt',
+      currentDate,
+    })
     const body = payload.status_list as { bits?: unknown; lst?: unknown }
     if (body?.bits !== 2 || typeof body.lst !== 'string') throw new Error(`${uri} is not a list of two bits`)
     const sequence = typeof payload.sequence === 'number' ? payload.sequence : undefined

@@ -1,4 +1,5 @@
 import { invalidToken } from '../errors.ts'
+import { issuerForms, normalizeIssuer } from '../issuer-url.ts'
 import type { Authenticate } from '../needs.ts'
 import { STATUS } from '../status-bits.ts'
 import type { OnUse, Token } from '../token.ts'
@@ -15,7 +16,7 @@ import { checkRemoteOptions } from './options.ts'
 import { createReport } from './report.ts'
 
 export interface RemoteOptions {
-  /** As it stands in the metadata, letter by letter. */
+  /** As it stands in the metadata; a slash at its end makes no difference. */
   issuer: string
   /** The URI that tokens for this resource server are meant for. */
   audience: string
@@ -55,7 +56,8 @@ const KEYS_MS = 300_000
  */
 export function createRemote(options: RemoteOptions): Remote {
   checkRemoteOptions('guard', options)
-  const { issuer: url, audience, maxStaleness = 60, inherit = false, remember = 100_000 } = options
+  const { audience, maxStaleness = 60, inherit = false, remember = 100_000 } = options
+  const url = normalizeIssuer(options.issuer) as string
   const credentials = credentialsOf(options)
   const clock = createClock()
   const http = createHttp(clock)
@@ -80,7 +82,7 @@ export function createRemote(options: RemoteOptions): Remote {
   const lists = createRemoteLists({ issuer: url, http, key, clock, followed, maxStaleness: maxStaleness * 1000 })
   const { refer } = lists
   const keep = createKeep({ inherit, refer, onUse })
-  const verifier = createVerifier({ key, issuer: url, audience, keep, remember, now: clock.now })
+  const verifier = createVerifier({ key, issuer: issuerForms(url), audience, keep, remember, now: clock.now })
   const introspect = createIntrospect({
     endpoint: async () => (await issuer.metadata()).introspection_endpoint,
     http,
