@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import type { AuditEvent } from '../audit/event.entity.ts'
 import { EVENT_KINDS } from '../audit/event.entity.ts'
 import { ALGORITHMS } from '../config.ts'
-import { closed, Nullable, Time } from '../http/schemas.ts'
+import { closed, Name, Nullable, Time } from '../http/schemas.ts'
 import { KEY_STATES, type SigningKey } from '../keys/key.entity.ts'
 import { TokenSchema } from '../tokens/schemas.ts'
 import { toUser, UserSchema } from '../users/schemas.ts'
@@ -21,7 +21,7 @@ export const toManagedUser = (user: User) => ({ ...toUser(user), disabled_at: us
 export const CreateUser = Type.Object(
   {
     email: Type.String({ format: 'email', maxLength: 254 }),
-    name: Type.String({ minLength: 1, maxLength: 255 }),
+    name: Name,
     password: Type.String({ format: 'password', maxLength: 1024, description: 'At least 8 characters' }),
     role: Type.Optional(Type.Enum([...ROLES], { default: 'user' })),
   },
@@ -31,7 +31,7 @@ export const CreateUser = Type.Object(
 export const ChangeUser = Type.Object(
   {
     email: Type.Optional(Type.String({ format: 'email', maxLength: 254 })),
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+    name: Type.Optional(Name),
     password: Type.Optional(Type.String({ format: 'password', maxLength: 1024 })),
     role: Type.Optional(Type.Enum([...ROLES])),
   },

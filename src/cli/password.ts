@@ -19,7 +19,8 @@ async function askTwice(): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: silent, terminal: true })
   try {
     const password = await ask(terminal, 'Password: ')
-    if ((await ask(terminal, 'Once more: ')) === password) return password
+    const again = await ask(terminal, 'Once more: ')
+    if (again.normalize('NFC') === password.normalize('NFC')) return password
     throw new CommandError('The two passwords differ.')
   } finally {
     terminal.close()

@@ -1,6 +1,6 @@
 import type { JWK } from 'jose'
 import { invalid } from '../errors.ts'
-import { checkedName } from '../names.ts'
+import { checkedName, mustBeVisible } from '../names.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import {
   AUTH_METHODS,
@@ -67,7 +67,7 @@ const nullOr =
     value === null ? null : check(value, rules)
 
 const CHECKS: { [K in keyof Checked]: (value: never, rules: Rules) => Checked[K] } = {
-  name: checkedName,
+  name: (name: string) => checkedName(name),
   authMethod: (value: string) => oneOf('token_endpoint_auth_method', AUTH_METHODS, value),
   jwks: nullOr(checkedJwks),
   grantTypes: (names: readonly string[]) => [
@@ -157,7 +157,9 @@ function checkedMetadata(metadata: ClientMetadata): Record<string, unknown> {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== ''))
 }
 
-function checkedText(text: string, path: string): string {
-  if (text.length <= 255) return text
+function checkedText(given: string, path: string): string {
+  const text = given.normalize('NFC').trim()
+  mustBeVisible(text, path)
+  if ([...text].length <= 255) return text
   throw invalid({ path, message: 'must have at most 255 characters' })
 }

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { closed, Nullable, Time } from '../http/schemas.ts'
+import { closed, Name, Nullable, Time } from '../http/schemas.ts'
 import { AUTH_METHODS, type Client, GRANT_TYPES, TOKEN_FORMATS } from './client.entity.ts'
 import type { WithSecret } from './clients.ts'
 import type { ClientMetadata, ClientSettings } from './rules.ts'
@@ -97,7 +97,7 @@ const operatorSettings = {
   refresh_token_lifetime: Type.Optional(Lifetime),
 }
 
-const name = Type.String({ minLength: 1, maxLength: 255 })
+const name = Name
 const app = { name: 'Order viewer', redirect_uris: ['https://viewer.example.com/callback'], scopes: ['orders:read'] }
 const machine = { name: 'Nightly report', grant_types: ['client_credentials'], scopes: ['orders:read'] }
 

@@ -8,7 +8,7 @@ const Jwks = Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unkn
 
 /** RFC 7591 §2. */
 const said = {
-  client_name: Type.Optional(Text),
+  client_name: Type.Optional({ ...Text, maxLength: 1_020 }),
   redirect_uris: Type.Optional(Type.Array(Uri, { maxItems: 50, examples: [['https://viewer.example.com/callback']] })),
   grant_types: Type.Optional(
     Type.Array(Type.Enum([...GRANT_TYPES]), { maxItems: 10, description: 'Omitted: `authorization_code`' }),

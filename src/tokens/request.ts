@@ -1,5 +1,6 @@
 import { invalid } from '../errors.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
+import { checkedName } from '../names.ts'
 import type { IssueForUserBody } from './schemas.ts'
 import type { NewToken } from './tokens.ts'
 
@@ -9,8 +10,9 @@ export function newToken(body: IssueForUserBody): Omit<NewToken, 'user'> {
   if (name !== undefined && device_name !== undefined && name !== device_name) {
     throw invalid({ path: 'device_name', message: 'is the same thing as name: send one of them' })
   }
-  const chosen = name ?? device_name
-  if (chosen === undefined) throw invalid({ path: 'name', message: 'is required' })
+  const given = name ?? device_name
+  if (given === undefined) throw invalid({ path: 'name', message: 'is required' })
+  const chosen = checkedName(given, name === undefined ? 'device_name' : 'name')
   return { name: chosen, scopes, format, expiresAt: expiry(expires_in, expires_at) }
 }
 

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { TOKEN_FORMATS } from '../clients/client.entity.ts'
 import { Paged, paging } from '../http/paging.ts'
-import { closed, Nullable, noContent, problem, Time, TOKEN_EXAMPLE } from '../http/schemas.ts'
+import { closed, Name, Nullable, noContent, problem, Time, TOKEN_EXAMPLE } from '../http/schemas.ts'
 import { UserSchema } from '../users/schemas.ts'
 import type { ShownToken } from './token.entity.ts'
 import type { Seen } from './usage.ts'
@@ -59,7 +59,7 @@ export const toToken = (token: ShownToken, seen = neverUsed(token)): Static<type
   unused_scopes: seen.unusedScopes,
 })
 
-const name = Type.String({ minLength: 1, maxLength: 255 })
+const name = Name
 const scopes = Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 500 })
 
 const wishes = {

@@ -9,23 +9,41 @@ export const LONGEST_PASSWORD = 256
 
 let decoy: Promise<string> | undefined
 
+/**
+ * The one form of a password: keyboards and systems send the same characters composed or decomposed (RFC 8265 §4.2).
+ * Nothing else is changed: upper and lower case, width and blanks count.
+ */
+export const normalizePassword = (password: string): string => password.normalize('NFC')
+
 export function hashPassword(password: string): Promise<string> {
-  return hash(password, COST)
+  return hash(normalizePassword(password), COST)
 }
 
 /**
  * Whether the password is the one that was hashed. Without a hash, for a user that does not exist, it takes the same
  * time and says no.
+ * @returns `outdated` when the hash is of a form that was stored as typed, by an earlier version: hash it again
  */
-export async function passwordMatches(passwordHash: string | undefined, password: string): Promise<boolean> {
+export async function passwordMatches(
+  passwordHash: string | undefined,
+  password: string,
+): Promise<boolean | 'outdated'> {
   decoy ??= hashPassword('there is no such user')
-  const matches = await verify(passwordHash ?? (await decoy), password)
-  return matches && passwordHash !== undefined
+  const normal = normalizePassword(password)
+  for (const form of new Set([normal, password, password.normalize('NFD')])) {
+    if (!(await verify(passwordHash ?? (await decoy), form))) continue
+    if (passwordHash === undefined) return false
+    return form === normal || 'outdated'
+  }
+  return false
 }
 
-/** @throws 422 when a new password is too short or too long (OWASP ASVS 6.2) */
+/**
+ * @throws 422 when a new password is too short or too long (OWASP ASVS 6.2). What counts is characters in normal form:
+ * 256 of them are 1,024 bytes at most.
+ */
 export function checkNewPassword(password: string, path = 'password'): void {
-  const length = [...password].length
+  const length = [...normalizePassword(password)].length
   if (length < SHORTEST_PASSWORD) throw invalid({ path, message: `must have at least ${SHORTEST_PASSWORD} characters` })
   if (length > LONGEST_PASSWORD) throw invalid({ path, message: `must have at most ${LONGEST_PASSWORD} characters` })
 }

@@ -5,6 +5,7 @@ import { forbidden, invalid } from '../errors.ts'
 import { checkScopes } from '../guard/checks.ts'
 import type { Token } from '../guard/token.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
+import { normalizePassword } from './passwords.ts'
 import { createProvePassword } from './prove.ts'
 import { ChangePassword, toUser, UpdateUser, UserSchema } from './schemas.ts'
 import type { Throttle } from './throttle.ts'
@@ -92,7 +93,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
       async (request, reply) => {
         const { current_password, password, password_confirmation = password } = request.body
         const id = await changerOf(request)
-        if (password_confirmation !== password) {
+        if (normalizePassword(password_confirmation) !== normalizePassword(password)) {
           throw invalid({ path: 'password_confirmation', message: 'must equal the password' })
         }
         await provePassword(id, request.ip, current_password)

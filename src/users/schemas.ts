@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { closed, Time } from '../http/schemas.ts'
+import { closed, Name, Time } from '../http/schemas.ts'
 import { ROLES, type User } from './user.entity.ts'
 
 export const UserSchema = Type.Object(
@@ -39,7 +39,7 @@ export const toUser = ({ id, name, email, role, createdAt, updatedAt }: ShownUse
 
 export const UpdateUser = Type.Object(
   {
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+    name: Type.Optional(Name),
     email: Type.Optional(Type.String({ format: 'email', maxLength: 254 })),
     current_password: Type.Optional(
       Type.String({ format: 'password', maxLength: 1024, description: 'Needed to change the e-mail address' }),

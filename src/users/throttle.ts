@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { type PosternError, tooManyAttempts, tooManyRequests } from '../errors.ts'
 import { mappedIPv4 } from '../http/forwarded.ts'
-import { normalizeEmail } from './users.ts'
+import { normalizeEmail } from './emails.ts'
 
 /** Failed attempts let through in a window, for one user and from one address. */
 const WINDOW_SECONDS = 15 * 60

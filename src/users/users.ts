@@ -2,11 +2,12 @@ import { UniqueConstraintViolationException } from '@mikro-orm/postgresql'
 import { record } from '../audit/audit.ts'
 import type { EventKind } from '../audit/event.entity.ts'
 import type { Changes } from '../changes/changes.ts'
-import type { Database } from '../database.ts'
+import type { Database, Em } from '../database.ts'
 import { invalid, notFound, raise } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { containing } from '../like.ts'
 import { checkedName } from '../names.ts'
+import { checkedEmail, emailForms } from './emails.ts'
 import { checkNewPassword, hashPassword, passwordMatches } from './passwords.ts'
 import { endSessions } from './sessions.ts'
 import { type Role, User } from './user.entity.ts'
@@ -44,13 +45,6 @@ export interface Users {
   authenticate(email: string, password: string): Promise<User | undefined>
 }
 
-const EMAIL = /^[^\s@<>()[\],;:\\"]{1,64}@[^\s@<>()[\],;:\\"]{1,253}$/
-
-/** One spelling for one address: case, width and surrounding blanks do not make another user. */
-export function normalizeEmail(email: string): string {
-  return email.normalize('NFKC').trim().toLowerCase()
-}
-
 export function createUsers(db: Database, changes: Changes): Users {
   const find = async (id: string) => (await db.run(em => em.findOne(User, { id }))) ?? raise(notFound('user'))
 
@@ -60,6 +54,7 @@ export function createUsers(db: Database, changes: Changes): Users {
       const values: Partial<User> = Object.assign({}, ...Object.values(parts))
       const user = await em.findOne(User, { id })
       if (!user) throw notFound('user')
+      if (values.email !== undefined) await mustBeFree(em, values.email, id)
       em.assign(user, { ...values, updatedAt: new Date() })
       await em.flush().catch(taken)
       announce({ kind: 'user', id })
@@ -70,6 +65,14 @@ export function createUsers(db: Database, changes: Changes): Users {
       return user
     })
 
+  /** Not a change of the password: sessions go on. Whoever changed it meanwhile has the last word. */
+  async function rehashed(user: User, password: string): Promise<User> {
+    const passwordHash = await hashPassword(password)
+    const { id, passwordHash: before } = user
+    const stored = await db.run(em => em.nativeUpdate(User, { id, passwordHash: before }, { passwordHash }))
+    return stored === 1 ? ((await db.run(em => em.findOne(User, { id }))) ?? user) : user
+  }
+
   return {
     find,
     async create({ email, name, password, role = 'user' }) {
@@ -78,6 +81,7 @@ export function createUsers(db: Database, changes: Changes): Users {
       const fields = { email: checkedEmail(email), name: checkedName(name), role }
       const passwordHash = await hashPassword(password)
       return db.transaction(async em => {
+        await mustBeFree(em, fields.email)
         const user = em.create(User, { id: newId(), ...fields, passwordHash, createdAt: now, updatedAt: now })
         await em.flush().catch(taken)
         record(em, { kind: 'user.created', userId: user.id, details: { role } })
@@ -85,9 +89,9 @@ export function createUsers(db: Database, changes: Changes): Users {
       })
     },
     count: () => db.run(em => em.count(User)),
-    findByEmail: email => db.run(async em => (await em.findOne(User, { email: normalizeEmail(email) })) ?? undefined),
+    findByEmail: email => db.run(em => named(em, email)),
     list: ({ limit = 50, after, search } = {}) => {
-      const where = { ...(after && { id: { $gt: after } }), ...(search && named(search)) }
+      const where = { ...(after && { id: { $gt: after } }), ...(search && matching(search)) }
       return db.run(em => em.find(User, where, { orderBy: { id: 'asc' }, limit }))
     },
     async update(id, { name, email, role, password }) {
@@ -106,9 +110,10 @@ export function createUsers(db: Database, changes: Changes): Users {
     disable: id => change(id, { 'user.disabled': { disabledAt: new Date() } }),
     enable: id => change(id, { 'user.enabled': { disabledAt: null } }),
     async authenticate(email, password) {
-      const user = await db.run(em => em.findOne(User, { email: normalizeEmail(email) }))
+      const user = await db.run(em => named(em, email))
       const matches = await passwordMatches(user?.passwordHash, password)
-      return matches && user && !user.disabledAt ? user : undefined
+      if (!matches || !user || user.disabledAt) return undefined
+      return matches === 'outdated' ? rehashed(user, password) : user
     },
   }
 }
@@ -118,9 +123,27 @@ async function newPassword(password: string): Promise<Pick<User, 'passwordHash'>
   return { passwordHash: await hashPassword(password) }
 }
 
-function named(part: string) {
-  const $ilike = containing(part)
-  return { $or: [{ name: { $ilike } }, { email: { $ilike } }] }
+/** The user of this address, however it is spelt and was stored. */
+async function named(em: Em, email: string): Promise<User | undefined> {
+  const forms = emailForms(email)
+  const found = await em.find(User, { email: { $in: forms } })
+  return found.sort((a, b) => forms.indexOf(a.email) - forms.indexOf(b.email))[0]
+}
+
+/** The unique index sees one spelling; an earlier version stored others. @throws 422 */
+async function mustBeFree(em: Em, email: string, id?: string): Promise<void> {
+  const user = await named(em, email)
+  if (user && user.id !== id) throw emailTaken()
+}
+
+function matching(part: string) {
+  const parts = [...new Set([part, part.normalize('NFC'), ...(part.includes('@') ? emailForms(part) : [])])]
+  return {
+    $or: parts.flatMap(one => {
+      const $ilike = containing(one)
+      return [{ name: { $ilike } }, { email: { $ilike } }]
+    }),
+  }
 }
 
 /** What the audit trail says of a change: which fields, and only those values that are nobody's secret. */
@@ -128,15 +151,11 @@ function told({ role, ...values }: Partial<User>): Record<string, unknown> {
   return { fields: [...Object.keys(values), ...(role ? ['role'] : [])], ...(role && { role }) }
 }
 
-function checkedEmail(text: string): string {
-  const email = normalizeEmail(text)
-  if (email.length <= 254 && EMAIL.test(email)) return email
-  throw invalid({ path: 'email', message: 'must be an e-mail address' })
-}
-
 function taken(error: unknown): never {
   if (error instanceof UniqueConstraintViolationException) {
-    throw invalid({ path: 'email', message: 'is taken' })
+    throw emailTaken()
   }
   throw error
 }
+
+const emailTaken = () => invalid({ path: 'email', message: 'is taken' })

@@ -2,10 +2,10 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { invalid } from '../errors.ts'
 import type { Params } from '../grants/grant.ts'
 import type { House } from '../house.ts'
-import { SHORTEST_PASSWORD } from '../users/passwords.ts'
+import { normalizeEmail } from '../users/emails.ts'
+import { normalizePassword, SHORTEST_PASSWORD } from '../users/passwords.ts'
 import { createProvePassword } from '../users/prove.ts'
 import type { Session } from '../users/session.entity.ts'
-import { normalizeEmail } from '../users/users.ts'
 import { deviceName } from './device-name.ts'
 import { asWritten } from './phrase.ts'
 import type { BeginSession } from './session.ts'
@@ -65,7 +65,7 @@ export function accountRoom({ users, throttle, sessions, site, begin }: AccountR
     app.post('/account', (request, reply) =>
       attempt(request, reply, 'who', async ({ name = '', email = '', current_password }) => {
         const { user } = personOf(request)
-        const moved = normalizeEmail(email) !== user.email
+        const moved = normalizeEmail(email) !== normalizeEmail(user.email)
         if (moved) await provePassword(user.id, request.ip, current_password)
         await users.update(user.id, { name, ...(moved && { email }) })
         return reply.goOn('/account', 'accountChanged')
@@ -75,7 +75,8 @@ export function accountRoom({ users, throttle, sessions, site, begin }: AccountR
     app.post('/account/password', (request, reply) =>
       attempt(request, reply, 'password', async ({ current_password, password = '', password_confirmation = '' }) => {
         const { user } = personOf(request)
-        if (password !== password_confirmation) throw invalid({ path: '', message: text.password.differ })
+        if (normalizePassword(password) !== normalizePassword(password_confirmation))
+          throw invalid({ path: '', message: text.password.differ })
         await provePassword(user.id, request.ip, current_password)
         await users.setPassword(user.id, password)
         // That ended every session, this one too.

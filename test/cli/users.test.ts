@@ -6,10 +6,13 @@ const PASSWORD = 'correct horse battery'
 const postern = await commandLine(t)
 
 const HOSTILE = '\u001b[2J\u202eevil'
-const { bea, cyd } = await postern.inside(async ({ users }) => ({
+const { bea, cyd } = await postern.inside(async ({ users, db }) => ({
   bea: await users.create({ email: 'bea@example.com', name: 'Bea', password: PASSWORD }),
   cyd: await users.create({ email: 'cyd@example.com', name: 'Cyd', password: PASSWORD }),
-  mal: await users.create({ email: 'mal@example.com', name: HOSTILE, password: PASSWORD }),
+  mal: await users
+    .create({ email: 'mal@example.com', name: 'Mal', password: PASSWORD })
+    // A name that was stored before names had to be visible.
+    .then(({ id }) => db.query('update users set name = ? where id = ?', [HOSTILE, id])),
 }))
 
 const create = (email: string, ...more: string[]) => ['user', 'create', '--email', email, '--name', 'Ada', ...more]

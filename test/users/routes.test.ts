@@ -26,11 +26,9 @@ t.test('names are stored as they are and shown as text', async t => {
   for (const name of [
     '<script>alert(1)</script>',
     '"><img src=x onerror=alert(1)>',
-    '\u202Egnp.exe',
     'ádà 🗝 漢字 مفتاح',
     "'; drop table users; --",
     '{{constructor}}',
-    '\u0001\u001F',
   ]) {
     const user = await me.put('/api/user', { name })
     const token = await me.post('/api/tokens', { name })

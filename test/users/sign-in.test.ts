@@ -1,3 +1,4 @@
+import { hash, verify } from '@node-rs/argon2'
 import t from 'tap'
 import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { asking, bearer } from '../helpers/asking.ts'
@@ -64,10 +65,49 @@ t.test('and the same work: nobody can tell by the time it takes who there is', a
 t.test('a password is checked as it is: not trimmed, not cut, not folded', async t => {
   const password = 'Pässwörd with  blanks '.padEnd(100, 'x')
   const { email } = await house.users.create({ email: 'exact@example.com', name: 'Exact', password })
-  for (const wrong of [password.slice(0, 72), `${password} `, password.toLowerCase(), password.normalize('NFD')]) {
+  for (const wrong of [
+    password.slice(0, 72),
+    `${password} `,
+    password.toLowerCase(),
+    password.normalize('NFKC').replace('ä', 'a'),
+  ]) {
     t.equal((await signIn(email, wrong)).statusCode, 401)
   }
   t.equal((await signIn(email, password)).statusCode, 201)
+})
+
+t.test('a password is the same composed and decomposed', async t => {
+  const composed = 'Pässwörd ñandú'
+  for (const [i, stored] of [composed, composed.normalize('NFD')].entries()) {
+    const { id, email } = await house.users.create({ email: `form${i}@example.com`, name: 'x', password: stored })
+    for (const typed of [composed, composed.normalize('NFD')]) {
+      t.equal((await signIn(email, typed)).statusCode, 201)
+      t.equal((await new Browser(app).signIn({ email }, typed)).statusCode, 303)
+      const me = asking(app, bearer((await signIn(email, typed)).json().token))
+      const change = { current_password: typed, password: composed, password_confirmation: composed.normalize('NFD') }
+      t.equal((await me.put('/api/user/password', change)).statusCode, 204)
+    }
+    t.ok(await house.users.find(id))
+  }
+})
+
+t.test('a hash of what was typed to an earlier version goes on, and becomes one of the normal form', async t => {
+  const typed = 'pa\u0308sswo\u0308rd of old'
+  const hashes = async (id: string) =>
+    (await house.db.query<{ password_hash: string }>('select password_hash from users where id = ?', [id]))[0]
+  for (const form of [typed, typed.normalize('NFC')]) {
+    const { id, email } = await newUser(house)
+    const old = await hash(typed, { memoryCost: 8192, timeCost: 1 })
+    await house.db.query('update users set password_hash = ? where id = ?', [old, id])
+    t.equal((await signIn(email, 'a wrong pässwörd')).statusCode, 401)
+    const browser = new Browser(app)
+    t.equal((await browser.signIn({ email }, form)).statusCode, 303, 'the session begins')
+    const stored = (await hashes(id))?.password_hash as string
+    t.not(stored, old)
+    t.ok(await verify(stored, typed.normalize('NFC')))
+    t.equal((await browser.get('/account')).statusCode, 200, 'and lives')
+    t.equal((await signIn(email, form)).statusCode, 201)
+  }
 })
 
 t.test('a user is guessed at so often, from wherever, and then not even the right password helps', async t => {

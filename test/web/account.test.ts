@@ -37,7 +37,7 @@ t.test('a name is changed by its owner alone', async t => {
   const { user, browser } = await person()
   const page = await browser.get('/account')
   const { email } = user
-  const done = await browser.submit(page, { name: '"><script>alert(1)</script>\u202e', email }, WHO)
+  const done = await browser.submit(page, { name: '"><script>alert(1)</script>', email }, WHO)
   t.equal(done.headers.location, '/account')
   const after = await browser.get('/account')
   t.equal(said(after), 'Your account is changed.')
@@ -112,7 +112,7 @@ t.test('guessing the password here is slowed down as it is at sign-in', async t 
 t.test('sessions are listed, and ended one by one or all together', async t => {
   const { user, browser } = await person()
   const firefox = await elsewhere(user.email, FIREFOX)
-  const hostile = await elsewhere(user.email, '"><script>alert(1)</script>\u202e')
+  const hostile = await elsewhere(user.email, '"><script>alert(1)</script>')
   const nameless = await elsewhere(user.email, '')
   const page = await browser.get('/account')
   t.match(page.body, 'Firefox on Linux')

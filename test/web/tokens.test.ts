@@ -4,7 +4,7 @@ import { Browser, formOf, locationOf } from '../helpers/browser.ts'
 import { refusesForgery, ticked } from '../helpers/forms.ts'
 
 const { app, house } = await testApp(t)
-const HOSTILE = '"><script>alert(1)</script>\u202egnp.exe {name}'
+const HOSTILE = '"><script>alert(1)</script>gnp.exe {name}'
 
 async function person(role: 'user' | 'admin' = 'user') {
   const user = await newUser(house, role)

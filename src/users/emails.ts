@@ -1,0 +1,54 @@
+import { domainToASCII, domainToUnicode } from 'node:url'
+import { invalid } from '../errors.ts'
+import { mustBeVisible } from '../names.ts'
+
+const EMAIL = /^[^\s@<>()[\],;:\\"]{1,64}@[^\s@<>()[\],;:\\"]{1,253}$/
+/** In octets (RFC 5321 §4.5.3.1, RFC 6531): what a mail server takes. */
+const LONGEST = 254
+/** What a URL's host would end at or decode, and a domain never has. */
+const NO_DOMAIN = /[/?#%\\:@[\]]/
+
+/**
+ * One spelling for one address: case, width, surrounding blanks, the normal form, and whether the domain is written in
+ * Unicode or in punycode (RFC 5891) do not make another user. Chromium sends every domain in punycode.
+ * @returns the domain in Unicode, since that is what people read
+ */
+export function normalizeEmail(email: string): string {
+  const plain = folded(email)
+  const at = plain.lastIndexOf('@')
+  const domain = plain.slice(at + 1)
+  if (at < 0 || NO_DOMAIN.test(domain)) return plain
+  const ascii = domainToASCII(domain)
+  // Digits alone would be read as an IPv4 address.
+  if (ascii === '' || /^[\d.]+$/.test(ascii)) return plain
+  return `${plain.slice(0, at + 1)}${domainToUnicode(ascii) || ascii}`
+}
+
+/**
+ * Under which an address may be stored: an earlier version stored a domain as it was typed.
+ * @returns the spelling that was typed first, so that whoever had two accounts keeps both
+ */
+export function emailForms(email: string): string[] {
+  const normal = normalizeEmail(email)
+  return [...new Set([folded(email), normal, inAscii(normal)])]
+}
+
+/** @throws 422 */
+export function checkedEmail(text: string): string {
+  const email = normalizeEmail(text)
+  const ascii = inAscii(email)
+  if (!EMAIL.test(email) || !EMAIL.test(ascii) || Buffer.byteLength(ascii) > LONGEST) {
+    throw invalid({ path: 'email', message: 'must be an e-mail address' })
+  }
+  mustBeVisible(email, 'email')
+  return email
+}
+
+function folded(email: string): string {
+  return email.normalize('NFKC').trim().toLowerCase().normalize('NFKC')
+}
+
+function inAscii(email: string): string {
+  const at = email.lastIndexOf('@')
+  return `${email.slice(0, at + 1)}${domainToASCII(email.slice(at + 1)) || email.slice(at + 1)}`
+}
