@@ -1,22 +1,27 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { createAuthenticator, type GuardOptions } from './authenticator.ts'
+import { createAuthenticator, type GuardOptions, type GuardState } from './authenticator.ts'
 import { bearerText } from './bearer.ts'
 import { type Identify, kIdentify } from './checks.ts'
 import { describeGuard } from './openapi.ts'
 import type { Token } from './token.ts'
 
-export type { GuardOptions } from './authenticator.ts'
+export type { GuardOptions, GuardState } from './authenticator.ts'
 export { checkAnyScope, checkScopes, type ScopeCheck } from './checks.ts'
 export { invalidToken } from './errors.ts'
 export { protectedResource } from './metadata.ts'
 export type { Authenticate } from './needs.ts'
 export { BEARER, bearerScheme } from './openapi.ts'
+export type { GuardHealth } from './remote/monitor.ts'
 export { createRemote, type Remote, type RemoteOptions } from './remote/remote.ts'
 export type { ProtectedResourceOptions } from './resource.ts'
-export { type Catalogue, type ScopeName, Token, type TokenInit } from './token.ts'
+export { type Catalogue, type OnEnd, type ScopeName, Token, type TokenInit } from './token.ts'
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** How the guard of this application is with its issuer. */
+    posternGuard: GuardState
+  }
   interface FastifyRequest {
     /** The verified token, in a handler behind `checkScopes` or `checkAnyScope`; null before. */
     token: Token
@@ -24,9 +29,12 @@ declare module 'fastify' {
 }
 
 const plugin: FastifyPluginAsync<GuardOptions> = async (app, options) => {
-  const { authenticate, close } = createAuthenticator(options, err =>
-    app.log.warn({ err }, 'the issuer of access tokens cannot be reached yet'),
-  )
+  const { authenticate, ready, health, close } = createAuthenticator(options, {
+    away: err => app.log.warn({ err }, 'the issuer of access tokens cannot be reached yet'),
+    refused: err => app.log.error({ err }, err.message),
+  })
+  // Applications within others may have guards of their own.
+  if (!Object.hasOwn(app, 'posternGuard')) app.decorate('posternGuard', { ready, health })
   app.addHook('onClose', close)
   const identify: Identify = request => authenticate(bearerText(request as never))
   Object.assign(app, { [kIdentify]: identify })

@@ -1,5 +1,6 @@
 import type { ReservedScope } from '../scopes/catalogue.ts'
 import { grants, missing } from '../scopes/set.ts'
+import { invalidToken } from './errors.ts'
 import { Recent } from './recent.ts'
 
 /**
@@ -32,6 +33,15 @@ export interface TokenInit {
 /** A check let a token through. @param scopes that it asked for and the token has */
 export type OnUse = (id: string, scopes: readonly string[]) => void
 
+/** Called once when a token ends. @param reason a 401 with what became of it; 503 when nobody could say for too long */
+export type OnEnd = (reason: Error) => void
+
+/** Whoever checks tokens again while somebody watches them. */
+export interface Endings {
+  /** @returns what ends the watch */
+  watch(token: Token, text: string, onEnd: OnEnd): () => void
+}
+
 /** Seconds since the epoch, as claims have them. @param now milliseconds */
 export const wholeSecond = (now = Date.now()): number => Math.floor(now / 1_000)
 
@@ -52,6 +62,9 @@ function shared(scopes: readonly string[]): ScopeSet {
   return set
 }
 
+/** Ties a token to the text that it came as and to the guard that checked it, so that it can be watched. */
+export let tie: <T>(token: T, text: string, endings: Endings) => T
+
 /** A verified access token: what a guarded handler finds in `request.token`. Shared between requests, so frozen. */
 export class Token {
   readonly id: string
@@ -68,6 +81,18 @@ export class Token {
   /** A whole second stands in the object itself; a time with a fraction would stand beside it, and cost a look there. */
   #toldIn = 0
   #told: readonly string[] | undefined
+  #text = ''
+  #endings: Endings | undefined
+
+  static {
+    tie = (token, text, endings) => {
+      if (token instanceof Token && (token.#text !== text || token.#endings !== endings)) {
+        token.#text = text
+        token.#endings = endings
+      }
+      return token
+    }
+  }
 
   constructor(init: TokenInit) {
     this.id = init.id
@@ -111,8 +136,36 @@ export class Token {
     )
   }
 
+  /**
+   * Calls back once, within a second, when the token no longer lets its holder in: it expired, was revoked or suspended,
+   * or lost a scope that it had. For what outlives a request: a WebSocket, an event stream.
+   * @returns what ends the watch; call it when the stream ends first
+   * @example
+   * const stop = request.token.onEnd(() => socket.close(1008, 'The access token has ended'))
+   * socket.on('close', stop)
+   */
+  onEnd(listener: OnEnd): () => void {
+    return (this.#endings ?? untilExpiry).watch(this, this.#text, listener)
+  }
+
   /** Those of the scopes that the token lacks. */
   lacks(scopes: readonly string[]): readonly string[] {
     return missing(this.#granted, scopes, this.#inherit)
   }
+}
+
+const LONGEST_TIMEOUT_MS = 2_147_483_647
+
+/** A token that no guard checked ends when it expires, as far as anybody knows. */
+const untilExpiry: Endings = {
+  watch(token, _text, onEnd) {
+    let timer: NodeJS.Timeout | undefined
+    const look = () => {
+      const left = token.expiresAt.getTime() - Date.now()
+      if (left <= 0) onEnd(invalidToken('The access token has expired.'))
+      else timer = setTimeout(look, Math.min(left, LONGEST_TIMEOUT_MS)).unref()
+    }
+    timer = setTimeout(look).unref()
+    return () => clearTimeout(timer)
+  },
 }

@@ -71,8 +71,10 @@ export function createFeed(db: Database, lists: Lists): Feed {
         readers.delete(reader)
         throw error
       })
-      if (before) tell(before.map(change => ({ kind: 'status', change }) as const))
-      else tell([{ kind: 'reload', sequence: start }])
+      // A heartbeat ends what was missed: before it a reader knows only a part. It is also the first that a new one hears.
+      const complete = { kind: 'heartbeat', sequence: start } as const
+      const missedChanges = before?.map(change => ({ kind: 'status', change }) as const)
+      tell([...(missedChanges ?? [{ kind: 'reload', sequence: start } as const]), complete])
       const waiting = held
       held = undefined
       send(waiting)

@@ -29,7 +29,7 @@ export function createChecks<Check>(options: AdapterOptions, toCheck: (judge: Ju
   checkOptions('guard', options, { resource: isWebUrl, onError: isFunction })
   const { resource, onError = console.error, ...how } = options
   const metadataUrl = resource === undefined ? undefined : resourceMetadataUrl(resource).href
-  const { authenticate, close } = createAuthenticator(how, onError)
+  const { authenticate, ready, health, close } = createAuthenticator(how, { away: onError, refused: onError })
   /** Let in by an earlier check on the same route; by this guard, since another may ask for another audience. */
   const known = new WeakMap<object, Token>()
 
@@ -57,6 +57,8 @@ export function createChecks<Check>(options: AdapterOptions, toCheck: (judge: Ju
   return {
     checkScopes: (...all) => check(allOf(all)),
     checkAnyScope: (...any) => check(anyOf(any)),
+    ready,
+    health,
     close,
   }
 }

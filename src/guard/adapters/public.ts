@@ -1,12 +1,13 @@
-import type { GuardOptions } from '../authenticator.ts'
+import type { GuardOptions, GuardState } from '../authenticator.ts'
 import type { ScopeName } from '../token.ts'
 
 export { invalidToken } from '../errors.ts'
 export type { Authenticate } from '../needs.ts'
+export type { GuardHealth } from '../remote/monitor.ts'
 export type { RemoteOptions } from '../remote/remote.ts'
 export { describeResource, type ProtectedResourceOptions } from '../resource.ts'
-export { type Catalogue, type ScopeName, Token, type TokenInit } from '../token.ts'
-export type { GuardOptions }
+export { type Catalogue, type OnEnd, type ScopeName, Token, type TokenInit } from '../token.ts'
+export type { GuardOptions, GuardState }
 
 /** Those of the guard, and what no plugin of the framework brings along. */
 export type AdapterOptions = GuardOptions & {
@@ -17,7 +18,7 @@ export type AdapterOptions = GuardOptions & {
 }
 
 /** A guard's two checks and its end, in the words of one framework. */
-export interface Checks<Check> {
+export interface Checks<Check> extends GuardState {
   /** Lets a request through if its token has all of the scopes; without any, if it has a token at all. */
   checkScopes(...all: ScopeName[]): Check
   /** Lets a request through if its token has at least one of the scopes. */

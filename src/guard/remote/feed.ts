@@ -3,20 +3,27 @@ import { request as secureRequest } from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
 import { readEvent, type StatusChange } from '../event-stream.ts'
 import { basicHeader, type Credentials } from './http.ts'
+import { REFUSED_PAUSE_MS } from './issuer.ts'
+import { answerError, isRefusal } from './refusal.ts'
 
 export interface FeedListener {
   /** The feed begins, or begins anew: what was before this sequence number is not told. */
   began(sequence: number): void
   changed(change: StatusChange): void
-  /** Whatever it was: the feed is alive, and has told all that it knew. */
+  /** The feed is alive, and everything up to its position has been told: what was missed meanwhile too. */
   alive(): void
+  /** A connection could not be made, or was lost. */
+  failed(error: unknown): void
 }
 
 export interface FeedReader {
   /** The last sequence number that was told. */
   readonly position: number | undefined
-  /** Settles with the first that was told, or when the reader is closed. */
-  readonly started: Promise<void>
+  /**
+   * Settles with the first that was told, at an issuer without a feed, or when the reader is closed.
+   * @throws a refusal that waiting will not mend
+   */
+  started(): Promise<void>
   close(): Promise<void>
 }
 
@@ -35,20 +42,28 @@ const LARGEST_EVENT = 65_536
 /** Follows the event stream for as long as it is open, resuming where it was (HTML Standard §9.2). */
 export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOptions): FeedReader {
   const closing = new AbortController()
-  const started = Promise.withResolvers<void>()
+  let started = pending()
   let position: number | undefined
+  /** This connection has told everything that was missed before it. */
+  let complete = false
 
   function take(event: Record<string, string>): void {
     const data = JSON.parse(event.data ?? '{}')
-    const first = position === undefined
-    position = Number(data.sequence)
-    if (event.event === 'reload' || (first && event.event === 'heartbeat')) listener.began(position)
+    if (!Number.isSafeInteger(data.sequence)) throw new Error('an event of the feed has no sequence number')
+    if (event.event === 'reload' || position === undefined) {
+      listener.began(event.event === 'status' ? data.sequence - 1 : data.sequence)
+    }
+    position = data.sequence
     if (event.event === 'status') listener.changed(data)
+    // Only a heartbeat says that everything up to it was told; of a long list of what was missed each part says nothing.
+    if (event.event === 'heartbeat') complete = true
+    if (complete) listener.alive()
     started.resolve()
   }
 
   async function connect(from: string): Promise<void> {
     const quiet = new AbortController()
+    complete = false
     let timer = setTimeout(() => quiet.abort(), silence)
     try {
       const headers = {
@@ -57,12 +72,14 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
       }
       const signal = AbortSignal.any([closing.signal, quiet.signal])
       const answer = await open(from, headers, signal)
-      if (answer.statusCode !== 200) throw new Error(`the feed answered ${answer.statusCode}`)
+      if (answer.statusCode !== 200) {
+        answer.destroy()
+        throw answerError(from, Number(answer.statusCode), credentials.clientId)
+      }
       for await (const events of parse(answer)) {
         clearTimeout(timer)
         timer = setTimeout(() => quiet.abort(), silence)
         events.forEach(take)
-        listener.alive()
       }
     } finally {
       clearTimeout(timer)
@@ -73,14 +90,27 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
   async function run(): Promise<void> {
     for (let wait = 50; !closing.signal.aborted; wait = Math.min(wait * 2, LONGEST_PAUSE)) {
       const began = performance.now()
-      try {
-        const from = await url()
-        if (from) await connect(from)
-      } catch {
-        // Whatever it was, it is tried again; meanwhile the feed shows no sign of life, which is what counts.
-      }
+      const refused = await attempt()
       if (performance.now() - began > LONGEST_PAUSE) wait = 50
-      await pause(wait, undefined, { signal: closing.signal, ref: false }).catch(() => {})
+      const ms = refused ? REFUSED_PAUSE_MS : wait
+      await pause(ms, undefined, { signal: closing.signal, ref: false }).catch(() => {})
+    }
+  }
+
+  /** Whatever goes wrong, it is tried again. @returns whether waiting will not mend it */
+  async function attempt(): Promise<boolean> {
+    try {
+      const from = await url()
+      if (from) await connect(from)
+      else started.resolve()
+      return false
+    } catch (error) {
+      if (closing.signal.aborted) return false
+      listener.failed(error)
+      if (!isRefusal(error)) return false
+      started.reject(error)
+      started = pending()
+      return true
     }
   }
 
@@ -89,13 +119,20 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
     get position() {
       return position
     },
-    started: started.promise,
+    started: () => started.promise,
     async close() {
       closing.abort()
       started.resolve()
       await running
     },
   }
+}
+
+/** Nobody need wait for it: a rejection that nobody hears is no fault. */
+function pending() {
+  const made = Promise.withResolvers<void>()
+  made.promise.catch(() => {})
+  return made
 }
 
 /**
@@ -109,7 +146,7 @@ function open(url: string, headers: Record<string, string>, signal: AbortSignal)
   return promise
 }
 
-/** The events of each chunk together, so that a chunk counts once as a sign of life. */
+/** The events of each chunk together. */
 async function* parse(body: AsyncIterable<Uint8Array>): AsyncGenerator<Record<string, string>[]> {
   const decoder = new TextDecoder()
   let text = ''

@@ -1,10 +1,13 @@
 import type { Clock } from './clock.ts'
+import { unreachable } from './refusal.ts'
 
 /** What the guard asks of its issuer. */
 export interface Http {
   get(url: string, headers?: Record<string, string>): Promise<Answer>
   post(url: string, form: Record<string, string>, headers?: Record<string, string>): Promise<Answer>
   postJson(url: string, body: object, headers?: Record<string, string>): Promise<Answer>
+  /** Some URL of the issuer answers slowly or not at all now. */
+  readonly slow: boolean
 }
 
 export interface Answer {
@@ -15,19 +18,56 @@ export interface Answer {
 }
 
 const LONGEST_MS = 5_000
+/** What takes longer is slow. */
+const SLOW_MS = 1_000
 const LARGEST_BYTES = 8_388_608
+/** After a failure the next request to the same URL fails at once for this long, twice as long after each further one. */
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 5_000
+
+interface Failure {
+  error: unknown
+  pause: number
+  until: number
+}
 
 /** No redirect is followed: whoever could redirect the issuer's answers could give them. */
 export function createHttp(clock: Clock): Http {
+  const failed = new Map<string, Failure>()
+  const slow = new Set<string>()
+
   async function ask(url: string, init: RequestInit): Promise<Answer> {
+    const failure = failed.get(url)
+    if (failure && performance.now() < failure.until) throw failure.error
     const askedAt = performance.now()
+    const late = setTimeout(() => slow.add(url), SLOW_MS).unref()
+    try {
+      const answer = await read(url, init)
+      failed.delete(url)
+      if (performance.now() - askedAt < SLOW_MS) slow.delete(url)
+      return { ...answer, askedAt }
+    } catch (cause) {
+      const error = unreachable(url, cause)
+      const pause = failure ? Math.min(failure.pause * 2, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS
+      failed.set(url, { error, pause, until: performance.now() + pause })
+      if (performance.now() - askedAt < SLOW_MS) slow.delete(url)
+      throw error
+    } finally {
+      clearTimeout(late)
+    }
+  }
+
+  async function read(url: string, init: RequestInit): Promise<{ status: number; text: string }> {
     const answer = await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(LONGEST_MS) })
     clock.hear(dateOf(answer))
     if (Number(answer.headers.get('content-length') ?? 0) > LARGEST_BYTES) throw new Error(`${url} is too large`)
-    return { status: answer.status, text: await answer.text(), askedAt }
+    return { status: answer.status, text: await answer.text() }
   }
 
   return {
+    get slow() {
+      return slow.size > 0
+    },
     get: (url, headers = {}) => ask(url, { headers }),
     post: (url, form, headers = {}) => ask(url, { method: 'POST', headers, body: new URLSearchParams(form) }),
     postJson: (url, body, headers = {}) =>

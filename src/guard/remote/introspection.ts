@@ -3,6 +3,8 @@ import { issuerForms } from '../issuer-url.ts'
 import { type OnUse, Token } from '../token.ts'
 import { basicHeader, type Credentials, type Http } from './http.ts'
 import type { Reference } from './lists.ts'
+import type { Monitor } from './monitor.ts'
+import { answerError } from './refusal.ts'
 
 /** What the issuer says of a token now (RFC 7662 §2.2). */
 export interface Introspected {
@@ -19,6 +21,7 @@ export interface IntrospectionOptions {
   endpoint: () => Promise<string | undefined>
   http: Http
   credentials: Credentials | undefined
+  monitor: Monitor
   issuer: string
   audience: string
   inherit: boolean
@@ -32,18 +35,16 @@ export interface IntrospectionOptions {
  * @throws 401 when it is not active or not meant for us; 503 when the issuer cannot be asked
  */
 export function createIntrospect(options: IntrospectionOptions): Introspect {
-  const { endpoint, http, credentials, issuer, audience, refer } = options
+  const { endpoint, http, credentials, monitor, issuer, audience, refer } = options
   return async text => {
     if (!credentials) throw issuerAway(new Error('the guard has no client to introspect with'))
     const url = await endpoint()
     if (!url) throw issuerAway(new Error('the issuer does not introspect'))
-    const answer = await http
-      .post(url, { token: text }, { ...basicHeader(credentials), accept: 'application/json' })
-      .catch(error => {
-        throw issuerAway(error)
-      })
-    if (answer.status !== 200) throw issuerAway(new Error(`introspection answered ${answer.status}`))
-    const body = JSON.parse(answer.text)
+    const body = await post(http, url, text, credentials).catch(error => {
+      monitor.failed('introspection', error)
+      throw issuerAway(error)
+    })
+    monitor.ok('introspection')
     if (body.active !== true) throw invalidToken('The access token is not active.')
     if (body.iss !== undefined && !issuerForms(issuer).includes(body.iss))
       throw invalidToken('The access token comes from another issuer.')
@@ -52,6 +53,16 @@ export function createIntrospect(options: IntrospectionOptions): Introspect {
     }
     return { token: read(body, options), expires: Number(body.exp), reference: refer(body.status) }
   }
+}
+
+/** @throws for any answer that does not say what the token is */
+async function post(http: Http, url: string, token: string, credentials: Credentials) {
+  const headers = { ...basicHeader(credentials), accept: 'application/json' }
+  const { status, text } = await http.post(url, { token }, headers)
+  if (status !== 200) throw answerError(url, status, credentials.clientId)
+  const body = JSON.parse(text)
+  if (typeof body?.active !== 'boolean') throw new Error(`${url} did not answer with an introspection`)
+  return body as Record<string, unknown>
 }
 
 function read(body: Record<string, unknown>, { inherit, onUse }: IntrospectionOptions): Token {

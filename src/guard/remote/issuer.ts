@@ -1,7 +1,10 @@
-import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
+import type { JSONWebKeySet } from 'jose'
 import { issuerAway } from '../errors.ts'
 import { normalizeIssuer } from '../issuer-url.ts'
 import type { Http } from './http.ts'
+import { createJwks, type Jwks } from './jwks.ts'
+import type { Monitor, Part } from './monitor.ts'
+import { answerError, isRefusal, issuerRefused } from './refusal.ts'
 
 /** What the guard needs of an issuer's metadata (RFC 8414 §2). */
 export interface Metadata {
@@ -18,63 +21,79 @@ export interface Metadata {
 export interface Issuer {
   /** Once it was had it is kept; @throws 503 while it cannot be had */
   metadata(): Promise<Metadata>
-  /** For jose: an unknown `kid` makes it look once more, at most every few seconds. @throws 503 */
-  key: JWTVerifyGetKey
-  /** Fetches the keys again; called now and then, so that a retired key goes. */
-  refresh(): Promise<void>
+  keys: Jwks
 }
 
-/** Milliseconds between two looks for a `kid` that is not there: a forged one must not cost the issuer. */
-const COOLDOWN_MS = 5_000
+/** After a refusal that waiting will not mend, the next request is made this much later, in milliseconds. */
+export const REFUSED_PAUSE_MS = 30_000
+/** After any other answer that cannot be used. */
+const FAILED_PAUSE_MS = 250
 
-/** @param onKeys called when the keys are other ones than before */
-export function createIssuer(url: string, http: Http, onKeys: () => void): Issuer {
-  let discovering: Promise<Metadata> | undefined
-  let keys: JWTVerifyGetKey | undefined
-  let known = ''
-  let lookedAt = Number.NEGATIVE_INFINITY
-
-  async function discover(): Promise<Metadata> {
-    const metadata = (await json(http, metadataUrl(url))) as Metadata
+/** @param onKeys called when a key is gone */
+export function createIssuer(url: string, http: Http, monitor: Monitor, onKeys: () => void): Issuer {
+  const metadata = once(async () => {
+    const from = metadataUrl(url)
+    const found = (await json(http, from)) as Metadata
     // RFC 8414 §3.3: anything else could be another issuer's.
-    if (normalizeIssuer(metadata.issuer) !== url)
-      throw new Error(`the metadata is of ${metadata.issuer}, not of ${url}`)
-    return metadata
-  }
+    if (normalizeIssuer(found.issuer) !== url) {
+      throw issuerRefused(
+        `The metadata at ${from} is of the issuer ${JSON.stringify(found.issuer)}, not of ${JSON.stringify(url)}. Set the guard's issuer to what the metadata says.`,
+      )
+    }
+    return found
+  }, watched('metadata'))
 
-  function metadata(): Promise<Metadata> {
-    discovering ??= discover().catch(error => {
-      discovering = undefined
-      throw issuerAway(error)
-    })
-    return discovering
-  }
+  const fetchKeys = paused(
+    async () => json(http, (await metadata()).jwks_uri) as Promise<JSONWebKeySet>,
+    watched('keys'),
+  )
 
-  async function load(): Promise<JWTVerifyGetKey> {
-    lookedAt = performance.now()
-    const { jwks_uri } = await metadata()
-    const set = (await json(http, jwks_uri).catch(error => {
-      throw issuerAway(error)
-    })) as JSONWebKeySet
-    const text = JSON.stringify(set)
-    if (known !== text && known !== '') onKeys()
-    known = text
-    keys = createLocalJWKSet(set)
-    return keys
+  function watched(part: Part) {
+    return { ok: () => monitor.ok(part), failed: (error: unknown) => monitor.failed(part, error) }
   }
 
   return {
-    metadata,
-    async key(header, token) {
-      const set = keys ?? (await load())
-      try {
-        return await set(header, token)
-      } catch (error) {
-        if (performance.now() - lookedAt < COOLDOWN_MS) throw error
-        return (await load())(header, token)
-      }
-    },
-    refresh: async () => void (await load()),
+    metadata: () =>
+      metadata().catch(error => {
+        throw issuerAway(error)
+      }),
+    keys: createJwks(fetchKeys, onKeys),
+  }
+}
+
+interface Watch {
+  ok(): void
+  failed(error: unknown): void
+}
+
+/** After a failure the work is not begun again at once: until then each call fails with the same error. */
+function paused<T>(work: () => Promise<T>, { ok, failed }: Watch): () => Promise<T> {
+  let last: { error: unknown; until: number } | undefined
+  return async () => {
+    if (last && performance.now() < last.until) throw last.error
+    try {
+      const result = await work()
+      last = undefined
+      ok()
+      return result
+    } catch (error) {
+      last = { error, until: performance.now() + (isRefusal(error) ? REFUSED_PAUSE_MS : FAILED_PAUSE_MS) }
+      failed(error)
+      throw error
+    }
+  }
+}
+
+/** One load for everyone, kept once it succeeded. */
+function once<T>(work: () => Promise<T>, watch: Watch): () => Promise<T> {
+  const begin = paused(work, watch)
+  let kept: Promise<T> | undefined
+  return () => {
+    kept ??= begin().catch(error => {
+      kept = undefined
+      throw error
+    })
+    return kept
   }
 }
 
@@ -86,6 +105,8 @@ function metadataUrl(issuer: string): string {
 
 async function json(http: Http, url: string): Promise<unknown> {
   const { status, text } = await http.get(url, { accept: 'application/json' })
-  if (status !== 200) throw new Error(`${url} answered ${status}`)
-  return JSON.parse(text)
+  if (status !== 200) throw answerError(url, status)
+  const found: unknown = JSON.parse(text)
+  if (typeof found !== 'object' || found === null) throw new Error(`${url} did not answer with an object`)
+  return found
 }

@@ -4,6 +4,7 @@ import { issuerForms } from '../issuer-url.ts'
 import { type Status, StatusBits } from '../status-bits.ts'
 import type { Clock } from './clock.ts'
 import type { Http } from './http.ts'
+import { within } from './patience.ts'
 
 /** Where the status of a token stands (draft-ietf-oauth-status-list §6.1). */
 export interface Reference {
@@ -16,6 +17,8 @@ export interface RemoteLists {
   refer(status: unknown): Reference | undefined
   /** The status, if memory holds a list that is fresh: followed by a live feed, or younger than its ttl. */
   peek(reference: Reference): Status | undefined
+  /** The status by what is held, however it was had, if that is younger than the ceiling. */
+  last(reference: Reference): Status | undefined
   /** Fetches the list if it is not fresh. Undefined: none can be had that is younger than the ceiling. */
   find(reference: Reference): Promise<Status | undefined>
   /** From the feed, in order. */
@@ -51,6 +54,8 @@ interface Held {
   ttl: number
 }
 
+/** Milliseconds that a request waits for a fresh list while it may go on by the one that is held. */
+const SHORT_WAIT_MS = 500
 /** Events kept to bring a list up to date that was signed before them. */
 const MOST_RECENT = 10_000
 
@@ -137,14 +142,22 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
       const list = held.get(uri)
       return list && fresh(list) ? statusIn(list, idx) : undefined
     },
+    last({ uri, idx }) {
+      const list = held.get(uri)
+      return list && age(list) <= maxStaleness ? statusIn(list, idx) : undefined
+    },
     async find({ uri, idx }) {
       if (!uri.startsWith(`${issuer}/`)) return undefined
       const list = held.get(uri)
       if (list && fresh(list)) return statusIn(list, idx)
+      const usable = list !== undefined && age(list) <= maxStaleness
       try {
-        return statusIn(await get(uri), idx)
+        const loading = get(uri)
+        // Who may go on by what is held waits only while the issuer is as quick as ever; the list is fetched beside.
+        const fetched = usable ? await within(loading, http.slow ? 0 : SHORT_WAIT_MS) : await loading
+        return statusIn(fetched ?? (list as Held), idx)
       } catch {
-        return list && age(list) <= maxStaleness ? statusIn(list, idx) : undefined
+        return usable ? statusIn(list, idx) : undefined
       }
     },
     apply(change) {
@@ -167,7 +180,8 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
       recent = []
     },
     async refresh() {
-      const soon = [...held].filter(([, list]) => !joined(list) && (followed() || age(list) > list.ttl / 2))
+      // What the live feed keeps up to date needs no fetching; when the feed is lost, every list ages.
+      const soon = [...held].filter(([, list]) => (followed() ? !joined(list) : age(list) > list.ttl / 2))
       await Promise.allSettled(soon.map(([uri]) => get(uri)))
     },
   }

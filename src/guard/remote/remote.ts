@@ -1,4 +1,6 @@
-import { invalidToken } from '../errors.ts'
+import { PosternError } from '../../errors.ts'
+import { createEnds } from '../ends.ts'
+import { invalidToken, issuerAway } from '../errors.ts'
 import { issuerForms, normalizeIssuer } from '../issuer-url.ts'
 import type { Authenticate } from '../needs.ts'
 import { STATUS } from '../status-bits.ts'
@@ -12,7 +14,10 @@ import { createIntrospect } from './introspection.ts'
 import { createIssuer } from './issuer.ts'
 import { createKeep, type Known } from './known.ts'
 import { createRemoteLists } from './lists.ts'
+import { createMonitor, type GuardHealth } from './monitor.ts'
 import { checkRemoteOptions } from './options.ts'
+import { within } from './patience.ts'
+import { isRefusal } from './refusal.ts'
 import { createReport } from './report.ts'
 
 export interface RemoteOptions {
@@ -35,8 +40,13 @@ export interface RemoteOptions {
 
 export interface Remote {
   authenticate: Authenticate
-  /** Settles when the keys are here, and the feed if it is followed; the guard works before, asking as it goes. */
+  /**
+   * Settles when the keys are here, and the feed if it is followed; the guard works before, asking as it goes.
+   * @throws a refusal that waiting will not mend, with what to do; 503 when the issuer cannot be reached now
+   */
   ready(): Promise<void>
+  /** How it is with the issuer now; makes no request. */
+  health(): GuardHealth
   /** The last change it has heard of; undefined without a feed. */
   readonly position: number | undefined
   /** Bytes that the statuses take in memory. */
@@ -47,36 +57,49 @@ export interface Remote {
 /** Milliseconds without a sign of life after which the feed is not relied on. It shows one every quarter of a second. */
 const FEED_SILENCE_MS = 1_000
 const UPKEEP_MS = 1_000
-/** A retired key goes from memory after this long. */
+/** A retired key goes from memory after this long, and a new one is there before it signs. */
 const KEYS_MS = 300_000
+/** Milliseconds that a check waits for the issuer at most; and once that is known to be slow. */
+const LONGEST_WAIT_MS = 5_000
+const SLOW_WAIT_MS = 1_000
+/** The same where the check may go on by what was last known. */
+const SHORT_WAIT_MS = 500
+
+const toConsole = (error: Error) => console.error(error.message)
 
 /**
  * Checks tokens far from their issuer: signature by its published keys, status by its lists and feed, from memory.
  * What memory cannot say is asked: an opaque text, a token that was changed, a status that is too old.
+ * @param onRefused called once when the issuer refuses the guard in a way that waiting will not mend; default: the console
+ * @throws TypeError that names an option that is missing, or given and empty
  */
-export function createRemote(options: RemoteOptions): Remote {
+export function createRemote(options: RemoteOptions, onRefused: (error: Error) => void = toConsole): Remote {
   checkRemoteOptions('guard', options)
   const { audience, maxStaleness = 60, inherit = false, remember = 100_000 } = options
   const url = normalizeIssuer(options.issuer) as string
   const credentials = credentialsOf(options)
   const clock = createClock()
   const http = createHttp(clock)
-  const issuer = createIssuer(url, http, () => {
+  const monitor = createMonitor(onRefused)
+  const issuer = createIssuer(url, http, monitor, () => {
     verifier.forget()
     answers.clear()
   })
-  const { key } = issuer
+  const { key } = issuer.keys
   const answers = createAnswers(remember)
   const report = options.reportUsage
     ? createReport({
         url: async () => (await issuer.metadata()).token_usage_endpoint,
         http,
         credentials: credentials ?? needed('reportUsage'),
+        monitor,
       })
     : undefined
   const onUse: OnUse | undefined = report && ((id, scopes) => report.note(id, clock.now(), scopes))
   let feed: FeedReader | undefined
   let aliveAt = Number.NEGATIVE_INFINITY
+  /** Other issuers have no feed. */
+  let feedDue = true
 
   const followed = () => performance.now() - aliveAt <= FEED_SILENCE_MS
   const lists = createRemoteLists({ issuer: url, http, key, clock, followed, maxStaleness: maxStaleness * 1000 })
@@ -87,6 +110,7 @@ export function createRemote(options: RemoteOptions): Remote {
     endpoint: async () => (await issuer.metadata()).introspection_endpoint,
     http,
     credentials,
+    monitor,
     issuer: url,
     audience,
     inherit,
@@ -96,7 +120,11 @@ export function createRemote(options: RemoteOptions): Remote {
 
   if (credentials) {
     feed = readFeed({
-      url: async () => (await issuer.metadata()).status_events_endpoint,
+      url: async () => {
+        const { status_events_endpoint: endpoint } = await issuer.metadata()
+        feedDue = endpoint !== undefined
+        return endpoint
+      },
       credentials,
       listener: {
         began(sequence) {
@@ -110,7 +138,9 @@ export function createRemote(options: RemoteOptions): Remote {
         alive() {
           aliveAt = performance.now()
           lists.confirm(aliveAt)
+          monitor.ok('feed')
         },
+        failed: error => monitor.failed('feed', error),
       },
     })
   }
@@ -118,9 +148,9 @@ export function createRemote(options: RemoteOptions): Remote {
   let keysAt = performance.now()
   const upkeep = setInterval(() => {
     void lists.refresh()
-    if (performance.now() - keysAt < KEYS_MS) return
+    if (issuer.keys.held && performance.now() - keysAt < KEYS_MS) return
     keysAt = performance.now()
-    issuer.refresh().catch(() => {})
+    issuer.keys.refresh().catch(() => {})
   }, UPKEEP_MS).unref()
 
   function letIn({ token, expires }: { token: Token; expires: number }): Token {
@@ -137,6 +167,13 @@ export function createRemote(options: RemoteOptions): Remote {
     return undefined
   }
 
+  /** What was asked before, on what is still known of its status: it may go on by that while nobody can be asked. */
+  function lastKnown(text: string): Answer | undefined {
+    const answer = answers.recall(text)
+    const status = answer && lists.last(answer.reference)
+    return status === STATUS.valid || status === STATUS.changed ? answer : undefined
+  }
+
   async function remembered(text: string, answer: Answer, position: number | undefined): Promise<void> {
     if (!followed()) return
     await lists.find(answer.reference)
@@ -145,6 +182,17 @@ export function createRemote(options: RemoteOptions): Remote {
   }
 
   async function ask(text: string): Promise<Token> {
+    const last = lastKnown(text)
+    if (!last) return askIssuer(text)
+    try {
+      return (await within(askIssuer(text), http.slow ? 0 : SHORT_WAIT_MS)) ?? letIn(last)
+    } catch (error) {
+      if (error instanceof PosternError && error.status === 503) return letIn(last)
+      throw error
+    }
+  }
+
+  async function askIssuer(text: string): Promise<Token> {
     const position = feed?.position
     const { reference, ...answer } = await introspect(text)
     if (reference) await remembered(text, { ...answer, reference }, position)
@@ -167,20 +215,46 @@ export function createRemote(options: RemoteOptions): Remote {
     return lists.find(reference).then(found => judge(signed, found))
   }
 
+  function identify(text: string): Token | Promise<Token> {
+    const signed = verifier.recall(text)
+    if (signed) return check(signed)
+    const known = recallAsked(text)
+    if (known) return known
+    if (text.split('.').length === 3) return verifier.verify(text).then(check)
+    if (!credentials) throw invalidToken('The access token is malformed.')
+    return ask(text)
+  }
+
+  /** However many steps a check takes, whoever sent the request has an answer in time. */
+  async function inTime(checking: Promise<Token>): Promise<Token> {
+    const token = await within(checking, http.slow ? SLOW_WAIT_MS : LONGEST_WAIT_MS)
+    if (token) return token
+    throw issuerAway(new Error('the issuer did not answer in time'))
+  }
+
+  const ends = createEnds(text => {
+    const found = identify(text)
+    return found instanceof Promise ? inTime(found) : found
+  }, maxStaleness * 1_000)
+
+  function health(): GuardHealth {
+    const { problems, refusal } = monitor
+    const live = followed()
+    const begun = issuer.keys.held && (!feed || live || feed.position !== undefined || !feedDue)
+    const lost = feed !== undefined && feedDue && !live
+    const status = refusal ? 'failed' : !begun ? 'starting' : lost || problems.length > 0 ? 'degraded' : 'ok'
+    return { status, keys: issuer.keys.held, feed: feed ? (live ? 'live' : 'lost') : null, problems }
+  }
+
   return {
-    authenticate(text) {
-      const signed = verifier.recall(text)
-      if (signed) return check(signed)
-      const known = recallAsked(text)
-      if (known) return known
-      if (text.split('.').length === 3) return verifier.verify(text).then(check)
-      if (!credentials) throw invalidToken('The access token is malformed.')
-      return ask(text)
-    },
+    authenticate: ends.authenticate,
     async ready() {
-      await issuer.refresh()
-      await feed?.started
+      await issuer.keys.refresh().catch(error => {
+        throw isRefusal(error) ? error : issuerAway(error)
+      })
+      await feed?.started()
     },
+    health,
     get position() {
       return feed?.position
     },
@@ -189,6 +263,7 @@ export function createRemote(options: RemoteOptions): Remote {
     },
     async close() {
       clearInterval(upkeep)
+      ends.close()
       await Promise.all([feed?.close(), report?.close()])
     },
   }

@@ -1,4 +1,6 @@
 import { basicHeader, type Credentials, type Http } from './http.ts'
+import type { Monitor } from './monitor.ts'
+import { answerError } from './refusal.ts'
 
 /** What is told to the issuer: when tokens were last used here, and what for. */
 export interface Report {
@@ -12,6 +14,7 @@ export interface ReportOptions {
   url: () => Promise<string | undefined>
   http: Http
   credentials: Credentials
+  monitor: Monitor
   /** Milliseconds from one sending to the next. */
   interval?: number
 }
@@ -40,7 +43,7 @@ const MOST_HELD = 20_000
  * Collects uses and sends them now and then, one batch after the other; no request waits for it. A batch that could not
  * be sent joins what came since.
  */
-export function createReport({ url, http, credentials, interval = INTERVAL_MS }: ReportOptions): Report {
+export function createReport({ url, http, credentials, monitor, interval = INTERVAL_MS }: ReportOptions): Report {
   const held = new Map<string, Noted>()
   let sending: Promise<void> | undefined
   const timer = setInterval(() => void flush(), interval).unref()
@@ -87,6 +90,8 @@ export function createReport({ url, http, credentials, interval = INTERVAL_MS }:
       const endpoint = await url()
       if (!endpoint) return true
       const { status } = await http.postJson(endpoint, { uses }, basicHeader(credentials))
+      if (status < 300) monitor.ok('usage')
+      else monitor.failed('usage', answerError(endpoint, status, credentials.clientId))
       return status < 500 && status !== 429
     } catch {
       return false

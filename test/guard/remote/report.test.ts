@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { checkAnyScope, checkScopes, createRemote, guard } from '../../../src/guard/index.ts'
 import type { Http } from '../../../src/guard/remote/http.ts'
+import { createMonitor } from '../../../src/guard/remote/monitor.ts'
 import { createReport } from '../../../src/guard/remote/report.ts'
 import { actingAs } from '../../helpers/app.ts'
 import { asking } from '../../helpers/asking.ts'
@@ -140,7 +141,12 @@ t.test('a report grows no larger than the issuer takes; the rest follows', async
     },
   } as unknown as Http
   const credentials = { clientId: 'x', clientSecret: 'x' }
-  const report = createReport({ url: async () => 'https://id.example.com/usage', http, credentials })
+  const report = createReport({
+    url: async () => 'https://id.example.com/usage',
+    http,
+    credentials,
+    monitor: createMonitor(() => {}),
+  })
   const scopes = Array.from({ length: 50 }, (_, i) => `a-scope-with-a-long-name-${i}`)
   for (let i = 0; i < 1_000; i++) report.note(`token${i}`, Date.now(), scopes)
   await report.close()
