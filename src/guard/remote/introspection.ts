@@ -46,7 +46,7 @@ export function createIntrospect(options: IntrospectionOptions): Introspect {
     })
     monitor.ok('introspection')
     if (body.active !== true) throw invalidToken('The access token is not active.')
-    if (body.iss !== undefined && !issuerForms(issuer).includes(body.iss))
+    if (body.iss !== undefined && !issuerForms(issuer).includes(String(body.iss)))
       throw invalidToken('The access token comes from another issuer.')
     if (![body.aud ?? audience].flat().includes(audience)) {
       throw invalidToken('The access token is meant for another audience.')
