@@ -53,7 +53,7 @@ declare module 'fastify' {
 /** The whole server as a plugin, in boot order; mount it with a prefix or without. */
 export function serverPlugin(house: House, mounted = false): FastifyPluginAsync {
   return async app => {
-    const { config, catalogue, db, keys, users, throttle, signIn, tokens, usage, authenticate } = house
+    const { config, catalogue, db, changes, keys, users, throttle, signIn, tokens, usage, authenticate } = house
     useProblems(app)
     useStrictInput(app)
     app.setSerializerCompiler(serializerCompiler)
@@ -71,7 +71,7 @@ export function serverPlugin(house: House, mounted = false): FastifyPluginAsync 
     await app.register(app.prefix ? metadataRoutes(house) : wellKnown(house))
     await app.register(scopeRoutes(catalogue))
     await app.register(keyRoutes(keys))
-    await app.register(healthRoutes(db))
+    await app.register(healthRoutes({ db, changes }))
     await app.register(statusListRoutes(house.lists), { prefix: '/oauth' })
     await app.register(feedRoutes(house), { prefix: '/oauth' })
     await app.register(oauthRoutes(house), { prefix: '/oauth' })

@@ -105,6 +105,15 @@ export const unavailable = (cause?: unknown) =>
     cause,
   })
 
+/** The database answers, but this node does not hear of what other nodes change; only the configuration mends that. */
+export const misrouted = () =>
+  new PosternError({
+    status: 503,
+    code: 'temporarily_unavailable',
+    detail:
+      'This node does not hear the others. DATABASE_LISTEN_URL must name the database of DATABASE_URL, directly or through a pooler in session mode.',
+  })
+
 /** Whatever was not foreseen: it says nothing of itself. */
 export const internalError = (cause: unknown) =>
   new PosternError({

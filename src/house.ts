@@ -205,7 +205,7 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     },
     listen() {
       if (db.embedded || !config.listenUrl) return
-      const listener = startListener({ url: config.listenUrl, changes, log })
+      const listener = startListener({ url: config.listenUrl, db, changes, log })
       const name = `${hostname()}:${process.pid}`.slice(0, 255)
       const positions = startPositions({ db, changes, lists, feed, name })
       closers.push(

@@ -44,9 +44,12 @@ export interface Changes {
   readonly count: number
   /** false: this node cannot hear the others, and must ask the database for everything. */
   readonly hearing: boolean
+  /** true: what is sent through the pool does not arrive where this node listens; only the configuration mends that. */
+  readonly misrouted: boolean
   /** A change that another node made. */
   hear(change: Change): void
   setHearing(hearing: boolean): void
+  setMisrouted(): void
 }
 
 /** The channel of LISTEN and NOTIFY. */
@@ -62,6 +65,7 @@ export function createChanges(db: Database, writeDown: WriteDown = async () => {
   const readings = new Set<Change[]>()
   let count = 0
   let hearing = db.embedded
+  let misrouted = false
 
   function tell(change: Change): void {
     count++
@@ -75,6 +79,9 @@ export function createChanges(db: Database, writeDown: WriteDown = async () => {
     },
     get hearing() {
       return hearing
+    },
+    get misrouted() {
+      return misrouted
     },
     subscribe: listener => void listeners.push(listener),
     async reading(read, keep) {
@@ -90,6 +97,10 @@ export function createChanges(db: Database, writeDown: WriteDown = async () => {
     setHearing(now) {
       if (now && !hearing) tell({ kind: 'everything' })
       hearing = now
+      if (now) misrouted = false
+    },
+    setMisrouted() {
+      misrouted = true
     },
     async obeying(asked, work) {
       const made: Change[] = []

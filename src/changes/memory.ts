@@ -4,8 +4,10 @@ import type { Change, Changes } from './changes.ts'
 export interface MemoryOptions<T extends object> {
   changes: Changes
   load: (id: string) => Promise<T | undefined>
-  /** Whether this change says that what is held under `id` may be so no longer. */
-  concerns: (change: Change, id: string) => boolean
+  /** Whether a change makes outdated what is held under `id`, the id of the change. */
+  concerns?: (change: Change, id: string) => boolean
+  /** Whether it makes everything outdated: for rows that are held under something else than their id. */
+  clears?: (change: Change) => boolean
   max?: number
 }
 
@@ -13,19 +15,23 @@ export interface MemoryOptions<T extends object> {
 export type Memory<T> = (id: string) => T | Promise<T | undefined>
 
 /** A value read while it may have changed is used once and not kept; a node that cannot hear keeps nothing. */
-export function createMemory<T extends object>({ changes, load, concerns, max = 10_000 }: MemoryOptions<T>): Memory<T> {
+export function createMemory<T extends object>(options: MemoryOptions<T>): Memory<T> {
+  const { changes, load, concerns = () => false, clears = () => false, max = 10_000 } = options
   const known = new Recent<string, T>(max)
 
+  const all = (change: Change) => change.kind === 'everything' || clears(change)
+
+  // Never a walk through all that is held: changes come by the thousand.
   changes.subscribe(change => {
-    if (change.kind === 'everything') known.clear()
-    else for (const [id] of known) if (concerns(change, id)) known.delete(id)
+    if (all(change)) known.clear()
+    else if ('id' in change && concerns(change, change.id)) known.delete(change.id)
   })
 
   function ask(id: string): Promise<T | undefined> {
     return changes.reading(
       () => load(id),
       (value, meanwhile) => {
-        const old = meanwhile.some(change => change.kind === 'everything' || concerns(change, id))
+        const old = meanwhile.some(change => all(change) || concerns(change, id))
         if (value && changes.hearing && !old) known.set(id, value)
         return value
       },

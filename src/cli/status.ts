@@ -73,7 +73,13 @@ function inWords({ newest, nodes, seenBy, seenIn }: Overview): string {
   const first = newest
     ? `Change ${newest.sequence} of ${newest.at.toISOString()}: seen by ${seenBy} of ${nodes.length} nodes${time}`
     : `Nothing has changed lately; ${nodes.length} nodes`
-  return [first, ...tables.filter(Boolean)].join('\n\n')
+  return [first, deafNote(nodes), ...tables].filter(Boolean).join('\n\n')
+}
+
+function deafNote(nodes: NodeState[]): string {
+  const deaf = nodes.filter(node => !node.hearing).length
+  if (deaf === 0) return ''
+  return `${deaf} of ${nodes.length} nodes cannot hear the others and ask the database for every token. Where that lasts, see that DATABASE_LISTEN_URL names the same database directly.`
 }
 
 const nodeTable = (nodes: NodeState[]) =>

@@ -49,7 +49,7 @@ export function createTerms({ db, changes, catalogue, config }: TermsOptions): T
   const resourceServer = createMemory<Client>({
     changes,
     load: async audience => (await db.run(em => em.findOne(Client, { audience, revoked: false }))) ?? undefined,
-    concerns: change => change.kind === 'client',
+    clears: change => change.kind === 'client',
   })
 
   function scopes(client: Client, scope: string | undefined, role?: Role): string[] {

@@ -56,14 +56,24 @@ export function createFeed(db: Database, lists: Lists): Feed {
       await lists.catchUp()
       const reader = { client, at: lists.sequence }
       let held: StatusChange[] | undefined = []
-      const send = (changes: readonly StatusChange[]) => {
+      const send = (changes: readonly StatusChange[] | undefined) => {
+        if (!changes) return restart()
         const fresh = changes.filter(change => change.sequence > reader.at)
         reader.at = Math.max(reader.at, fresh.at(-1)?.sequence ?? 0)
         const told = fresh.map(change => ({ kind: 'status', change }) as const)
         tell(told.length > 0 ? told : [{ kind: 'heartbeat', sequence: reader.at }])
       }
+      const restart = () => {
+        reader.at = lists.sequence
+        tell([{ kind: 'reload', sequence: reader.at }])
+      }
+      let gap = false
       // Listening first: nothing can fall between what was missed and what comes.
-      const end = lists.subscribe(changes => (held ? void held.push(...changes) : send(changes)))
+      const end = lists.subscribe(changes => {
+        if (!held) send(changes)
+        else if (changes) held.push(...changes)
+        else gap = true
+      })
       readers.add(reader)
       const start = reader.at
       const before = await missed(since ?? start, start).catch(error => {
@@ -77,7 +87,7 @@ export function createFeed(db: Database, lists: Lists): Feed {
       tell([...(missedChanges ?? [{ kind: 'reload', sequence: start } as const]), complete])
       const waiting = held
       held = undefined
-      send(waiting)
+      send(gap ? undefined : waiting)
       return () => {
         end()
         readers.delete(reader)

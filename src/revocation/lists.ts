@@ -19,8 +19,11 @@ export interface Lists {
   catchUp(): Promise<void>
   /** The last event that is in the lists. */
   readonly sequence: number
-  /** Called with each batch of changes, after it is in the lists, and with none when there was nothing new. */
-  subscribe(listener: (changes: readonly StatusChange[]) => void): () => void
+  /**
+   * Called with each batch of changes, after it is in the lists, and with none when there was nothing new; with
+   * undefined where what changed cannot be told, because the database went back to before what was told.
+   */
+  subscribe(listener: (changes: readonly StatusChange[] | undefined) => void): () => void
   /** Called with each batch of changes that is not empty, whoever it was that looked; makes nobody look. */
   watch(listener: (changes: readonly StatusChange[]) => void): () => void
   /** The signed list (`application/statuslist+jwt`); undefined for one that does not exist or has ended. */
@@ -46,12 +49,14 @@ const TOGETHER_MS = 1
 export function createLists(options: ListsOptions): Lists {
   const { db, changes, issuer, interval = 250, onError = () => {} } = options
   const sign = createListSigner(options)
-  const listeners = new Set<(changes: readonly StatusChange[]) => void>()
+  const listeners = new Set<(changes: readonly StatusChange[] | undefined) => void>()
   const watchers = new Set<(changes: readonly StatusChange[]) => void>()
   let held: Map<number, HeldList> | undefined
   let sequence = 0
   let reading: Promise<void> | undefined
   let again = false
+  /** There was a gap, perhaps a failover that lost what was last committed: what is held may never have been so. */
+  let doubtful = false
   let timer: NodeJS.Timeout | undefined
   let poked: NodeJS.Timeout | undefined
   let closed = false
@@ -71,8 +76,24 @@ export function createLists(options: ListsOptions): Lists {
     sequence = last
   }
 
+  /** Loads again after a gap. @returns what readers were not told of; undefined: the numbers began anew */
+  async function reload(): Promise<StatusChange[] | undefined> {
+    const before = sequence
+    doubtful = false
+    try {
+      await load()
+    } catch (error) {
+      doubtful = true
+      throw error
+    }
+    if (sequence < before) return undefined
+    const events = sequence > before ? await readEvents(db, before) : []
+    return events.length < MOST_EVENTS ? events.filter(event => event.sequence <= sequence) : undefined
+  }
+
   async function follow(): Promise<void> {
     if (!held) await load()
+    else if (doubtful) tell(await reload())
     const events = await readEvents(db, sequence)
     const applied: StatusChange[] = []
     try {
@@ -93,9 +114,9 @@ export function createLists(options: ListsOptions): Lists {
     sequence = event.sequence
   }
 
-  function tell(events: readonly StatusChange[]): void {
+  function tell(events: readonly StatusChange[] | undefined): void {
     for (const listener of listeners) listener(events)
-    if (events.length > 0) for (const watcher of watchers) watcher(events)
+    if (events?.length) for (const watcher of watchers) watcher(events)
   }
 
   /** A list that another node began after we loaded. */
@@ -135,9 +156,9 @@ export function createLists(options: ListsOptions): Lists {
 
   /** A change that says what it did is taken as it is told, if nothing lies between it and the last one. */
   function take(event: StatusChange): boolean {
-    if (event.sequence <= sequence) return true
+    if (event.sequence <= sequence && !doubtful) return true
     const list = held?.get(event.list)
-    if (reading || !list || event.sequence !== sequence + 1) return false
+    if (reading || doubtful || !list || event.sequence !== sequence + 1) return false
     put(list, event)
     sequence = event.sequence
     tell([event])
@@ -145,6 +166,7 @@ export function createLists(options: ListsOptions): Lists {
   }
 
   changes.subscribe(change => {
+    if (change.kind === 'everything') doubtful = true
     if ('event' in change && change.event && take(change.event)) return
     poked ??= setTimeout(() => {
       poked = undefined

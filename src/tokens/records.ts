@@ -94,6 +94,15 @@ const SELECT = `
   left join users u on u.id = t.user_id
   ${PARENT_JOINS}`
 
+interface Kept {
+  record: TokenRecord
+  /** `changes.count` when it was read. */
+  at: number
+}
+
+/** Users and clients whose changes are remembered; with more, the records in memory are dropped instead. */
+const MOST_CHANGED = 10_000
+
 export interface RecordsOptions {
   /** Records held in memory, about 700 bytes each. */
   remember?: number
@@ -107,10 +116,28 @@ export function createRecords(
   catalogue: Catalogue,
   { remember = 100_000, onUse }: RecordsOptions = {},
 ): Records {
-  const known = new Recent<string, TokenRecord>(remember)
+  const known = new Recent<string, Kept>(remember)
+  /** When users and clients changed, by `changes.count`: one change may make many records outdated. */
+  const changedAt = new Map<string, number>()
   const loading = new Map<string, Promise<TokenRecord | undefined>>()
 
-  changes.subscribe(change => forget(known, change))
+  changes.subscribe(change => {
+    if (change.kind === 'token') known.delete(change.id)
+    if (change.kind === 'user' || change.kind === 'client') changedAt.set(change.id, changes.count)
+    if (change.kind !== 'everything' && changedAt.size <= MOST_CHANGED) return
+    known.clear()
+    changedAt.clear()
+  })
+
+  /** What is in memory, unless its user or one of its clients has changed since it was read. */
+  function recall(id: string): TokenRecord | undefined {
+    const kept = known.get(id)
+    if (!kept) return undefined
+    const { token, parentClientId } = kept.record
+    const fresh = [token.userId, token.clientId, parentClientId].every(of => !of || !(changedAt.get(of)! > kept.at))
+    if (!fresh) known.delete(id)
+    return fresh ? kept.record : undefined
+  }
 
   function load(where: string, value: unknown): Promise<TokenRecord | undefined> {
     const select = () => db.query<Row>(`${SELECT} where ${where}`, [value])
@@ -118,7 +145,7 @@ export function createRecords(
       const record = row && read(bounded(row, catalogue.inherit), catalogue.inherit, onUse)
       // What changed while its row was on its way may be the row as it was before.
       const old = record && meanwhile.some(change => concerns(change, record))
-      if (record && changes.hearing && !old) known.set(record.token.id, record)
+      if (record && changes.hearing && !old) known.set(record.token.id, { record, at: changes.count })
       return record
     })
   }
@@ -139,7 +166,7 @@ export function createRecords(
       if (!changes.hearing) return undefined
       // Nothing at all has changed since: the look-up is spared, a good part of what a check costs.
       if (holder.recordAt === changes.count) return holder.record
-      holder.record = known.get(holder.id)
+      holder.record = recall(holder.id)
       holder.recordAt = holder.record && changes.count
       return holder.record
     },
@@ -147,13 +174,6 @@ export function createRecords(
     find: id => once('t.id = ?', id),
     findByText: text => once('t.hash = ?', hashText(text)),
   }
-}
-
-function forget(known: Recent<string, TokenRecord>, change: Change): void {
-  if (change.kind === 'token') known.delete(change.id)
-  if (change.kind === 'everything') known.clear()
-  if (change.kind !== 'user' && change.kind !== 'client') return
-  for (const [id, record] of known) if (concerns(change, record)) known.delete(id)
 }
 
 /** Whether what is known of a token may be so no longer. */

@@ -7,10 +7,13 @@ import { SERVER, testDatabase } from '../helpers/database.ts'
 
 type Test = { teardown(work: () => unknown): void }
 
+export const METRICS_TOKEN = 'a token that may read the figures of a node'
+
 export const ONLY_SHARED = { skip: !SERVER && 'an embedded database has one node' }
 
 export interface Node extends TestApp {
   warnings: string[]
+  errors: string[]
 }
 
 /** Servers on one PostgreSQL that hear one another, as behind a balancer. */
@@ -21,15 +24,19 @@ export async function openNodes(t: Test, count: number): Promise<Node[]> {
 
 export async function openNode(t: Test, databaseUrl: string, listenUrl = databaseUrl): Promise<Node> {
   const db = await openDatabase({ databaseUrl, databasePoolSize: 4, dataDir: undefined })
-  const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), databaseUrl, listenUrl }
+  const config = { ...loadConfig({ APP_KEY, ISSUER, METRICS_TOKEN, LOG_LEVEL: 'silent' }), databaseUrl, listenUrl }
   const warnings: string[] = []
-  const log = { warn: (_: object, message: string) => void warnings.push(message), error: () => {} }
+  const errors: string[] = []
+  const log = {
+    warn: (_: object, message: string) => void warnings.push(message),
+    error: (_: object, message: string) => void errors.push(message),
+  }
   const house = await openHouse({ config, catalogue: CATALOGUE, db, log })
   t.teardown(() => house.close())
   await house.ensure()
   house.listen()
   const app = await createApp(house)
-  return { app, house, warnings }
+  return { app, house, warnings, errors }
 }
 
 const MOST_TRIES = 5_000
