@@ -33,15 +33,24 @@ export const requestNotSupported = protocolError(400, 'request_not_supported')
 /** `error_description` is a subset of ASCII (RFC 6749 §5.2). */
 export const printable = (text: string) => text.replaceAll('"', "'").replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 
-/** The same answer for an unknown client and for a wrong secret (RFC 6749 §5.2). */
+/**
+ * The same answer for an unknown client and for a wrong secret (RFC 6749 §5.2). It has no challenge of its own:
+ * {@link withChallenge} adds one where the request used the `Authorization` header.
+ */
 export const invalidClient = (
   detail = 'The client is unknown, revoked, or did not prove who it is.',
   cause?: unknown,
-) =>
-  new PosternError({
-    status: 401,
-    code: 'invalid_client',
-    detail,
-    headers: { 'www-authenticate': 'Basic realm="postern", charset="UTF-8"' },
-    cause,
-  })
+) => protocolError(401, 'invalid_client')(detail, cause)
+
+const BASIC_CHALLENGE = { 'www-authenticate': 'Basic realm="postern", charset="UTF-8"' }
+
+/**
+ * Adds the `Basic` challenge to an `invalid_client` error, only for a request that used the `Authorization` header
+ * (RFC 6749 §5.2). A browser opens a password dialog of its own for every such challenge, also below the API explorer.
+ * @param authorization the header of the request
+ */
+export function withChallenge(error: PosternError, authorization: string | undefined): PosternError {
+  if (error.code !== 'invalid_client' || authorization === undefined) return error
+  const { status, code, message, headers, extra, cause } = error
+  return new PosternError({ status, code, detail: message, headers: { ...headers, ...BASIC_CHALLENGE }, extra, cause })
+}

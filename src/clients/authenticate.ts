@@ -4,7 +4,8 @@ import { validate as isUuid } from 'uuid'
 import type { Changes } from '../changes/changes.ts'
 import { createMemory } from '../changes/memory.ts'
 import type { Database } from '../database.ts'
-import { invalidClient, invalidRequest } from '../protocol-errors.ts'
+import { PosternError } from '../errors.ts'
+import { invalidClient, invalidRequest, withChallenge } from '../protocol-errors.ts'
 import { Client } from './client.entity.ts'
 import { ASSERTION_ALGORITHMS } from './jwks.ts'
 import { hashSecret } from './secrets.ts'
@@ -62,17 +63,25 @@ export function createClientAuthentication({
     return client instanceof Promise ? client.then(live) : live(client)
   }
 
+  async function prove(credentials: Credentials): Promise<Client> {
+    const proof = proofOf(credentials)
+    const found = find(proof.id)
+    const client = found instanceof Promise ? await found : found
+    if (proof.method === 'secret') checkSecret(client, proof.secret)
+    else if (proof.method === 'assertion') await checkAssertion(client, proof.assertion)
+    else if (client?.authMethod !== 'none') throw invalidClient()
+    if (!client) throw invalidClient()
+    return client
+  }
+
   return {
     find,
     async authenticate(credentials) {
-      const proof = proofOf(credentials)
-      const found = find(proof.id)
-      const client = found instanceof Promise ? await found : found
-      if (proof.method === 'secret') checkSecret(client, proof.secret)
-      else if (proof.method === 'assertion') await checkAssertion(client, proof.assertion)
-      else if (client?.authMethod !== 'none') throw invalidClient()
-      if (!client) throw invalidClient()
-      return client
+      try {
+        return await prove(credentials)
+      } catch (error) {
+        throw error instanceof PosternError ? withChallenge(error, credentials.authorization) : error
+      }
     },
   }
 

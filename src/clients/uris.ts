@@ -11,7 +11,32 @@ function parse(text: string): URL | null {
   return text.length <= LONGEST && /^[\x21-\x7e]+$/.test(text) ? URL.parse(text) : null
 }
 
-/** Absolute, without a fragment (RFC 6749 §3.1.2); https, loopback http, or an app's own scheme (RFC 8252 §7). */
+/**
+ * What an authorization response may say (RFC 6749 §4.1.2 and §4.2.2, RFC 9207, and OpenID Connect's own). A redirect
+ * URI with one of these in its query would make the answer say it twice, and which one counts is the reader's choice
+ * (RFC 6749 §3.1).
+ */
+const ANSWERS: ReadonlySet<string> = new Set([
+  'code',
+  'state',
+  'iss',
+  'error',
+  'error_description',
+  'error_uri',
+  'scope',
+  'access_token',
+  'token_type',
+  'expires_in',
+  'id_token',
+  'session_state',
+  'response',
+])
+
+/** The first parameter of a query that belongs to the answer, decoded; some frameworks read names in either case. */
+const reservedName = ({ searchParams }: URL): string | undefined =>
+  [...searchParams.keys()].find(name => ANSWERS.has(name.trim().toLowerCase()))
+
+/** Absolute, without a fragment (RFC 6749 §3.1.2), or what the answer says itself (RFC 6749 §3.1); https, loopback http, or an app's own scheme (RFC 8252 §7). */
 export function checkedRedirectUri(text: string, index: number): string {
   const uri = parse(text)
   const path = `redirect_uris/${index}`
@@ -27,6 +52,10 @@ export function checkedRedirectUri(text: string, index: number): string {
   }
   if (uri.protocol !== 'http:' && uri.protocol !== 'https:' && !uri.protocol.includes('.')) {
     throw invalid({ path, message: 'must use a private scheme with a dot in it, such as com.example.app' })
+  }
+  const reserved = reservedName(uri)
+  if (reserved !== undefined) {
+    throw invalid({ path, message: `must not have ${reserved} in its query: the answer to the app says that itself` })
   }
   return text
 }

@@ -1,5 +1,6 @@
 import { invalidScope } from '../protocol-errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import { requestedScopes } from '../scopes/requested.ts'
 import { WILDCARD } from '../scopes/set.ts'
 import type { Role } from '../users/user.entity.ts'
 
@@ -15,8 +16,8 @@ export function ownScopes(
   role: Role | undefined,
 ): string[] {
   const has = granted.filter(id => role === 'admin' || !id.startsWith('admin:'))
-  if (scope === undefined) return has
-  const asked = scope.split(' ').filter(Boolean)
+  const asked = requestedScopes(catalogue, scope)
+  if (asked === undefined) return has
   const lacking = asked.filter(id => !catalogue.covers(has, id) || !(id === WILDCARD || catalogue.has(id)))
   if (lacking.length === 0) return catalogue.resolve(asked)
   throw invalidScope(`${[...new Set(lacking)].join(', ')}: the token does not have it.`)

@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import type { Database } from '../database.ts'
 import { invalidScope, invalidTarget } from '../protocol-errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import { requestedScopes } from '../scopes/requested.ts'
 import { common, WILDCARD } from '../scopes/set.ts'
 import type { Role } from '../users/user.entity.ts'
 
@@ -54,8 +55,8 @@ export function createTerms({ db, changes, catalogue, config }: TermsOptions): T
 
   function scopes(client: Client, scope: string | undefined, role?: Role): string[] {
     const may = (id: string) => mayHave(catalogue, client, id, role)
-    if (scope === undefined) return catalogue.defaults.filter(may)
-    const asked = split(scope)
+    const asked = requestedScopes(catalogue, scope)
+    if (asked === undefined) return catalogue.defaults.filter(may)
     const refused = asked.filter(id => id === WILDCARD || !catalogue.has(id) || !may(id))
     if (refused.length > 0) throw invalidScope(`The client may not have ${list(refused)}.`)
     return catalogue.resolve(asked)
@@ -65,11 +66,12 @@ export function createTerms({ db, changes, catalogue, config }: TermsOptions): T
     scopes,
 
     narrowed(client, granted, scope, role) {
-      if (scope === undefined) {
+      const asked = requestedScopes(catalogue, scope)
+      if (asked === undefined) {
         const ids = common(named(catalogue, granted), client.scopes ?? [WILDCARD], catalogue.inherit)
         return catalogue.resolve(ids.filter(id => catalogue.has(id) && mayHave(catalogue, client, id, role)))
       }
-      const refused = split(scope).filter(id => !catalogue.covers(granted, id))
+      const refused = asked.filter(id => !catalogue.covers(granted, id))
       if (refused.length > 0) throw invalidScope(`${list(refused)}: not among the scopes that were granted.`)
       return scopes(client, scope, role)
     },
@@ -94,7 +96,6 @@ export function createTerms({ db, changes, catalogue, config }: TermsOptions): T
   }
 }
 
-const split = (scope: string) => scope.split(' ').filter(Boolean)
 const list = (ids: string[]) => [...new Set(ids)].join(', ')
 
 /** `*` by the names of what it grants: it is never handed on. */

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import swaggerUi, { type FastifySwaggerUiOptions } from '@fastify/swagger-ui'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import packageJson from '../../package.json' with { type: 'json' }
 import { BEARER, bearerScheme } from '../guard/openapi.ts'
@@ -98,6 +98,9 @@ export const openapi = fp(async (app: FastifyInstance, { issuer, scopes, explore
     stripBasePath: false,
     transformObject: found => complete(('openapiObject' in found ? found.openapiObject : {}) as Document),
   })
+  app.addHook('onRoute', route => {
+    if (route.url.startsWith(`${app.prefix}/docs`)) route.onRequest = [route.onRequest ?? [], allowSignIn].flat()
+  })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     indexPrefix: new URL(root).pathname.replace(/\/$/, '') + app.prefix,
@@ -109,6 +112,16 @@ export const openapi = fp(async (app: FastifyInstance, { issuer, scopes, explore
     transformSpecificationClone: false,
   })
 })
+
+/**
+ * The explorer opens the sign-in page in a popup, and the page that takes the answer speaks to its opener. Neither may be
+ * cut off: the pages in between have no opener policy.
+ */
+function allowSignIn({ url }: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const takesAnswer = url.split('?', 1)[0]!.endsWith('/oauth2-redirect.html')
+  reply.header('cross-origin-opener-policy', takesAnswer ? 'unsafe-none' : 'same-origin-allow-popups')
+  done()
+}
 
 function withoutPrefix(issuer: string, prefix: string): string {
   return issuer.endsWith(prefix) ? issuer.slice(0, issuer.length - prefix.length) : issuer

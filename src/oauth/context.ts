@@ -2,7 +2,7 @@ import formbody from '@fastify/formbody'
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { PosternError } from '../errors.ts'
 import { inOurWords } from '../http/problems.ts'
-import { invalidRequest, printable } from '../protocol-errors.ts'
+import { invalidRequest, printable, withChallenge } from '../protocol-errors.ts'
 import { readForm } from './form.ts'
 
 /**
@@ -25,7 +25,8 @@ export async function useProtocol(app: FastifyInstance): Promise<void> {
 }
 
 export function sendProtocolError(reply: FastifyReply, error: PosternError): FastifyReply {
-  const { status, code, message, headers } = asProtocol(error)
+  const { authorization } = reply.request.headers
+  const { status, code, message, headers } = withChallenge(asProtocol(error), authorization)
   return reply
     .code(status)
     .headers({ 'cache-control': 'no-store', pragma: 'no-cache', ...headers })

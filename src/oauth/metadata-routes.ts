@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { Type } from 'typebox'
 import { protectedResource } from '../guard/metadata.ts'
 import { resourceMetadataUrl } from '../guard/resource.ts'
+import { publicScopes } from '../scopes/requested.ts'
 import { describeServer, type HasRoute, type MetadataOptions } from './metadata.ts'
 
 const WELL_KNOWN = '/.well-known/oauth-authorization-server'
@@ -108,7 +109,7 @@ export function wellKnown(options: MetadataOptions): FastifyPluginAsyncTypebox {
     await app.register(protectedResource, {
       resource,
       authorizationServers: [issuer],
-      scopes: options.catalogue.scopes.map(scope => scope.id),
+      scopes: publicScopes(options.catalogue),
       documentation: `${issuer}/docs`,
     })
   }

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import type { Grants } from '../grants/grant.ts'
 import type { Keys } from '../keys/keys.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import { publicScopes } from '../scopes/requested.ts'
 
 export interface MetadataOptions {
   config: Pick<Config, 'issuer' | 'audience'>
@@ -46,7 +47,8 @@ export function describeServer({ config, catalogue, keys, grants }: MetadataOpti
     // Ours: where resource servers tell of the use of tokens.
     ...endpoint('token_usage_endpoint', 'POST', '/oauth/usage'),
     ...endpoint('jwks_uri', 'GET', '/.well-known/jwks.json'),
-    scopes_supported: catalogue.scopes.map(scope => scope.id),
+    // A client may request all of these at once.
+    scopes_supported: publicScopes(catalogue),
     protected_resources: [config.audience],
     ...endpoint('service_documentation', 'GET', '/docs'),
   }

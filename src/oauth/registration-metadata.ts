@@ -1,13 +1,15 @@
 import type { ClientMetadata, ClientSettings } from '../clients/rules.ts'
 import { type FieldError, invalid, type PosternError } from '../errors.ts'
 import { invalidClientMetadata, invalidRedirectUri } from '../protocol-errors.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
+import { requestedScopes } from '../scopes/requested.ts'
 import type { Registered } from './registration.ts'
 import type { RegistrationBody } from './registration-schemas.ts'
 
 const UNNAMED = 'Unnamed application'
 
 /** Every setting, so that what is left out is as RFC 7591 §2 says it is then. */
-export function settingsOf(body: RegistrationBody): ClientSettings & { name: string } {
+export function settingsOf(catalogue: Catalogue, body: RegistrationBody): ClientSettings & { name: string } {
   if (body.jwks_uri !== undefined) {
     throw invalid({ path: 'jwks_uri', message: 'is never fetched: send the keys themselves, in jwks' })
   }
@@ -19,7 +21,7 @@ export function settingsOf(body: RegistrationBody): ClientSettings & { name: str
     jwks: (body.jwks as ClientSettings['jwks']) ?? null,
     grantTypes,
     redirectUris: body.redirect_uris ?? [],
-    scopes: body.scope?.split(' ').filter(Boolean) ?? null,
+    scopes: requestedScopes(catalogue, body.scope) ?? null,
     metadata: metadataOf(body),
   }
 }

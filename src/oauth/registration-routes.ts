@@ -7,6 +7,7 @@ import { bearerText } from '../guard/bearer.ts'
 import { BEARER } from '../guard/openapi.ts'
 import { inOurWords } from '../http/problems.ts'
 import { noContent } from '../http/schemas.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
 import { sendProtocolError } from './context.ts'
 import { createRegistration } from './registration.ts'
 import { asRegistrationError, toInformation } from './registration-metadata.ts'
@@ -14,6 +15,7 @@ import { Information, RegistrationBody, refusals } from './registration-schemas.
 
 export interface RegistrationRoutesOptions {
   clients: Clients
+  catalogue: Catalogue
   config: Pick<Config, 'issuer' | 'initialAccessToken'>
 }
 
@@ -22,10 +24,14 @@ const security = [{ [BEARER]: [] }]
 const Params = Type.Object({ id: Type.String({ description: 'The `client_id`' }) })
 
 /** Clients that register themselves (RFC 7591, RFC 7592); nothing without an initial access token. */
-export function registrationRoutes({ clients, config }: RegistrationRoutesOptions): FastifyPluginAsyncTypebox {
+export function registrationRoutes({
+  clients,
+  catalogue,
+  config,
+}: RegistrationRoutesOptions): FastifyPluginAsyncTypebox {
   const { issuer, initialAccessToken } = config
   if (initialAccessToken === undefined) return async () => {}
-  const registration = createRegistration({ clients, initialAccessToken })
+  const registration = createRegistration({ clients, catalogue, initialAccessToken })
 
   return async app => {
     useRegistration(app)

@@ -4,6 +4,7 @@ import type { Clients, WithSecret } from '../clients/clients.ts'
 import { hashSecret } from '../clients/secrets.ts'
 import { invalidToken } from '../guard/errors.ts'
 import { invalidRequest } from '../protocol-errors.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
 import { settingsOf } from './registration-metadata.ts'
 import type { RegistrationBody } from './registration-schemas.ts'
 
@@ -26,13 +27,14 @@ export interface Registration {
 
 export interface RegistrationOptions {
   clients: Clients
+  catalogue: Catalogue
   /** Lets whoever holds it register clients. */
   initialAccessToken: string
 }
 
 const sha256 = (text: string) => hash('sha256', text, 'buffer')
 
-export function createRegistration({ clients, initialAccessToken }: RegistrationOptions): Registration {
+export function createRegistration({ clients, catalogue, initialAccessToken }: RegistrationOptions): Registration {
   const initialHash = sha256(initialAccessToken)
 
   async function managed(id: string, token: string): Promise<Client> {
@@ -51,7 +53,7 @@ export function createRegistration({ clients, initialAccessToken }: Registration
       }
       const registrationToken = randomBytes(32).toString('base64url')
       const registrationHash = sha256(registrationToken)
-      return { ...(await clients.create({ ...settingsOf(body), registrationHash })), registrationToken }
+      return { ...(await clients.create({ ...settingsOf(catalogue, body), registrationHash })), registrationToken }
     },
 
     async read(id, registrationToken) {
@@ -60,7 +62,7 @@ export function createRegistration({ clients, initialAccessToken }: Registration
 
     async replace(id, registrationToken, body) {
       mustBeOf(await managed(id, registrationToken), body)
-      return { ...(await clients.update(id, settingsOf(body))), registrationToken }
+      return { ...(await clients.update(id, settingsOf(catalogue, body))), registrationToken }
     },
 
     async remove(id, registrationToken) {

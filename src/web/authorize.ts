@@ -7,11 +7,11 @@ import { RefusedToClient, refusalLocation } from '../oauth/authorize-answer.ts'
 import type { Decisions } from '../oauth/authorize-decision.ts'
 import type { ConsentForms } from '../oauth/authorize-form.ts'
 import { withoutSignIn } from '../oauth/authorize-params.ts'
-import { formActionSources } from '../oauth/authorize-redirect.ts'
 import type { AuthorizeRequest, AuthorizeRequests } from '../oauth/authorize-request.ts'
 import { consentRequired, loginRequired } from '../protocol-errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
 import { type ConsentView, destination, leftTicked } from './consent.ts'
+import { allowPopups } from './popup.ts'
 import { chosenScopes } from './scope-choice.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
@@ -38,7 +38,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     const view = await consentView(client, person.user, scopes)
     const form = await forms.close({ query, scopes }, person)
     const more = { form, other: signInPath(site, request, query), destinationHtml: destination(redirectUri) }
-    return reply.page('consent.eta', { ...view, ...more }, { leadsTo: formActionSources(redirectUri) })
+    return reply.page('consent.eta', { ...view, ...more }, { leadsAway: true })
   }
 
   /** The answer to the form: what it was about comes out of the form alone. */
@@ -58,6 +58,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
   }
 
   return async app => {
+    allowPopups(app)
     app.setErrorHandler((error, _request, reply) => {
       if (!(error instanceof RefusedToClient)) throw error
       return reply.redirect(refusalLocation(config.issuer, error), 303)

@@ -24,8 +24,8 @@ export type Section = 'tokens' | 'apps' | 'account' | 'manage'
 
 export interface PageOptions {
   status?: number
-  /** Where its forms may lead besides this server: sources of the policy's `form-action`. */
-  leadsTo?: readonly string[]
+  /** Its forms lead on to an app, wherever that sends the browser next (docs/adr/0025-no-form-action-towards-apps.md). */
+  leadsAway?: boolean
 }
 
 declare module 'fastify' {
@@ -72,22 +72,23 @@ export async function usePages(app: FastifyInstance, { site, sessions }: Context
 }
 
 function pageOf(site: Site): FastifyReply['page'] {
-  return function (this: FastifyReply, name, data, { status = 200, leadsTo = [] } = {}) {
+  return function (this: FastifyReply, name, data, { status = 200, leadsAway = false } = {}) {
     const csrf = this.generateCsrf({ userInfo: boundTo(this.request) })
     const noticeHtml = takeNotice(this.request, this, site)
-    this.code(status).header('content-security-policy', policy(leadsTo))
+    this.code(status).header('content-security-policy', policy(leadsAway))
     return this.viewAsync(name, { user: this.request.signedIn?.user, csrf, noticeHtml, ...data })
   }
 }
 
 /** Everything comes from this server; the stylesheet carries its few icons itself. */
-const policy = (leadsTo: readonly string[] = []) =>
+const policy = (leadsAway = false) =>
   [
     "default-src 'none'",
     "style-src 'self'",
     "script-src 'self'",
     "img-src 'self' data:",
-    `form-action ${["'self'", ...leadsTo].join(' ')}`,
+    // Chromium holds every redirect that follows a form to `form-action`, also those of the app.
+    ...(leadsAway ? [] : ["form-action 'self'"]),
     "frame-ancestors 'none'",
     "base-uri 'none'",
   ].join('; ')

@@ -7,6 +7,7 @@ import { readUserCode, showUserCode } from '../grants/user-code.ts'
 import type { Person } from '../users/user.entity.ts'
 import { type ConsentView, leftTicked } from './consent.ts'
 import { phrase } from './phrase.ts'
+import { allowPopups } from './popup.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
 
@@ -62,6 +63,7 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
   }
 
   return async app => {
+    allowPopups(app)
     app.get('/device', { schema: { hide: true } as never }, async (request, reply) => {
       const { user_code: given } = request.query as Record<string, unknown>
       const userCode = typeof given === 'string' && given !== '' ? given : undefined

@@ -5,6 +5,7 @@ import type { Params } from '../grants/grant.ts'
 import type { Sessions } from '../users/sessions.ts'
 import type { SignIn } from '../users/sign-in.ts'
 import type { LeadOf } from './lead.ts'
+import { allowPopups } from './popup.ts'
 import type { BeginSession } from './session.ts'
 import { localPath, type Site } from './site.ts'
 import { texts } from './texts.ts'
@@ -28,7 +29,7 @@ export function signInRoutes({ site, signIn, sessions, begin, leadOf }: SignInOp
 
   async function form(reply: FastifyReply, { next, email }: Attempt, refusal?: { status: number; message: string }) {
     const lead = next === undefined ? undefined : await leadOf(next)
-    const options = { status: refusal?.status ?? 200, leadsTo: lead?.leadsTo ?? [] }
+    const options = { status: refusal?.status ?? 200, leadsAway: lead !== undefined }
     const data = { title: texts.signIn.title, next, email, app: lead?.app, refusal: refusal?.message }
     return reply.page('sign-in.eta', data, options)
   }
@@ -40,6 +41,7 @@ export function signInRoutes({ site, signIn, sessions, begin, leadOf }: SignInOp
   }
 
   return async app => {
+    allowPopups(app)
     app.get('/login', { schema: { hide: true } as never }, async (request, reply) => {
       const next = localPath((request.query as Params).next)
       if (request.signedIn && next === undefined) return reply.page('signed-in.eta', { title: texts.signedIn.title })

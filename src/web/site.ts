@@ -1,4 +1,4 @@
-import { hkdfSync } from 'node:crypto'
+import { hash, hkdfSync } from 'node:crypto'
 import type { CookieSerializeOptions } from '@fastify/cookie'
 import type { Config } from '../config.ts'
 
@@ -8,6 +8,7 @@ export interface Site {
   name: string
   /** What the paths of all pages begin with; empty, or without a slash at its end. */
   base: string
+  /** Every cookie is named after the issuer, so that two instances on one host do not sign each other out. */
   sessionCookie: string
   csrfCookie: string
   noticeCookie: string
@@ -26,15 +27,17 @@ export function createSite({ issuer, appKey }: Pick<Config, 'issuer' | 'appKey'>
   const path = pathname.replace(/\/$/, '')
   const secure = protocol === 'https:'
   // The prefix binds a cookie to this very host and to https (RFC 6265bis §4.1.3.2).
-  const bound = secure ? '__Host-' : ''
+  const prefixed = secure ? '__Host-' : ''
   const base = path.endsWith(prefix) ? path : path + prefix
+  // Browsers share cookies among the ports of a host, and the prefix allows no path but the root.
+  const cookie = `${prefixed}postern-${hash('sha256', `${protocol}//${host}${base}`).slice(0, 8)}`
   return {
     name: host,
     base,
-    sessionCookie: `${bound}postern`,
-    csrfCookie: `${bound}postern-csrf`,
-    noticeCookie: `${bound}postern-notice`,
-    madeCookie: `${bound}postern-made`,
+    sessionCookie: cookie,
+    csrfCookie: `${cookie}-csrf`,
+    noticeCookie: `${cookie}-notice`,
+    madeCookie: `${cookie}-made`,
     cookieOptions: { path: '/', httpOnly: true, sameSite: 'lax', secure },
     csrfKey: Buffer.from(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', 'postern forms', 32)),
     outside: url => base + url.slice(prefix.length),

@@ -78,6 +78,31 @@ t.test('clients prove who they are', async t => {
     for (const id of [client.id, NOBODY]) t.equal(await slowHashes(() => ask({}, basic(id, 'wrong'))), 0, 'nor by time')
   })
 
+  t.test('without an Authorization header there is no challenge, at any endpoint', async t => {
+    const wrong = { client_id: client.id, client_secret: 'wrong' }
+    for (const path of ['token', 'par', 'device_authorization', 'introspect', 'revoke']) {
+      const sent = { grant_type: 'client_credentials', token: 'x' }
+      for (const params of [sent, { ...sent, ...wrong }, { ...sent, client_id: NOBODY }]) {
+        const refused = await form(app, `/oauth/${path}`, params)
+        t.match(refused, { statusCode: 401 }, path)
+        t.equal(refused.headers['www-authenticate'], undefined, path)
+      }
+      const refused = await form(app, `/oauth/${path}`, sent, basic(client.id, 'wrong'))
+      t.match(refused.headers['www-authenticate'], /^Basic realm="postern"/, path)
+    }
+    for (const [method, url] of [
+      ['GET', '/oauth/events'],
+      ['POST', '/oauth/usage'],
+    ] as const) {
+      const payload = method === 'POST' ? { uses: [] } : undefined
+      const ask = (headers: object) => app.inject({ method, url, headers: { ...headers }, ...(payload && { payload }) })
+      const bare = await ask({})
+      t.match(bare, { statusCode: 401 }, url)
+      t.equal(bare.headers['www-authenticate'], undefined, url)
+      t.match((await ask(basic(client.id, 'wrong'))).headers['www-authenticate'], /^Basic/, url)
+    }
+  })
+
   t.test('a public client has nothing to prove it with', async t => {
     const { client: open, secret: none } = await house.clients.create({ name: 'app', public: true })
     t.equal(none, undefined)

@@ -102,7 +102,7 @@ t.test('clients', async t => {
       'grant_types/0': { grantTypes: ['password'] },
       grant_types: { public: true, grantTypes: ['client_credentials'] },
       redirect_uris: { grantTypes: ['authorization_code'], redirectUris: [] },
-      'redirect_uris/0': { redirectUris: ['javascript:alert(1)'] },
+      'redirect_uris/0': { redirectUris: ['https://app.example.com/back?st%61te=x'] },
       'redirect_uris/1': { redirectUris: ['http://127.0.0.1/back', 'data:text/html,x'] },
       'scopes/1': { scopes: ['orders:read', 'nothing'] },
       scopes: { ...own, scopes: ['admin:read'] },

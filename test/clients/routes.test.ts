@@ -76,6 +76,7 @@ t.test('what only an operator may say of a client', async t => {
     'a lifetime': { name: 'x', redirect_uris: [callback], access_token_lifetime: 1e9 },
     'an owner': { name: 'x', redirect_uris: [callback], user_id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a10' },
     'a dangerous redirect': { name: 'x', redirect_uris: ['javascript:alert(1)'] },
+    'a redirect that says the answer': { name: 'x', redirect_uris: [`${callback}?code=1`] },
     'a redirect that shows data': { name: 'x', redirect_uris: ['data:text/html,x'] },
   })) {
     const refused = await post(payload)

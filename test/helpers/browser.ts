@@ -24,6 +24,16 @@ export class Browser {
     return answer
   }
 
+  /** What the session's cookie is called, which follows the issuer; undefined when there is none. */
+  get sessionCookie(): string | undefined {
+    return [...this.cookies.keys()].find(isSessionCookie)
+  }
+
+  /** The text of the session. */
+  get session(): string | undefined {
+    return this.cookies.get(this.sessionCookie ?? '')
+  }
+
   get(url: string, headers = {}): Promise<LightMyRequestResponse> {
     return this.#send('GET', url, undefined, headers)
   }
@@ -50,6 +60,8 @@ export class Browser {
     return locationOf(await this.submit(page, { decision: 'approve' }, /consent$/))
   }
 }
+
+export const isSessionCookie = (name: string) => /^(__Host-)?postern-[0-9a-f]{8}$/.test(name)
 
 export const locationOf = (answer: LightMyRequestResponse) => new URL(String(answer.headers.location), 'http://here')
 

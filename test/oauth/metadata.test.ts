@@ -4,6 +4,7 @@ import t from 'tap'
 import { serverPlugin } from '../../src/app.ts'
 import { wellKnown } from '../../src/oauth/metadata-routes.ts'
 import { actingAs, ISSUER, testApp, testHouse } from '../helpers/app.ts'
+import { basic, form } from '../helpers/oauth.ts'
 
 const PATH = '/.well-known/oauth-authorization-server'
 
@@ -87,9 +88,20 @@ t.test('the metadata of a server', async t => {
     t.equal(metadata.authorization_response_iss_parameter_supported, authorizes ? true : undefined)
   })
 
-  t.test('names the scopes in catalogue order', async t => {
+  t.test('names the scopes that a client can have, in catalogue order, which it may request at once', async t => {
     const scopes = (await app.inject('/scopes')).json().map(({ id }: { id: string }) => id)
-    t.strictSame(metadata.scopes_supported, scopes)
+    const open = scopes.filter((id: string) => !id.startsWith('admin:'))
+    t.ok(open.length < scopes.length)
+    t.strictSame(metadata.scopes_supported, open)
+    const { client, secret } = await house.clients.create({ name: 'machine' })
+    const scope = metadata.scopes_supported.join(' ')
+    const answer = await form(
+      app,
+      '/oauth/token',
+      { grant_type: 'client_credentials', scope },
+      basic(client.id, secret),
+    )
+    t.equal(answer.json().scope, scope)
   })
 })
 

@@ -118,7 +118,27 @@ t.test('clients that register themselves', async t => {
       t.strictSame(refusal(answer), [400, 'invalid_redirect_uri'], uri)
       t.match(answer.json().error_description, 'redirect_uris/1')
     }
+    for (const name of [
+      'state',
+      'code',
+      'iss',
+      'error',
+      'error_description',
+      'session_state',
+      'c%6Fde',
+      '%73tate',
+      'State',
+    ]) {
+      const uris = [`${CALLBACK}?${name}=x`, `${CALLBACK}?a=b&${name}`, `com.example.app:/cb?${name}=`]
+      for (const uri of uris) {
+        t.strictSame(refusal(await register({ redirect_uris: [uri] })), [400, 'invalid_redirect_uri'], uri)
+      }
+    }
+    const tenant = `${CALLBACK}?tenant=state&statement=1&my_code=2`
+    t.strictSame((await register({ redirect_uris: [tenant] })).json().redirect_uris, [tenant])
     t.strictSame(refusal(await register({})), [400, 'invalid_redirect_uri'], 'people are sent back to somewhere')
+    const worded = await register({ ...people, scope: 'openid orders:read offline_access' })
+    t.equal(worded.json().scope, 'orders:read', 'words of other protocols are dropped, and the answer says so')
     const bad: Record<string, unknown> = {
       'a grant nobody knows': { ...people, grant_types: ['password'] },
       'the implicit grant': { ...people, response_types: ['token'] },

@@ -78,6 +78,13 @@ t.test('the token endpoint', async t => {
       t.strictSame(await scope(wanted), [400, 'invalid_scope'], wanted)
   })
 
+  t.test('words of other protocols are dropped, and the answer says what is left', async t => {
+    const scope = async (wanted: string) => (await machine({ scope: wanted })).json().scope
+    t.equal(await scope('openid reports profile email address phone offline_access'), 'reports')
+    t.equal(await scope('offline_access'), 'orders:read', 'as if none was requested')
+    t.strictSame(await refusal(machine({ scope: 'OpenID' })), [400, 'invalid_scope'])
+  })
+
   t.test('a resource makes the audience', async t => {
     await house.clients.create({ name: 'Orders API', audience: 'https://api.example.com' })
     const audience = async (resource: string) => {

@@ -1,33 +1,34 @@
 import t from 'tap'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { asking } from '../helpers/asking.ts'
-import { Browser } from '../helpers/browser.ts'
+import { Browser, formOf, isSessionCookie } from '../helpers/browser.ts'
 import { expire } from '../helpers/expiry.ts'
 
 const { app, house } = await testApp(t)
 const secure = await testApp(t, { issuer: 'https://id.example' })
 
 const isSignedIn = async (browser: Browser) => (await browser.get('/login')).body.includes('You are signed in')
-const setCookie = ({ headers }: { headers: Record<string, unknown> }, name: string) =>
+const setCookie = ({ headers }: { headers: Record<string, unknown> }) =>
   [headers['set-cookie']]
     .flat()
     .map(String)
-    .find(text => text.startsWith(`${name}=`))
+    .find(text => isSessionCookie(text.split('=', 1)[0] as string))
 
 t.test('the cookie', async t => {
   t.test('is out of reach of scripts and of other sites', async t => {
-    const cookie = setCookie(await new Browser(app).signIn(await newUser(house)), 'postern')
-    t.match(cookie, /^postern=[\w-]{43}; Max-Age=1209600; Path=\/; HttpOnly; SameSite=Lax$/)
+    const cookie = setCookie(await new Browser(app).signIn(await newUser(house)))
+    t.match(cookie, /^postern-[0-9a-f]{8}=[\w-]{43}; Max-Age=1209600; Path=\/; HttpOnly; SameSite=Lax$/)
   })
 
   t.test('is bound to the host and to https where the issuer is', async t => {
     const browser = new Browser(secure.app)
     const answer = await browser.signIn(await newUser(secure.house))
-    t.match(setCookie(answer, '__Host-postern'), /; Path=\/; HttpOnly; Secure; SameSite=Lax$/)
-    t.notMatch(setCookie(answer, '__Host-postern'), 'Domain')
+    t.match(setCookie(answer), /^__Host-postern-.*; Path=\/; HttpOnly; Secure; SameSite=Lax$/)
+    t.notMatch(setCookie(answer), 'Domain')
     t.ok(await isSignedIn(browser))
-    browser.cookies.set('postern', browser.cookies.get('__Host-postern') as string)
-    browser.cookies.delete('__Host-postern')
+    const { session, sessionCookie } = browser as { session: string; sessionCookie: string }
+    browser.cookies.set(sessionCookie.replace('__Host-', ''), session)
+    browser.cookies.delete(sessionCookie)
     t.notOk(await isSignedIn(browser), 'by the other name it is nothing')
   })
 
@@ -36,22 +37,24 @@ t.test('the cookie', async t => {
     await browser.signIn(await newUser(house))
     const rows = await house.db.query('select s::text as row from sessions s')
     t.ok(rows.length > 0)
-    t.notMatch(JSON.stringify(rows), browser.cookies.get('postern') as string)
+    t.notMatch(JSON.stringify(rows), browser.session as string)
   })
 })
 
 t.test('signing in gives a new session, and the old one is dead', async t => {
   const user = await newUser(house)
   const browser = new Browser(app)
-  browser.cookies.set('postern', 'planted')
+  await browser.signIn(await newUser(house))
+  const name = browser.sessionCookie as string
+  browser.cookies.set(name, 'planted')
   await browser.signIn(user)
-  const first = browser.cookies.get('postern') as string
+  const first = browser.session as string
   t.not(first, 'planted')
   await browser.signIn(await newUser(house))
-  const second = browser.cookies.get('postern') as string
+  const second = browser.session as string
   t.not(first, second)
   t.ok(await isSignedIn(browser))
-  browser.cookies.set('postern', first)
+  browser.cookies.set(name, first)
   t.notOk(await isSignedIn(browser))
 })
 
@@ -141,3 +144,21 @@ t.test('a device is remembered as it told of itself, however much that was', asy
 function hidden(html: string): Record<string, string> {
   return { _csrf: /name="_csrf" value="([^"]*)"/.exec(html)?.[1] ?? '' }
 }
+
+t.test('two instances on one host do not sign each other out', async t => {
+  const issuers = ['http://localhost:3000', 'http://localhost:4000', 'http://localhost:3000/a']
+  const jar = new Map<string, string>()
+  const browsers: Browser[] = []
+  for (const issuer of issuers) {
+    const instance = await testApp(t, { issuer })
+    const browser = new Browser(instance.app)
+    // A browser keeps one jar for every port of a host.
+    Object.assign(browser, { cookies: jar })
+    const { action, fields } = formOf((await browser.get('/login')).body, /login$/)
+    const path = action.replace(new URL(issuer).pathname.replace(/\/$/, ''), '')
+    const { email } = await newUser(instance.house)
+    t.equal((await browser.post(path, { ...fields, email, password: PASSWORD })).statusCode, 303, issuer)
+    browsers.push(browser)
+  }
+  for (const browser of browsers) t.ok(await isSignedIn(browser))
+})

@@ -90,9 +90,9 @@ t.test('a password is changed with the one before, and signs out everywhere else
   ]
   for (const [fields, why] of refused) t.match(said(await change(fields)), why)
   t.ok(await isIn(other))
-  const before = browser.cookies.get('postern')
+  const before = browser.session
   t.equal((await change({})).statusCode, 303)
-  t.not(browser.cookies.get('postern'), before, 'a new session')
+  t.not(browser.session, before, 'a new session')
   t.match(said(await browser.get('/account')), 'Your password is changed.')
   t.notOk(await isIn(other))
   t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'tokens stay')
@@ -131,7 +131,7 @@ t.test('sessions are listed, and ended one by one or all together', async t => {
 
   const out = await browser.submit(page, {}, /sessions\/end$/)
   t.equal(out.headers.location, '/login')
-  t.notOk(browser.cookies.has('postern'))
+  t.notOk(browser.session)
   t.strictSame([await isIn(browser), await isIn(hostile), await isIn(nameless)], [false, false, false])
   const [event] = await house.trail.list({ userId: user.id, kind: 'session.ended' }, { limit: 1 })
   t.match(event, { actorUserId: user.id, details: { sessions: 3, everywhere: true } })

@@ -170,7 +170,7 @@ t.test('can() is true for everything but what only administrators may', async t 
 
   async function sessionTokenOf(browser: Browser) {
     const { createSessionToken } = await import('../../src/tokens/session-token.ts')
-    const person = await house.sessions.find(browser.cookies.get('postern') as string)
+    const person = await house.sessions.find(browser.session as string)
     return createSessionToken(house.clients)(person!)
   }
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
-import { authorizeUrl, Browser, formOf, locationOf } from '../helpers/browser.ts'
+import { authorizeUrl, Browser, formOf, isSessionCookie, locationOf } from '../helpers/browser.ts'
 
 const { app, house } = await testApp(t)
 const user = await newUser(house)
@@ -28,7 +28,7 @@ t.test('signing in', async t => {
     for (const { statusCode, body, cookies } of tries) {
       t.equal(statusCode, 401)
       t.match(body, /role="alert"[^>]*>The e-mail address or the password is wrong\./)
-      t.notOk(cookies.some(({ name }) => name === 'postern'))
+      t.notOk(cookies.some(({ name }) => isSessionCookie(name)))
       t.notMatch(body, 'wrong"', 'the password does not come back')
     }
   })
@@ -134,32 +134,52 @@ t.test('next', async t => {
   })
 })
 
-t.test('a form that leads to an app may lead there', async t => {
-  const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
+t.test('a form that leads to an app may lead anywhere, and no other', async t => {
   const policy = async (url: string) => String((await new Browser(app).get(url)).headers['content-security-policy'])
-  const there = (await new Browser(app).get(authorizeUrl(client))).headers.location as string
-  t.match(await policy(there), /form-action 'self' https:;/)
-  t.match(await policy('/login'), /form-action 'self';/)
-  t.match(await policy('/login?next=/device'), /form-action 'self';/)
+  const redirectUris = ['https://app.example/cb', 'http://[::1]/cb', 'com.example.app:/cb']
+  const { client } = await house.clients.create({ name: 'Calendar', public: true, redirectUris })
+  for (const redirect_uri of redirectUris) {
+    const there = (await new Browser(app).get(authorizeUrl(client, { redirect_uri }))).headers.location as string
+    t.notMatch(await policy(there), /form-action/, redirect_uri)
+  }
   const evil = authorizeUrl({ ...client, redirectUris: ['http://evil.example/cb'] })
-  t.match(await policy(`/login?next=${encodeURIComponent(evil)}`), /form-action 'self';/)
-  const { client: local } = await house.clients.create({
-    name: 'x',
-    public: true,
-    redirectUris: ['http://[::1]/cb', 'com.example.app:/cb'],
-  })
-  const loopback = (await new Browser(app).get(authorizeUrl(local))).headers.location as string
-  t.match(await policy(loopback), /form-action 'self' https: http:;/)
-  const own = (await new Browser(app).get(authorizeUrl(local, { redirect_uri: 'com.example.app:/cb' }))).headers
-    .location
-  t.match(await policy(own as string), /form-action 'self' com\.example\.app:;/)
+  for (const url of ['/login', '/login?next=/device', `/login?next=${encodeURIComponent(evil)}`]) {
+    t.match(await policy(url), /form-action 'self';/, url)
+  }
+})
+
+t.test('what an app opens in a popup keeps its opener, and no other page does', async t => {
+  const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
+  const browser = new Browser(app)
+  const opener = ({ headers }: { headers: object }) =>
+    Object.entries(headers).find(([name]) => /opener/.test(name))?.[1]
+  const inPopup = [
+    await browser.get(authorizeUrl(client)),
+    await browser.get('/login'),
+    await browser.post('/login', {}),
+    await browser.get('/oauth/authorize'),
+    await browser.post('/oauth/authorize', { client_id: client.id }),
+    await browser.get('/device'),
+    await browser.signIn(user),
+    await browser.get(authorizeUrl(client)),
+    await browser.get(authorizeUrl(client, { scope: 'nope' })),
+    await browser.get('/device'),
+    await browser.post('/device', {}),
+    await browser.post('/oauth/consent', {}),
+    await browser.get('/docs/static/oauth2-redirect.html'),
+  ]
+  for (const answer of inPopup) t.equal(opener(answer), 'unsafe-none', String(answer.raw.req.url))
+  for (const url of ['/tokens', '/apps', '/account', '/tokens/new', '/nothing']) {
+    t.equal(opener(await browser.get(url)), 'same-origin', url)
+  }
+  t.equal(opener(await browser.get('/docs/')), 'same-origin-allow-popups')
 })
 
 t.test('signing out', async t => {
   t.test('ends the session, by form alone', async t => {
     const browser = new Browser(app)
     await browser.signIn(user)
-    const session = browser.cookies.get('postern')
+    const { session, sessionCookie } = browser
     const page = await browser.get('/login')
     t.equal((await browser.get('/logout')).statusCode, 404)
     t.equal((await browser.submit(page, { _csrf: 'x' }, /logout$/)).statusCode, 403)
@@ -167,8 +187,8 @@ t.test('signing out', async t => {
     const answer = await browser.submit(page, {}, /logout$/)
     t.equal(answer.statusCode, 303)
     t.equal(locationOf(answer).pathname, '/login')
-    t.notOk(browser.cookies.has('postern'))
-    browser.cookies.set('postern', session as string)
+    t.notOk(browser.session)
+    browser.cookies.set(sessionCookie as string, session as string)
     t.notMatch((await browser.get('/login')).body, 'You are signed in', 'the cookie opens nothing any more')
     const [event] = await house.trail.list({ kind: 'session.ended', userId: user.id }, { limit: 1 })
     t.match(event, { actorUserId: user.id })

@@ -91,6 +91,7 @@ t.test('what is wrong is said, and what was typed stays', async t => {
     { name: 'x'.repeat(256) },
     { redirect_uris: undefined },
     { redirect_uris: 'javascript:alert(1)' },
+    { redirect_uris: 'https://viewer.example/cb?iss=x' },
     { redirect_uris: 'https://viewer.example/#"><script>' },
     { redirect_uris: 'http://viewer.example/' },
     { 'grant:client_credentials': 'on' },
