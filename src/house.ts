@@ -119,12 +119,12 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   const mint = createMint({ keys, takeIndex: indices.take, config, onMint })
   const write = createWriter(db, config)
   const revokeOne = createRevoker(db, changes)
-  const tokens = createTokens({ db, changes, catalogue, clients, mint, write, revokeOne, config })
   const usage = createUsage({
     db,
     inherit: catalogue.inherit,
     onError: err => log.error({ err }, 'could not write when tokens were last used'),
   })
+  const tokens = createTokens({ db, changes, catalogue, clients, mint, write, revokeOne, usage, config })
   const { issuer, audience, tokenPrefix } = config
   const key = keys.verificationKey
   const verifier = createVerifier({ key, issuer, audience, keep: keepProved })

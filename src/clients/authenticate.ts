@@ -6,9 +6,9 @@ import { createMemory } from '../changes/memory.ts'
 import type { Database } from '../database.ts'
 import { PosternError } from '../errors.ts'
 import { invalidClient, invalidRequest, withChallenge } from '../protocol-errors.ts'
-import { Client } from './client.entity.ts'
+import { Client, type ClientSecret } from './client.entity.ts'
 import { ASSERTION_ALGORITHMS } from './jwks.ts'
-import { hashSecret } from './secrets.ts'
+import { awaitsFirstUse, hashSecret } from './secrets.ts'
 
 /** What a request shows of its client. */
 export interface Credentials {
@@ -67,7 +67,7 @@ export function createClientAuthentication({
     const proof = proofOf(credentials)
     const found = find(proof.id)
     const client = found instanceof Promise ? await found : found
-    if (proof.method === 'secret') checkSecret(client, proof.secret)
+    if (proof.method === 'secret') await noteFirstUse(client, checkSecret(client, proof.secret))
     else if (proof.method === 'assertion') await checkAssertion(client, proof.assertion)
     else if (client?.authMethod !== 'none') throw invalidClient()
     if (!client) throw invalidClient()
@@ -83,6 +83,18 @@ export function createClientAuthentication({
         throw error instanceof PosternError ? withChallenge(error, credentials.authorization) : error
       }
     },
+  }
+
+  /** Written once in the life of a secret, before it proves anything: a rotation that is retried must know it is in use. */
+  async function noteFirstUse(client: Client | undefined, secret: ClientSecret): Promise<void> {
+    if (!client || secret !== client.secrets[0] || !awaitsFirstUse(client.secrets)) return
+    const at = new Date().toISOString()
+    await db.query(
+      `update oauth_clients set secrets = jsonb_set(secrets, '{0,used_at}', ?::jsonb)
+       where id = ? and secrets->0->>'hash' = ? returning id`,
+      [JSON.stringify(at), client.id, secret.hash],
+    )
+    secret.used_at = at
   }
 
   async function checkAssertion(client: Client | undefined, assertion: string): Promise<void> {
@@ -168,11 +180,13 @@ function subjectOf(assertion: string): string {
 }
 
 /** Two secrets may live while one replaces the other; each is compared in constant time. */
-function checkSecret(client: Client | undefined, secret: string): void {
+function checkSecret(client: Client | undefined, secret: string): ClientSecret {
   const given = Buffer.from(hashSecret(secret))
   const secrets = client?.secrets.length ? client.secrets : [NO_SECRET]
   const matches = secrets.filter(s => timingSafeEqual(Buffer.from(s.hash), given) && isLive(s.expires_at))
-  if (matches.length === 0 || !client) throw invalidClient()
+  const [match] = matches
+  if (!match || !client) throw invalidClient()
+  return match
 }
 
 const isLive = (expiresAt: string | null) => expiresAt === null || Date.parse(expiresAt) > Date.now()

@@ -17,11 +17,15 @@ export type TokenFormat = (typeof TOKEN_FORMATS)[number]
 export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
-/** One of at most two live secrets; `hash` is the SHA-256 of the text in hex, times are RFC 3339. */
+/**
+ * One of at most two live secrets; `hash` is the SHA-256 of the text in hex, times are RFC 3339. `used_at` is null until
+ * the secret is first used beside the one that it replaces; absent where nobody noted it.
+ */
 export interface ClientSecret {
   hash: string
   created_at: string
   expires_at: string | null
+  used_at?: string | null
 }
 
 const ClientSchema = defineEntity({

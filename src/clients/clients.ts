@@ -61,7 +61,8 @@ export interface Clients {
    */
   update(id: string, change: ClientSettings): Promise<WithSecret>
   /**
-   * A new secret; the one before lives on for the overlap, older ones die at once.
+   * A new secret; the one before lives on for the overlap, older ones die at once. If the one before was never used, the
+   * answer that showed it may have been lost: it dies, and the one that it replaced keeps the end it was promised.
    * @throws 404; 409 for a client that has been revoked, or proves who it is without a secret
    */
   rotateSecret(id: string, rotation?: Rotation): Promise<WithSecret & { secret: string }>

@@ -65,6 +65,7 @@ const blank = {
   audience: null,
   grant: null,
   parent: null,
+  successor: null,
   revoked: false,
   suspended: false,
   changed: false,

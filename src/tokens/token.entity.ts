@@ -39,6 +39,8 @@ const AccessTokenSchema = defineEntity({
     grant: p.uuid().nullable().strictNullable().fieldName('grant_id'),
     /** The token it was exchanged for (RFC 8693), and dies with. */
     parent: p.uuid().nullable().strictNullable().fieldName('parent_id'),
+    /** The token that replaced it by a rotation, whose overlap it may still live through; null: none did. */
+    successor: p.uuid().nullable().strictNullable().fieldName('successor_id'),
     revoked: p.boolean().default(false),
     suspended: p.boolean().default(false),
     /** Scopes or expiry are not what a signed text says any more: whoever holds it has to ask. */

@@ -10,15 +10,17 @@ import { conflict, notFound } from '../errors.ts'
 import type { Token } from '../guard/token.ts'
 import { checkedName } from '../names.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { createLimits, mustCover, wholeSeconds } from './limits.ts'
+import { createLimits } from './limits.ts'
 import { createListing, type Page } from './listing.ts'
 import type { Issued, Mint } from './mint.ts'
-import { heldBy, LOST, type Owner } from './owner.ts'
+import { LOST, type Owner } from './owner.ts'
 import { announceChange } from './parent.ts'
 import { retire } from './retire.ts'
 import type { RevokeOne } from './revoker.ts'
+import { createRotate, mustLive, type Rotate } from './rotate.ts'
 import { AccessToken, type ShownToken } from './token.entity.ts'
-import { issuedEvent, type WriteRow } from './writer.ts'
+import type { Usage } from './usage.ts'
+import type { WriteRow } from './writer.ts'
 
 export interface NewToken {
   user: Owner
@@ -46,12 +48,7 @@ export interface Tokens {
   /** @throws 404 when it is not a personal token of this user */
   find(userId: string, id: string): Promise<AccessToken>
   change(user: Owner, id: string, change: TokenChange, within?: Token): Promise<AccessToken>
-  /** A successor with the same name, scopes and lifetime. @param overlap seconds that the old one lives on */
-  rotate(
-    user: Owner,
-    id: string,
-    options?: { overlap?: number | undefined; within?: Token | undefined },
-  ): Promise<Issued>
+  rotate: Rotate
   revoke(userId: string, id: string): Promise<void>
   /** @returns how many */
   revokeAll(userId: string): Promise<number>
@@ -69,11 +66,12 @@ export interface TokensOptions {
   mint: Mint
   write: WriteRow
   revokeOne: RevokeOne
+  usage: Pick<Usage, 'seen'>
   config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime'>
 }
 
 export function createTokens(options: TokensOptions): Tokens {
-  const { db, changes, catalogue, clients, mint, write, revokeOne, config } = options
+  const { db, changes, catalogue, clients, mint, write, revokeOne, usage, config } = options
 
   /** What a user made and named; what was exchanged for that is not listed, and goes with it. */
   const personal = async (userId: string, extra: FilterQuery<AccessToken> = {}): Promise<FilterQuery<AccessToken>> => ({
@@ -136,26 +134,7 @@ export function createTokens(options: TokensOptions): Tokens {
         return token
       }),
 
-    rotate: (user, id, { overlap = 0, within } = {}) =>
-      changes.transaction(async (em, announce) => {
-        const scopesLeft = await heldBy(em, user.id)
-        const old = await find(user.id, id, em)
-        mustLive(old)
-        if (old.suspended) throw conflict('The token is suspended: resume it before rotating it.')
-        if (within) mustCover(within, old.scopes)
-        const lifetime = Math.min(old.expiresAt.getTime() - old.createdAt.getTime(), config.tokenMaxLifetime * 1000)
-        // Another token than itself gives it no longer than it has: refused, no token could rotate a younger one.
-        const most = within && within.id !== old.id ? within.expiresAt.getTime() : Number.POSITIVE_INFINITY
-        const expiresAt = wholeSeconds(Math.min(Date.now() + lifetime, most))
-        const issued = await mint({ ...pick(old), scopes: scopesLeft(old.scopes), expiresAt })
-        await em.insert(AccessToken, issued.token)
-        record(em, issuedEvent(issued.token, { replaces: old.id }))
-        if (overlap === 0) await retire(em, announce, { id: old.id })
-        else await announceChange(em, announce, old.id)
-        if (overlap > 0) Object.assign(old, { expiresAt: sooner(old.expiresAt, overlap), changed: true })
-        old.updatedAt = new Date()
-        return issued
-      }),
+    rotate: createRotate({ changes, catalogue, mint, usage, config, find }),
 
     async revoke(userId, id) {
       const client = (await clients.personalAccess()).id
@@ -185,19 +164,6 @@ export function createTokens(options: TokensOptions): Tokens {
       return Object.assign(token, { scopes: [...scopes], expiresAt })
     },
   }
-}
-
-function mustLive(token: AccessToken): void {
-  if (token.revoked) throw conflict('The token has been revoked.')
-  if (token.expiresAt.getTime() <= Date.now()) throw conflict('The token has expired.')
-}
-
-/** @param seconds from now */
-const sooner = (end: Date, seconds: number) => new Date(Math.min(end.getTime(), Date.now() + seconds * 1000))
-
-/** What a successor has of the token before it, besides scopes that are left and an end of its own. */
-const pick = ({ user, client, name, format, audience, grant, parent }: AccessToken) => {
-  return { user, client, name, format, audience, grant, parent }
 }
 
 export type { Issued } from './mint.ts'

@@ -16,6 +16,7 @@ export type NewRow = Pick<
   | 'audience'
   | 'grant'
   | 'parent'
+  | 'successor'
   | 'revoked'
   | 'suspended'
   | 'changed'

@@ -58,11 +58,31 @@ t.test('clients', async t => {
     t.equal(await status(client.id, secret), 401)
   })
 
-  t.test('rotations at once give one secret each, and the last two live', async t => {
-    const { client } = await clients.create({ name: 'busy' })
+  t.test('of rotations at once the last one counts, and the secret in use lives on beside it', async t => {
+    const { client, secret: first } = await clients.create({ name: 'busy' })
     const made = await Promise.all(Array.from({ length: 4 }, () => clients.rotateSecret(client.id, { overlap: 60 })))
     const statuses = await Promise.all(made.map(({ secret }) => status(client.id, secret)))
-    t.strictSame(statuses.sort(), [200, 200, 401, 401])
+    t.strictSame(statuses.sort(), [200, 401, 401, 401])
+    t.equal(await status(client.id, first), 200)
+  })
+
+  t.test('a rotation that is sent again replaces the secret that nobody saw, and keeps the one in use', async t => {
+    const { client, secret: first } = await clients.create({ name: 'retried' })
+    const { secret: lost } = await clients.rotateSecret(client.id, { overlap: 3_600 })
+    const promised = (await clients.find(client.id)).secrets[1]?.expires_at
+    const { secret: second } = await clients.rotateSecret(client.id, { overlap: 86_400 })
+    t.strictSame(await Promise.all([first, lost, second].map(secret => status(client.id, secret))), [200, 401, 200])
+    const [newest, before] = (await clients.find(client.id)).secrets
+    t.equal(before?.expires_at, promised, 'until the end that it was promised')
+    t.equal(newest?.expires_at, null)
+    const { secret: third } = await clients.rotateSecret(client.id, { overlap: 3_600 })
+    t.strictSame(
+      await Promise.all([first, second, third].map(secret => status(client.id, secret))),
+      [401, 200, 200],
+      'once the second was used, it is the one in use',
+    )
+    await clients.rotateSecret(client.id)
+    t.equal(await status(client.id, second), 401, 'without an overlap all before it die at once')
   })
 
   t.test('who has no secret to rotate', async t => {
