@@ -2,8 +2,9 @@ import { hash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { Redis } from 'ioredis'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
-import { type PosternError, tooManyAttempts, tooManyRequests } from '../errors.ts'
+import { tooManyRequests } from '../errors.ts'
 import { mappedIPv4 } from '../http/forwarded.ts'
+import { type Attempts, createAttempts } from './attempts.ts'
 import { normalizeEmail } from './emails.ts'
 
 /** Failed attempts let through in a window, for one user and from one address. */
@@ -28,7 +29,8 @@ const REDIS = { maxRetriesPerRequest: 0, enableOfflineQueue: false, socketTimeou
  */
 export interface Throttle {
   /**
-   * Runs one attempt. It is counted before it runs, so that many at once cannot slip by, and given back if it succeeds.
+   * Runs one attempt. A failure is reserved before it runs, so that many at once cannot slip by, and given back if it
+   * succeeds. Attempts beyond what may still fail wait for those under way: what is under way is no failure.
    * @param who e-mail address or user id; all spellings of an address count as one
    * @throws 429 with `Retry-After`, without running the attempt
    */
@@ -52,6 +54,12 @@ export function createThrottle(redisUrl: string | undefined): Throttle {
   const addresses = limiter(redis, 'sign-in:address', PER_ADDRESS)
   const codesByAddress = limiter(redis, 'code:address', CODES_PER_ADDRESS)
   const codes = limiter(redis, 'code', CODES_EVERYWHERE)
+  const [atUser, atAddress, codesAtAddress, codesAnywhere] = [
+    createAttempts(users),
+    createAttempts(addresses),
+    createAttempts(codesByAddress),
+    createAttempts(codes),
+  ]
   const begun = limiter(redis, 'begin:address', BEGUN_PER_ADDRESS)
 
   return {
@@ -59,8 +67,8 @@ export function createThrottle(redisUrl: string | undefined): Throttle {
       // What was typed is kept for the whole window: as something short, whatever its length, and nobody's address.
       const user = hash('sha256', normalizeEmail(who), 'base64url')
       const limits: Limit[] = [
-        [addresses, network(address)],
-        [users, user],
+        [atAddress, network(address)],
+        [atUser, user],
       ]
       const result = await counted(limits, proof)
       if (result !== undefined) await users.delete(user)
@@ -68,13 +76,13 @@ export function createThrottle(redisUrl: string | undefined): Throttle {
     },
     attemptCode: (address, lookUp) => {
       const limits: Limit[] = [
-        [codesByAddress, network(address)],
-        [codes, 'everywhere'],
+        [codesAtAddress, network(address)],
+        [codesAnywhere, 'everywhere'],
       ]
       return counted(limits, lookUp)
     },
     async begin(client, address) {
-      if (!client.isConfidential()) await consume(begun, network(address), tooManyRequests)
+      if (!client.isConfidential()) await consume(begun, network(address))
     },
     close: async () => redis?.disconnect(),
   }
@@ -86,27 +94,30 @@ function limiter(redis: Redis | undefined, keyPrefix: string, points: number): R
   return redis ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: memory }) : memory
 }
 
-type Limit = [limits: RateLimiterAbstract, key: string]
+type Limit = [attempts: Attempts, key: string]
 
-/** Counts an attempt before it runs, and gives it back unless it failed for what was proved. */
+/** Reserves a failure of each limit before an attempt, and gives it back unless the attempt failed for what was proved. */
 async function counted<T>(limits: Limit[], proof: () => Promise<T | undefined>): Promise<T | undefined> {
-  for (const [limit, key] of limits) await consume(limit, key, tooManyAttempts)
-  const giveBack = () => Promise.all(limits.map(([limit, key]) => limit.reward(key)))
-  const result = await proof().catch(async error => {
-    await giveBack()
-    throw error
-  })
-  if (result !== undefined) await giveBack()
-  return result
+  const ends: ((failed: boolean) => Promise<void>)[] = []
+  let failed = true
+  try {
+    for (const [attempts, key] of limits) ends.push(await attempts.reserve(key))
+    const result = await proof().catch(error => {
+      failed = false
+      throw error
+    })
+    failed = result === undefined
+    return result
+  } finally {
+    await Promise.all(ends.map(end => end(failed)))
+  }
 }
 
-type Refusal = (seconds: number) => PosternError
-
-async function consume(limits: RateLimiterAbstract, key: string, tooMany: Refusal): Promise<void> {
+async function consume(limits: RateLimiterAbstract, key: string): Promise<void> {
   try {
     await limits.consume(key)
   } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) throw tooMany(refusal.msBeforeNext / 1000)
+    if (refusal instanceof RateLimiterRes) throw tooManyRequests(refusal.msBeforeNext / 1000)
     throw refusal
   }
 }

@@ -122,6 +122,30 @@ t.test('a user is guessed at so often, from wherever, and then not even the righ
   t.equal((await signIn((await newUser(house)).email, PASSWORD)).statusCode, 201, 'others are let in')
 })
 
+t.test('right passwords at once are no failures, however many', async t => {
+  const { email } = await newUser(house)
+  t.strictSame(await tries(50, () => signIn(email, PASSWORD)), { 201: 50 })
+  const remoteAddress = '198.51.100.90'
+  t.strictSame(await tries(60, () => signIn(email, PASSWORD, { remoteAddress })), { 201: 60 }, 'from one address')
+  const me = asking(app, bearer((await signIn(email, PASSWORD)).json().token))
+  const same = { current_password: PASSWORD, email }
+  t.strictSame(await tries(15, () => me.put('/api/user', same)), { 200: 15 }, 'of whoever proves it again')
+  t.strictSame(await tries(15, () => new Browser(app).signIn({ email })), { 303: 15 }, 'at the page')
+  t.strictSame(
+    await tries(50, () => signIn(email, 'wrong password')),
+    { 401: PER_USER, 429: 40 },
+    'wrong ones still are',
+  )
+})
+
+t.test('right ones among wrong ones forgive those before them, and give no further guess', async t => {
+  const { email } = await newUser(house)
+  await tries(PER_USER - 1, () => signIn(email, 'wrong password'))
+  t.strictSame(await tries(12, () => signIn(email, PASSWORD)), { 201: 12 })
+  const counts = await tries(PER_USER + 5, () => signIn(email, 'wrong password'))
+  t.strictSame(counts, { 401: PER_USER, 429: 5 })
+})
+
 t.test('an unknown user is locked like a known one', async t => {
   const counts = await tries(PER_USER + 1, () => signIn('nobody.here@example.com', 'wrong password'))
   t.strictSame(counts, { 401: PER_USER, 429: 1 })

@@ -47,6 +47,18 @@ t.test('whoever guessed at one node has guessed at all of them', NEEDS_REDIS, as
   t.equal(await signIn(there.app, email, PASSWORD), 429, 'even with the right password')
 })
 
+t.test('right passwords at once at several nodes are no failures', NEEDS_REDIS, async t => {
+  const { here, there } = await openNodes(t)
+  t.ok(await shared(here, there), 'they share what they count')
+  const { email } = await newUser(here.house)
+  const user = await newUser(there.house, 'user', email).catch(() => undefined)
+  t.ok(user === undefined || user.email === email)
+  const both = Array.from({ length: 40 }, (_, i) => signIn((i % 2 ? here : there).app, email, PASSWORD))
+  t.strictSame(new Set(await Promise.all(both)), new Set([201]))
+  const wrong = Array.from({ length: 30 }, (_, i) => signIn((i % 2 ? here : there).app, email, 'wrong password'))
+  t.equal((await Promise.all(wrong)).filter(status => status === 401).length, PER_USER)
+})
+
 const GONE: [what: string, go: (wire: Wire) => void][] = [
   ['is away', wire => wire.cut()],
   ['says nothing any more', wire => wire.block()],
