@@ -13,7 +13,7 @@ import { allClients, ownClients } from './clients/routes.ts'
 import { authorizationRoutes } from './grants/authorization-routes.ts'
 import { guard, type Token } from './guard/index.ts'
 import type { House } from './house.ts'
-import { endIdleOnClose } from './http/connections.ts'
+import { connectionLimits, endIdleOnClose } from './http/connections.ts'
 import { useForwarded } from './http/forwarded.ts'
 import { healthRoutes } from './http/health.ts'
 import { loggerOptions, loggerWithin, useRequestLog } from './http/logging.ts'
@@ -113,8 +113,7 @@ export async function createApp(house: House, within?: FastifyInstance): Promise
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy,
     bodyLimit: 65_536,
-    connectionTimeout: 60_000,
-    requestTimeout: 30_000,
+    ...connectionLimits(house.config),
     return503OnClosing: true,
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: frameworkProblem,

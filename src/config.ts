@@ -39,6 +39,8 @@ export interface Config {
   databasePoolSize: number
   /** How long PostgreSQL may take for an answer that somebody waits for; 0: no limit. */
   databaseTimeout: number
+  /** How long a connection may wait for its next request; longer than the balancer in front keeps idle ones. */
+  keepAliveTimeout: number
   /** A connection that may LISTEN, when `databaseUrl` points at a pooler in transaction mode. */
   listenUrl: string | undefined
   dataDir: string
@@ -104,6 +106,7 @@ export function loadConfig(env: Environment = process.env, given: Partial<Config
     host: hostName(env, 'HOST', '127.0.0.1'),
     databasePoolSize: wholeNumber(env, 'DATABASE_POOL_SIZE', 10, 1, 1_000),
     databaseTimeout: durationOrNone(env, 'DATABASE_TIMEOUT', 'PT1M'),
+    keepAliveTimeout: duration(env, 'KEEP_ALIVE_TIMEOUT', 'PT72S'),
     listenUrl: serverUrl(env, 'DATABASE_LISTEN_URL', POSTGRES) ?? databaseUrl,
     redisUrl: serverUrl(env, 'REDIS_URL', REDIS),
     scopesFile: scopesFile(env),

@@ -4,13 +4,12 @@ import { CompiledQuery } from 'kysely'
 import { ormOptions } from '../mikro-orm.config.ts'
 import type { Config } from './config.ts'
 import { type Embedded, startEmbedded } from './embedded/embedded.ts'
-import { StartupError, unavailable } from './errors.ts'
+import { raise, StartupError, unavailable } from './errors.ts'
+import { notNow } from './sqlstate.ts'
 
-/** Deadlock and serialization failure: the database asks for another try (PostgreSQL, appendix A, class 40). */
-const RETRY = new Set(['40001', '40P01'])
-/** The server is away, starting, stopping, full or too slow, or this node is stopping. */
-const AWAY =
-  /^(08...|57014|57P0[1-5]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)$/
+/** The network between this node and the server failed, or this process has no room for another connection. */
+const NETWORK =
+  /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ENOTCONN|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENET(UNREACH|DOWN)|EHOST(UNREACH|DOWN)|E[MN]FILE|EADDRNOTAVAIL)$/
 const AWAY_TEXT =
   /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|client was closed|already been destroyed|after calling end on the pool/i
 const MOST_TRIES = 5
@@ -73,10 +72,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
 function createDatabase(orm: MikroORM): Pick<Database, 'orm' | 'run' | 'transaction' | 'query' | 'call'> {
   const run = <T>(work: Work<T>): Promise<T> => inOurWords(() => work(orm.em.fork() as Em))
+  const runOnce = <T>(work: Work<T>): Promise<T> =>
+    run(work).catch(error => raise(mayRetry(error) ? unavailable(error) : error))
   const kysely = () => orm.em.getConnection().getClient()
   return {
     orm,
-    run,
+    run: runOnce,
     transaction: work => again(() => run(em => em.transactional(inner => work(inner as Em)))),
     query: <Row extends object>(sql: string, values: readonly unknown[] = [], em?: Em) =>
       em ? rows<Row>(em, sql, values) : again(() => rows<Row>(orm.em.fork() as Em, sql, values)),
@@ -95,7 +96,7 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if (!RETRY.has(String((error as { code?: unknown }).code))) throw error
+      if (!mayRetry(error)) throw error
       if (tries === MOST_TRIES) throw unavailable(error)
       // Those that met once would meet again if all came back at once.
       await sleep(Math.random() * 10 * 2 ** tries)
@@ -111,8 +112,12 @@ async function inOurWords<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** true when the error says that the database is away, rather than that it refused a statement. */
+const mayRetry = (error: unknown) => notNow((error as { code?: unknown }).code) === 'retry'
+
+/** true when the database cannot do it now, rather than refuses what it was asked. Retries are decided before. */
 export function isAway(error: unknown): boolean {
   const { code, message, errors } = error as { code?: unknown; message?: unknown; errors?: unknown[] }
-  return AWAY.test(String(code)) || AWAY_TEXT.test(String(message)) || (Array.isArray(errors) && errors.some(isAway))
+  const meaning = notNow(code)
+  if (meaning) return meaning !== 'retry'
+  return NETWORK.test(String(code)) || AWAY_TEXT.test(String(message)) || (Array.isArray(errors) && errors.some(isAway))
 }

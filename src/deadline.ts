@@ -41,7 +41,7 @@ async function inTime<T>(client: Client, answer: Promise<T>, ms: number): Promis
   } finally {
     clearTimeout(waiting)
     clearTimeout(breaking)
-    if (breaking) leave(client)
+    if (breaking) breakOff(client)
   }
 }
 
@@ -55,8 +55,11 @@ class LetGo extends Error {
   }
 }
 
-/** The request to let go may come late, and must not meet what somebody else asks on this connection. */
-function leave(client: Client): void {
+/**
+ * Ends a connection at once. A request to let go may come late, and must not meet what
+ * somebody else asks on this connection.
+ */
+export function breakOff(client: pg.Client): void {
   void client.end()
   // That alone would say goodbye, and wait for a server that may have vanished.
   client.connection.stream.destroy()

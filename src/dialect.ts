@@ -6,6 +6,10 @@ import {
   PostgresDriver,
   type TransactionSettings,
 } from 'kysely'
+import { notNow } from './sqlstate.ts'
+
+/** `sqlclient_unable_to_establish_sqlconnection` (PostgreSQL, appendix A). */
+const UNABLE_TO_CONNECT = '08001'
 
 /**
  * Kysely keeps a connection whose transaction could not be begun or rolled back, as when the server went away; a pool
@@ -20,6 +24,8 @@ class Driver extends PostgresDriver {
     this.#acquiring.add(acquiring)
     try {
       return await acquiring
+    } catch (error) {
+      throw withoutConnection(error)
     } finally {
       this.#acquiring.delete(acquiring)
     }
@@ -37,7 +43,9 @@ class Driver extends PostgresDriver {
 
   override async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
     try {
-      await super.beginTransaction(connection, settings)
+      // What a transaction reads after it waited for a lock has to be new, whatever the role's default is.
+      const { isolationLevel = 'read committed' } = settings
+      await super.beginTransaction(connection, { ...settings, isolationLevel })
     } catch (error) {
       await this.releaseConnection(connection as never)
       throw error
@@ -48,6 +56,13 @@ class Driver extends PostgresDriver {
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     await super.rollbackTransaction(connection).catch(() => {})
   }
+}
+
+/** Whatever the reason, such as a login or a certificate that is refused: without a connection nothing was tried. */
+function withoutConnection(error: unknown): Error {
+  const { code, message } = error as { code?: string; message?: string }
+  if (notNow(code)) return error as Error
+  return Object.assign(new Error(message, { cause: error }), { code: UNABLE_TO_CONNECT })
 }
 
 /** Kysely's dialect of PostgreSQL, over a pool that gets every connection back. */

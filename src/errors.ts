@@ -100,7 +100,7 @@ export const unavailable = (cause?: unknown) =>
   new PosternError({
     status: 503,
     code: 'temporarily_unavailable',
-    detail: 'The database does not answer. Nothing is known to have changed; try again.',
+    detail: 'The database does not answer or takes no changes now. Nothing is known to have changed; try again.',
     headers: { 'retry-after': '2' },
     cause,
   })

@@ -1,11 +1,34 @@
 import pg from 'pg'
-import { setDeadline } from './deadline.ts'
+import { breakOff, setDeadline } from './deadline.ts'
 import { Dialect } from './dialect.ts'
+import { notNow } from './sqlstate.ts'
 
 /** Longer than a failover's pause, shorter than the patience of whoever waits for an answer. */
 const CONNECT_MS = 5_000
 /** date, timestamp, timestamptz and interval: MikroORM reads them itself. */
 const TIMES = [1082, 1114, 1184, 1186]
+/**
+ * How values are written, whatever the server, the database or the role have as their default. These are the startup
+ * parameters that PgBouncer follows for each client, so they hold in transaction mode too; it refuses most others, and
+ * a `set` would stay on a connection that it gives to somebody else (docs/adr/0025-not-now-and-session-settings.md).
+ */
+const SESSION = { DateStyle: 'ISO, MDY', TimeZone: 'UTC', standard_conforming_strings: 'on' }
+/**
+ * By a statement, since a pooler refuses it as a startup parameter. A standby lags behind: what was revoked might be
+ * valid there, so it is not read from either.
+ */
+const ON_CONNECT = `select pg_is_in_recovery() as standby, set_config('default_transaction_isolation', 'read committed', false)`
+
+/** `read_only_sql_transaction` (PostgreSQL, appendix A). */
+const READ_ONLY = '25006'
+
+class Client extends pg.Client {
+  /** What the first message of a connection says; an internal of pg, which offers no way to add to it. */
+  getStartupConf(): object {
+    const { getStartupConf } = pg.Client.prototype as unknown as { getStartupConf(): object }
+    return { ...getStartupConf.call(this), ...SESSION }
+  }
+}
 
 /** The dialect of a PostgreSQL that nodes share. @param timeout milliseconds that a statement may take; 0: no limit */
 export function sharedDialect(url: string, poolSize: number, timeout: number): Dialect {
@@ -18,12 +41,44 @@ export function sharedDialect(url: string, poolSize: number, timeout: number): D
     connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,
     types,
+    Client,
+    onConnect: client => prepare(client as pg.Client, timeout),
   })
   // The query that was under way is told; an idle connection that breaks is nobody's business.
-  const ignore = () => {}
-  pool.on('error', ignore).on('connect', client => {
-    client.on('error', ignore)
-    if (timeout) setDeadline(client as pg.PoolClient & pg.Client, timeout)
-  })
+  pool.on('error', ignore)
   return new Dialect({ pool })
+}
+
+const ignore = () => {}
+
+/**
+ * Before a connection is used for the first time.
+ * @throws 25006 when the server is a standby; the pool then drops the connection
+ */
+async function prepare(client: pg.Client, timeout: number): Promise<void> {
+  client.on('error', ignore)
+  // The pool limits how long connecting takes, but not this.
+  const limit = setTimeout(() => breakOff(client), CONNECT_MS)
+  try {
+    const { rows } = await client.query<{ standby: boolean }>(ON_CONNECT)
+    if (rows[0]?.standby) throw Object.assign(new Error('the server is a standby'), { code: READ_ONLY })
+  } finally {
+    clearTimeout(limit)
+  }
+  if (timeout) setDeadline(client, timeout)
+  dropUseless(client)
+}
+
+/** Drops the connection after an error that it would only repeat. The pool keeps none that was ended. */
+function dropUseless(client: pg.Client): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => unknown
+  const watched = (...args: unknown[]) => {
+    const answer = query(...args)
+    if (!(answer instanceof Promise)) return answer
+    return answer.catch(error => {
+      if (notNow(error.code) === 'connection') breakOff(client)
+      throw error
+    })
+  }
+  client.query = watched as typeof client.query
 }

@@ -1,8 +1,36 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import type { Config } from '../config.ts'
 
+/** Milliseconds that a whole request may take to arrive. */
+const REQUEST_MS = 30_000
+/** Milliseconds that a connection may be silent at the least. */
+const SILENCE_MS = 60_000
+/** Where statements have no limit, a connection has one all the same. */
+const LONGEST_MS = 3_600_000
+/** Connecting to the database, asking it to let go, and the answer: what comes on top of a statement. */
+const MARGIN_MS = 15_000
+/** The longest that Node's timers can be set to. */
+const TIMER_MS = 2 ** 31 - 1
 const SWEEP_MS = 50
+
+/**
+ * The limits of a connection, for Fastify. One follows from the other: a connection outlives every statement, so that
+ * whoever waits for one that is given up gets a 503 and not a closed connection.
+ * @param config durations in seconds
+ */
+export function connectionLimits({ databaseTimeout, keepAliveTimeout }: Limits) {
+  const statement = databaseTimeout > 0 ? databaseTimeout * 1000 + MARGIN_MS : LONGEST_MS
+  return {
+    connectionTimeout: Math.min(Math.max(SILENCE_MS, statement), TIMER_MS),
+    requestTimeout: REQUEST_MS,
+    // Node's own buffer of a second comes on top.
+    keepAliveTimeout: Math.min(keepAliveTimeout * 1000, TIMER_MS),
+  }
+}
+
+type Limits = Pick<Config, 'databaseTimeout' | 'keepAliveTimeout'>
 
 /**
  * Closing waits for requests that are under way, and for nothing else. Node by itself leaves connections alone on which

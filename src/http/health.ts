@@ -3,9 +3,34 @@ import { Type } from 'typebox'
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { misrouted } from '../errors.ts'
+import { waitFor } from '../patience.ts'
 import { problem } from './schemas.ts'
 
 const Healthy = Type.Object({ status: Type.Literal('ok') })
+
+/** Milliseconds: whoever asks gives up soon and takes no answer for a no. */
+const READY_MS = 1_000
+
+/**
+ * Asks whether the server can write, without writing. It fails as a write would, so that the pool drops the connection.
+ * During recovery `transaction_read_only` is on too.
+ */
+const CAN_WRITE = `do $$ begin
+  if current_setting('transaction_read_only')::boolean then
+    raise exception 'the database can only be read' using errcode = 'read_only_sql_transaction';
+  end if;
+end $$`
+
+/** One check for all that ask at once: those of a database that hangs must not take up its connections. */
+function readiness(db: Database): () => Promise<void> {
+  let checking: Promise<unknown> | undefined
+  return async () => {
+    checking ??= db.query(CAN_WRITE).finally(() => {
+      checking = undefined
+    })
+    await waitFor(checking, READY_MS)
+  }
+}
 
 export function healthRoutes({ db, changes }: { db: Database; changes: Changes }): FastifyPluginAsyncTypebox {
   return async app => {
@@ -26,16 +51,19 @@ export function healthRoutes({ db, changes }: { db: Database; changes: Changes }
       {
         schema: {
           operationId: 'ready',
-          summary: 'Whether the process can serve requests',
+          summary: 'Whether the process can serve requests, which takes a database that it can write to',
           tags: ['Health'],
           response: {
             200: Healthy,
-            503: problem('The database does not answer, or DATABASE_LISTEN_URL does not let this node hear the others'),
+            503: problem(
+              'The database does not answer within a second or can only be read, or DATABASE_LISTEN_URL does not let ' +
+                'this node hear the others',
+            ),
           },
         },
       },
       async () => {
-        await db.query('select 1')
+        await requireWritable()
         if (changes.misrouted) throw misrouted()
         return { status: 'ok' as const }
       },
