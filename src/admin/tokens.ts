@@ -8,7 +8,7 @@ import { closed, noContent, problem, validationProblem } from '../http/schemas.t
 import { parseOptionalDateTime } from '../http/time.ts'
 import type { RevokeOne } from '../tokens/revoker.ts'
 import { toToken } from '../tokens/schemas.ts'
-import type { Selection, Selector } from '../tokens/selection.ts'
+import { REVOKE_MS, type Selection, type Selector } from '../tokens/selection.ts'
 import type { AccessToken } from '../tokens/token.entity.ts'
 import type { Usage } from '../tokens/usage.ts'
 import { Id, ManagedToken, RevokeTokens, selector } from './schemas.ts'
@@ -92,22 +92,37 @@ export function adminTokens({ selection, revokeOne, usage }: AdminTokensOptions)
         schema: {
           operationId: 'adminRevokeTokens',
           summary: 'Revoke many tokens',
-          description: 'Every live token for which all conditions hold; with `dry_run` only their number is told.',
+          description:
+            'Every live token for which all conditions hold; with `dry_run` only their number is told. Where there are ' +
+            'more than can be revoked while a connection waits, the answer is 202: those it counts are revoked, and ' +
+            'the same request, sent again until it answers 200, goes on with the others.',
           tags,
           body: RevokeTokens,
           response: {
             200: Type.Object({
               data: Type.Object({ count: Type.Integer({ examples: [3] }), dry_run: Type.Boolean() }),
             }),
+            202: {
+              ...Type.Object({
+                data: Type.Object({
+                  count: Type.Integer({ examples: [90_000], description: 'Revoked by this request' }),
+                  dry_run: Type.Boolean({ examples: [false] }),
+                  complete: Type.Literal(false, { description: 'Send the request again for the others' }),
+                }),
+              }),
+              description: 'Not all of them are revoked yet',
+            },
             422: validationProblem,
           },
         },
       },
-      async ({ body }) => {
+      async ({ body }, reply) => {
         const { dry_run = false } = body
         const chosen = toSelector(body)
-        const count = dry_run ? await selection.count(chosen) : await selection.revoke(chosen)
-        return { data: { count, dry_run } }
+        if (dry_run) return { data: { count: await selection.count(chosen), dry_run } }
+        const { count, complete } = await selection.revoke(chosen, REVOKE_MS)
+        if (complete) return { data: { count, dry_run } }
+        return reply.code(202).send({ data: { count, dry_run, complete } })
       },
     )
   }

@@ -1,7 +1,7 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
-import { invalid } from '../errors.ts'
+import { invalid, PosternError, raise } from '../errors.ts'
 import { retire } from './retire.ts'
 import { AccessToken } from './token.entity.ts'
 
@@ -23,12 +23,25 @@ export interface Selection {
   /** How many live tokens it selects. */
   count(selector: Selector): Promise<number>
   /**
-   * Revokes every live token it selects, a batch to a transaction: what is acknowledged is done, however many there are.
-   * @returns how many died
-   * @throws 422 for a selector that selects everything
+   * Revokes the live tokens it selects, a batch to a transaction: what is acknowledged is done. Called again it goes on.
+   * @param longest milliseconds after which it begins no further batch; without it, it revokes them all
+   * @throws 422 for a selector that selects everything; 503 when the database fails before anything is revoked
    */
-  revoke(selector: Selector): Promise<number>
+  revoke(selector: Selector, longest?: number): Promise<Revoked>
 }
+
+export interface Revoked {
+  /** Selected tokens that are revoked now and were not before. */
+  count: number
+  /** false: some may be left, and the same call goes on with them. */
+  complete: boolean
+}
+
+/**
+ * Milliseconds for whoever waits on a connection: clients, proxies and balancers give up after 30 seconds or more, and
+ * the last batch takes its time too.
+ */
+export const REVOKE_MS = 15_000
 
 const BATCH = 1_000
 
@@ -49,17 +62,30 @@ export function createSelection(db: Database, changes: Changes): Selection {
     find: id => db.run(async em => (await em.findOne(AccessToken, { id })) ?? undefined),
     count: selector =>
       db.run(em => em.count(AccessToken, { $and: [select(selector), live()] } as FilterQuery<AccessToken>)),
-    async revoke(selector) {
+    async revoke(selector, longest = Infinity) {
       if (Object.values(selector).every(v => v === undefined)) {
         throw invalid({ path: '', message: 'Name at least one condition: this would revoke every token.' })
       }
       const where = { $and: [select(selector), live()] } as FilterQuery<AccessToken>
-      let revoked = 0
-      for (let last = BATCH; last > 0; revoked += last) last = await revokeBatch(where)
-      return revoked
+      return inTime(() => revokeBatch(where), longest)
     },
   }
 }
+
+/** Batches until one is not full, or the time is over. What was revoked before an error is told all the same. */
+async function inTime(revokeBatch: () => Promise<number>, longest: number): Promise<Revoked> {
+  const end = performance.now() + longest
+  let count = 0
+  do {
+    const last = await revokeBatch().catch(error => (count > 0 && isAway(error) ? undefined : raise(error)))
+    if (last === undefined) return { count, complete: false }
+    count += last
+    if (last < BATCH) return { count, complete: true }
+  } while (performance.now() < end)
+  return { count, complete: false }
+}
+
+const isAway = (error: unknown) => error instanceof PosternError && error.status === 503
 
 const live = () => ({ revoked: false, expiresAt: { $gt: new Date() } })
 

@@ -5,7 +5,7 @@ import { badRequest, notFound } from '../../errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import type { RevokeOne } from '../../tokens/revoker.ts'
-import type { Selection } from '../../tokens/selection.ts'
+import { REVOKE_MS, type Selection } from '../../tokens/selection.ts'
 import type { AccessToken } from '../../tokens/token.entity.ts'
 import type { Usage } from '../../tokens/usage.ts'
 import type { Users } from '../../users/users.ts'
@@ -82,9 +82,13 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
     app.get('/tokens/revoke', async (request, reply) => ask(reply, asked(request)))
 
     app.post('/tokens/revoke', async (request, reply) => {
-      const { selector, conditionsHtml } = await readChoice((request.body ?? {}) as Params)
+      const sent = (request.body ?? {}) as Params
+      const { selector, conditionsHtml } = await readChoice(sent)
       if (conditionsHtml.length === 0) throw badRequest(text.revokeAll.noCondition)
-      const count = await selection.revoke(selector)
+      const { count, complete } = await selection.revoke(selector, REVOKE_MS)
+      // Where some are left, the page that asks says how many.
+      if (!complete)
+        return reply.goOn(`${path}/revoke?${chosenIn(sent)}`, 'tokensRevokedSoFar', { count: String(count) })
       return reply.goOn('/manage/tokens', 'tokensRevoked', { count: String(count) })
     })
 

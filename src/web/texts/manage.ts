@@ -11,6 +11,7 @@ export const manage = {
     userSignedOut: '{name} is signed out everywhere; the tokens are revoked.',
     clientRevoked: '{name} is revoked.',
     tokensRevoked: 'Tokens revoked: {count}.',
+    tokensRevokedSoFar: 'Tokens revoked so far: {count}. There were too many for one step: go on with the others.',
     tokenRevokedFor: 'The token {name} is revoked.',
     keysRotated: 'The key {id} signs now.',
   },
