@@ -33,6 +33,7 @@ function readiness(db: Database): () => Promise<void> {
 }
 
 export function healthRoutes({ db, changes }: { db: Database; changes: Changes }): FastifyPluginAsyncTypebox {
+  const requireWritable = readiness(db)
   return async app => {
     app.get(
       '/health/live',
