@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import type { Changes } from '../changes/changes.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
+import type { Client } from '../clients/client.entity.ts'
 import { PosternError } from '../errors.ts'
 import { EVENT_STREAM, type StatusChange, toEvent } from '../guard/event-stream.ts'
 import { STATUS } from '../guard/status-bits.ts'
@@ -65,9 +66,12 @@ export function feedRoutes({
       },
       async (request, reply) => {
         const { authorization } = request.headers
-        const client = await clientAuthentication.authenticate({ authorization, params: {} })
+        const authenticate = () => clientAuthentication.authenticate({ authorization, params: {} })
+        const client = await authenticate()
         // Whoever needs no proof to read this could be anybody.
         if (client.authMethod === 'none') throw invalidClient()
+        // What a GET would answer, without a stream that never ends (RFC 9110 §9.3.2).
+        if (request.method === 'HEAD') return reply.headers(HEADERS).send('' as never)
         if (streams.size >= most) throw full()
         const stream = reply.raw
         streams.set(stream, client.id)
@@ -82,13 +86,40 @@ export function feedRoutes({
             stream.end()
             return () => {}
           })
+        const stopWatching = endWithSecret(stream, client, authenticate)
         stream.on('close', () => {
           streams.delete(stream)
+          stopWatching()
           end()
         })
         if (stream.destroyed) stream.emit('close')
       },
     )
+  }
+}
+
+const LONGEST_TIMEOUT_MS = 2_147_483_647
+
+/**
+ * Ends the stream when its client could not begin it any more, since the secret that it came with has expired. That a
+ * client changes is heard; that time passes is not.
+ * @returns what stops the watch
+ */
+function endWithSecret(stream: ServerResponse, client: Client, authenticate: () => Promise<Client>): () => void {
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  const wait = ({ secrets }: Client) => {
+    const times = secrets.flatMap(({ expires_at: at }) => (at === null ? [] : [Date.parse(at)]))
+    const next = Math.min(...times.filter(time => time > Date.now()))
+    if (stopped || next === Number.POSITIVE_INFINITY) return
+    timer = setTimeout(look, Math.min(next - Date.now() + 1, LONGEST_TIMEOUT_MS)).unref()
+  }
+  // A database that is away ends it too: the reader comes back, and is asked again.
+  const look = () => void authenticate().then(wait, () => stream.end())
+  wait(client)
+  return () => {
+    stopped = true
+    clearTimeout(timer)
   }
 }
 

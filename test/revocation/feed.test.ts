@@ -105,3 +105,28 @@ t.test('revoking a client ends its stream', async t => {
   await house.clients.revoke(client.id)
   await t.rejects(next(events, 'never'), /the feed ended/)
 })
+
+t.test('a HEAD request ends at once, and only for a client', async t => {
+  const { app, house } = await testApp(t)
+  const { client, secret } = await house.clients.create({ name: 'Orders API' })
+  t.equal((await app.inject({ method: 'HEAD', url: '/oauth/events' })).statusCode, 401)
+  const answer = await app.inject({ method: 'HEAD', url: '/oauth/events', headers: basic(client.id, secret) })
+  t.equal(answer.statusCode, 200)
+  t.match(answer.headers['content-type'], 'text/event-stream')
+  t.equal(answer.body, '')
+})
+
+t.test('a stream ends with the secret that it was begun with', async t => {
+  const { app, house } = await testApp(t)
+  t.teardown(() => app.close())
+  const url = await listening(app)
+  const { client, secret } = await house.clients.create({ name: 'Orders API' })
+  const { secret: young } = await house.clients.rotateSecret(client.id, { overlap: 2 })
+  const old = follow(url, basic(client.id, secret))
+  const other = follow(url, basic(client.id, young))
+  await next(old, 'heartbeat')
+  await next(other, 'heartbeat')
+  await t.rejects(next(old, 'never'), /the feed ended/)
+  t.ok(await next(other, 'heartbeat'), 'the one with the new secret goes on')
+  await other.return(undefined)
+})

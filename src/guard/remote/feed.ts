@@ -43,6 +43,7 @@ const LARGEST_EVENT = 65_536
 export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOptions): FeedReader {
   const closing = new AbortController()
   let started = pending()
+  let refusal: unknown
   let position: number | undefined
   /** This connection has told everything that was missed before it. */
   let complete = false
@@ -58,6 +59,7 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
     // Only a heartbeat says that everything up to it was told; of a long list of what was missed each part says nothing.
     if (event.event === 'heartbeat') complete = true
     if (complete) listener.alive()
+    refusal = undefined
     started.resolve()
   }
 
@@ -108,6 +110,7 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
       if (closing.signal.aborted) return false
       listener.failed(error)
       if (!isRefusal(error)) return false
+      refusal = error
       started.reject(error)
       started = pending()
       return true
@@ -119,7 +122,7 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
     get position() {
       return position
     },
-    started: () => started.promise,
+    started: () => (refusal === undefined ? started.promise : Promise.reject(refusal)),
     async close() {
       closing.abort()
       started.resolve()
