@@ -3,6 +3,7 @@ import { defineConfig, type Options } from '@mikro-orm/postgresql'
 import { AuditEvent } from './src/audit/event.entity.ts'
 import { UsedAssertion } from './src/clients/assertion.entity.ts'
 import { Client } from './src/clients/client.entity.ts'
+import { Setting } from './src/deployment/setting.entity.ts'
 import { embeddedDialect } from './src/embedded/dialect.ts'
 import { type Engine, startEngine } from './src/embedded/engine.ts'
 import { AuthCode } from './src/grants/code.entity.ts'
@@ -55,6 +56,7 @@ export function ormOptions({
       StatusEvent,
       PrunedStatus,
       Node,
+      Setting,
     ],
     // The functions there are were written by hand, in their migrations.
     schemaGenerator: { ignoreRoutines: true },

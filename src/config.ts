@@ -102,7 +102,6 @@ export function loadConfig(env: Environment = process.env, given: Partial<Config
   const appKey = given.appKey ?? secret(env, 'APP_KEY')
   const config: Config = {
     issuerChosen: Boolean(given.issuer ?? env.ISSUER),
-    issuerPrevious: issuerUrls(env, 'ISSUER_PREVIOUS'),
     host: hostName(env, 'HOST', '127.0.0.1'),
     databasePoolSize: wholeNumber(env, 'DATABASE_POOL_SIZE', 10, 1, 1_000),
     databaseTimeout: durationOrNone(env, 'DATABASE_TIMEOUT', 'PT1M'),
@@ -130,6 +129,10 @@ export function loadConfig(env: Environment = process.env, given: Partial<Config
     ...given,
     port,
     issuer,
+    issuerPrevious: issuerUrls(
+      { ISSUER_PREVIOUS: given.issuerPrevious?.join(',') ?? env.ISSUER_PREVIOUS },
+      'ISSUER_PREVIOUS',
+    ),
     audience: absoluteUri({ AUDIENCE: given.audience ?? env.AUDIENCE }, 'AUDIENCE', issuer),
     databaseUrl,
     dataDir,

@@ -9,6 +9,7 @@ import { type Clients, createClients } from './clients/clients.ts'
 import { createExplorer, type EnsureExplorer } from './clients/explorer.ts'
 import type { Config } from './config.ts'
 import { type Database, openDatabase } from './database.ts'
+import { readDeployment, type Settled, saveDeployment, settleIssuer } from './deployment/deployment.ts'
 import { authorizationCode } from './grants/authorization-code.ts'
 import { type Authorizations, createAuthorizations } from './grants/authorizations.ts'
 import { createBegin } from './grants/begin.ts'
@@ -97,6 +98,10 @@ export interface House {
   grants: Grants
   /** Makes what has to exist: the signing keys and the personal access client. */
   ensure(): Promise<void>
+  /** Writes down the issuer, the catalogue and what else commands need to know; a server does so when it starts. */
+  saveDeployment(): Promise<void>
+  /** What whoever starts the server has to know. */
+  notice: string | undefined
   /** Hears what other nodes change; a command that ends at once need not. */
   listen(): void
   close(): Promise<void>
@@ -105,9 +110,15 @@ export interface House {
 const quiet: Log = { warn() {}, error() {} }
 
 /** @throws StartupError in one line when the catalogue or the database cannot be opened */
-export async function openHouse({ config, catalogue: input, db: given, log = quiet }: HouseOptions): Promise<House> {
-  const catalogue = input ? createCatalogue(input) : loadCatalogue(config.scopesFile)
-  const db = given ?? (await openDatabase(config))
+export async function openHouse({
+  config: wanted,
+  catalogue: input,
+  db: given,
+  log = quiet,
+}: HouseOptions): Promise<House> {
+  const catalogue = input ? createCatalogue(input) : loadCatalogue(wanted.scopesFile)
+  const db = given ?? (await openDatabase(wanted))
+  const { config, notice } = await settled(wanted, db, given === undefined)
   const changes = createChanges(db, writeEvents)
   const keys = createKeys({ db, changes, appKey: config.appKey, algorithm: config.signingAlgorithm })
   const users = createUsers(db, changes)
@@ -127,8 +138,15 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
   const tokens = createTokens({ db, changes, catalogue, clients, mint, write, revokeOne, usage, config })
   const { issuer, audience, tokenPrefix } = config
   const key = keys.verificationKey
-  const verifier = createVerifier({ key, issuer, audience, keep: keepProved })
-  const anyVerifier = createVerifier({ key, issuer, audience: null, keep: keepSigned, remember: 50_000 })
+  const before = config.issuerPrevious
+  const issuers = [issuer, ...before]
+  const verifier = createVerifier({ key, issuer: issuers, audience: [audience, ...before], keep: keepProved })
+  // A token of a previous issuer that named no resource is good where today's are.
+  const keepMeant: typeof keepSigned = token =>
+    keepSigned(
+      before.includes(String(token.payload.aud)) ? { ...token, payload: { ...token.payload, aud: audience } } : token,
+    )
+  const anyVerifier = createVerifier({ key, issuer: issuers, audience: null, keep: keepMeant, remember: 50_000 })
   changes.subscribe(({ kind }) => {
     if (kind === 'keys' || kind === 'everything') for (const memory of [verifier, anyVerifier]) memory.forget()
   })
@@ -198,6 +216,8 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     refresh,
     device,
     grants,
+    notice,
+    saveDeployment: () => saveDeployment(db, config, catalogue, input !== undefined),
     async ensure() {
       await keys.ensure()
       await clients.personalAccess()
@@ -216,5 +236,15 @@ export async function openHouse({ config, catalogue: input, db: given, log = qui
     async close() {
       for (const close of closers.splice(0).reverse()) await close()
     },
+  }
+}
+
+/** @throws StartupError when the database belongs to another issuer; then one that was opened here is closed */
+async function settled(config: Config, db: Database, own: boolean): Promise<Settled> {
+  try {
+    return settleIssuer(config, await readDeployment(db))
+  } catch (error) {
+    if (own) await db.close().catch(() => {})
+    throw error
   }
 }

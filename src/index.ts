@@ -62,12 +62,13 @@ export async function openPostern(options: PosternOptions = {}): Promise<Postern
     await house.close()
     throw error
   })
-  return { ...house, guard: { authenticate: house.authenticate }, ...mounting(house) }
+  return { ...house, guard: { authenticate: house.authenticate, catalogue: house.catalogue }, ...mounting(house) }
 }
 
 async function ready(house: House): Promise<void> {
   await requireMigrated(house.db)
   await house.ensure()
+  await house.saveDeployment()
   house.listen()
 }
 

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { createApp } from './app.ts'
+import type { Config } from './config.ts'
+import { StartupError } from './errors.ts'
 import { nameResource } from './guard/metadata.ts'
 import type { House } from './house.ts'
 import { ownResource, wellKnownPaths } from './oauth/metadata-routes.ts'
@@ -32,12 +34,13 @@ export function mounting(house: House): Mounting {
 
   return {
     plugin: async app => {
+      mustFit(house.config, app)
       server = await createApp(house, app)
       await server.ready()
       // First what would keep the application's connections open, last what its own requests may still need.
       app.addHook('preClose', () => server?.close())
       app.addHook('onClose', () => house.close())
-      handOver(app, ['/*'])
+      handOver(app, ['/', '/*'])
     },
     wellKnown: fp(async app => {
       const resource = ownResource(house.config)
@@ -45,4 +48,19 @@ export function mounting(house: House): Mounting {
       await app.register(async root => handOver(root, wellKnownPaths(house.config)))
     }),
   }
+}
+
+/**
+ * Links, redirects and metadata begin with the issuer, and so lead nowhere under another prefix. A proxy may take away
+ * what stands before the prefix.
+ * @throws StartupError; an issuer that nobody chose is only warned of
+ */
+function mustFit({ issuer, issuerChosen }: Config, { prefix, log }: FastifyInstance): void {
+  const path = new URL(issuer).pathname.replace(/\/$/, '')
+  if (path.endsWith(prefix.replace(/\/$/, ''))) return
+  const advice =
+    `The issuer ${issuer} does not end with the prefix ${prefix} that Postern is registered with. ` +
+    `Set issuer: '${new URL(issuer).origin}${prefix}', or ${path ? `register with prefix: '${path}'` : 'leave the prefix out'}.`
+  if (issuerChosen) throw new StartupError(advice)
+  log.warn(advice)
 }

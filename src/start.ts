@@ -30,6 +30,7 @@ async function open(house: House, log: Log): Promise<FastifyInstance> {
   const { config, db } = house
   await requireMigrated(db)
   await house.ensure()
+  await house.saveDeployment()
   house.listen()
   const app = await createApp(house)
   Object.assign(log, { warn: app.log.warn.bind(app.log), error: app.log.error.bind(app.log) })
@@ -38,6 +39,7 @@ async function open(house: House, log: Log): Promise<FastifyInstance> {
     // Not before the port is ours: a password that nobody sees is no use to anyone.
     const administrator = await ensureAdministrator(house)
     process.stdout.write(welcome(config.issuer, administrator))
+    if (house.notice) process.stderr.write(`postern: ${house.notice}\n`)
     return app
   } catch (error) {
     await app.close()

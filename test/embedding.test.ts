@@ -207,3 +207,30 @@ function follow(address: string, { client, secret }: Awaited<ReturnType<Postern[
   const authorization = `Basic ${Buffer.from(`${client.id}:${secret}`).toString('base64')}`
   return fetch(`${address}/auth/oauth/events`, { headers: { authorization } })
 }
+
+t.test('a prefix that does not fit the issuer stops the start, and one that fits needs no slash', async t => {
+  for (const [issuer, prefix] of [
+    ['https://parcels.example/auth', '/id'],
+    ['https://parcels.example', '/auth'],
+  ] as const) {
+    const other = await embedded(t, { catalogue, issuer })
+    const app = Fastify()
+    await t.rejects(async () => void (await app.register(other.plugin, { prefix })), {
+      name: 'StartupError',
+      message: `prefix ${prefix}`,
+    })
+  }
+  const app = await parcels()
+  for (const url of ['/auth', '/auth/']) {
+    const { statusCode, headers } = await app.inject({ url, headers: { accept: 'text/html' } })
+    t.ok([200, 302, 303].includes(statusCode), `${url} ${statusCode}`)
+    t.match(headers.location ?? '/auth/', /^\/auth\//)
+  }
+})
+
+t.test('a route that asks for a scope which nobody can have stops the start', async t => {
+  const app = Fastify()
+  await app.register(guard, postern.guard)
+  const misspelt = () => app.get('/misspelt', { preHandler: checkScopes('parcels:raed' as never) }, async () => 'never')
+  t.throws(misspelt, { name: 'TypeError', message: 'parcels:raed' })
+})

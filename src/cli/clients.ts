@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { TokenFormat } from '../clients/client.entity.ts'
 import type { WithSecret } from '../clients/clients.ts'
+import { UsageError } from './errors.ts'
 import { everyRow, withHouse } from './house.ts'
 import { durationOption, examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, note, table } from './output.ts'
@@ -72,6 +73,11 @@ ${examples(
 }
 
 async function create({ json, grant, redirectUri, scope, ...rest }: CreateOptions): Promise<void> {
+  if (rest.public && !redirectUri && !grant && !rest.audience) {
+    throw new UsageError(
+      'A public client needs --redirect-uri, or --grant device_code: otherwise it could get no token.',
+    )
+  }
   const { GRANT_TYPES } = await import('../clients/client.entity.ts')
   const fullName = (short: string) => GRANT_TYPES.find(g => g.split(':').at(-1) === short) ?? short
   const given = {

@@ -19,18 +19,21 @@ export function withHouse<T>(work: (house: House) => Promise<T>): Promise<T> {
  * @param connections at least so many, where the database is shared
  */
 export async function withBareHouse<T>(work: (house: House) => Promise<T>, connections = 1): Promise<T> {
-  const { loadConfig } = await import('../config.ts')
+  const { chosenScopesFile, loadConfig } = await import('../config.ts')
+  const { commandCatalogue, readDeployment, settleCommand } = await import('../deployment/deployment.ts')
   const { startEmbedded } = await import('../embedded/embedded.ts')
-  const config = loadConfig()
+  const given = loadConfig()
   // It opens on a thread of its own while the rest is loaded.
-  const embedded = config.databaseUrl ? undefined : startEmbedded(config.dataDir)
+  const embedded = given.databaseUrl ? undefined : startEmbedded(given.dataDir)
   const [{ openDatabase }, { openHouse }] = await Promise.all([import('../database.ts'), import('../house.ts')])
-  const databasePoolSize = Math.max(connections, config.databasePoolSize)
+  const databasePoolSize = Math.max(connections, given.databasePoolSize)
   // Whoever gave a command waits for it as long as they like.
-  const db = await openDatabase({ ...config, databasePoolSize, databaseTimeout: 0, embedded })
+  const db = await openDatabase({ ...given, databasePoolSize, databaseTimeout: 0, embedded })
   let house: House | undefined
   try {
-    house = await openHouse({ config, db })
+    const stored = await readDeployment(db)
+    const config = settleCommand(given, stored, process.env)
+    house = await openHouse({ config, catalogue: commandCatalogue(stored, chosenScopesFile(), process.env), db })
     return await work(house)
   } finally {
     await (house ?? db).close()

@@ -1,7 +1,7 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { House } from '../house.ts'
-import type { User } from '../users/user.entity.ts'
-import { CommandError } from './errors.ts'
+import type { Role, User } from '../users/user.entity.ts'
+import { CommandError, UsageError } from './errors.ts'
 import { everyRow, withHouse } from './house.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, printable, table } from './output.ts'
@@ -15,7 +15,7 @@ interface CreateOptions extends JsonOption {
 }
 
 export function userCommands(postern: Command): void {
-  const user = postern.command('user').description('Create, disable, enable and list users.')
+  const user = postern.command('user').description('Create, change, disable, enable and list users.')
 
   user
     .command('create')
@@ -33,6 +33,39 @@ export function userCommands(postern: Command): void {
       ),
     )
     .action(create)
+
+  user
+    .command('set-password')
+    .description(
+      'Give a user a new password, which signs them out everywhere. It is asked for, or read from standard input.',
+    )
+    .requiredOption('--email <user>', 'e-mail address or id')
+    .option('--password-stdin', 'read the password from standard input')
+    .option(...JSON_OPTION)
+    .addHelpText(
+      'after',
+      examples('pass show ada | postern user set-password --email ada@example.com --password-stdin'),
+    )
+    .action(setPassword)
+
+  user
+    .command('set-role')
+    .description('Make a user an administrator, or an administrator a user. The last administrator stays one.')
+    .requiredOption('--email <user>', 'e-mail address or id')
+    .addOption(new Option('--role <role>', 'what the user becomes').choices(['user', 'admin']).makeOptionMandatory())
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern user set-role --email ada@example.com --role admin'))
+    .action(setRole)
+
+  user
+    .command('update')
+    .description('Change the name or the e-mail address of a user.')
+    .argument('<user>', 'e-mail address or id')
+    .option('--name <name>', 'new name')
+    .option('--email <address>', 'new e-mail address')
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern user update ada@example.com --name "Ada King"'))
+    .action(update)
 
   user
     .command('disable')
@@ -72,6 +105,45 @@ async function create({ email, name, admin, passwordStdin, json }: CreateOptions
   const user = await withHouse(({ users }) => users.create({ email, name, password, role }))
   const { toManagedUser } = await import('../admin/schemas.ts')
   answer(json, { data: toManagedUser(user) }, `Created ${describe(user)}`)
+}
+
+type Changing = JsonOption & { email: string; passwordStdin?: boolean; role: Role }
+
+async function setPassword({ email: who, passwordStdin, json }: Changing): Promise<void> {
+  const password = await readPassword(passwordStdin)
+  const user = await withHouse(async house => house.users.update((await findUser(house, who)).id, { password }))
+  await answerUser(json, user, 'Set the password of')
+}
+
+async function setRole({ email: who, role, json }: Changing): Promise<void> {
+  const user = await withHouse(async house => {
+    const found = await findUser(house, who)
+    if (found.role === role) return found
+    if (role === 'user') await mustLeaveAdministrator(house, found)
+    return house.users.update(found.id, { role })
+  })
+  await answerUser(json, user, 'The role is set:')
+}
+
+/** Somebody has to be able to give the role back. */
+async function mustLeaveAdministrator({ users }: House, leaving: User): Promise<void> {
+  const all = await everyRow(page => users.list(page))
+  if (all.some(({ id, role, disabledAt }) => id !== leaving.id && role === 'admin' && !disabledAt)) return
+  throw new CommandError(`${leaving.email} is the last administrator. Make another one first: postern user set-role`)
+}
+
+async function update(
+  who: string,
+  { name, email, json }: JsonOption & { name?: string; email?: string },
+): Promise<void> {
+  if (name === undefined && email === undefined) throw new UsageError('Say what changes: --name, --email.')
+  const user = await withHouse(async house => house.users.update((await findUser(house, who)).id, { name, email }))
+  await answerUser(json, user, 'Updated')
+}
+
+async function answerUser(json: boolean | undefined, user: User, what: string): Promise<void> {
+  const { toManagedUser } = await import('../admin/schemas.ts')
+  answer(json, { data: toManagedUser(user) }, `${what} ${describe(user)}`)
 }
 
 async function change(who: string, json: boolean | undefined, what: 'disable' | 'enable'): Promise<void> {

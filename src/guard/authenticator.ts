@@ -6,7 +6,13 @@ import { isRefusal } from './remote/refusal.ts'
 import { createRemote, type RemoteOptions } from './remote/remote.ts'
 
 /** How a token's text becomes a token: as a server in this process does it (`postern.guard`), or far from the issuer. */
-export type GuardOptions = { authenticate: Authenticate } | RemoteOptions
+export type GuardOptions = { authenticate: Authenticate; catalogue?: KnownScopes } | RemoteOptions
+
+/** The scopes there are, where that is known: a route that asks for another stops the start. */
+export interface KnownScopes {
+  has(id: string): boolean
+  readonly scopes: readonly { id: string }[]
+}
 
 /** What a guard says of itself. */
 export interface GuardState {

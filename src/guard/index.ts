@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { createAuthenticator, type GuardOptions, type GuardState } from './authenticator.ts'
 import { bearerText } from './bearer.ts'
 import { type Identify, kIdentify } from './checks.ts'
-import { describeGuard } from './openapi.ts'
+import { describeGuard, requireKnownScopes } from './openapi.ts'
 import type { Token } from './token.ts'
 
 export type { GuardOptions, GuardState } from './authenticator.ts'
@@ -39,6 +39,7 @@ const plugin: FastifyPluginAsync<GuardOptions> = async (app, options) => {
   const identify: Identify = request => authenticate(bearerText(request as never))
   Object.assign(app, { [kIdentify]: identify })
   if (!app.hasRequestDecorator('token')) app.decorateRequest('token', null as never)
+  if ('catalogue' in options && options.catalogue) app.addHook('onRoute', requireKnownScopes(options.catalogue))
   app.addHook('onRoute', describeGuard)
 }
 

@@ -1,4 +1,5 @@
 import type { RouteOptions } from 'fastify'
+import type { KnownScopes } from './authenticator.ts'
 import { kNeeds } from './checks.ts'
 import type { Needs } from './needs.ts'
 
@@ -47,6 +48,18 @@ export function describeGuard(route: RouteOptions): void {
       ...schema.response,
     },
   } as RouteOptions['schema'] & object
+}
+
+/**
+ * Stops the start at a route that asks for a scope which nobody can have.
+ * @throws TypeError that names the route, the scope and those there are
+ */
+export const requireKnownScopes = (catalogue: KnownScopes) => (route: RouteOptions) => {
+  const needs = [route.onRequest, route.preValidation, route.preHandler].flat().flatMap(needsOf)
+  const unknown = needs.flatMap(n => n.scopes).find(scope => !catalogue.has(scope))
+  if (unknown === undefined) return
+  const known = catalogue.scopes.map(({ id }) => id).join(', ')
+  throw new TypeError(`${route.method} ${route.url} asks for the scope "${unknown}". The catalogue has ${known}.`)
 }
 
 /** All-of scopes stand in one requirement; each of any-of is a requirement of its own. */

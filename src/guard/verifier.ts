@@ -19,7 +19,7 @@ export interface VerifierOptions<V> {
   /** What `iss` may be. */
   issuer: string | string[]
   /** What a token must be meant for; null: anything, which only the issuer may ask. */
-  audience: string | null
+  audience: string | string[] | null
   /** What is remembered of a text, for whoever asks again. */
   keep: (verified: Verified) => V
   /** Texts remembered at most; those not used for longest are forgotten. */

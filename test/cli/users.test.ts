@@ -92,3 +92,28 @@ t.test('a terminal asks twice, without echo', { skip: !hasTerminal && 'there is 
   t.equal(differing.code, 1)
   t.match(differing.shown, 'The two passwords differ.')
 })
+
+t.test('a password is set from standard input, and only the new one works', async t => {
+  const { eve } = await postern.inside(async ({ users }) => ({
+    eve: await users.create({ email: 'eve@example.com', name: 'Eve', password: 'an older password' }),
+  }))
+  t.equal((await signIn(eve.email)).statusCode, 401)
+  const args = ['user', 'set-password', '--email', 'EVE@example.com', '--password-stdin']
+  const set = await postern.run(args, { input: `${PASSWORD}\n` })
+  t.match(set, { code: 0, stdout: /^Set the password of user eve@example\.com/, stderr: '' })
+  t.equal((await signIn(eve.email)).statusCode, 201)
+  const weak = await postern.run(args, { input: 'short\n' })
+  t.same(weak, { code: 1, stdout: '', stderr: 'postern: The password must have at least 8 characters\n' })
+})
+
+t.test('a role and a name are changed, and the last administrator stays one', async t => {
+  const role = (email: string, to: string) => postern.run(['user', 'set-role', '--email', email, '--role', to])
+  t.match(await role('cyd@example.com', 'admin'), { code: 0, stdout: /administrator cyd@example\.com/ })
+  t.match(await role('ada@example.com', 'user'), { code: 0, stdout: /user ada@example\.com/ })
+  const last = await role('cyd@example.com', 'user')
+  t.match(last, { code: 1, stdout: '', stderr: /^postern: cyd@example\.com is the last administrator\./ })
+  t.match(await role('cyd@example.com', 'owner'), { code: 2, stderr: ONE_LINE })
+  const { data } = await postern.json(['user', 'update', 'cyd@example.com', '--name', 'Cyd King'])
+  t.match(data, { name: 'Cyd King', email: 'cyd@example.com', role: 'admin' })
+  t.equal((await postern.run(['user', 'update', 'cyd@example.com'])).code, 2)
+})

@@ -1,0 +1,14 @@
+import { defineEntity, p } from '@mikro-orm/postgresql'
+
+const SettingSchema = defineEntity({
+  name: 'Setting',
+  tableName: 'settings',
+  properties: {
+    name: p.string().length(64).primary(),
+    value: p.json<Record<string, unknown>>(),
+  },
+})
+
+/** What the database remembers of the deployment that works on it. */
+export class Setting extends SettingSchema.class {}
+SettingSchema.setClass(Setting)
