@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { hkdfSync, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { StartupError } from './errors.ts'
@@ -7,11 +7,20 @@ import { makeFolder } from './folder.ts'
 const BASE64 = /^[\w+/-]+={0,2}$/
 const BYTES = 32
 
-/** @throws StartupError that does not repeat the key */
+/**
+ * @returns the key's bytes in base64, padded: one spelling for one key, whichever of base64 and base64url it was given
+ *   in. `openssl rand -base64` writes the same, so that what was derived from the text before is still so.
+ * @throws StartupError that does not repeat the key
+ */
 export function givenAppKey(text: string, name = 'APP_KEY'): string {
-  if (BASE64.test(text) && Buffer.from(text, 'base64').length >= BYTES) return text
+  const bytes = Buffer.from(text, 'base64')
+  if (BASE64.test(text) && bytes.length >= BYTES) return bytes.toString('base64')
   throw new StartupError(`${name} must be at least ${BYTES} random bytes in base64: openssl rand -base64 ${BYTES}`)
 }
+
+/** A secret of 32 bytes for one purpose, derived from the bytes of APP_KEY (HKDF, RFC 5869). */
+export const deriveKey = (appKey: string, purpose: string): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', purpose, 32))
 
 /**
  * The embedded database has its key beside it, made once and readable to its owner alone; a shared one must be given

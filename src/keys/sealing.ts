@@ -1,5 +1,5 @@
-import { hkdfSync } from 'node:crypto'
 import { CompactEncrypt, compactDecrypt, type JWK } from 'jose'
+import { deriveKey } from '../app-key.ts'
 import { StartupError } from '../errors.ts'
 
 /** Encrypts private keys at rest (JWE, RFC 7516: `dir`, A256GCM). */
@@ -11,7 +11,7 @@ export interface Seal {
 
 /** @param appKey at least 32 random bytes in base64 */
 export function createSeal(appKey: string): Seal {
-  const secret = new Uint8Array(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', 'postern signing keys', 32))
+  const secret = deriveKey(appKey, 'postern signing keys')
   return {
     close: (key, kid) =>
       new CompactEncrypt(new TextEncoder().encode(JSON.stringify(key)))

@@ -1,5 +1,5 @@
-import { hkdfSync } from 'node:crypto'
 import { jwtVerify, SignJWT } from 'jose'
+import { deriveKey } from '../app-key.ts'
 import { badRequest } from '../errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
 import { ANSWER_SECONDS } from './pushed.ts'
@@ -25,7 +25,7 @@ const TYPE = 'consent-form+jwt'
 
 /** @param appKey at least 32 random bytes in base64 */
 export function createConsentForms(appKey: string): ConsentForms {
-  const secret = new Uint8Array(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', 'postern consent forms', 32))
+  const secret = deriveKey(appKey, 'postern consent forms')
   return {
     close: ({ query, scopes }, { session }) =>
       new SignJWT({ query, scopes })

@@ -42,6 +42,7 @@ export function createIndices(db: Database, appKey: string, longest: number): In
   function permutationOf(month: number, { id: list, size }: Reserved): Permutation {
     const kept = permutations.get(month)
     if (kept?.list === list) return kept.permute
+    // By the one spelling that `givenAppKey` makes of the key: indices that were given out before stay theirs.
     const key = createHmac('sha256', appKey).update(`status list ${list}`).digest('base64')
     const permute = createPermutation(key, size)
     permutations.set(month, { list, permute })

@@ -1,5 +1,6 @@
-import { hash, hkdfSync } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { CookieSerializeOptions } from '@fastify/cookie'
+import { deriveKey } from '../app-key.ts'
 import type { Config } from '../config.ts'
 
 /** Where browsers see the pages, and how they keep what the pages give them. */
@@ -39,7 +40,7 @@ export function createSite({ issuer, appKey }: Pick<Config, 'issuer' | 'appKey'>
     noticeCookie: `${cookie}-notice`,
     madeCookie: `${cookie}-made`,
     cookieOptions: { path: '/', httpOnly: true, sameSite: 'lax', secure },
-    csrfKey: Buffer.from(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', 'postern forms', 32)),
+    csrfKey: Buffer.from(deriveKey(appKey, 'postern forms')),
     outside: url => base + url.slice(prefix.length),
   }
 }
