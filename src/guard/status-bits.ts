@@ -1,4 +1,5 @@
-import { deflateSync, inflateSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { deflate, deflateSync, inflateSync } from 'node:zlib'
 
 /** Statuses of two bits (draft-ietf-oauth-status-list §7.1): 3 is ours, "ask the issuer what it may do now". */
 export const STATUS = { valid: 0, revoked: 1, suspended: 2, changed: 3 } as const
@@ -9,6 +10,10 @@ const BITS = 2
 const PER_BYTE = 8 / BITS
 /** No list is larger: what inflates beyond is no list. */
 const LARGEST_BYTES = 4_194_304
+
+/** A list with 5 % set takes a thirtieth of the time of level 9, for a sixth more bytes. */
+const LEVEL = 4
+const deflateAside = promisify<Uint8Array, { level: number }, Buffer>(deflate)
 
 /** The statuses of one list. Most lists hold few that are not 0, so bytes are taken only when there is one. */
 export class StatusBits {
@@ -40,8 +45,17 @@ export class StatusBits {
 
   /** `lst`: compressed by zlib (RFC 1950), base64url (draft-ietf-oauth-status-list §4.2). */
   encode(): string {
-    const bytes = this.#bytes ?? new Uint8Array(Math.ceil(this.size / PER_BYTE))
-    return deflateSync(bytes, { level: 9 }).toString('base64url')
+    return deflateSync(this.#all(), { level: LEVEL }).toString('base64url')
+  }
+
+  /** As `encode`, as the statuses are now, by a thread beside the event loop. */
+  async encodeAside(): Promise<string> {
+    // A copy: the thread reads while statuses go on changing, and would see some of them only.
+    return (await deflateAside(this.#all().slice(), { level: LEVEL })).toString('base64url')
+  }
+
+  #all(): Uint8Array {
+    return this.#bytes ?? new Uint8Array(Math.ceil(this.size / PER_BYTE))
   }
 
   /** @throws when it is not a compressed list, or one too large to be ours */

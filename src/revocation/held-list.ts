@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database, Em } from '../database.ts'
 import { statusListUri } from '../guard/claims.ts'
 import type { StatusChange } from '../guard/event-stream.ts'
@@ -12,7 +13,20 @@ export interface HeldList {
   readonly expiresAt: number
   /** Sequence number of its last change since it is held. */
   changedAt?: number
-  signed?: { jwt: string; etag: string; until: number } | undefined
+  signed?: Signature | undefined
+  /** The signature that is being made. */
+  signing?: Promise<void> | undefined
+}
+
+interface Signature {
+  jwt: string
+  etag: string
+  /** `changedAt` of the list when it was signed. */
+  changedAt: number | undefined
+  /** Milliseconds since the epoch. */
+  signedAt: number
+  /** The same by the monotonic clock. */
+  startedAt: number
 }
 
 export interface SignedList {
@@ -40,7 +54,6 @@ export const hold = ({ id, size, expires_at }: ListRow): HeldList => {
 
 export function put(list: HeldList, { index, status, sequence }: StatusChange): void {
   list.bits.set(index, status)
-  list.signed = undefined
   list.changedAt = sequence
 }
 
@@ -54,26 +67,54 @@ export interface SignerOptions {
   ttl: number
 }
 
-/** Signs a list as it is, and keeps that until it changes or half its time is over. @param sequence the last change */
-export type SignList = (list: HeldList, sequence: number) => Promise<SignedList>
+/** The list as it is now, signed. @param sequence the last change that is in the list, when it is signed */
+export type SignList = (list: HeldList, sequence: () => number) => Promise<SignedList>
 
+/**
+ * A list is signed no more often than this, whatever changes and whoever asks: anybody may ask, and any user can change
+ * a status. Whoever asks earlier waits, and shares the next signature, so that nobody gets a list that is out of date.
+ */
+const SHORTEST_MS = 1_000
+
+/** One signature of a list is made at a time; whoever asks meanwhile waits for it. */
 export function createListSigner({ keys, issuer, ttl }: SignerOptions): SignList {
-  async function sign(list: HeldList, sequence: number): Promise<SignedList> {
+  async function make(list: HeldList, sequence: number): Promise<Signature> {
     const { id, changedAt } = list
-    const now = Math.floor(Date.now() / 1000)
+    const [signedAt, startedAt] = [Date.now(), performance.now()]
+    const now = Math.floor(signedAt / 1000)
     const etag = `"${id}-${sequence}-${now}"`
     const sub = statusListUri(issuer, id)
-    const body = { bits: 2, lst: list.bits.encode(), aggregation_uri: `${issuer}/oauth/status-lists` }
+    const body = { bits: 2, lst: await list.bits.encodeAside(), aggregation_uri: `${issuer}/oauth/status-lists` }
     const exp = now + ttl * TTLS_TO_EXPIRY
     // `sequence` is ours: the last event that is in the list, for whoever follows the feed too.
     const jwt = await keys.sign({ iss: issuer, sub, iat: now, exp, ttl, sequence, status_list: body }, 'statuslist+jwt')
-    // What changed while it was signed is not in it.
-    if (list.changedAt === changedAt) list.signed = { jwt, etag, until: Date.now() + ttl * 500 }
-    return { jwt, etag, ttl }
+    return { jwt, etag, changedAt, signedAt, startedAt }
   }
 
+  const isCurrent = (list: HeldList, { changedAt, signedAt }: Signature) =>
+    changedAt === list.changedAt && Date.now() - signedAt < ttl * 500
+
+  /** Milliseconds until the list may be signed again. A clock that was set back does not stop that. */
+  const wait = ({ signed }: HeldList) =>
+    signed ? Math.min(SHORTEST_MS, Math.max(0, signed.signedAt + SHORTEST_MS - Date.now())) : 0
+
   return async (list, sequence) => {
-    const { signed } = list
-    return signed && signed.until > Date.now() ? { jwt: signed.jwt, etag: signed.etag, ttl } : sign(list, sequence)
+    const askedAt = performance.now()
+    for (;;) {
+      const { signed } = list
+      // One that was begun after the question has all that was so then, though more may have changed since.
+      const serves = signed && (isCurrent(list, signed) || signed.startedAt >= askedAt)
+      if (serves) return { jwt: signed.jwt, etag: signed.etag, ttl }
+      // What is being signed now may be from before a change: it is looked at when it is there.
+      list.signing ??= sleep(wait(list))
+        .then(() => make(list, sequence()))
+        .then(signature => {
+          list.signed = signature
+        })
+        .finally(() => {
+          list.signing = undefined
+        })
+      await list.signing
+    }
   }
 }

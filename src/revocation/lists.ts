@@ -200,7 +200,7 @@ export function createLists(options: ListsOptions): Lists {
       await catchUp()
       const list = held?.get(id) ?? (await adopt(id))
       if (!list || list.expiresAt <= Date.now()) return undefined
-      return sign(list, sequence)
+      return sign(list, () => sequence)
     },
     async uris() {
       const rows = await readLists(db)

@@ -5,7 +5,7 @@ import { actingAs, testApp } from '../helpers/app.ts'
 t.test('a failover that lost the last commits: numbers come a second time, and are not skipped', async t => {
   const { house } = await testApp(t)
   const { db, tokens, lists, feed, changes } = house
-  const told: Message[] = []
+  let told: Message[] = []
   const { client } = await house.clients.create({ name: 'Orders API' })
   t.teardown(await feed.follow(client.id, undefined, messages => void told.push(...messages)))
   const [lost, other] = [await actingAs(house), await actingAs(house)]
@@ -19,14 +19,13 @@ t.test('a failover that lost the last commits: numbers come a second time, and a
   changes.hear({ kind: 'everything' })
   await lists.catchUp()
   t.equal(lists.sequence, before - 1, 'the lists are as the database is')
-  t.strictSame(told.at(-1), { kind: 'reload', sequence: before - 1 }, 'and readers are told to load them')
+  const reloads = told.filter(({ kind }) => kind === 'reload')
+  t.strictSame(reloads, [{ kind: 'reload', sequence: before - 1 }], 'and readers are told to load them')
 
+  told = []
   await tokens.revoke(other.user.id, other.id)
   await lists.catchUp()
   t.equal(lists.sequence, before)
-  t.match(
-    told.at(-1),
-    { kind: 'status', change: { sequence: before, status: 1 } },
-    'the number that came again is told',
-  )
+  const statuses = told.filter(({ kind }) => kind === 'status')
+  t.match(statuses, [{ change: { sequence: before, status: 1 } }], 'the number that came again is told')
 })
