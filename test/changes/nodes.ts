@@ -7,7 +7,7 @@ import { SERVER, testDatabase } from '../helpers/database.ts'
 
 type Test = { teardown(work: () => unknown): void }
 
-export const METRICS_TOKEN = 'a token that may read the figures of a node'
+export const METRICS_TOKEN = 'reads-the-figures-of-a-node-000000'
 
 export const ONLY_SHARED = { skip: !SERVER && 'an embedded database has one node' }
 
