@@ -19,9 +19,13 @@ export interface ConsentForms {
   close(shown: Shown, person: SignedIn): Promise<string>
   /** @throws 400 when it was changed, is another session's, or has expired */
   open(text: string | undefined, person: SignedIn): Promise<Shown>
+  /** The request of a form of ours, also of another session or an expired one; undefined: it is not ours. */
+  queryOf(text: string | undefined): Promise<string | undefined>
 }
 
 const TYPE = 'consent-form+jwt'
+/** How long after its end a form still says which request to ask again. */
+const LONGEST_STALE_SECONDS = 86_400
 
 /** @param appKey at least 32 random bytes in base64 */
 export function createConsentForms(appKey: string): ConsentForms {
@@ -40,6 +44,12 @@ export function createConsentForms(appKey: string): ConsentForms {
         throw badRequest('This form was changed or took too long. Go back to the app and start again.')
       })
       return payload
+    },
+
+    async queryOf(text = '') {
+      const long = { algorithms: ['HS256'], typ: TYPE, clockTolerance: LONGEST_STALE_SECONDS }
+      const verified = await jwtVerify<Shown>(text, secret, long).catch(() => undefined)
+      return verified?.payload.query
     },
   }
 }

@@ -14,6 +14,7 @@ import { type ConsentView, destination, leftTicked } from './consent.ts'
 import { allowPopups } from './popup.ts'
 import { chosenScopes } from './scope-choice.ts'
 import type { Site } from './site.ts'
+import { isStaleForm, staleFormText } from './stale-form.ts'
 import { texts } from './texts.ts'
 
 export interface AuthorizeRoutesOptions {
@@ -29,7 +30,13 @@ export interface AuthorizeRoutesOptions {
 export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginAsync {
   const { site, requests, decisions, forms, consentView, config } = options
 
-  async function ask(reply: FastifyReply, request: AuthorizeRequest, person: SignedIn, query: string) {
+  async function ask(
+    reply: FastifyReply,
+    request: AuthorizeRequest,
+    person: SignedIn,
+    query: string,
+    refusal?: { status: number; message: string },
+  ) {
     const scopes = decisions.scopes(request, person)
     const location = await decisions.remembered(request, person, scopes)
     if (location) return reply.redirect(location, 303)
@@ -38,7 +45,23 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     const view = await consentView(client, person.user, scopes)
     const form = await forms.close({ query, scopes }, person)
     const more = { form, other: signInPath(site, request, query), destinationHtml: destination(redirectUri) }
-    return reply.page('consent.eta', { ...view, ...more }, { leadsAway: true })
+    return reply.page(
+      'consent.eta',
+      { ...view, ...more, refusal: refusal?.message },
+      { status: refusal?.status ?? 200, leadsAway: true },
+    )
+  }
+
+  /** A form of before signing in again: nothing is answered, and the person is asked once more, or to sign in. */
+  async function staleConsent(error: { code?: string }, request: FastifyRequest, reply: FastifyReply) {
+    if (!isStaleForm(error)) throw error
+    const query = await forms.queryOf(((request.body ?? {}) as Params).form)
+    if (query === undefined) throw error
+    const again = await requests.read(query)
+    const refusal = { status: 403, message: staleFormText(error) }
+    if (request.signedIn) return ask(reply, again, request.signedIn, query, refusal)
+    const signIn = signInPath(site, again, query)
+    return reply.page('error.eta', { title: texts.error.title, detail: refusal.message, signIn }, { status: 403 })
   }
 
   /** The answer to the form: what it was about comes out of the form alone. */
@@ -75,7 +98,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
 
     app.post(
       '/consent',
-      { preHandler: app.csrfProtection, schema: { hide: true } as never },
+      { preHandler: app.csrfProtection, schema: { hide: true } as never, errorHandler: staleConsent },
       async (request, reply) => {
         if (!request.signedIn) throw signedOut()
         return reply.redirect(await decide((request.body ?? {}) as Params, request.signedIn), 303)

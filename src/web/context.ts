@@ -13,6 +13,7 @@ import { type NoticeName, sendNotice, takeNotice } from './notice.ts'
 import { phrase } from './phrase.ts'
 import { boundTo, readSession, useSessions } from './session.ts'
 import type { Site } from './site.ts'
+import { isStaleForm, staleFormText, typedForm } from './stale-form.ts'
 import { texts } from './texts.ts'
 import { inWords, isSoon, when } from './times.ts'
 
@@ -68,7 +69,7 @@ export async function usePages(app: FastifyInstance, { site, sessions }: Context
     reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY' })
     if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', policy())
   })
-  app.setErrorHandler(showError)
+  app.setErrorHandler(showError(site))
 }
 
 function pageOf(site: Site): FastifyReply['page'] {
@@ -93,19 +94,20 @@ const policy = (leadsAway = false) =>
     "base-uri 'none'",
   ].join('; ')
 
-async function showError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+const showError = (site: Site) => async (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
   const known = forPeople(error, request)
   if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
   const { status, code, message, headers } = known
   const title = texts.error.titles[code] ?? texts.error.title
   reply.headers(headers)
-  const signIn = code === 'signed_out' || (code === 'not_found' && !request.signedIn)
-  return reply.page('error.eta', { title, detail: message, signIn }, { status })
+  const signIn = !request.signedIn && ['signed_out', 'not_found', 'stale_form'].includes(code)
+  const again = code === 'stale_form' ? typedForm(request, site.outside(request.url)) : undefined
+  return reply.page('error.eta', { title, detail: message, signIn, again, fieldNames: texts.fields }, { status })
 }
 
 function forPeople(error: FastifyError, request: FastifyRequest): PosternError {
-  if (error.code?.startsWith('FST_CSRF_')) {
-    return new PosternError({ status: 403, code: 'stale_form', detail: texts.error.form, cause: error })
+  if (isStaleForm(error)) {
+    return new PosternError({ status: 403, code: 'stale_form', detail: staleFormText(error), cause: error })
   }
   const known = inOurWords(error, request)
   if (known.status !== 422) return known

@@ -2,12 +2,14 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { nowActing } from '../audit/actor.ts'
 import { PosternError } from '../errors.ts'
 import type { Params } from '../grants/grant.ts'
+import { normalizeEmail } from '../users/emails.ts'
 import type { Sessions } from '../users/sessions.ts'
 import type { SignIn } from '../users/sign-in.ts'
 import type { LeadOf } from './lead.ts'
 import { allowPopups } from './popup.ts'
 import type { BeginSession } from './session.ts'
 import { localPath, type Site } from './site.ts'
+import { isStaleForm, leadOnSignOut, staleFormText } from './stale-form.ts'
 import { texts } from './texts.ts'
 
 export interface SignInOptions {
@@ -40,6 +42,21 @@ export function signInRoutes({ site, signIn, sessions, begin, leadOf }: SignInOp
     await begin(request, reply, user)
   }
 
+  /**
+   * A form of another tab, or of before signing in. Whoever is signed in meanwhile as the same user is led on; anybody
+   * else gets a fresh form with what was typed, but for the password.
+   */
+  async function staleSignIn(error: { code?: string }, request: FastifyRequest, reply: FastifyReply) {
+    if (!isStaleForm(error)) throw error
+    const { email, next: wanted } = (request.body ?? {}) as Params
+    const next = localPath(wanted)
+    const user = request.signedIn?.user
+    if (user && email !== undefined && normalizeEmail(email) === user.email) {
+      return reply.redirect(next ?? `${base}/tokens`, 303)
+    }
+    return form(reply, { next, email }, { status: 403, message: staleFormText(error) })
+  }
+
   return async app => {
     allowPopups(app)
     app.get('/login', { schema: { hide: true } as never }, async (request, reply) => {
@@ -48,7 +65,8 @@ export function signInRoutes({ site, signIn, sessions, begin, leadOf }: SignInOp
       return form(reply, { next })
     })
 
-    app.post('/login', { preHandler: app.csrfProtection, schema: { hide: true } as never }, async (request, reply) => {
+    const signInOptions = { preHandler: app.csrfProtection, schema: { hide: true } as never, errorHandler: staleSignIn }
+    app.post('/login', signInOptions, async (request, reply) => {
       const { email, password, ...rest } = (request.body ?? {}) as Params
       const next = localPath(rest.next)
       if (email === undefined || password === undefined) {
@@ -64,7 +82,9 @@ export function signInRoutes({ site, signIn, sessions, begin, leadOf }: SignInOp
       return reply.redirect(next ?? `${base}/tokens`, 303)
     })
 
-    app.post('/logout', { preHandler: app.csrfProtection, schema: { hide: true } as never }, async (request, reply) => {
+    const errorHandler = leadOnSignOut(base)
+    const signOut = { preHandler: app.csrfProtection, schema: { hide: true } as never, errorHandler }
+    app.post('/logout', signOut, async (request, reply) => {
       const text = request.cookies[sessionCookie]
       if (text !== undefined) await sessions.end(text)
       return reply.clearCookie(sessionCookie, cookieOptions).redirect(`${base}/login`, 303)

@@ -200,3 +200,77 @@ t.test('signing out', async t => {
     t.equal((await browser.post('/logout', fields)).statusCode, 303)
   })
 })
+
+t.test('a form that is out of date leads on', async t => {
+  const person = await newUser(house)
+  const typed = { email: person.email, password: PASSWORD }
+
+  t.test('in a second tab, to where it was going', async t => {
+    const browser = new Browser(app)
+    const tab = await browser.get('/login?next=/account')
+    await browser.submit(tab, typed, /login$/)
+    const second = await browser.submit(tab, typed, /login$/)
+    t.match([second.statusCode, second.headers.location], [303, '/account'])
+    const other = await browser.submit(tab, { ...typed, email: 'somebody@example.com' }, /login$/)
+    t.equal(other.statusCode, 403)
+    t.match(other.body, 'value="somebody@example.com"')
+  })
+
+  t.test('of two pages without a cookie, to a fresh form with what was typed', async t => {
+    const browser = new Browser(app)
+    const first = await browser.get('/login?next=/account')
+    browser.cookies.clear()
+    await browser.get('/login')
+    const refused = await browser.submit(first, typed, /login$/)
+    t.equal(refused.statusCode, 403)
+    t.match(refused.body, `value="${person.email}"`)
+    t.notMatch(refused.body, PASSWORD)
+    const again = await browser.submit(refused, typed, /login$/)
+    t.match([again.statusCode, again.headers.location], [303, '/account'])
+  })
+
+  t.test('without cookies, to what is needed', async t => {
+    const refused = await new Browser(app).submit(await new Browser(app).get('/login'), typed, /login$/)
+    t.equal(refused.statusCode, 403)
+    t.match(refused.body, 'This needs cookies')
+  })
+
+  t.test('signing out twice', async t => {
+    const browser = new Browser(app)
+    await browser.signIn(person)
+    const page = await browser.get('/login')
+    await browser.submit(page, {}, /logout$/)
+    const again = await browser.submit(page, {}, /logout$/)
+    t.match([again.statusCode, again.headers.location], [303, '/login'])
+    t.equal(again.headers['set-cookie'], undefined)
+  })
+
+  t.test('consent after signing in again, to fresh consent', async t => {
+    const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
+    const browser = new Browser(app)
+    await browser.signIn(person)
+    const page = await browser.get(authorizeUrl(client, { prompt: 'consent' }))
+    await browser.signIn(person)
+    const refused = await browser.submit(page, { decision: 'approve' }, /consent$/)
+    t.equal(refused.statusCode, 403)
+    t.notOk(refused.headers.location)
+    const answer = await browser.submit(refused, { decision: 'approve' }, /consent$/)
+    t.ok(locationOf(answer).searchParams.has('code'))
+  })
+
+  t.test('any other form, to one with what was typed but for passwords', async t => {
+    const browser = new Browser(app)
+    await browser.signIn(person)
+    const page = await browser.get('/account')
+    await browser.signIn(person)
+    const stale = { name: 'Ada Byron', email: person.email, current_password: 'typed once' }
+    const refused = await browser.submit(page, stale, /account$/)
+    t.equal(refused.statusCode, 403)
+    t.match(refused.body, 'value="Ada Byron"')
+    t.notMatch(refused.body, 'typed once')
+    t.equal((await browser.submit(refused, {}, /account$/)).headers.location, '/account')
+    const { action, fields } = formOf(page.body, /account$/)
+    const forged = await browser.post(action, { ...fields, ...stale }, { 'sec-fetch-site': 'cross-site' })
+    t.notMatch(forged.body, 'Ada Byron"', 'nothing that another site sent comes back')
+  })
+})
