@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
@@ -26,10 +26,19 @@ async function open({ folder, dump }: EngineOptions): Promise<PGlite> {
   // A process that was killed while it made the database left half of one, in which nobody can have stored anything.
   if (existsSync(half)) rmSync(folder, { recursive: true, force: true })
   if (existsSync(join(folder, 'PG_VERSION'))) return PGlite.create(settings({ dataDir: folder }))
+  mustBeEmpty(folder)
   writeFileSync(half, '')
   const pglite = await create({ dataDir: folder }, dump)
   rmSync(half)
   return pglite
+}
+
+/** Nothing that is there is ever overwritten. */
+function mustBeEmpty(folder: string): void {
+  if (!existsSync(folder) || readdirSync(folder).length === 0) return
+  throw new Error(
+    `${folder} has files but no PG_VERSION, and is left as it is. Restore it from a backup, or move it away.`,
+  )
 }
 
 /** A new database, from a dump if one can be loaded: that takes a third of the time. */

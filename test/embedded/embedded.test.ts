@@ -85,3 +85,9 @@ t.test('what was started and never used is stopped', ONLY_EMBEDDED, async t => {
   t.ok(engine.closed)
   await t.rejects(engine.query('select 1', []), { code: '57P01' })
 })
+
+t.test('files without a PG_VERSION are not overwritten', ONLY_EMBEDDED, async t => {
+  const dataDir = t.testdir({ postgres: { base: { 1: 'rows' } } })
+  await t.rejects(open(dataDir), { name: 'StartupError', message: /no PG_VERSION/ })
+  t.ok(existsSync(join(dataDir, 'postgres', 'base', '1')), 'what was there is there')
+})
