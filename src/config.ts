@@ -35,6 +35,8 @@ export interface Config {
   /** Issuers that this deployment had before; tokens that name them are still accepted. */
   issuerPrevious: readonly string[]
   audience: string
+  /** A token that names no resource is good at the issuer only, not at every registered API. */
+  requireResource: boolean
   databaseUrl: string | undefined
   databasePoolSize: number
   /** How long PostgreSQL may take for an answer that somebody waits for; 0: no limit. */
@@ -111,6 +113,7 @@ export function loadConfig(env: Environment = process.env, given: Partial<Config
     scopesFile: scopesFile(env),
     signingAlgorithm: oneOf(env, 'SIGNING_ALGORITHM', ALGORITHMS, 'ES256'),
     tokenPrefix: tokenPrefix(env),
+    requireResource: oneOf(env, 'REQUIRE_RESOURCE', ['off', 'on'], 'off') === 'on',
     personalTokenLifetime: duration(env, 'PERSONAL_TOKEN_LIFETIME', shorter('P1Y', env.TOKEN_MAX_LIFETIME)),
     tokenMaxLifetime: duration(env, 'TOKEN_MAX_LIFETIME', 'P2Y'),
     accessTokenLifetime: duration(env, 'ACCESS_TOKEN_LIFETIME', 'PT1H'),

@@ -7,6 +7,7 @@ import { startListener } from './changes/listener.ts'
 import { type ClientAuthentication, createClientAuthentication } from './clients/authenticate.ts'
 import { type Clients, createClients } from './clients/clients.ts'
 import { createExplorer, type EnsureExplorer } from './clients/explorer.ts'
+import { createResources, type Resources } from './clients/resources.ts'
 import type { Config } from './config.ts'
 import { type Database, openDatabase } from './database.ts'
 import { readDeployment, type Settled, saveDeployment, settleIssuer } from './deployment/deployment.ts'
@@ -38,6 +39,7 @@ import { createMint } from './tokens/mint.ts'
 import { createRecords } from './tokens/records.ts'
 import { createRevoker, type RevokeOne } from './tokens/revoker.ts'
 import { createSelection, type Selection } from './tokens/selection.ts'
+import { createTargets } from './tokens/target.ts'
 import { createTokens, type Tokens } from './tokens/tokens.ts'
 import { createUsage, type Usage } from './tokens/usage.ts'
 import { createWriter } from './tokens/writer.ts'
@@ -73,6 +75,8 @@ export interface House {
   sessions: Sessions
   clients: Clients
   ensureExplorer: EnsureExplorer
+  /** The APIs that tokens can be meant for. */
+  resources: Resources
   tokens: Tokens
   /** One token, whosever it is. */
   revokeOne: RevokeOne
@@ -124,6 +128,8 @@ export async function openHouse({
   const users = createUsers(db, changes)
   const throttle = createThrottle(config.redisUrl)
   const clients = createClients({ db, changes, catalogue, config })
+  const resources = createResources({ db, changes, catalogue, config })
+  const targets = createTargets({ resources, catalogue, config })
   const indices = createIndices(db, config.appKey, config.tokenMaxLifetime)
   const counts = { issued: 0 }
   const onMint = () => void counts.issued++
@@ -135,12 +141,12 @@ export async function openHouse({
     inherit: catalogue.inherit,
     onError: err => log.error({ err }, 'could not write when tokens were last used'),
   })
-  const tokens = createTokens({ db, changes, catalogue, clients, mint, write, revokeOne, usage, config })
-  const { issuer, audience, tokenPrefix } = config
+  const tokens = createTokens({ db, changes, catalogue, clients, targets, mint, write, revokeOne, usage, config })
+  const { issuer, audience } = config
   const key = keys.verificationKey
   const before = config.issuerPrevious
   const issuers = [issuer, ...before]
-  const verifier = createVerifier({ key, issuer: issuers, audience: [audience, ...before], keep: keepProved })
+  const verifier = createVerifier({ key, issuer: issuers, audience: [audience, issuer, ...before], keep: keepProved })
   // A token of a previous issuer that named no resource is good where today's are.
   const keepMeant: typeof keepSigned = token =>
     keepSigned(
@@ -151,10 +157,10 @@ export async function openHouse({
     if (kind === 'keys' || kind === 'everything') for (const memory of [verifier, anyVerifier]) memory.forget()
   })
   const records = createRecords(db, changes, catalogue, { onUse: usage.exercise })
-  const authenticate = createAuthenticate({ verifier, records, usage, tokenPrefix, audience })
-  const inspect = createInspect({ verifier: anyVerifier, records, tokenPrefix, audience })
+  const authenticate = createAuthenticate({ verifier, records, usage, config })
+  const inspect = createInspect({ verifier: anyVerifier, records, config })
   const clientAuthentication = createClientAuthentication({ db, changes, audiences: [issuer, `${issuer}/oauth/token`] })
-  const terms = createTerms({ db, changes, catalogue, config })
+  const terms = createTerms({ catalogue, targets, config })
   const refresh = createRefresh({ changes, mint, terms, config })
   const pushedRequests = createPushedRequests(db)
   const authorizeRequests = createAuthorizeRequests({ clientAuthentication, terms, pushedRequests })
@@ -165,7 +171,7 @@ export async function openHouse({
     client_credentials: clientCredentials({ terms, mint, write }),
     refresh_token: refresh.grant,
     [DEVICE_CODE]: deviceGrant({ changes, terms, begin }),
-    [TOKEN_EXCHANGE]: tokenExchange({ changes, catalogue, terms, mint, authenticate }),
+    [TOKEN_EXCHANGE]: tokenExchange({ changes, catalogue, terms, mint, authenticate, inspect, targets, config }),
   }
   const lists = createLists({
     db,
@@ -194,6 +200,7 @@ export async function openHouse({
     signIn: createSignIn({ db, users, throttle }),
     sessions: createSessions(db, config),
     clients,
+    resources,
     ensureExplorer: createExplorer({ changes, catalogue }),
     tokens,
     revokeOne,

@@ -13,6 +13,7 @@ interface IssueOptions extends JsonOption {
   scope?: string[]
   expiresIn?: number
   format?: TokenFormat
+  resource?: string[]
 }
 
 interface ListOptions extends JsonOption {
@@ -34,6 +35,7 @@ export function tokenCommands(postern: Command): void {
       'how long it lives: 30d, 12h, P1Y (default: PERSONAL_TOKEN_LIFETIME)',
       durationOption,
     )
+    .option('--resource <uri...>', 'API that it is for, by its audience (default: every API, or those of its scopes)')
     .addOption(new Option('--format <format>', 'format of the text').choices(['jwt', 'opaque']))
     .option(...JSON_OPTION)
     .addHelpText(
@@ -63,14 +65,22 @@ export function tokenCommands(postern: Command): void {
     .action(revoke)
 }
 
-async function issue({ user: who, name, scope, expiresIn, format, json }: IssueOptions): Promise<void> {
+async function issue({
+  user: who,
+  name,
+  scope,
+  expiresIn,
+  format,
+  resource: resources,
+  json,
+}: IssueOptions): Promise<void> {
   const { user, plainText, token } = await withHouse(async house => {
     const user = await findUser(house, who)
     if (user.disabledAt) {
       throw new CommandError(`The user ${user.email} is disabled. Enable them first: postern user enable ${user.email}`)
     }
     const expiresAt = expiresIn === undefined ? undefined : new Date(Date.now() + expiresIn * 1000)
-    return { user, ...(await house.tokens.issuePersonal({ user, name, scopes: scope, expiresAt, format })) }
+    return { user, ...(await house.tokens.issuePersonal({ user, name, scopes: scope, expiresAt, format, resources })) }
   })
   const { toToken } = await import('../tokens/schemas.ts')
   const { toUser } = await import('../users/schemas.ts')

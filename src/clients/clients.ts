@@ -7,6 +7,7 @@ import type { Database, Em } from '../database.ts'
 import { conflict, invalid, notFound } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import { mustBeFree } from './audiences.ts'
 import { blank } from './blank.ts'
 import { Client } from './client.entity.ts'
 import { createPersonalAccess, PERSONAL_ACCESS } from './personal-access.ts'
@@ -93,10 +94,10 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
     return client
   }
 
-  const change = <T>(id: string, work: (client: Client, em: Em) => T) =>
+  const change = <T>(id: string, work: (client: Client, em: Em) => T | Promise<T>) =>
     changes.transaction(async (em, announce) => {
       const client = await lockLive(em, id)
-      const result = work(client, em)
+      const result = await work(client, em)
       client.updatedAt = new Date()
       announce({ kind: 'client', id })
       return result
@@ -126,8 +127,9 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
     },
 
     update: (id, settings) =>
-      change(id, (client, em) => {
+      change(id, async (client, em) => {
         const values = checkedSettings(settings, { ...rules, held: client.scopes ?? undefined })
+        if (values.audience) await mustBeFree(em, values.audience, id)
         Object.assign(client, values)
         mustFit(client)
         const secret = hasSecret(client) && client.secrets.length === 0 ? newSecret() : undefined
@@ -173,6 +175,7 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
 
   function insert(row: ReturnType<typeof blank>): Promise<Client> {
     return db.transaction(async em => {
+      if (row.audience) await mustBeFree(em, row.audience)
       const now = new Date()
       const client = em.create(Client, { ...row, id: newId(), createdAt: now, updatedAt: now })
       const { name, grantTypes, scopes, audience, user } = row

@@ -11,7 +11,7 @@ import { AuthCode } from './code.entity.ts'
 import type { Grant, Params, TokenAnswer } from './grant.ts'
 import { liveUser } from './live-user.ts'
 import { endGrants } from './refresh-family.ts'
-import type { Terms } from './terms.ts'
+import type { GrantAim, Terms } from './terms.ts'
 
 export interface AuthorizationCodeOptions {
   changes: Changes
@@ -26,17 +26,17 @@ const DEAD = 'The code is unknown, expired, used, or of another client.'
 
 /** The grant type `authorization_code` (RFC 6749 §4.1.3) with PKCE (RFC 7636 §4.6). A code has one try. */
 export function authorizationCode({ changes, terms, begin }: AuthorizationCodeOptions): Grant {
-  async function redeem(em: Em, client: Client, params: Params): Promise<Outcome> {
+  async function redeem(em: Em, client: Client, params: Params, aim: GrantAim): Promise<Outcome> {
     const code = await em.findOne(AuthCode, { hash: hashText(params.code as string), client: client.id })
     if (!code) throw invalidGrant(DEAD)
-    terms.mustBeFor(code.audience, params.resource)
+    const audience = aim.narrow(code.audience)
     const user = await liveUser(em, code.user)
     if (!(await claim(em, code))) return usedBefore(code, params)
     const wrong = mismatch(code, params)
     if (wrong) return { refusal: invalidGrant(wrong) }
     const scopes = terms.narrowed(client, code.scopes, undefined, user.role)
-    const { id: grant, audience } = code
-    return { answer: await begin(em, client, 'authorization_code', { grant, user: user.id, scopes, audience }) }
+    const given = { grant: code.id, user: user.id, scopes, audience: code.audience }
+    return { answer: await begin(em, client, 'authorization_code', given, aim.at(scopes, audience)) }
   }
 
   /** In a transaction of its own: it stands although the request fails. */
@@ -49,7 +49,8 @@ export function authorizationCode({ changes, terms, begin }: AuthorizationCodeOp
   return async ({ client, params }) => {
     if (params.code === undefined) throw invalidRequest('code is missing.')
     if (params.redirect_uri === undefined) throw invalidRequest('redirect_uri is missing.')
-    const outcome = await changes.transaction(em => redeem(em, client, params))
+    const aim = await terms.aim(params.resource)
+    const outcome = await changes.transaction(em => redeem(em, client, params, aim))
     if ('answer' in outcome) return outcome.answer
     if (outcome.replayed) await punish(outcome.replayed)
     throw outcome.refusal

@@ -2,6 +2,7 @@ import { record } from '../audit/audit.ts'
 import type { Client, GrantType } from '../clients/client.entity.ts'
 import type { Em } from '../database.ts'
 import type { Mint } from '../tokens/mint.ts'
+import type { Target } from '../tokens/target.ts'
 import { AccessToken } from '../tokens/token.entity.ts'
 import { issuedEvent } from '../tokens/writer.ts'
 import { answer } from './answer.ts'
@@ -16,14 +17,16 @@ export interface Given {
   /** Id of the user. */
   user: string
   scopes: string[]
+  /** Resources that it is for, as in the row of a token. */
   audience: string | null
 }
 
 /**
  * Begins what a user gave, in the transaction of `em` that redeems it: an access token, and the first refresh token of a
  * family where the client may have one.
+ * @param target what the access token is for; the family stays for all that was given
  */
-export type Begin = (em: Em, client: Client, type: GrantType, given: Given) => Promise<TokenAnswer>
+export type Begin = (em: Em, client: Client, type: GrantType, given: Given, target: Target) => Promise<TokenAnswer>
 
 export interface BeginOptions {
   mint: Mint
@@ -32,9 +35,16 @@ export interface BeginOptions {
 }
 
 export function createBegin({ mint, terms, refresh }: BeginOptions): Begin {
-  return async (em, client, type, given) => {
+  return async (em, client, type, given, target) => {
     const expiresAt = terms.expiry(client, type)
-    const issued = await mint({ ...given, client: client.id, name: null, format: client.tokenFormat, expiresAt })
+    const issued = await mint({
+      ...given,
+      ...target,
+      client: client.id,
+      name: null,
+      format: client.tokenFormat,
+      expiresAt,
+    })
     await em.insert(AccessToken, issued.token)
     record(em, issuedEvent(issued.token))
     if (!client.grantTypes.includes('refresh_token')) return answer(issued)

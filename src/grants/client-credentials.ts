@@ -8,13 +8,14 @@ import type { Terms } from './terms.ts'
 /** A machine's token for itself (RFC 6749 §4.4): no user, no refresh token. */
 export function clientCredentials({ terms, mint, write }: { terms: Terms; mint: Mint; write: WriteRow }): Grant {
   return async ({ client, params }) => {
+    const scopes = terms.scopes(client, params.scope)
+    const aim = await terms.aim(params.resource)
     const issued = await mint({
       user: null,
       client: client.id,
       name: null,
-      scopes: terms.scopes(client, params.scope),
+      ...aim.at(scopes, aim.asked ?? null),
       format: client.tokenFormat,
-      audience: await terms.audience(params.resource),
       expiresAt: terms.expiry(client, 'client_credentials'),
     })
     // Revoked between proving who it is and now.

@@ -13,9 +13,9 @@ import {
 import { hashText } from '../tokens/text.ts'
 import type { Begin } from './begin.ts'
 import { DeviceCode } from './device.entity.ts'
-import type { Grant, TokenAnswer } from './grant.ts'
+import type { Grant } from './grant.ts'
 import { liveUser } from './live-user.ts'
-import type { Terms } from './terms.ts'
+import type { GrantAim, Terms } from './terms.ts'
 
 export interface DeviceGrantOptions {
   changes: Changes
@@ -31,20 +31,22 @@ const EARLY_MS = 500
 /** The grant by which a device asks whether its user has answered (RFC 8628 §3.4). */
 export function deviceGrant({ changes, terms, begin }: DeviceGrantOptions): Grant {
   /** @returns undefined when somebody else was faster */
-  async function redeem(em: Em, client: Client, device: DeviceCode): Promise<TokenAnswer | undefined> {
+  async function redeem(em: Em, client: Client, device: DeviceCode, aim: GrantAim) {
     const user = await liveUser(em, device.user as string)
     if (!(await claim(em, device))) return undefined
     const scopes = terms.narrowed(client, device.scopes, undefined, user.role)
-    return begin(em, client, DEVICE_CODE, { grant: device.id, user: user.id, scopes, audience: device.audience })
+    const given = { grant: device.id, user: user.id, scopes, audience: device.audience }
+    return begin(em, client, DEVICE_CODE, given, aim.at(scopes, aim.narrow(device.audience)))
   }
 
   return async ({ client, params: { device_code: text, resource } }) => {
     if (text === undefined) throw invalidRequest('device_code is missing.')
+    const aim = await terms.aim(resource)
     const outcome = await changes.transaction(async em => {
       const device = await em.findOne(DeviceCode, { hash: hashText(text), client: client.id })
       if (!device) throw invalidGrant(DEAD)
-      terms.mustBeFor(device.audience, resource)
-      const answer = device.state === 'approved' ? await redeem(em, client, device) : undefined
+      aim.narrow(device.audience)
+      const answer = device.state === 'approved' ? await redeem(em, client, device, aim) : undefined
       return answer ?? { refusal: await refusal(em, device) }
     })
     // Thrown out here, since that it asked too soon has to be remembered.

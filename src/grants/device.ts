@@ -108,13 +108,16 @@ export function createDevice({ db, changes, terms, throttle, config, draw = newU
     async start({ client, params }) {
       const text = randomBytes(32).toString('base64url')
       const now = Date.now()
+      const aim = await terms.aim(params.resource)
+      const audience = aim.asked ?? null
+      const { scopes } = aim.at(terms.scopes(client, params.scope), audience)
       const userCode = await store({
         id: newId(),
         hash: hashText(text),
         client: client.id,
         user: null,
-        scopes: terms.scopes(client, params.scope),
-        audience: await terms.audience(params.resource),
+        scopes,
+        audience,
         state: 'pending',
         interval: INTERVAL,
         lastPolledAt: null,

@@ -1,5 +1,5 @@
 import type { TokenFormat } from '../clients/client.entity.ts'
-import { invalidRequest, invalidTarget } from '../protocol-errors.ts'
+import { invalidRequest } from '../protocol-errors.ts'
 import type { Params } from './grant.ts'
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
@@ -15,7 +15,7 @@ export interface Exchange {
   format: TokenFormat | undefined
   /** `issued_token_type` of the answer. */
   type: string
-  /** By `resource`, or by `audience`: they are the same names here. */
+  /** Resources by `resource`, `audience` or both: they are the same names here. Separated by spaces. */
   target: string | undefined
 }
 
@@ -36,6 +36,5 @@ function format(name: string, type: string | undefined): TokenFormat | undefined
 }
 
 function target({ resource, audience }: Params): string | undefined {
-  if (resource === undefined || audience === undefined || resource === audience) return resource ?? audience
-  throw invalidTarget('resource and audience name two targets: a token is for one.')
+  return resource === undefined || audience === undefined ? (resource ?? audience) : `${resource} ${audience}`
 }

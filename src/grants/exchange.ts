@@ -7,17 +7,21 @@ import type { Em } from '../database.ts'
 import type { PosternError } from '../errors.ts'
 import type { Authenticate } from '../guard/needs.ts'
 import type { Token } from '../guard/token.ts'
-import { invalidRequest, invalidTarget } from '../protocol-errors.ts'
+import { invalidRequest } from '../protocol-errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import type { AudienceConfig } from '../tokens/audience.ts'
+import type { Inspect } from '../tokens/inspect.ts'
 import type { Mint } from '../tokens/mint.ts'
+import type { Targets } from '../tokens/target.ts'
 import { AccessToken } from '../tokens/token.entity.ts'
 import { issuedEvent } from '../tokens/writer.ts'
 import { answer } from './answer.ts'
+import { createExchangeAudiences } from './exchange-audience.ts'
 import { type Exchange, readExchange } from './exchange-request.ts'
 import { ownScopes } from './exchange-scopes.ts'
-import type { Grant } from './grant.ts'
+import type { Grant, Params } from './grant.ts'
 import { liveUser } from './live-user.ts'
-import type { Terms } from './terms.ts'
+import type { GrantAim, Terms } from './terms.ts'
 
 export interface TokenExchangeOptions {
   changes: Changes
@@ -25,6 +29,9 @@ export interface TokenExchangeOptions {
   terms: Terms
   mint: Mint
   authenticate: Authenticate
+  inspect: Inspect
+  targets: Targets
+  config: AudienceConfig
 }
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -34,39 +41,39 @@ export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
  * client trades any token it was handed. Under the personal access client whoever holds a personal token trades that:
  * docs/adr/0020-exchange-without-a-client.md.
  */
-export function tokenExchange({ changes, catalogue, terms, mint, authenticate }: TokenExchangeOptions): Grant {
+export function tokenExchange(options: TokenExchangeOptions): Grant {
+  const { changes, catalogue, terms, mint, authenticate } = options
+  const audiences = createExchangeAudiences(options)
+
   /** @throws 400 `invalid_request` whatever is wrong with it (RFC 8693 §2.2.2) */
   async function subjectOf(text: string, client: Client): Promise<Token> {
-    const token = await prove(authenticate, text)
+    const token = (await audiences.sentTo(client, text)) ?? (await prove(authenticate, text))
     if (client.personalAccess && token.clientId !== client.id) throw invalidRequest(NOT_PERSONAL)
     nowActing({ clientId: client.id })
     return token
   }
 
-  async function audienceFor(client: Client, target: string | undefined): Promise<string | null> {
-    const audience = await terms.audience(target)
-    if (audience !== null && client.personalAccess) throw invalidTarget(NOT_ELSEWHERE)
-    return audience
-  }
-
   /** The token under its parent, which nobody can change or revoke until the transaction ends. */
-  async function draft(em: Em, client: Client, subject: Token, scope: string | undefined, wanted: Exchange) {
+  async function draft(em: Em, client: Client, subject: Token, params: Params, wanted: Exchange, aim: GrantAim) {
+    const { scope } = params
     const user = subject.userId === null ? undefined : await liveUser(em, subject.userId)
     const parent = await hold(em, subject.id, wanted)
+    const audience = audiences.between(client, parent.audience, aim.asked)
     const scopes = client.personalAccess
       ? ownScopes(catalogue, parent.scopes, scope, user?.role)
       : terms.narrowed(client, parent.scopes, scope, user?.role)
     const expiresAt = sooner(terms.expiry(client, TOKEN_EXCHANGE), parent.expiresAt)
     const format = wanted.format ?? client.tokenFormat
-    return { user: parent.user, client: client.id, name: null, scopes, format, parent: parent.id, expiresAt }
+    const aimed = aim.at(scopes, audience)
+    return { user: parent.user, client: client.id, name: null, ...aimed, format, parent: parent.id, expiresAt }
   }
 
   return async ({ client, params }) => {
     const wanted = readExchange(params)
     const subject = await subjectOf(wanted.subject, client)
-    const audience = await audienceFor(client, wanted.target)
+    const aim = await terms.aim(wanted.target)
     const issued = await changes.transaction(async em => {
-      const issued = await mint({ ...(await draft(em, client, subject, params.scope, wanted)), audience })
+      const issued = await mint(await draft(em, client, subject, params, wanted, aim))
       await em.insert(AccessToken, issued.token)
       record(em, issuedEvent(issued.token, { exchanged_for: issued.token.parent }))
       return issued
@@ -76,7 +83,6 @@ export function tokenExchange({ changes, catalogue, terms, mint, authenticate }:
 }
 
 const NOT_PERSONAL = 'Name a client: without one only a personal access token is exchanged.'
-const NOT_ELSEWHERE = 'Name a client: without one the new token is for this server, as the personal access token is.'
 
 async function prove(authenticate: Authenticate, text: string): Promise<Token> {
   try {

@@ -6,6 +6,7 @@ import type { Em } from '../database.ts'
 import { invalidGrant, invalidRequest } from '../protocol-errors.ts'
 import type { Issued, Mint } from '../tokens/mint.ts'
 import { retire } from '../tokens/retire.ts'
+import type { Target } from '../tokens/target.ts'
 import { hashText } from '../tokens/text.ts'
 import { AccessToken } from '../tokens/token.entity.ts'
 import { issuedEvent } from '../tokens/writer.ts'
@@ -15,7 +16,7 @@ import { liveUser } from './live-user.ts'
 import { RefreshToken } from './refresh.entity.ts'
 import { addLink, endGrants, type Family, newRefreshText } from './refresh-family.ts'
 import { keepReplay, recallReplay } from './refresh-replay.ts'
-import type { Terms } from './terms.ts'
+import type { GrantAim, Terms } from './terms.ts'
 
 /** Refresh tokens: families that begin with a grant, live on by rotation, and die together. */
 export interface Refresh {
@@ -44,29 +45,35 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
   const graceMs = config.refreshGrace * 1000
 
   /** @returns undefined when a rotated token came back, and not for an answer that was lost */
-  async function trade(em: Em, announce: Announce, { client, params }: GrantRequest, link: RefreshToken, text: string) {
+  async function trade(
+    em: Em,
+    announce: Announce,
+    { client, params }: GrantRequest,
+    link: RefreshToken,
+    text: string,
+    aim: GrantAim,
+  ) {
     const user = await liveUser(em, link.user)
-    terms.mustBeFor(link.audience, params.resource)
     const scopes = terms.narrowed(client, link.scopes, params.scope, user.role)
+    const target = aim.at(scopes, aim.narrow(link.audience))
     if (!(await redeem(em, link))) return recallReplay(link, text, graceMs)
     await retire(em, announce, { id: link.accessToken })
-    const issued = await issue(em, client, link, scopes)
+    const issued = await issue(em, client, link, target)
     const given = answer(issued, await follow(em, client, link, issued.token.id))
     const expiresAt = issued.token.expiresAt.getTime()
     if (graceMs > 0) await keepReplay(em, link, text, { answer: given, expiresAt })
     return given
   }
 
-  async function issue(em: Em, client: Client, link: RefreshToken, scopes: string[]): Promise<Issued> {
-    const { user, audience, grant } = link
+  async function issue(em: Em, client: Client, link: RefreshToken, target: Target): Promise<Issued> {
+    const { user, grant } = link
     const expiresAt = sooner(terms.expiry(client, 'refresh_token'), link.expiresAt)
     const draft = {
       user,
       client: client.id,
       name: null,
-      scopes,
+      ...target,
       format: client.tokenFormat,
-      audience,
       grant,
       expiresAt,
     }
@@ -105,10 +112,11 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
     async grant(request) {
       const text = request.params.refresh_token
       if (text === undefined) throw invalidRequest('refresh_token is missing.')
+      const aim = await terms.aim(request.params.resource)
       const { link, given } = await changes.transaction(async (em, announce) => {
         const link = await em.findOne(RefreshToken, { hash: hashText(text), client: request.client.id })
         if (!link) throw invalidGrant(DEAD)
-        return { link, given: await trade(em, announce, request, link, text) }
+        return { link, given: await trade(em, announce, request, link, text, aim) }
       })
       if (given) return given
       await punish(link)

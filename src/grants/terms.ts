@@ -1,12 +1,10 @@
-import type { Changes } from '../changes/changes.ts'
-import { createMemory } from '../changes/memory.ts'
-import { Client, type GrantType } from '../clients/client.entity.ts'
+import type { Client, GrantType } from '../clients/client.entity.ts'
 import type { Config } from '../config.ts'
-import type { Database } from '../database.ts'
 import { invalidScope, invalidTarget } from '../protocol-errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
 import { common, WILDCARD } from '../scopes/set.ts'
+import type { Target, Targets } from '../tokens/target.ts'
 import type { Role } from '../users/user.entity.ts'
 
 /** What a client may have, from whom, for how long: the questions that every grant asks. */
@@ -26,32 +24,51 @@ export interface Terms {
    */
   narrowed(client: Client, granted: readonly string[], scope: string | undefined, role?: Role): string[]
   /**
-   * The audience that a `resource` parameter names (RFC 8707 §2); null: this server's own.
+   * The resources that `resource` parameters name (RFC 8707 §2), as a row's `audience`; null: none.
+   * @param resource as sent, separated by spaces
    * @throws 400 `invalid_target`
    */
   audience(resource: string | undefined): Promise<string | null>
   /**
-   * A grant is for one audience: who redeems it may name that again, and no other (RFC 8707 §2.2).
-   * @throws 400 `invalid_target`
+   * What a request that may name resources comes to. Called before a transaction begins, used in it.
+   * @param resource as sent, separated by spaces
+   * @throws 400 `invalid_target` for one that is not registered
    */
-  mustBeFor(audience: string | null, resource: string | undefined): void
+  aim(resource: string | undefined): Promise<GrantAim>
   /** When a token issued now expires: by the client, by the grant, or by default, in that order. */
   expiry(client: Client, grant: GrantType): Date
 }
 
-export interface TermsOptions {
-  db: Database
-  changes: Changes
-  catalogue: Catalogue
-  config: Pick<Config, 'audience' | 'accessTokenLifetime' | 'clientCredentialsLifetime'>
+/** What a request for a token says of resources. */
+export interface GrantAim {
+  /** The `audience` of a row; null: they come to naming none. undefined: none was named. */
+  readonly asked: string | null | undefined
+  /**
+   * Some of the resources that a grant named when it began, or all (RFC 8707 §2.2).
+   * @param granted the `audience` of the grant
+   * @throws 400 `invalid_target` for one that was not granted
+   */
+  narrow(granted: string | null): string | null
+  /**
+   * What a token is for: the resources that its scopes belong to, where none is named; without the scopes of other
+   * resources, where some are.
+   * @throws 400 `invalid_target` when that leaves none of the scopes
+   */
+  at(scopes: string[], audience: string | null): Target
 }
 
-export function createTerms({ db, changes, catalogue, config }: TermsOptions): Terms {
-  const resourceServer = createMemory<Client>({
-    changes,
-    load: async audience => (await db.run(em => em.findOne(Client, { audience, revoked: false }))) ?? undefined,
-    clears: change => change.kind === 'client',
-  })
+export interface TermsOptions {
+  catalogue: Catalogue
+  targets: Targets
+  config: Pick<Config, 'accessTokenLifetime' | 'clientCredentialsLifetime'>
+}
+
+export function createTerms({ catalogue, targets, config }: TermsOptions): Terms {
+  async function audience(resource: string | undefined): Promise<string | null> {
+    const named = split(resource ?? '')
+    if (named.length > MOST_RESOURCES) throw invalidTarget(`A token is for at most ${MOST_RESOURCES} resources.`)
+    return targets.resolve(named, i => invalidTarget(`No resource server is registered under ${named[i]}.`))
+  }
 
   function scopes(client: Client, scope: string | undefined, role?: Role): string[] {
     const may = (id: string) => mayHave(catalogue, client, id, role)
@@ -76,15 +93,24 @@ export function createTerms({ db, changes, catalogue, config }: TermsOptions): T
       return scopes(client, scope, role)
     },
 
-    async audience(resource) {
-      if (resource === undefined || resource === config.audience) return null
-      if (await resourceServer(resource)) return resource
-      throw invalidTarget('No resource server is registered under this resource.')
-    },
+    audience,
 
-    mustBeFor(audience, resource) {
-      if (resource === undefined || resource === (audience ?? config.audience)) return
-      throw invalidTarget('The grant is for another resource.')
+    async aim(resource) {
+      const asked = resource === undefined ? undefined : await audience(resource)
+      const aim = await targets.prepareAim()
+      return {
+        asked,
+        narrow(granted) {
+          if (asked === undefined) return granted
+          if (granted === null ? asked === null : targets.isWithin(asked, granted)) return asked
+          throw invalidTarget('The grant is for another resource.')
+        },
+        at(scopes, audience) {
+          const target = aim(scopes, audience)
+          if (target.scopes.length > 0 || scopes.length === 0) return target
+          throw invalidTarget(`${list(scopes)}: of no use at the resources that the token is for.`)
+        },
+      }
     },
 
     expiry(client, grant) {
@@ -96,6 +122,10 @@ export function createTerms({ db, changes, catalogue, config }: TermsOptions): T
   }
 }
 
+/** More than any client needs, and few enough for one token. */
+export const MOST_RESOURCES = 20
+
+const split = (scope: string) => scope.split(' ').filter(Boolean)
 const list = (ids: string[]) => [...new Set(ids)].join(', ')
 
 /** `*` by the names of what it grants: it is never handed on. */

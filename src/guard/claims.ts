@@ -1,7 +1,9 @@
+import type { Audience } from './audience.ts'
+
 /** What a signed access token is to say. */
 export interface AccessTokenClaims {
   issuer: string
-  audience: string
+  audience: Audience
   id: string
   /** null: a machine's. */
   user: string | null

@@ -1,4 +1,5 @@
 import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { isMeantFor } from './audience.ts'
 import { ByText, flat } from './by-text.ts'
 import { invalidToken } from './errors.ts'
 
@@ -18,8 +19,11 @@ export interface VerifierOptions<V> {
   key: JWTVerifyGetKey
   /** What `iss` may be. */
   issuer: string | string[]
-  /** What a token must be meant for; null: anything, which only the issuer may ask. */
-  audience: string | string[] | null
+  /**
+   * What a token may be meant for, by its `aud`: one of these audiences, or what a function decides. null: anything,
+   * which only the issuer may ask.
+   */
+  audience: string | readonly string[] | ((aud: unknown) => boolean | Promise<boolean>) | null
   /** What is remembered of a text, for whoever asks again. */
   keep: (verified: Verified) => V
   /** Texts remembered at most; those not used for longest are forgotten. */
@@ -59,11 +63,11 @@ export function createVerifier<V extends { readonly text: string }>({
   let forgotten = 0
   const options = {
     issuer,
-    ...(audience !== null && { audience }),
     typ: 'at+jwt',
     algorithms: ALGORITHMS,
     requiredClaims: ['exp', 'jti', 'sub'],
   }
+  const accepts = acceptedBy(audience)
 
   async function verify(text: string): Promise<V> {
     if (text.length > LONGEST || !COMPACT_JWS.test(text) || !isCanonical(text)) throw invalidToken(MALFORMED)
@@ -71,6 +75,7 @@ export function createVerifier<V extends { readonly text: string }>({
     const { payload } = await jwtVerify(text, key, { ...options, currentDate: new Date(now()) }).catch(error => {
       throw refusal(error)
     })
+    if (!(await accepts(payload.aud))) throw invalidToken('The access token is meant for another audience.')
     const kept = keep(read(flat(text), payload))
     if (forgotten === before) known.set(kept)
     return kept
@@ -82,6 +87,12 @@ export function createVerifier<V extends { readonly text: string }>({
   }
 
   return { recall: text => known.get(text), verify, forget }
+}
+
+function acceptedBy(audience: VerifierOptions<unknown>['audience']): (aud: unknown) => boolean | Promise<boolean> {
+  if (audience === null) return () => true
+  if (typeof audience === 'function') return audience
+  return aud => isMeantFor(aud, [audience].flat())
 }
 
 const MALFORMED = 'The access token is malformed.'
@@ -110,7 +121,6 @@ function refusal(error: unknown): Error {
   // The key could not be had, for a reason that is not the token's: that error speaks for itself.
   if (status !== undefined && status >= 500) return error as Error
   if (code === 'ERR_JWT_EXPIRED') return invalidToken('The access token has expired.', error)
-  if (claim === 'aud') return invalidToken('The access token is meant for another audience.', error)
   if (claim === 'iss') return invalidToken('The access token comes from another issuer.', error)
   if (claim === 'nbf') return invalidToken('The access token is not valid yet.', error)
   if (claim === 'typ') return invalidToken('This is not an access token.', error)

@@ -16,7 +16,7 @@ export interface Decisions {
    * What the client would get from this person.
    * @throws RefusedToClient `invalid_scope` when the person cannot give it
    */
-  scopes(request: AuthorizeRequest, person: SignedIn): string[]
+  scopes(request: AuthorizeRequest, person: SignedIn): Promise<string[]>
   /**
    * Answers without asking what was answered before, where that counts: for a client that can prove who it is.
    * @returns where the browser is sent with a code; undefined: ask
@@ -44,9 +44,10 @@ export function createDecisions({ db, terms, config }: DecisionsOptions): Decisi
   }
 
   return {
-    scopes(request, { user }) {
+    async scopes(request, { user }) {
       try {
-        return terms.scopes(request.client, request.scope, user.role)
+        const scopes = terms.scopes(request.client, request.scope, user.role)
+        return (await terms.aim(undefined)).at(scopes, request.audience).scopes
       } catch (error) {
         throw new RefusedToClient(request, error as PosternError)
       }

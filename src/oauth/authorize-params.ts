@@ -1,6 +1,6 @@
 import type { Params } from '../grants/grant.ts'
 import { invalidRequest } from '../protocol-errors.ts'
-import { pairs } from './form.ts'
+import { isTarget, joined, pairs } from './form.ts'
 
 /** What an authorization request may say; the rest is ignored (RFC 6749 §3.1). */
 const KNOWN: ReadonlySet<string> = new Set([
@@ -18,7 +18,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'request_uri',
 ])
 
-/** The parameters as sent, those that came more than once apart: of these none counts. */
+/** The parameters as sent; those apart that came more than once and must not: of these none counts. */
 export interface Sent {
   params: Params
   repeated: readonly string[]
@@ -34,8 +34,9 @@ export function readQuery(query: string): Sent {
   const repeated = new Set<string>()
   for (const [name, value] of pairs(query)) {
     if (value === '' || !KNOWN.has(name)) continue
-    if (name in params) repeated.add(name)
-    params[name] = value
+    const target = isTarget(name)
+    if (name in params && !target) repeated.add(name)
+    params[name] = target ? joined(params[name], value) : value
   }
   for (const name of repeated) delete params[name]
   return { params, repeated: [...repeated] }

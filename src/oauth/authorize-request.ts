@@ -14,7 +14,7 @@ export interface AuthorizeRequest extends ReturnAddress {
   client: Client
   /** Space-delimited, as sent; undefined: the defaults. */
   scope: string | undefined
-  /** The resource server it is for (RFC 8707); null: our own audience. */
+  /** The resources it is for (RFC 8707), as in the row of a token; null: it names none. */
   audience: string | null
   /** S256 (RFC 7636 §4.2). */
   codeChallenge: string

@@ -51,7 +51,9 @@ export function deviceEndpoint({
             {
               scope: Type.Optional(Type.String({ description: 'Space-delimited' })),
               resource: Type.Optional(
-                Type.String({ description: 'The audience of a registered resource server (RFC 8707)' }),
+                Type.String({
+                  description: 'The audience of a registered resource server (RFC 8707); may come more than once',
+                }),
               ),
             },
             { client_id: '01994f0e-2c4a-7000-8000-000000000000', scope: 'orders:read' },

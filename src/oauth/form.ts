@@ -1,19 +1,33 @@
 import type { Params } from '../grants/grant.ts'
 import { LOOKED_AT } from '../http/validation.ts'
-import { invalidRequest } from '../protocol-errors.ts'
+import { invalidRequest, invalidTarget } from '../protocol-errors.ts'
 
 /**
- * Reads a form body. A parameter that comes twice is refused, one without a value counts as absent (RFC 6749 §3.2).
- * @throws 400 `invalid_request`
+ * Reads a form body. A parameter that comes twice is refused, but for those that may, whose values are joined; one
+ * without a value counts as absent (RFC 6749 §3.2).
+ * @throws 400 `invalid_request`, `invalid_target`
  */
 export function readForm(text: string): Params {
   const params: Record<string, string> = Object.create(LOOKED_AT)
   for (const [name, value] of pairs(text)) {
     if (value === '') continue
-    if (name in params) throw invalidRequest(`${name} was sent more than once.`)
-    params[name] = value
+    if (isTarget(name)) params[name] = joined(params[name], value)
+    else if (name in params) throw invalidRequest(`${name} was sent more than once.`)
+    else params[name] = value
   }
   return params
+}
+
+/** What may come more than once (RFC 8707 §2, RFC 8693 §2.1): for a token that is for several. */
+export const isTarget = (name: string) => name === 'resource' || name === 'audience'
+
+/**
+ * Values of a parameter that may come more than once, in one text: a URI has no space.
+ * @throws 400 `invalid_target`
+ */
+export function joined(before: string | undefined, uri: string): string {
+  if (/\s/.test(uri)) throw invalidTarget('A resource is an absolute URI, which has no space.')
+  return before === undefined ? uri : `${before} ${uri}`
 }
 
 /**

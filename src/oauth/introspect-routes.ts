@@ -32,7 +32,9 @@ const Answer = Type.Object(
     exp: Type.Optional(Type.Integer()),
     iat: Type.Optional(Type.Integer()),
     sub: Type.Optional(Type.String({ description: 'Id of the user; for a machine, of the client' })),
-    aud: Type.Optional(Type.String()),
+    aud: Type.Optional(
+      Type.Union([Type.String(), Type.Array(Type.String())], { description: 'As it was signed: one, or a list' }),
+    ),
     iss: Type.Optional(Type.String()),
     jti: Type.Optional(Type.String()),
     status: Type.Optional(
@@ -59,7 +61,7 @@ const Answer = Type.Object(
 )
 
 const description = `RFC 7662. A resource server (a client registered with an \`audience\`) learns of the access tokens \
-that are meant for it; every confidential client learns of its own. Anything else is \`{"active": false}\`: expired, \
+that are meant for it, or for the whole deployment; every confidential client learns of its own. Anything else is \`{"active": false}\`: expired, \
 revoked, suspended, unknown, or none of its business. The answer is the token as it is now: scopes that were edited \
 since are told as edited. A resource server's question counts as a use of the token.
 

@@ -1,8 +1,11 @@
 import type { Client } from '../clients/client.entity.ts'
 import type { Database } from '../database.ts'
+import type { Audience } from '../guard/audience.ts'
 import { statusListUri } from '../guard/claims.ts'
 import { wholeSecond } from '../guard/token.ts'
+import { type AudienceConfig, isForServer } from '../tokens/audience.ts'
 import type { Inspect, Inspected } from '../tokens/inspect.ts'
+import { signedAudience } from '../tokens/mint.ts'
 import { whyNot } from '../tokens/records.ts'
 import { hashText } from '../tokens/text.ts'
 import type { Usage } from '../tokens/usage.ts'
@@ -19,7 +22,7 @@ export interface Introspection {
   exp?: number
   iat?: number
   sub?: string
-  aud?: string
+  aud?: Audience
   iss?: string
   jti?: string
   /** Where the status stands, so that the answer can be kept until that changes (draft-ietf-oauth-status-list §6). */
@@ -27,8 +30,8 @@ export interface Introspection {
 }
 
 /**
- * What a client may know of a token: a resource server of those that are meant for its audience, and everyone of their
- * own. Another's is to it as one that does not exist.
+ * What a client may know of a token: a resource server of those for its audience or the whole deployment, and everyone
+ * of their own. Another's is to it as one that does not exist.
  */
 export type Introspect = (client: Client, text: string) => Promise<Introspection>
 
@@ -36,14 +39,16 @@ export interface IntrospectOptions {
   db: Database
   inspect: Inspect
   usage: Usage
-  config: { issuer: string }
+  config: AudienceConfig
 }
 
 const INACTIVE: Introspection = Object.freeze({ active: false })
 
-export function createIntrospect({ db, inspect, usage, config: { issuer: iss } }: IntrospectOptions): Introspect {
+export function createIntrospect({ db, inspect, usage, config }: IntrospectOptions): Introspect {
+  const { issuer: iss } = config
+
   function ofAccess(client: Client, { record, audience }: Inspected): Introspection {
-    const meantForIt = client.audience === audience
+    const meantForIt = isForServer(audience, client.audience, config)
     if (whyNot(record) || !(meantForIt || record.token.clientId === client.id)) return INACTIVE
     const { token, user, issuedAt, expiresAt } = record
     // A resource server asks because the token was used there; a client that looks at its own has not used it.
@@ -57,7 +62,7 @@ export function createIntrospect({ db, inspect, usage, config: { issuer: iss } }
       exp: wholeSecond(expiresAt),
       iat: wholeSecond(issuedAt),
       sub: token.userId ?? token.clientId,
-      aud: audience,
+      aud: signedAudience(audience),
       iss,
       jti: token.id,
       status: { status_list: { idx: record.place.index, uri: statusListUri(iss, record.place.list) } },

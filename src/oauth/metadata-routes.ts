@@ -44,6 +44,13 @@ const Metadata = Type.Object({
     description: 'RFC 9728 §4',
     examples: [['https://api.example.com']],
   }),
+  deployment_audience: Type.Optional(
+    Type.String({
+      description:
+        'The `aud` of tokens that name no resource: every API registered here accepts it beside its own. Not stated with `REQUIRE_RESOURCE=on`',
+      examples: ['https://auth.example.com'],
+    }),
+  ),
   service_documentation: Uri('/docs'),
 })
 
@@ -86,7 +93,10 @@ function routesBelow(app: FastifyInstance, issuerPath: string): HasRoute {
 }
 
 /** The API that the server is itself, when tokens for it are meant for a place of the issuer's own host. */
-export function ownResource({ issuer, audience }: MetadataOptions['config']): string | undefined {
+export function ownResource({
+  issuer,
+  audience,
+}: Pick<MetadataOptions['config'], 'issuer' | 'audience'>): string | undefined {
   return URL.parse(audience)?.origin === new URL(issuer).origin ? audience : undefined
 }
 

@@ -7,7 +7,7 @@ import type { Catalogue } from '../scopes/catalogue.ts'
 import { publicScopes } from '../scopes/requested.ts'
 
 export interface MetadataOptions {
-  config: Pick<Config, 'issuer' | 'audience'>
+  config: Pick<Config, 'issuer' | 'audience' | 'requireResource'>
   catalogue: Catalogue
   keys: Keys
   grants: Grants
@@ -20,7 +20,7 @@ const CONFIDENTIAL = AUTH_METHODS.filter(method => method !== 'none')
 
 /** What a client has to know of this server (RFC 8414 §2): what works, read off what is there, and nothing else. */
 export function describeServer({ config, catalogue, keys, grants }: MetadataOptions, has: HasRoute) {
-  const { issuer } = config
+  const { issuer, audience, requireResource } = config
   const endpoint = (name: string, method: 'GET' | 'POST', path: string, more: object = {}) =>
     has(method, path) ? { [name]: issuer + path, ...more } : {}
   return {
@@ -49,7 +49,9 @@ export function describeServer({ config, catalogue, keys, grants }: MetadataOpti
     ...endpoint('jwks_uri', 'GET', '/.well-known/jwks.json'),
     // A client may request all of these at once.
     scopes_supported: publicScopes(catalogue),
-    protected_resources: [config.audience],
+    protected_resources: [audience],
+    // Ours: the `aud` of tokens that name no resource, which every registered API accepts.
+    ...(!requireResource && { deployment_audience: audience }),
     ...endpoint('service_documentation', 'GET', '/docs'),
   }
 }

@@ -27,7 +27,7 @@ const param = (description: string) => Type.Optional(Type.String({ description }
 const TokenParams = {
   grant_type: Type.String({ examples: [...GRANT_TYPES] }),
   scope: param('Space-delimited'),
-  resource: param('The audience of a registered resource server (RFC 8707)'),
+  resource: param('The audience of a registered resource server (RFC 8707); may come more than once'),
   code: param('For `authorization_code`'),
   redirect_uri: param('For `authorization_code`: where the code was sent to'),
   code_verifier: param('For `authorization_code` (RFC 7636)'),

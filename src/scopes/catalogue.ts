@@ -8,6 +8,8 @@ export interface Scope {
   description: string
   /** Applied when a request for a token names no scopes. */
   default: boolean
+  /** URI of the API it belongs to: a token that asks for it is meant for that one. Absent: it belongs to none. */
+  resource?: string
 }
 
 /** What a deployment writes: a list of scopes, or the list with its settings. */
@@ -16,6 +18,8 @@ export interface ScopeInput {
   id: string
   description: string
   default?: boolean
+  /** An absolute URI without a fragment. */
+  resource?: string
 }
 
 /** Scopes of Postern's own routes; in every catalogue, after the deployment's. */
@@ -113,7 +117,7 @@ function checked(input: unknown): { inherit: boolean; scopes: Scope[] } {
 }
 
 function scope(entry: unknown, index: number, seen: Set<string>): Scope {
-  const { id, description, default: byDefault = false, ...rest } = asObject(entry)
+  const { id, description, default: byDefault = false, resource, ...rest } = asObject(entry)
   if (typeof id !== 'string' || id === '') throw bad(`scope ${index + 1} has no id`)
   if (!SCOPE_ID.test(id))
     throw bad(`scope "${id}" must be printable ASCII without spaces, quotes, commas or backslashes`)
@@ -123,9 +127,15 @@ function scope(entry: unknown, index: number, seen: Set<string>): Scope {
   if (typeof byDefault !== 'boolean') throw bad(`scope "${id}": "default" must be true or false`)
   const [unknown] = Object.keys(rest)
   if (unknown !== undefined) throw bad(`scope "${id}" has "${unknown}", which is not known`)
+  if (resource !== undefined && !isResource(resource))
+    throw bad(`scope "${id}": "resource" must be an absolute URI without a fragment`)
   seen.add(id)
-  return { id, description, default: byDefault }
+  return { id, description, default: byDefault, ...(resource !== undefined && { resource }) }
 }
+
+/** A resource indicator (RFC 8707 §2). */
+const isResource = (value: unknown): value is string =>
+  typeof value === 'string' && /^[!-"$-~]{1,2000}$/.test(value) && URL.canParse(value)
 
 function asObject(value: unknown): Record<string, unknown> {
   if (typeof value === 'object' && value !== null) return value as Record<string, unknown>

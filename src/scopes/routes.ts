@@ -6,6 +6,9 @@ const ScopeSchema = Type.Object({
   id: Type.String(),
   description: Type.String(),
   default: Type.Boolean({ description: 'Applied when a request for a token names no scopes' }),
+  resource: Type.Optional(
+    Type.String({ description: 'The API that it belongs to: a token that asks for it is meant for that one' }),
+  ),
 })
 
 export function scopeRoutes(catalogue: Catalogue): FastifyPluginAsyncTypebox {

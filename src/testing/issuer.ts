@@ -5,14 +5,13 @@ import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import { accessTokenClaims } from '../guard/claims.ts'
 import { checkOptions, isUri } from '../guard/options.ts'
 import type { Credentials } from '../guard/remote/http.ts'
-import type { RemoteOptions } from '../guard/remote/remote.ts'
 import { STATUS, type Status } from '../guard/status-bits.ts'
 import { refuseInProduction } from './production.ts'
 import { type Issued, issuerRoutes } from './routes.ts'
 import { createStatuses } from './statuses.ts'
 
 export interface TestIssuerOptions {
-  /** What its tokens are meant for unless they say. Default `https://api.example.com`. */
+  /** The deployment's audience: of tokens that name none. Default `https://api.example.com`. */
   audience?: string
 }
 
@@ -25,15 +24,15 @@ export interface TestToken {
   scopes?: readonly string[]
   /** Seconds; a negative number makes one that has expired. Default 3600. */
   expiresIn?: number
-  /** Default: the issuer's. */
-  audience?: string
+  /** One, or several. Default: the issuer's. */
+  audience?: string | string[]
 }
 
 export interface TestIssuer {
   /** Its name, and where it listens. */
   readonly url: string
   /** For the guard under test: issuer, audience and the credentials of a client. */
-  readonly guard: Pick<RemoteOptions, 'issuer' | 'audience'> & Credentials
+  readonly guard: { issuer: string; audience: string } & Credentials
   /** A signed access token, as its text. */
   token(of?: TestToken): Promise<string>
   /** Every guard refuses it from the next request on. @throws TypeError for a text that was not issued here */
@@ -66,7 +65,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
   const server = createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  server.on('request', issuerRoutes({ url, jwks, sign, credentials, statuses, issued }))
+  server.on('request', issuerRoutes({ url, audience: usual, jwks, sign, credentials, statuses, issued }))
 
   const change = (text: string, status: Status) => {
     const found = issued.get(text)

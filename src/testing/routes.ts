@@ -13,6 +13,8 @@ export interface Issued {
 
 export interface IssuerRoutesOptions {
   url: string
+  /** The deployment's. */
+  audience: string
   jwks: JSONWebKeySet
   sign: (payload: JWTPayload, typ: string) => Promise<string>
   /** Of the one client that may follow the feed and introspect. */
@@ -34,10 +36,10 @@ const LIST_LIFETIME = 60
 
 /** The issuer's side of what a guard reads: RFC 8414, RFC 7517, RFC 7662, draft-ietf-oauth-status-list and our feed. */
 export function issuerRoutes(options: IssuerRoutesOptions): Route {
-  const { url, jwks, sign, credentials, statuses, issued } = options
+  const { url, audience, jwks, sign, credentials, statuses, issued } = options
 
   const routes: Record<string, Route> = {
-    'GET /.well-known/oauth-authorization-server': (_, response) => json(response, describe(url)),
+    'GET /.well-known/oauth-authorization-server': (_, response) => json(response, describe(url, audience)),
     'GET /.well-known/jwks.json': (_, response) => json(response, jwks),
     'GET /oauth/status-lists': (_, response) =>
       json(response, { status_lists: statuses.lists.map((_, i) => statusListUri(url, i + 1)) }),
@@ -90,13 +92,14 @@ export function issuerRoutes(options: IssuerRoutesOptions): Route {
 }
 
 /** RFC 8414 §2, and the feed. */
-const describe = (issuer: string) => ({
+const describe = (issuer: string, audience: string) => ({
   issuer,
   jwks_uri: `${issuer}/.well-known/jwks.json`,
   response_types_supported: [],
   introspection_endpoint: `${issuer}/oauth/introspect`,
   status_list_aggregation_endpoint: `${issuer}/oauth/status-lists`,
   status_events_endpoint: `${issuer}/oauth/events`,
+  deployment_audience: audience,
 })
 
 /** Basic, both halves form-encoded (RFC 6749 §2.3.1). */

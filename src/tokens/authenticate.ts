@@ -1,9 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import { nowActing } from '../audit/actor.ts'
+import type { Config } from '../config.ts'
 import { ByText, flat } from '../guard/by-text.ts'
 import { invalidToken } from '../guard/errors.ts'
 import { type Token, wholeSecond } from '../guard/token.ts'
 import type { Verifier } from '../guard/verifier.ts'
+import { type AudienceConfig, isForIssuer, resourcesOf } from './audience.ts'
 import { accept, type Holder, type Records, type TokenRecord, type TokenUser, userBehind } from './records.ts'
 import { isOpaqueText } from './text.ts'
 import type { Usage } from './usage.ts'
@@ -46,9 +48,8 @@ export interface AuthenticateOptions {
   verifier: Verifier<Proved>
   records: Records
   usage: Usage
-  tokenPrefix: string
-  /** What a token must be meant for. A JWT says so itself; of an opaque text only its row does. */
-  audience: string
+  /** Says which audiences are the issuer's own. A JWT names its audience itself; of an opaque text only its row does. */
+  config: AudienceConfig & Pick<Config, 'tokenPrefix'>
   remember?: number
 }
 
@@ -62,12 +63,14 @@ export function userOf(request: FastifyRequest): TokenUser | null {
  * both from memory. A JWT is proved by its signature, an opaque text by its hash.
  */
 export function createAuthenticate(options: AuthenticateOptions) {
-  const { verifier, records, usage, tokenPrefix, audience, remember = 100_000 } = options
+  const { verifier, records, usage, config, remember = 100_000 } = options
+  const { tokenPrefix } = config
   const opaque = new ByText<Proved>(remember)
 
   function letIn(record: TokenRecord | undefined, now: number): Token {
     const { token, audience: meant } = accept(record, now)
-    if (meant !== null && meant !== audience) throw invalidToken('The access token is meant for another audience.')
+    if (meant !== null && !isForIssuer(resourcesOf(meant), config))
+      throw invalidToken('The access token is meant for another audience.')
     return token
   }
 

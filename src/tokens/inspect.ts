@@ -1,6 +1,8 @@
+import type { Config } from '../config.ts'
 import type { PosternError } from '../errors.ts'
 import { ByText, flat } from '../guard/by-text.ts'
 import type { Verified, Verifier } from '../guard/verifier.ts'
+import { type AudienceConfig, audienceOf } from './audience.ts'
 import type { Holder, Records, TokenRecord } from './records.ts'
 import { isOpaqueText } from './text.ts'
 
@@ -8,7 +10,7 @@ import { isOpaqueText } from './text.ts'
 export interface Inspected {
   record: TokenRecord
   /** What it is meant for: the `aud` of a JWT, or what an opaque token was issued for. */
-  audience: string
+  audience: readonly string[]
 }
 
 /** From a text to what is known of the token that it names; undefined: it names none. From memory where it can. */
@@ -18,40 +20,35 @@ export type Inspect = (text: string) => Inspected | Promise<Inspected | undefine
 interface Proved extends Holder {
   readonly text: string
   /** Of a JWT, as it was signed: a server whose `AUDIENCE` was changed since is not what the token was meant for. */
-  readonly audience: string | undefined
+  readonly audience: readonly string[] | undefined
 }
 
-const keep = (text: string, id: string, audience?: string): Proved => {
+const keep = (text: string, id: string, audience?: readonly string[]): Proved => {
   return { text, id, audience, record: undefined, recordAt: undefined }
 }
 
 /** What is remembered of a JWT. */
-export const keepSigned = ({ text, id, payload }: Verified): Proved => keep(text, id, String(payload.aud))
+export const keepSigned = ({ text, id, payload }: Verified): Proved => keep(text, id, [payload.aud ?? []].flat())
 
 export interface InspectOptions {
   /** Of tokens for any audience. */
   verifier: Verifier<Proved>
   records: Records
-  tokenPrefix: string
-  /** Of tokens that name none. */
-  audience: string
+  config: AudienceConfig & Pick<Config, 'tokenPrefix'>
   remember?: number
 }
 
-export function createInspect({
-  verifier,
-  records,
-  tokenPrefix,
-  audience,
-  remember = 50_000,
-}: InspectOptions): Inspect {
+export function createInspect({ verifier, records, config, remember = 50_000 }: InspectOptions): Inspect {
+  const { tokenPrefix } = config
   const opaque = new ByText<Proved>(remember)
 
-  const seen = (record: TokenRecord | undefined, meant = record?.audience ?? audience): Inspected | undefined =>
-    record && record.expiresAt > Date.now() ? { record, audience: meant } : undefined
+  function seen(record: TokenRecord | undefined, signed?: readonly string[]): Inspected | undefined {
+    if (!record || record.expiresAt <= Date.now()) return undefined
+    return { record, audience: signed ?? audienceOf(record.audience, config) }
+  }
 
-  async function ask(id: string, meant?: string): Promise<Inspected | undefined> {
-    return seen(await records.find(id), meant)
+  async function ask(id: string, signed?: readonly string[]): Promise<Inspected | undefined> {
+    return seen(await records.find(id), signed)
   }
 
   function known(proved: Proved): ReturnType<Inspect> {

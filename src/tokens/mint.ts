@@ -1,8 +1,10 @@
 import type { TokenFormat } from '../clients/client.entity.ts'
 import type { Config } from '../config.ts'
+import type { Audience } from '../guard/audience.ts'
 import { accessTokenClaims } from '../guard/claims.ts'
 import { newId } from '../ids.ts'
 import type { Keys } from '../keys/keys.ts'
+import { type AudienceConfig, audienceOf } from './audience.ts'
 import { hashText, newOpaqueText } from './text.ts'
 import type { NewRow } from './writer.ts'
 
@@ -15,7 +17,7 @@ export interface Draft {
   scopes: string[]
   format: TokenFormat
   expiresAt: Date
-  /** The resource server it is meant for (RFC 8707); null: our own `audience`. */
+  /** The resources it is for (RFC 8707), separated by spaces; null: it names none. */
   audience?: string | null
   /** The grant it came from: an authorization code's, a device's. Tokens of one grant die together. */
   grant?: string | null
@@ -41,7 +43,7 @@ export interface StatusIndex {
 export interface MintOptions {
   keys: Keys
   takeIndex: TakeIndex
-  config: Pick<Config, 'issuer' | 'audience' | 'tokenPrefix'>
+  config: AudienceConfig & Pick<Config, 'tokenPrefix'>
   /** Called for each. */
   onMint?: () => void
 }
@@ -73,10 +75,14 @@ const blank = {
   usedScopes: null,
 }
 
-function claims(token: NewRow, config: Pick<Config, 'issuer' | 'audience'>) {
+/** One is a text, several are a list (RFC 7519 §4.1.3). */
+export const signedAudience = ([first = '', ...more]: readonly string[]): Audience =>
+  more.length > 0 ? [first, ...more] : first
+
+function claims(token: NewRow, config: AudienceConfig) {
   return accessTokenClaims({
     issuer: config.issuer,
-    audience: token.audience ?? config.audience,
+    audience: signedAudience(audienceOf(token.audience, config)),
     id: token.id,
     user: token.user,
     client: token.client,

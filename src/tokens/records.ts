@@ -33,7 +33,7 @@ export interface TokenRecord {
   readonly user: TokenUser | null
   /** Why it opens nothing, or undefined. Expiry is not among it: that changes without anyone's doing. */
   readonly refusal: string | undefined
-  /** The resource server it is meant for; null: this server's own audience. */
+  /** The resources it is for, separated by spaces; null: it names none. */
   readonly audience: string | null
   /** Milliseconds since the epoch, as is `expiresAt`. */
   readonly issuedAt: number

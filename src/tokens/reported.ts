@@ -1,12 +1,13 @@
 import type { Database } from '../database.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import { type AudienceConfig, audienceOf, isForServer } from './audience.ts'
 import type { Usage, Use } from './usage.ts'
 
 export interface ReportedOptions {
   db: Database
   usage: Usage
   catalogue: Catalogue
-  config: { audience: string }
+  config: AudienceConfig
 }
 
 /**
@@ -20,9 +21,10 @@ export type ReportedUse = Use & { scopes: readonly string[] }
 
 export function createTakeReport({ db, usage, catalogue, config }: ReportedOptions): TakeReport {
   return async (audience, uses) => {
+    const isOwn = (row: Row) => isForServer(audienceOf(row.audience, config), audience, config)
     const ids = JSON.stringify([...new Set(uses.map(use => use.id))])
-    const rows = await db.query<Row>(OWN_ROWS, [ids, config.audience, audience])
-    const known = new Map(rows.map(row => [row.id, row]))
+    const rows = await db.query<Row>(ROWS, [ids])
+    const known = new Map(rows.filter(isOwn).map(row => [row.id, row]))
     const now = Date.now()
     const merged = new Map<string, { id: string; at: number; scopes: Set<string> }>()
     for (const { id, at, scopes } of uses) {
@@ -41,9 +43,10 @@ export function createTakeReport({ db, usage, catalogue, config }: ReportedOptio
 interface Row {
   id: string
   scopes: string[]
+  audience: string | null
   created_at: Date | string
 }
 
-const OWN_ROWS = `
-  select t.id, t.scopes, t.created_at from oauth_access_tokens t
-  where t.id in (select jsonb_array_elements_text(?::jsonb)::uuid) and coalesce(t.audience, ?) = ?`
+const ROWS = `
+  select t.id, t.scopes, t.audience, t.created_at from oauth_access_tokens t
+  where t.id in (select jsonb_array_elements_text(?::jsonb)::uuid)`

@@ -3,6 +3,7 @@ import { TOKEN_FORMATS } from '../clients/client.entity.ts'
 import { Paged, paging } from '../http/paging.ts'
 import { closed, Name, Nullable, noContent, problem, Time, TOKEN_EXAMPLE } from '../http/schemas.ts'
 import { UserSchema } from '../users/schemas.ts'
+import { resourcesOf } from './audience.ts'
 import type { ShownToken } from './token.entity.ts'
 import type { Seen } from './usage.ts'
 
@@ -12,6 +13,7 @@ const example = {
   client_id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12',
   scopes: ['orders:read'],
   format: 'jwt',
+  resources: null,
   revoked: false,
   suspended: false,
   created_at: '2026-11-21T10:00:00.000Z',
@@ -28,6 +30,11 @@ export const TokenSchema = Type.Object(
     client_id: Type.String({ format: 'uuid' }),
     scopes: Type.Array(Type.String({ examples: ['orders:read'] })),
     format: Type.Enum([...TOKEN_FORMATS]),
+    resources: Nullable(
+      Type.Array(Type.String({ examples: ['https://orders.example.com'] }), {
+        description: 'The APIs that it is for; null: every API of this deployment',
+      }),
+    ),
     revoked: Type.Boolean(),
     suspended: Type.Boolean(),
     created_at: Time(),
@@ -50,6 +57,7 @@ export const toToken = (token: ShownToken, seen = neverUsed(token)): Static<type
   client_id: token.client,
   scopes: token.scopes,
   format: token.format,
+  resources: token.audience === null ? null : resourcesOf(token.audience),
   revoked: token.revoked,
   suspended: token.suspended,
   created_at: token.createdAt,
@@ -69,6 +77,13 @@ const wishes = {
   expires_in: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_155_760_000, description: 'Seconds' })),
   expires_at: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
   format: Type.Optional(Type.Enum([...TOKEN_FORMATS])),
+  resources: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 2_000, examples: ['https://orders.example.com'] }), {
+      minItems: 1,
+      maxItems: 20,
+      description: 'Audiences of the APIs that it is for, and good at only; omitted: every API, or those of its scopes',
+    }),
+  ),
 }
 
 /** By whoever may issue for others. */

@@ -33,7 +33,7 @@ const AccessTokenSchema = defineEntity({
     format: p.string().length(16).$type<TokenFormat>(),
     /** SHA-256 of an opaque token's text; the text itself is never stored. */
     hash: p.blob().nullable().strictNullable().hidden().unique(),
-    /** The resource server it is meant for (RFC 8707); null: this server's own audience. */
+    /** The resources it is for (RFC 8707) in registered form, separated by spaces; null: it names none. */
     audience: p.text().nullable().strictNullable(),
     /** The grant it came from; tokens of one grant die together. */
     grant: p.uuid().nullable().strictNullable().fieldName('grant_id'),

@@ -15,9 +15,11 @@ import { createListing, type Page } from './listing.ts'
 import type { Issued, Mint } from './mint.ts'
 import { LOST, type Owner } from './owner.ts'
 import { announceChange } from './parent.ts'
+import { createPersonalTarget } from './personal-target.ts'
 import { retire } from './retire.ts'
 import type { RevokeOne } from './revoker.ts'
 import { createRotate, mustLive, type Rotate } from './rotate.ts'
+import type { Targets } from './target.ts'
 import { AccessToken, type ShownToken } from './token.entity.ts'
 import type { Usage } from './usage.ts'
 import type { WriteRow } from './writer.ts'
@@ -30,6 +32,8 @@ export interface NewToken {
   /** Omitted: the configured lifetime of personal tokens. */
   expiresAt?: Date | undefined
   format?: TokenFormat | undefined
+  /** URIs of the APIs that it is for; omitted: every API, or those that its scopes belong to. */
+  resources?: readonly string[] | undefined
   /** The token that asks: what it issues holds no scope it lacks and outlives it by nothing. */
   within?: Token | undefined
 }
@@ -63,6 +67,7 @@ export interface TokensOptions {
   changes: Changes
   catalogue: Catalogue
   clients: Clients
+  targets: Targets
   mint: Mint
   write: WriteRow
   revokeOne: RevokeOne
@@ -71,7 +76,7 @@ export interface TokensOptions {
 }
 
 export function createTokens(options: TokensOptions): Tokens {
-  const { db, changes, catalogue, clients, mint, write, revokeOne, usage, config } = options
+  const { db, changes, catalogue, clients, targets, mint, write, revokeOne, usage, config } = options
 
   /** What a user made and named; what was exchanged for that is not listed, and goes with it. */
   const personal = async (userId: string, extra: FilterQuery<AccessToken> = {}): Promise<FilterQuery<AccessToken>> => ({
@@ -93,15 +98,16 @@ export function createTokens(options: TokensOptions): Tokens {
 
   const list = createListing(db)
   const { scopesFor, expiryFor, mustNotOutlast } = createLimits(catalogue, config)
+  const personalTarget = createPersonalTarget(targets)
 
   return {
-    async issuePersonal({ user, name, scopes, expiresAt, format, within }) {
+    async issuePersonal({ user, name, scopes, expiresAt, format, resources, within }) {
       const client = await clients.personalAccess()
       const issued = await mint({
         user: user.id,
         client: client.id,
         name: checkedName(name),
-        scopes: scopesFor(user, scopes, within),
+        ...(await personalTarget.of(scopesFor(user, scopes, within), resources, scopes !== undefined)),
         format: format ?? client.tokenFormat,
         expiresAt: expiryFor(expiresAt, within),
       })
@@ -118,6 +124,7 @@ export function createTokens(options: TokensOptions): Tokens {
         const token = await find(user.id, id, em)
         mustLive(token)
         const wanted = scopes && scopesFor(user, scopes, within, token.scopes)
+        if (wanted) personalTarget.mustFit(wanted, token)
         if (wanted && within) mustNotOutlast(within, token, wanted)
         if (wanted) Object.assign(token, { scopes: wanted, changed: true })
         if (name !== undefined) token.name = checkedName(name)

@@ -37,7 +37,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     query: string,
     refusal?: { status: number; message: string },
   ) {
-    const scopes = decisions.scopes(request, person)
+    const scopes = await decisions.scopes(request, person)
     const location = await decisions.remembered(request, person, scopes)
     if (location) return reply.redirect(location, 303)
     if (request.prompt.has('none')) throw new RefusedToClient(request, consentRequired('The user has to be asked.'))
@@ -73,7 +73,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     const shown = await forms.open(form, person)
     const request = await requests.read(shown.query)
     if (decision === 'deny') return decisions.deny(request)
-    const scopes = decisions.scopes(request, person)
+    const scopes = await decisions.scopes(request, person)
     if (scopes.join(' ') !== shown.scopes.join(' ')) throw badRequest('What the app may ask for changed. Start again.')
     const left = leftTicked(scopes, rest)
     if (!left) throw badRequest(texts.consent.none)
@@ -161,7 +161,7 @@ const schema = {
     state: text('Comes back with the answer'),
     code_challenge: text('SHA-256 of the code verifier in base64url (RFC 7636)'),
     code_challenge_method: text('`S256`'),
-    resource: text('The audience of a registered resource server (RFC 8707)'),
+    resource: text('The audience of a registered resource server (RFC 8707); may come more than once'),
     prompt: text('`none`, or of `login`, `consent` and `select_account`'),
     response_mode: text('`query`'),
     request_uri: text('What was pushed (RFC 9126), in place of all but `client_id`'),

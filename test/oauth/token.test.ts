@@ -94,7 +94,9 @@ t.test('the token endpoint', async t => {
     }
     t.equal(await audience('https://api.example.com'), 'https://api.example.com')
     t.equal(await audience(ISSUER), ISSUER)
-    for (const resource of ['https://api.example.com/', 'https://elsewhere.example.com', 'nothing', 'urn:x#y'])
+    for (const resource of ['https://api.example.com/', 'HTTPS://API.example.com:443', 'https://api.example.com'])
+      t.equal(await audience(resource), 'https://api.example.com', `${resource}: the registered form`)
+    for (const resource of ['https://api.example.com/x', 'http://api.example.com', 'nothing', 'urn:x#y', 'https://a b'])
       t.strictSame(await audience(resource), [400, 'invalid_target'], resource)
   })
 

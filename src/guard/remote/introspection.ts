@@ -1,6 +1,7 @@
 import { invalidToken, issuerAway } from '../errors.ts'
 import { issuerForms } from '../issuer-url.ts'
 import { type OnUse, Token } from '../token.ts'
+import type { Accepts } from './accepts.ts'
 import { basicHeader, type Credentials, type Http } from './http.ts'
 import type { Reference } from './lists.ts'
 import type { Monitor } from './monitor.ts'
@@ -23,7 +24,7 @@ export interface IntrospectionOptions {
   credentials: Credentials | undefined
   monitor: Monitor
   issuer: string
-  audience: string
+  accepts: Accepts
   inherit: boolean
   /** From a `status` claim to the place that it names. */
   refer: (status: unknown) => Reference | undefined
@@ -35,7 +36,7 @@ export interface IntrospectionOptions {
  * @throws 401 when it is not active or not meant for us; 503 when the issuer cannot be asked
  */
 export function createIntrospect(options: IntrospectionOptions): Introspect {
-  const { endpoint, http, credentials, monitor, issuer, audience, refer } = options
+  const { endpoint, http, credentials, monitor, issuer, accepts, refer } = options
   return async text => {
     if (!credentials) throw issuerAway(new Error('the guard has no client to introspect with'))
     const url = await endpoint()
@@ -48,7 +49,7 @@ export function createIntrospect(options: IntrospectionOptions): Introspect {
     if (body.active !== true) throw invalidToken('The access token is not active.')
     if (body.iss !== undefined && !issuerForms(issuer).includes(String(body.iss)))
       throw invalidToken('The access token comes from another issuer.')
-    if (![body.aud ?? audience].flat().includes(audience)) {
+    if (body.aud !== undefined && !(await accepts(body.aud))) {
       throw invalidToken('The access token is meant for another audience.')
     }
     return { token: read(body, options), expires: Number(body.exp), reference: refer(body.status) }

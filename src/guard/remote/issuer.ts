@@ -16,6 +16,8 @@ export interface Metadata {
   status_events_endpoint?: string
   /** Ours: where the use of tokens is told. */
   token_usage_endpoint?: string
+  /** Ours: the `aud` of tokens that name no resource. */
+  deployment_audience?: string
 }
 
 export interface Issuer {

@@ -27,7 +27,7 @@ const RULES = {
  */
 export function checkRemoteOptions(where: string, options: object): void {
   checkOptions(where, options, RULES)
-  requireOptions(where, options, ['issuer', 'audience'])
+  requireOptions(where, options, ['issuer'])
   if ('clientId' in options !== 'clientSecret' in options) {
     const missing = 'clientId' in options ? 'clientSecret' : 'clientId'
     throw new TypeError(`${where}: ${missing} is missing. The guard needs clientId and clientSecret, or neither.`)

@@ -6,6 +6,7 @@ import type { Authenticate } from '../needs.ts'
 import { STATUS } from '../status-bits.ts'
 import type { OnUse, Token } from '../token.ts'
 import { createVerifier } from '../verifier.ts'
+import { createAccepts } from './accepts.ts'
 import { type Answer, createAnswers } from './answers.ts'
 import { createClock } from './clock.ts'
 import { type FeedReader, readFeed } from './feed.ts'
@@ -23,8 +24,11 @@ import { createReport } from './report.ts'
 export interface RemoteOptions {
   /** As it stands in the metadata; a slash at its end makes no difference. */
   issuer: string
-  /** The URI that tokens for this resource server are meant for. */
-  audience: string
+  /**
+   * The URI of this resource server, or several. Tokens for the whole deployment are accepted too. Omitted: only these,
+   * by the `deployment_audience` of the issuer's metadata.
+   */
+  audience?: string | readonly string[]
   /** With a client of its own the guard follows the feed and may introspect. */
   clientId?: string | undefined
   clientSecret?: string | undefined
@@ -75,7 +79,7 @@ const toConsole = (error: Error) => console.error(error.message)
  */
 export function createRemote(options: RemoteOptions, onRefused: (error: Error) => void = toConsole): Remote {
   checkRemoteOptions('guard', options)
-  const { audience, maxStaleness = 60, inherit = false, remember = 100_000 } = options
+  const { maxStaleness = 60, inherit = false, remember = 100_000 } = options
   const url = normalizeIssuer(options.issuer) as string
   const credentials = credentialsOf(options)
   const clock = createClock()
@@ -86,6 +90,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
     answers.clear()
   })
   const { key } = issuer.keys
+  const accepts = createAccepts(options.audience, issuer.metadata)
   const answers = createAnswers(remember)
   const report = options.reportUsage
     ? createReport({
@@ -105,14 +110,14 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
   const lists = createRemoteLists({ issuer: url, http, key, clock, followed, maxStaleness: maxStaleness * 1000 })
   const { refer } = lists
   const keep = createKeep({ inherit, refer, onUse })
-  const verifier = createVerifier({ key, issuer: issuerForms(url), audience, keep, remember, now: clock.now })
+  const verifier = createVerifier({ key, issuer: issuerForms(url), audience: accepts, keep, remember, now: clock.now })
   const introspect = createIntrospect({
     endpoint: async () => (await issuer.metadata()).introspection_endpoint,
     http,
     credentials,
     monitor,
     issuer: url,
-    audience,
+    accepts,
     inherit,
     refer,
     onUse,

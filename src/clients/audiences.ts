@@ -1,0 +1,22 @@
+import type { Em } from '../database.ts'
+import { invalid } from '../errors.ts'
+import { normalUri } from '../guard/audience.ts'
+
+/** Beside those of signing keys, events and migrations. */
+const AUDIENCE_LOCK = 7_083_210
+
+/**
+ * An audience belongs to one client, in whatever way it is written (RFC 3986 §6.2.2, §6.2.3). Until the transaction of
+ * `em` ends nobody else takes one: PostgreSQL compares letter by letter, so its unique index alone does not do.
+ * @param client id of the one that is to have it; undefined: it is made now
+ * @throws 422
+ */
+export async function mustBeFree(em: Em, audience: string, client?: string): Promise<void> {
+  await em.execute('select pg_advisory_xact_lock(?)', [AUDIENCE_LOCK])
+  const taken = await em.execute<{ id: string; audience: string }[]>(
+    'select id, audience from oauth_clients where audience is not null and not revoked',
+  )
+  const normal = normalUri(audience)
+  const other = taken.find(each => each.id !== client && normalUri(each.audience) === normal)
+  if (other) throw invalid({ path: 'audience', message: `is that of another client, as ${other.audience}` })
+}

@@ -1,0 +1,63 @@
+import type { Client } from '../clients/client.entity.ts'
+import { isMeantFor } from '../guard/audience.ts'
+import type { Token } from '../guard/token.ts'
+import { invalidTarget } from '../protocol-errors.ts'
+import { type AudienceConfig, audienceOf, isForServer } from '../tokens/audience.ts'
+import type { Inspect } from '../tokens/inspect.ts'
+import { whyNot } from '../tokens/records.ts'
+import type { Targets } from '../tokens/target.ts'
+
+/** Which tokens a client may exchange for tokens of other audiences (RFC 8693). */
+export interface ExchangeAudiences {
+  /**
+   * The subject token as one that was sent to this client, a resource server with a secret of its own.
+   * @returns undefined when the client is none, or the token is not good, or not meant for it
+   */
+  sentTo(client: Client, text: string): Promise<Token | undefined>
+  /**
+   * The `audience` of the new token: that of the subject token where none is asked for. A resource server may ask for
+   * others for a token that was sent to it, everybody else only for a part of those that it has.
+   * @param subject the `audience` of the subject token
+   * @param target what was asked for; undefined: nothing
+   * @throws 400 `invalid_target`
+   */
+  between(client: Client, subject: string | null, target: string | null | undefined): string | null
+}
+
+export interface ExchangeAudiencesOptions {
+  inspect: Inspect
+  targets: Targets
+  config: AudienceConfig
+}
+
+export function createExchangeAudiences({ inspect, targets, config }: ExchangeAudiencesOptions): ExchangeAudiences {
+  const isServer = (client: Client) => client.isConfidential() && client.audience !== null
+
+  return {
+    async sentTo(client, text) {
+      if (!isServer(client)) return undefined
+      const found = await inspect(text)
+      if (!found || whyNot(found.record) || !isForServer(found.audience, client.audience, config)) return undefined
+      return found.record.token
+    },
+
+    between(client, subject, target) {
+      if (target === undefined) return subject
+      if (target !== null && client.personalAccess) throw invalidTarget(NOT_ELSEWHERE)
+      if (targets.isWithin(target, subject)) return target
+      const was = audienceOf(subject, config)
+      // Good everywhere is more than another audience.
+      if (target !== null && isServer(client) && isForServer(was, client.audience, config) && !isWhole(target))
+        return target
+      throw invalidTarget(NOT_FURTHER)
+    },
+  }
+
+  function isWhole(target: string): boolean {
+    return !config.requireResource && isMeantFor(target.split(' '), [config.audience])
+  }
+}
+
+const NOT_ELSEWHERE = 'Name a client: without one the new token is for this server, as the personal access token is.'
+const NOT_FURTHER =
+  'The subject token is for other resources. Only the resource server that it was sent to exchanges it for further ones.'

@@ -1,0 +1,45 @@
+import { type FieldError, invalid } from '../errors.ts'
+import { resourcesOf } from './audience.ts'
+import type { Target, Targets } from './target.ts'
+import type { AccessToken } from './token.entity.ts'
+
+/** What personal access tokens are for. */
+export interface PersonalTarget {
+  /**
+   * @param resources URIs as its maker names them; undefined: none
+   * @param asked whether its maker named the scopes too: defaults that belong to other resources are left out
+   * @throws 422 for a resource that is not registered, a scope that belongs to another one
+   */
+  of(scopes: string[], resources: readonly string[] | undefined, asked: boolean): Promise<Target>
+  /** @throws 422 for a new scope that belongs to a resource that the token is not for */
+  mustFit(scopes: readonly string[], token: Pick<AccessToken, 'scopes' | 'audience'>): void
+}
+
+export function createPersonalTarget(targets: Targets): PersonalTarget {
+  const unknown = (index: number) =>
+    invalid({
+      path: `resources/${index}`,
+      message: 'is no registered API. Register it first: postern client create --name NAME --audience URI',
+    })
+
+  function mustFit(scopes: readonly string[], { scopes: before, audience }: Pick<AccessToken, 'scopes' | 'audience'>) {
+    const wrong = targets.misplaced(scopes, audience).filter(scope => !before.includes(scope))
+    if (wrong.length > 0) throw invalid(misplaced(wrong, audience))
+  }
+
+  return {
+    async of(scopes, resources, asked) {
+      const audience = resources === undefined ? null : await targets.resolve(resources, unknown)
+      if (audience !== null && asked) mustFit(scopes, { scopes: [], audience })
+      return (await targets.prepareAim())(scopes, audience)
+    },
+    mustFit(scopes, token) {
+      if (token.audience !== null) mustFit(scopes, token)
+    },
+  }
+}
+
+function misplaced(scopes: readonly string[], audience: string | null): FieldError {
+  const where = audience === null ? 'this server' : resourcesOf(audience).join(', ')
+  return { path: 'scopes', message: `${scopes.join(', ')}: belongs to another API, and the token is for ${where} only` }
+}

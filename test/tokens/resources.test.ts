@@ -1,0 +1,102 @@
+import { decodeJwt } from 'jose'
+import t from 'tap'
+import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
+import { asking, bearer } from '../helpers/asking.ts'
+import { basic, form } from '../helpers/oauth.ts'
+
+const ORDERS = 'https://orders.example.com'
+const REPORTS = 'https://reports.example.com'
+const CATALOGUE = [
+  { id: 'profile', description: 'Read your profile', default: true },
+  { id: 'orders:read', description: 'Read orders', default: true, resource: 'HTTPS://orders.example.com/' },
+  { id: 'reports:read', description: 'Read reports', resource: REPORTS },
+]
+const { app, house } = await testApp(t, { catalogue: CATALOGUE })
+await house.clients.create({ name: 'Orders API', audience: ORDERS })
+const { email } = await newUser(house)
+
+const issue = async (more: object) => {
+  const payload = { email, password: PASSWORD, name: 'ci', ...more }
+  const answer = await app.inject({ method: 'POST', url: '/api/tokens', payload })
+  return { status: answer.statusCode, body: answer.json() }
+}
+const aud = async (more: object) => decodeJwt((await issue(more)).body.token).aud
+
+t.test('a token may name resources, and says so', async t => {
+  const { status, body } = await issue({ resources: [`${ORDERS}/`], scopes: ['orders:read'] })
+  t.equal(status, 201)
+  t.match(body.data, { resources: [ORDERS] })
+  t.equal(decodeJwt(body.token).aud, ORDERS)
+  t.match((await issue({ scopes: ['profile'] })).body.data, { resources: null })
+})
+
+t.test('resources that cannot be are a 422 that names them', async t => {
+  for (const resources of [
+    [],
+    ['https://nowhere.example.com'],
+    ['orders'],
+    [''],
+    [ORDERS, 'urn:x'],
+    ORDERS,
+    [7],
+    null,
+  ]) {
+    const { status, body } = await issue({ resources, scopes: ['profile'] })
+    t.equal(status, 422, JSON.stringify(resources))
+    t.match(body.errors[0].path, /^resources/)
+  }
+})
+
+t.test('a scope that belongs to a resource narrows the audience', async t => {
+  t.equal(await aud({ scopes: ['orders:read'] }), ORDERS, 'in the form that is registered')
+  t.equal(await aud({ scopes: ['orders:read', 'profile'] }), ORDERS)
+  t.strictSame(await aud({ scopes: ['orders:read', 'reports:read'] }), [ORDERS, REPORTS], 'one that no client has, too')
+  t.equal(await aud({ scopes: ['profile'] }), house.config.audience)
+  t.equal(await aud({}), ORDERS, 'by default')
+  t.equal(await aud({ scopes: ['*'] }), house.config.audience)
+})
+
+t.test('a token for one resource has no scope of another', async t => {
+  const { status, body } = await issue({ resources: [ORDERS], scopes: ['orders:read', 'reports:read'] })
+  t.equal(status, 422)
+  t.match(body.errors, [{ path: 'scopes', message: /^reports:read: belongs to another API/ }])
+  t.strictSame((await issue({ resources: [REPORTS] })).body.data.scopes, ['profile'], 'defaults are left out')
+  const { id, token } = await (async () => {
+    const made = await issue({ resources: [ORDERS], scopes: ['orders:read'] })
+    const owner = await issue({ scopes: ['tokens:write', '*'] })
+    return { id: made.body.data.id, token: owner.body.token }
+  })()
+  const change = (scopes: string[]) => asking(app, bearer(token)).patch(`/api/tokens/${id}`, { scopes })
+  t.equal((await change(['orders:read', 'reports:read'])).statusCode, 422)
+  t.equal((await change(['orders:read', 'profile'])).statusCode, 200)
+})
+
+t.test('a successor is for the same resources', async t => {
+  const { body } = await issue({ resources: [ORDERS], scopes: ['orders:read'] })
+  const owner = await issue({ scopes: ['tokens:write', '*'] })
+  const rotated = await asking(app, bearer(owner.body.token)).post(`/api/tokens/${body.data.id}/rotate`, {})
+  t.equal(rotated.statusCode, 201)
+  t.match(rotated.json().data, { resources: [ORDERS] })
+  t.equal(decodeJwt(rotated.json().token).aud, ORDERS)
+})
+
+t.test('the catalogue says which resource a scope belongs to', async t => {
+  const scopes = (await app.inject('/api/scopes')).json()
+  t.match(scopes[2], { id: 'reports:read', resource: REPORTS })
+  t.notOk('resource' in scopes[0])
+})
+
+t.test('grants: resource may come more than once, and leaves out the scopes of others', async t => {
+  const { client, secret } = await house.clients.create({ name: 'machine' })
+  const ask = async (resource: string | string[] | undefined, scope: string) => {
+    const params = { grant_type: 'client_credentials', scope, ...(resource !== undefined && { resource }) }
+    return (await form(app, '/oauth/token', params, basic(client.id, secret))).json()
+  }
+  const both = await ask([ORDERS, REPORTS], 'orders:read reports:read')
+  t.strictSame(decodeJwt(both.access_token).aud, [ORDERS, REPORTS])
+  t.equal(decodeJwt((await ask([ORDERS, `${ORDERS}/`], 'profile')).access_token).aud, ORDERS, 'equal ones count once')
+  t.match(await ask([ORDERS, 'https://nowhere.example.com'], 'profile'), { error: 'invalid_target' })
+  t.match(await ask(ORDERS, 'orders:read reports:read profile'), { scope: 'profile orders:read' })
+  t.match(await ask(ORDERS, 'reports:read'), { error: 'invalid_target' })
+  t.strictSame(decodeJwt((await ask(undefined, 'orders:read profile')).access_token).aud, ORDERS)
+})
