@@ -81,7 +81,7 @@ t.test('a successor is for the same resources', async t => {
 })
 
 t.test('the catalogue says which resource a scope belongs to', async t => {
-  const scopes = (await app.inject('/api/scopes')).json()
+  const scopes = (await app.inject('/scopes')).json()
   t.match(scopes[2], { id: 'reports:read', resource: REPORTS })
   t.notOk('resource' in scopes[0])
 })

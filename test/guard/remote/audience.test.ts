@@ -99,7 +99,7 @@ t.test('REQUIRE_RESOURCE=on: a token without a resource is good at the issuer on
     const input = { user: owner, name: 'ci', scopes: ['orders:read'], format }
     const { plainText } = await strict.house.tokens.issuePersonal(input)
     t.equal(await ask(plainText), 401, format)
-    t.equal(await anyAudience(plainText), 503, 'nobody says what it may accept')
+    t.equal(await anyAudience(plainText), format === 'jwt' ? 503 : 401, 'nobody says what it may accept')
     const own = await strict.app.inject({ url: '/api/tokens/current', headers: bearer(plainText) })
     t.equal(own.statusCode, 200, format)
     const named = await strict.house.tokens.issuePersonal({ ...input, resources: [ORDERS] })
