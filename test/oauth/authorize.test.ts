@@ -215,7 +215,7 @@ t.test('the client is told of everything else', async t => {
   })
 
   t.test('a parameter that comes twice', async t => {
-    for (const name of ['response_type', 'scope', 'code_challenge', 'code_challenge_method', 'prompt', 'resource']) {
+    for (const name of ['response_type', 'scope', 'code_challenge', 'code_challenge_method', 'prompt']) {
       await refused(t, { [name]: ['a', 'b'] }, 'invalid_request')
     }
     const location = await refused(t, { state: ['a', 'b'] }, 'invalid_request')

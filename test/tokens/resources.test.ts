@@ -86,6 +86,39 @@ t.test('the catalogue says which resource a scope belongs to', async t => {
   t.notOk('resource' in scopes[0])
 })
 
+for (const format of ['jwt', 'opaque'] as const) {
+  t.test(`an API exchanges the token that it was sent for one for another API: ${format}`, async t => {
+    const exchange = 'urn:ietf:params:oauth:grant-type:token-exchange' as const
+    const audience = `https://front.example.com/${format}`
+    const front = await house.clients.create({ name: 'Front', audience, grantTypes: [exchange] })
+    const other = await house.clients.create({ name: 'Other', grantTypes: [exchange] })
+    const { body } = await issue({ resources: [audience], scopes: ['profile'], format })
+    const trade = (of: typeof front, more: object) => {
+      const type = 'urn:ietf:params:oauth:token-type:access_token'
+      const params = { grant_type: exchange, subject_token: body.token, subject_token_type: type, ...more }
+      return form(app, '/oauth/token', params, basic(of.client.id, of.secret))
+    }
+    t.equal(decodeJwt((await trade(front, { resource: `${ORDERS}/` })).json().access_token).aud, ORDERS)
+    t.strictSame(decodeJwt((await trade(front, { audience: [ORDERS, REPORTS] })).json().access_token).aud, [
+      ORDERS,
+      REPORTS,
+    ])
+    t.equal(decodeJwt((await trade(front, {})).json().access_token).aud, audience, 'no wider where nothing is named')
+    t.match((await trade(front, { resource: house.config.audience })).json(), { error: 'invalid_target' })
+    t.equal((await trade(other, { resource: ORDERS })).statusCode, 400, 'it was not sent to this client')
+  })
+}
+
+t.test('an audience belongs to one client, in whatever way it is written', async t => {
+  await t.rejects(
+    house.clients.create({ name: 'impostor', audience: 'HTTPS://orders.example.com:443/' }),
+    /another client/,
+  )
+  const { client } = await house.clients.create({ name: 'other', audience: 'https://other.example.com' })
+  await t.rejects(house.clients.update(client.id, { audience: `${ORDERS}/` }), /another client/)
+  await t.resolves(house.clients.update(client.id, { audience: 'https://OTHER.example.com/' }), 'its own')
+})
+
 t.test('grants: resource may come more than once, and leaves out the scopes of others', async t => {
   const { client, secret } = await house.clients.create({ name: 'machine' })
   const ask = async (resource: string | string[] | undefined, scope: string) => {

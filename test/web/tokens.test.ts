@@ -340,3 +340,25 @@ t.test('hostile scopes are shown as text', async t => {
     t.notMatch(body, /<script(?! src="\/assets\/postern\.js)/, path)
   }
 })
+
+t.test('a token may be for some APIs only, and its page says for which', async t => {
+  const { app, house } = await testApp(t)
+  const browser = new Browser(app)
+  await browser.signIn(await newUser(house))
+  t.notMatch((await browser.get('/tokens/new')).body, 'name="resource.', 'where there are none, nothing is asked')
+  const uri = 'https://orders.example.com'
+  await house.clients.create({ name: 'Orders <API>', audience: uri })
+  const page = await browser.get('/tokens/new')
+  t.match(page.body, 'Orders &lt;API&gt;')
+  const send = async (fields: Record<string, string | undefined>) => {
+    const form = await browser.get('/tokens/new')
+    const { body } = await browser.submit(form, { name: 'ci', expires_in: '30d', ...fields }, /tokens$/)
+    return JSON.parse(Buffer.from(plainTextOf({ body })?.split('.')[1] ?? '', 'base64url').toString())
+  }
+  const bound = await send({ [`resource.${uri}`]: 'on' })
+  t.equal(bound.aud, uri)
+  t.match((await browser.get(`/tokens/${bound.jti}`)).body, `<code>${uri}</code>`)
+  const everywhere = await send({})
+  t.equal(everywhere.aud, house.config.audience)
+  t.match((await browser.get(`/tokens/${everywhere.jti}`)).body, 'every API of this server')
+})

@@ -53,6 +53,8 @@ export const tokens = {
       'The token still has these scopes, though nobody can be given them any more. It keeps them unless you remove them.',
     remove: 'Remove',
     wildcard: 'Everything there is now or will be, but for administration',
+    resources: 'APIs',
+    resourcesHint: 'Choose some and the token works there only. With none it works at every API.',
     submit: 'Make the token',
     noName: 'Give the token a name.',
     noExpiry: 'Choose when the token expires.',
@@ -73,6 +75,8 @@ export const tokens = {
   one: {
     id: 'Id',
     format: 'Format',
+    resources: 'APIs',
+    everywhere: 'every API of this server',
     state: 'State',
     states: { live: 'It works', suspended: 'Suspended', revoked: 'Revoked', expired: 'Expired' },
     change: 'Change it',

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { Resources } from '../../clients/resources.ts'
 import type { Config } from '../../config.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
@@ -8,11 +9,13 @@ import { chosenScopes, scopeChoice } from '../scope-choice.ts'
 import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
 import { texts } from '../texts.ts'
 import { chosenExpiry, expiryChoice } from './expiry.ts'
+import { chosenResources, resourceChoice } from './resource-choice.ts'
 import type { ShowMade } from './show-made.ts'
 
 export interface NewTokenOptions {
   tokens: Tokens
   catalogue: Catalogue
+  resources: Pick<Resources, 'list'>
   show: ShowMade
   config: Pick<Config, 'tokenMaxLifetime'>
 }
@@ -23,21 +26,23 @@ interface Filled {
   expiresIn: string | undefined
   expiresOn: string | undefined
   scopes: readonly string[]
+  resources: readonly string[]
 }
 
 const text = texts.tokens.form
 
 /** The form that makes a personal access token. A link may fill it in; only the person sends it. */
-export function newTokenPages({ tokens, catalogue, show, config }: NewTokenOptions): FastifyPluginAsync {
+export function newTokenPages({ tokens, catalogue, resources, show, config }: NewTokenOptions): FastifyPluginAsync {
   const longest = config.tokenMaxLifetime
 
-  function form(reply: FastifyReply, user: Person, filled: Filled, refusal?: Refusal) {
+  async function form(reply: FastifyReply, user: Person, filled: Filled, refusal?: Refusal) {
     const data = {
       title: text.title,
       section: 'tokens' as const,
       name: filled.name,
       expiry: expiryChoice(longest, filled.expiresIn, filled.expiresOn),
       choice: scopeChoice(catalogue, { checked: filled.scopes, role: user.role, wildcard: text.wildcard }),
+      resources: resourceChoice(await resources.list(), filled.resources),
       once: show.once(),
       refusal: refusal?.message,
     }
@@ -55,15 +60,16 @@ export function newTokenPages({ tokens, catalogue, show, config }: NewTokenOptio
       const before = show.before(request, reply)
       if (before) return before
       const scopes = chosenScopes(fields)
+      const named = chosenResources(fields)
       const { name = '', expires_in: expiresIn, expires_on: expiresOn } = fields
       try {
         const expiresAt = chosenExpiry(longest, expiresIn, expiresOn)
-        const issued = await tokens.issuePersonal({ user, name, scopes, expiresAt })
+        const issued = await tokens.issuePersonal({ user, name, scopes, expiresAt, resources: named })
         return show.made(request, reply, issued)
       } catch (error) {
         const refusal = refusalOf(error)
         const said = name.trim() === '' ? { ...refusal, message: text.noName } : refusal
-        return form(reply, user, { name, expiresIn, expiresOn, scopes }, said)
+        return form(reply, user, { name, expiresIn, expiresOn, scopes, resources: named ?? [] }, said)
       }
     })
   }
@@ -71,11 +77,12 @@ export function newTokenPages({ tokens, catalogue, show, config }: NewTokenOptio
 
 /** `?name=deploy&scopes=orders:read,orders:create&expires_in=30d`; what cannot be meant counts as absent. */
 function fromLink({ query }: FastifyRequest, defaults: readonly string[]): Filled {
-  const { name, scopes, expires_in } = query as Record<string, unknown>
+  const { name, scopes, resources, expires_in } = query as Record<string, unknown>
   return {
     name: typeof name === 'string' ? name.slice(0, 255) : '',
     expiresIn: typeof expires_in === 'string' ? expires_in : undefined,
     expiresOn: undefined,
+    resources: typeof resources === 'string' ? resources.split(/[\s,]+/) : [],
     scopes: typeof scopes === 'string' ? scopes.split(/[\s,]+/) : defaults,
   }
 }

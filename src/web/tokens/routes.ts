@@ -8,16 +8,16 @@ import { tokenPages } from './one.ts'
 import { createShowMade } from './show-made.ts'
 import { tokenViews } from './view.ts'
 
-export type TokenRoomOptions = Pick<House, 'tokens' | 'usage' | 'catalogue' | 'config'> & { site: Site }
+export type TokenRoomOptions = Pick<House, 'tokens' | 'usage' | 'catalogue' | 'resources' | 'config'> & { site: Site }
 
 /** Where people make and manage their personal access tokens: the same work as at /api/tokens. */
-export function tokenRoom({ tokens, usage, catalogue, config, site }: TokenRoomOptions): FastifyPluginAsync {
+export function tokenRoom({ tokens, usage, catalogue, resources, config, site }: TokenRoomOptions): FastifyPluginAsync {
   const view = tokenViews(usage)
   const show = createShowMade(site, config)
   return async app => {
     forSignedIn(app, { site })
     await app.register(tokenList({ site, tokens, view }))
-    await app.register(newTokenPages({ tokens, catalogue, show, config }))
+    await app.register(newTokenPages({ tokens, catalogue, resources, show, config }))
     await app.register(tokenPages({ tokens, catalogue, view, show }))
   }
 }

@@ -1,3 +1,4 @@
+import { resourcesOf } from '../../tokens/audience.ts'
 import type { AccessToken, ShownToken } from '../../tokens/token.entity.ts'
 import type { Usage } from '../../tokens/usage.ts'
 import { asWritten } from '../phrase.ts'
@@ -11,6 +12,8 @@ export interface TokenView {
   name: string
   scopes: readonly string[]
   format: string
+  /** null: every API of this deployment. */
+  resources: readonly string[] | null
   createdAt: Date
   lastUsedAt: Date | null
   expiresAt: Date
@@ -23,8 +26,19 @@ export const tokenViews =
   (usage: Pick<Usage, 'seen'>): TokenViews =>
   token => {
     const { id, scopes, format, createdAt, expiresAt } = token
+    const resources = token.audience === null ? null : resourcesOf(token.audience)
     const { lastUsedAt } = usage.seen(token)
-    return { id, name: nameOf(token), scopes, format, createdAt, lastUsedAt, expiresAt, state: stateOf(token) }
+    return {
+      id,
+      name: nameOf(token),
+      scopes,
+      format,
+      resources,
+      createdAt,
+      lastUsedAt,
+      expiresAt,
+      state: stateOf(token),
+    }
   }
 
 /** What it is called, in one line that is what it seems to be. */
