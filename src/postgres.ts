@@ -10,7 +10,7 @@ const TIMES = [1082, 1114, 1184, 1186]
 /**
  * How values are written, whatever the server, the database or the role have as their default. These are the startup
  * parameters that PgBouncer follows for each client, so they hold in transaction mode too; it refuses most others, and
- * a `set` would stay on a connection that it gives to somebody else (docs/adr/0025-not-now-and-session-settings.md).
+ * a `set` would stay on a connection that it gives to somebody else (docs/adr/0026-not-now-and-session-settings.md).
  */
 const SESSION = { DateStyle: 'ISO, MDY', TimeZone: 'UTC', standard_conforming_strings: 'on' }
 /**
