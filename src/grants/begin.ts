@@ -1,13 +1,12 @@
-import { record } from '../audit/audit.ts'
 import type { Client, GrantType } from '../clients/client.entity.ts'
 import type { Em } from '../database.ts'
 import type { Mint } from '../tokens/mint.ts'
 import type { Target } from '../tokens/target.ts'
-import { AccessToken } from '../tokens/token.entity.ts'
 import { issuedEvent } from '../tokens/writer.ts'
 import { answer } from './answer.ts'
 import type { TokenAnswer } from './grant.ts'
 import type { Refresh } from './refresh.ts'
+import { store } from './store.ts'
 import type { Terms } from './terms.ts'
 
 /** What a user gave a client: by a code or at a device. */
@@ -45,8 +44,7 @@ export function createBegin({ mint, terms, refresh }: BeginOptions): Begin {
       format: client.tokenFormat,
       expiresAt,
     })
-    await em.insert(AccessToken, issued.token)
-    record(em, issuedEvent(issued.token))
+    await store(em, issued.token, issuedEvent(issued.token))
     if (!client.grantTypes.includes('refresh_token')) return answer(issued)
     return answer(issued, await refresh.start(em, { ...given, client, accessToken: issued.token.id }))
   }

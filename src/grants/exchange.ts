@@ -1,6 +1,5 @@
 import { LockMode } from '@mikro-orm/postgresql'
 import { nowActing } from '../audit/actor.ts'
-import { record } from '../audit/audit.ts'
 import type { Changes } from '../changes/changes.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { Em } from '../database.ts'
@@ -21,6 +20,7 @@ import { type Exchange, readExchange } from './exchange-request.ts'
 import { ownScopes } from './exchange-scopes.ts'
 import type { Grant, Params } from './grant.ts'
 import { liveUser } from './live-user.ts'
+import { store } from './store.ts'
 import type { GrantAim, Terms } from './terms.ts'
 
 export interface TokenExchangeOptions {
@@ -74,8 +74,7 @@ export function tokenExchange(options: TokenExchangeOptions): Grant {
     const aim = await terms.aim(wanted.target)
     const issued = await changes.transaction(async em => {
       const issued = await mint(await draft(em, client, subject, params, wanted, aim))
-      await em.insert(AccessToken, issued.token)
-      record(em, issuedEvent(issued.token, { exchanged_for: issued.token.parent }))
+      await store(em, issued.token, issuedEvent(issued.token, { exchanged_for: issued.token.parent }))
       return issued
     })
     return { ...answer(issued), issued_token_type: wanted.type }

@@ -4,11 +4,11 @@ import type { Client } from '../clients/client.entity.ts'
 import type { Config } from '../config.ts'
 import type { Em } from '../database.ts'
 import { invalidGrant, invalidRequest } from '../protocol-errors.ts'
+import { holdOwners } from '../tokens/insert.ts'
 import type { Issued, Mint } from '../tokens/mint.ts'
 import { retire } from '../tokens/retire.ts'
 import type { Target } from '../tokens/target.ts'
 import { hashText } from '../tokens/text.ts'
-import { AccessToken } from '../tokens/token.entity.ts'
 import { issuedEvent } from '../tokens/writer.ts'
 import { answer } from './answer.ts'
 import type { Grant, GrantRequest } from './grant.ts'
@@ -16,6 +16,7 @@ import { liveUser } from './live-user.ts'
 import { RefreshToken } from './refresh.entity.ts'
 import { addLink, endGrants, type Family, newRefreshText } from './refresh-family.ts'
 import { keepReplay, recallReplay } from './refresh-replay.ts'
+import { lost, store } from './store.ts'
 import type { GrantAim, Terms } from './terms.ts'
 
 /** Refresh tokens: families that begin with a grant, live on by rotation, and die together. */
@@ -54,6 +55,8 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
     aim: GrantAim,
   ) {
     const user = await liveUser(em, link.user)
+    // Before the refresh token is redeemed: whoever revokes the client has its row first, and the refresh tokens then.
+    if (!(await holdOwners(em, { user: link.user, client: client.id, parent: null }))) throw lost()
     const scopes = terms.narrowed(client, link.scopes, params.scope, user.role)
     const target = aim.at(scopes, aim.narrow(link.audience))
     if (!(await redeem(em, link))) return recallReplay(link, text, graceMs)
@@ -78,8 +81,8 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
       expiresAt,
     }
     const issued = await mint(draft)
-    await em.insert(AccessToken, issued.token)
-    record(em, { ...issuedEvent(issued.token, { replaces: link.accessToken }), kind: 'token.refreshed' })
+    const event = issuedEvent(issued.token, { replaces: link.accessToken })
+    await store(em, issued.token, { ...event, kind: 'token.refreshed' })
     return issued
   }
 

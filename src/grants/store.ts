@@ -1,0 +1,15 @@
+import type { Happening } from '../audit/audit.ts'
+import type { Em } from '../database.ts'
+import { invalidGrant } from '../protocol-errors.ts'
+import { insertToken } from '../tokens/insert.ts'
+import type { NewRow } from '../tokens/writer.ts'
+
+/**
+ * Stores the token that a grant comes to, with its audit event, in the transaction of `em`.
+ * @throws 400 `invalid_grant` when its user or a client that it rests on has been disabled or revoked meanwhile
+ */
+export async function store(em: Em, row: NewRow, event: Happening): Promise<void> {
+  if (!(await insertToken(em, row, event))) throw lost()
+}
+
+export const lost = () => invalidGrant('The user has been disabled or the client revoked meanwhile.')

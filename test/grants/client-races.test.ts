@@ -1,0 +1,73 @@
+import t from 'tap'
+import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
+import { eventually, hearing, type Node, ONLY_SHARED, openNodes } from '../changes/nodes.ts'
+import { newUser } from '../helpers/app.ts'
+import { letIn } from '../helpers/family.ts'
+import { basic, exchangeOf, form } from '../helpers/oauth.ts'
+
+/** What whoever writes status events holds (src/revocation/events.ts). */
+const SEQUENCE_LOCK = 7_083_202
+
+t.test('what is redeemed beside the revocation of a client is issued to nobody', ONLY_SHARED, async t => {
+  const [one, two] = (await openNodes(t, 2)) as [Node, Node]
+  t.ok((await hearing(one)) && (await hearing(two)))
+  const user = await newUser(one.house)
+
+  /** Redeems while the revocation has the client and waits. @returns tokens that were issued all the same */
+  async function beside(clientId: string, redeem: () => ReturnType<typeof form>): Promise<string[]> {
+    const waiting = async () => {
+      const [row] = await one.house.db.query<{ n: number }>(
+        `select count(*)::int as n from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+      return row?.n ?? 0
+    }
+    let redeemed: ReturnType<typeof form> | undefined
+    let revoked: Promise<void> | undefined
+    await two.house.db.transaction(async em => {
+      await em.execute('select pg_advisory_xact_lock(?)', [SEQUENCE_LOCK])
+      revoked = one.house.clients.revoke(clientId)
+      t.ok(await eventually(async () => (await waiting()) === 1, one), 'the revocation waits')
+      redeemed = redeem()
+      t.ok(await eventually(async () => (await waiting()) === 2, one), 'and whoever redeems waits for it')
+    })
+    await revoked
+    const answer = await redeemed
+    t.not(answer?.statusCode, 200, answer?.body ?? '')
+    const rows = await one.house.db.query<{ id: string }>(
+      `select t.id from oauth_access_tokens t
+       where t.client_id = ? and not exists (
+         select from oauth_status_events e where e.status_list = t.status_list and e.status_index = t.status_index)`,
+      [clientId],
+    )
+    return rows.map(({ id }) => id)
+  }
+
+  t.test('a device code', async t => {
+    const { client, secret } = await one.house.clients.create({ name: 'tv', grantTypes: [DEVICE_CODE] })
+    const begun = await one.house.device.start({ client, params: { scope: 'orders:read' } })
+    const { id } = (await one.house.device.lookUp(begun.user_code, '127.0.0.1')) ?? { id: '' }
+    await one.house.device.approve(id, user)
+    const params = { grant_type: DEVICE_CODE, device_code: begun.device_code }
+    const redeem = () => form(two.app, '/oauth/token', params, basic(client.id, secret))
+    await two.house.clientAuthentication.find(client.id)
+    t.strictSame(await beside(client.id, redeem), [])
+  })
+
+  t.test('an exchange, beside the revocation of the client of the first token', async t => {
+    const held = await letIn(one.house, user)
+    const { client, secret } = await one.house.clients.create({
+      name: 'worker',
+      grantTypes: [exchangeOf('').grant_type],
+      scopes: ['orders:read'],
+    } as never)
+    const trade = () => form(two.app, '/oauth/token', exchangeOf(held.accessToken), basic(client.id, secret))
+    t.equal((await trade()).statusCode, 200, 'before it is')
+    await beside(held.client.id, trade)
+    const [row] = await one.house.db.query<{ n: number }>(
+      'select count(*)::int as n from oauth_access_tokens where client_id = ?',
+      [client.id],
+    )
+    t.equal(row?.n, 1, 'only the one from before')
+  })
+})
