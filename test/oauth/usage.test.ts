@@ -47,6 +47,9 @@ t.test('scopes that it does not have, or that nobody knows, are passed over', as
 
 t.test('tokens meant for another server, and none at all, are told from nothing', async t => {
   const { id } = await actingAs(house, scopes)
+  const meantFor = (audience: string) =>
+    house.db.query('update oauth_access_tokens set audience = ? where id = ?', [audience, id])
+  await meantFor('https://orders.example.com')
   const other = await house.clients.create({ name: 'Reports API', audience: 'https://reports.example.com' })
   const reports = asking(app, basic(other.client.id, other.secret))
   const foreign = await reports.post('/oauth/usage', { uses: [use(id, { scopes })] })
@@ -56,7 +59,7 @@ t.test('tokens meant for another server, and none at all, are told from nothing'
   t.same([foreign.statusCode, foreign.body], [204, ''])
   t.same([unknown.statusCode, unknown.body], [204, ''])
   t.same(await row(id), { at: null, scopes: null })
-  await house.db.query('update oauth_access_tokens set audience = ? where id = ?', ['https://reports.example.com', id])
+  await meantFor('https://reports.example.com')
   await reports.post('/oauth/usage', { uses: [use(id, { scopes })] })
   t.same((await row(id)).scopes, scopes, 'its own')
 })
