@@ -49,7 +49,7 @@ t.test('tokens meant for another server, and none at all, are told from nothing'
   const { id } = await actingAs(house, scopes)
   const meantFor = (audience: string) =>
     house.db.query('update oauth_access_tokens set audience = ? where id = ?', [audience, id])
-  await meantFor('https://orders.example.com')
+  await meantFor('https://invoices.example.com')
   const other = await house.clients.create({ name: 'Reports API', audience: 'https://reports.example.com' })
   const reports = asking(app, basic(other.client.id, other.secret))
   const foreign = await reports.post('/oauth/usage', { uses: [use(id, { scopes })] })
