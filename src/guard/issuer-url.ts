@@ -11,6 +11,3 @@ export function normalizeIssuer(text: unknown): string | undefined {
   if (text.slice(text.indexOf('//') + 2).includes('//')) return undefined
   return url.origin + url.pathname.replace(/\/$/, '')
 }
-
-/** An issuer as it may stand in `iss`: other servers keep the slash that ours never has. */
-export const issuerForms = (issuer: string): string[] => [issuer, `${issuer}/`]

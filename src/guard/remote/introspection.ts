@@ -1,5 +1,4 @@
 import { invalidToken, issuerAway } from '../errors.ts'
-import { issuerForms } from '../issuer-url.ts'
 import { type OnUse, Token } from '../token.ts'
 import type { Accepts } from './accepts.ts'
 import { basicHeader, type Credentials, type Http } from './http.ts'
@@ -47,7 +46,7 @@ export function createIntrospect(options: IntrospectionOptions): Introspect {
     })
     monitor.ok('introspection')
     if (body.active !== true) throw invalidToken('The access token is not active.')
-    if (body.iss !== undefined && !issuerForms(issuer).includes(String(body.iss)))
+    if (body.iss !== undefined && body.iss !== issuer)
       throw invalidToken('The access token comes from another issuer.')
     if (body.aud !== undefined && !(await accepts(body.aud))) {
       throw invalidToken('The access token is meant for another audience.')

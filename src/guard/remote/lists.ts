@@ -1,6 +1,5 @@
 import { type JWTVerifyGetKey, jwtVerify } from 'jose'
 import type { StatusChange } from '../event-stream.ts'
-import { issuerForms } from '../issuer-url.ts'
 import { type Status, StatusBits } from '../status-bits.ts'
 import type { Clock } from './clock.ts'
 import type { Http } from './http.ts'
@@ -99,7 +98,7 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
     if (status !== 200) throw new Error(`${uri} answered ${status}`)
     const currentDate = new Date(clock.now())
     const { payload } = await jwtVerify(text, key, {
-      issuer: issuerForms(issuer),
+      issuer,
       subject: uri,
       typ: 'statuslist+jwt',
       currentDate,

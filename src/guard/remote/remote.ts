@@ -1,7 +1,7 @@
 import { PosternError } from '../../errors.ts'
 import { createEnds } from '../ends.ts'
 import { invalidToken, issuerAway } from '../errors.ts'
-import { issuerForms, normalizeIssuer } from '../issuer-url.ts'
+import { normalizeIssuer } from '../issuer-url.ts'
 import type { Authenticate } from '../needs.ts'
 import { STATUS } from '../status-bits.ts'
 import type { OnUse, Token } from '../token.ts'
@@ -110,7 +110,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
   const lists = createRemoteLists({ issuer: url, http, key, clock, followed, maxStaleness: maxStaleness * 1000 })
   const { refer } = lists
   const keep = createKeep({ inherit, refer, onUse })
-  const verifier = createVerifier({ key, issuer: issuerForms(url), audience: accepts, keep, remember, now: clock.now })
+  const verifier = createVerifier({ key, issuer: url, audience: accepts, keep, remember, now: clock.now })
   const introspect = createIntrospect({
     endpoint: async () => (await issuer.metadata()).introspection_endpoint,
     http,
