@@ -46,8 +46,7 @@ export function createIntrospect(options: IntrospectionOptions): Introspect {
     })
     monitor.ok('introspection')
     if (body.active !== true) throw invalidToken('The access token is not active.')
-    if (body.iss !== undefined && body.iss !== issuer)
-      throw invalidToken('The access token comes from another issuer.')
+    if (body.iss !== undefined && body.iss !== issuer) throw invalidToken('The access token comes from another issuer.')
     if (body.aud !== undefined && !(await accepts(body.aud))) {
       throw invalidToken('The access token is meant for another audience.')
     }
