@@ -5,6 +5,7 @@ import { unreachable } from './refusal.ts'
 export interface Http {
   get(url: string, headers?: Record<string, string>): Promise<Answer>
   post(url: string, form: Record<string, string>, headers?: Record<string, string>): Promise<Answer>
+  /** Sent whatever failed before: no check waits for it, and the last one before a close has no second chance. */
   postJson(url: string, body: object, headers?: Record<string, string>): Promise<Answer>
   /** Some URL of the issuer answers slowly or not at all now. */
   readonly slow: boolean
@@ -39,6 +40,11 @@ export function createHttp(clock: Clock): Http {
   async function ask(url: string, init: RequestInit): Promise<Answer> {
     const failure = failed.get(url)
     if (failure && performance.now() < failure.until) throw failure.error
+    return send(url, init)
+  }
+
+  async function send(url: string, init: RequestInit): Promise<Answer> {
+    const failure = failed.get(url)
     const askedAt = performance.now()
     const late = setTimeout(() => slow.add(url), SLOW_MS).unref()
     try {
@@ -71,7 +77,7 @@ export function createHttp(clock: Clock): Http {
     get: (url, headers = {}) => ask(url, { headers }),
     post: (url, form, headers = {}) => ask(url, { method: 'POST', headers, body: new URLSearchParams(form) }),
     postJson: (url, body, headers = {}) =>
-      ask(url, {
+      send(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify(body),
