@@ -21,7 +21,17 @@ const isEvent = (event: unknown) =>
   event === undefined ||
   ['sequence', 'list', 'index', 'status'].every(name => Number.isInteger((event as Record<string, unknown>)?.[name]))
 
-export type Announce = (change: Change) => void
+/** What a change does to the status of tokens: `role` to those whose scopes go with the role, `nothing` to none. */
+export type Affects = 'status' | 'role' | 'nothing'
+
+/** @param affects `status` unless given: to write too many status events is slow, to write too few is unsafe */
+export type Announce = (change: Change, affects?: Affects) => void
+
+/** A change and what it affects, for whoever writes status events in its transaction. */
+export interface Announced {
+  change: Change
+  affects: Affects
+}
 
 /** How a change is made: in one transaction, obeyed here before the caller hears of it, and told to every other node. */
 export interface Changes {
@@ -58,7 +68,7 @@ export const CHANNEL = 'postern_changes'
 const CHANGES_PER_MESSAGE = 100
 
 /** What else belongs to a change, in its transaction and after everything else in it. */
-export type WriteDown = (em: Em, changes: readonly Change[]) => Promise<void>
+export type WriteDown = (em: Em, announced: readonly Announced[]) => Promise<void>
 
 export function createChanges(db: Database, writeDown: WriteDown = async () => {}): Changes {
   const listeners: ((change: Change) => void)[] = []
@@ -113,13 +123,19 @@ export function createChanges(db: Database, writeDown: WriteDown = async () => {
     },
     async transaction(work) {
       const made: Change[] = []
+      const announced: Announced[] = []
+      const announce: Announce = (given, affects = 'status') => {
+        const change = canonical(given)
+        made.push(change)
+        announced.push({ change, affects })
+      }
       try {
         return await db.transaction(async em => {
-          const result = await work(em, change => void made.push(canonical(change)))
+          const result = await work(em, announce)
           await em.flush()
           // Told with the commit all the same; what is written down may hold a lock that others wait for.
           if (!db.embedded) await notify(em, made)
-          await writeDown(em, made)
+          await writeDown(em, announced)
           return result
         })
       } finally {

@@ -99,7 +99,8 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
       const client = await lockLive(em, id)
       const result = await work(client, em)
       client.updatedAt = new Date()
-      announce({ kind: 'client', id })
+      // Settings and secrets: no token dies of them.
+      announce({ kind: 'client', id }, 'nothing')
       return result
     })
 

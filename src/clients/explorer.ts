@@ -33,7 +33,7 @@ export function createExplorer({ changes, catalogue }: ExplorerOptions): EnsureE
         if (!client) return make(em, wanted)
         if (client.revoked || (same(client.redirectUris, wanted.redirectUris) && same(client.scopes, scopes))) return
         em.assign(client, { ...wanted, updatedAt: new Date() })
-        announce({ kind: 'client', id: EXPLORER_ID })
+        announce({ kind: 'client', id: EXPLORER_ID }, 'nothing')
         record(em, { kind: 'client.changed', clientId: EXPLORER_ID, details: wanted })
       })
       .catch(error => {

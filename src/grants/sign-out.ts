@@ -12,6 +12,7 @@ export const createSignOut =
     changes.transaction(async (em, announce) => {
       const sessions = await em.nativeDelete(Session, { user: userId })
       await endGrants(em, announce, { user: userId })
-      announce({ kind: 'user', id: userId })
+      // Each token that ended was announced by itself.
+      announce({ kind: 'user', id: userId }, 'nothing')
       record(em, { kind: 'session.ended', userId, details: { sessions, everywhere: true } })
     })

@@ -1,4 +1,4 @@
-import type { Change } from '../changes/changes.ts'
+import type { Affects, Announced } from '../changes/changes.ts'
 import type { Database, Em } from '../database.ts'
 import type { StatusChange } from '../guard/event-stream.ts'
 import type { Status } from '../guard/status-bits.ts'
@@ -22,21 +22,33 @@ const JOINS = `
   left join oauth_access_tokens p on p.id = t.parent_id
   left join oauth_clients pc on pc.id = p.client_id`
 
-/** Writes down, in the transaction of the change itself, what became of each token that it concerns. */
-export async function writeEvents(em: Em, changes: readonly Change[]): Promise<void> {
-  const of = (kind: 'token' | 'user' | 'client') => [...new Set(changes.flatMap(c => (c.kind === kind ? [c.id] : [])))]
-  const [tokens, users, clients] = [of('token'), of('user'), of('client')]
-  if (tokens.length + users.length + clients.length === 0) return
-  if (users.length > 0) await em.execute(MARK_DEMOTED, [JSON.stringify(users)])
+/**
+ * Writes a status event for each token whose status a change affects, in the transaction of the change itself. A change
+ * that affects none, such as a new name, takes no lock and reads no token.
+ */
+export async function writeEvents(em: Em, announced: readonly Announced[]): Promise<void> {
+  const ids = (kind: 'token' | 'user' | 'client', affects: Affects = 'status') => [
+    ...new Set(announced.flatMap(a => (a.change.kind === kind && a.affects === affects ? [a.change.id] : []))),
+  ]
+  const [tokens, users, clients] = [ids('token'), ids('user'), ids('client')]
+  const demoted = await markDemoted(em, ids('user', 'role'))
+  const groups = [
+    [WITH_ID, [...tokens, ...demoted]],
+    [OF_PARENT, demoted],
+    [OF_USER, users],
+    [OF_CLIENT, clients],
+    [OF_PARENTS_CLIENT, clients],
+  ] as const
+  if (groups.every(([, ids]) => ids.length === 0)) return
   await em.execute('select pg_advisory_xact_lock(?)', [SEQUENCE_LOCK])
-  for (const [column, ids] of [
-    ['t.id', tokens],
-    ['t.user_id', users],
-    ['t.client_id', clients],
-    ['p.client_id', clients],
-  ] as const) {
-    if (ids.length > 0) await em.execute(INSERT_WHERE(column), [JSON.stringify(ids)])
-  }
+  for (const [where, ids] of groups) if (ids.length > 0) await em.execute(INSERT_WHERE(where), [JSON.stringify(ids)])
+}
+
+/** @returns the tokens that say more than their user may have now */
+async function markDemoted(em: Em, users: readonly string[]): Promise<string[]> {
+  if (users.length === 0) return []
+  const rows = (await em.execute(MARK_DEMOTED, [JSON.stringify(users)])) as { id: string }[]
+  return rows.map(({ id }) => id)
 }
 
 /** Who is an administrator no more: what the tokens say of `admin:*` is no longer so. */
@@ -44,12 +56,22 @@ const MARK_DEMOTED = `
   update oauth_access_tokens t set changed = true from users u
   where u.id = t.user_id and t.user_id in (select jsonb_array_elements_text(?::jsonb)::uuid)
     and u.role <> 'admin' and not t.revoked and not t.changed
-    and (t.scopes @> '["admin:read"]'::jsonb or t.scopes @> '["admin:write"]'::jsonb)`
+    and (t.scopes @> '["admin:read"]'::jsonb or t.scopes @> '["admin:write"]'::jsonb)
+  returning t.id`
 
-const INSERT_WHERE = (column: string) => `
+const IDS = '(select jsonb_array_elements_text(?::jsonb)::uuid)'
+
+/** What is revoked stays so: the partial indexes on live tokens serve all but the first two. */
+const WITH_ID = `t.id in ${IDS}`
+const OF_PARENT = `t.parent_id in ${IDS} and not t.revoked`
+const OF_USER = `t.user_id in ${IDS} and not t.revoked`
+const OF_CLIENT = `t.client_id in ${IDS} and not t.revoked`
+const OF_PARENTS_CLIENT = `p.client_id in ${IDS} and not p.revoked and not t.revoked`
+
+const INSERT_WHERE = (where: string) => `
   insert into oauth_status_events (status_list, status_index, status, at)
   select t.status_list, t.status_index, ${STATUS_SQL}, now() ${JOINS}
-  where ${column} in (select jsonb_array_elements_text(?::jsonb)::uuid)
+  where ${where}
     and t.status_list is not null and t.expires_at > now()`
 
 /** Events that are read at once: where there are fewer, these are all. */

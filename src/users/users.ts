@@ -1,7 +1,7 @@
 import { UniqueConstraintViolationException } from '@mikro-orm/postgresql'
 import { record } from '../audit/audit.ts'
 import type { EventKind } from '../audit/event.entity.ts'
-import type { Changes } from '../changes/changes.ts'
+import type { Affects, Changes } from '../changes/changes.ts'
 import type { Database, Em } from '../database.ts'
 import { invalid, notFound, raise } from '../errors.ts'
 import { newId } from '../ids.ts'
@@ -55,9 +55,10 @@ export function createUsers(db: Database, changes: Changes): Users {
       const user = await em.findOne(User, { id })
       if (!user) throw notFound('user')
       if (values.email !== undefined) await mustBeFree(em, values.email, id)
+      const affects = affectedBy(user, values)
       em.assign(user, { ...values, updatedAt: new Date() })
       await em.flush().catch(taken)
-      announce({ kind: 'user', id })
+      announce({ kind: 'user', id }, affects)
       for (const [kind, part] of Object.entries(parts)) {
         record(em, { kind: kind as EventKind, userId: id, details: told(part) })
       }
@@ -116,6 +117,12 @@ export function createUsers(db: Database, changes: Changes): Users {
       return matches === 'outdated' ? rehashed(user, password) : user
     },
   }
+}
+
+/** What a change of a user does to the user's tokens. */
+function affectedBy(user: User, { role, disabledAt }: Partial<User>): Affects {
+  if (disabledAt !== undefined && (disabledAt === null) !== (user.disabledAt === null)) return 'status'
+  return role !== undefined && role !== user.role && user.role === 'admin' ? 'role' : 'nothing'
 }
 
 async function newPassword(password: string): Promise<Pick<User, 'passwordHash'>> {
