@@ -35,6 +35,7 @@ import { startPositions } from './revocation/positions.ts'
 import { type Catalogue, type CatalogueInput, createCatalogue, loadCatalogue } from './scopes/catalogue.ts'
 import { createAuthenticate, keepProved } from './tokens/authenticate.ts'
 import { createInspect, type Inspect, keepSigned } from './tokens/inspect.ts'
+import { createLeftScopes, type LeftScopes } from './tokens/left-scopes.ts'
 import { createMint } from './tokens/mint.ts'
 import { createRecords } from './tokens/records.ts'
 import { createRevoker, type RevokeOne } from './tokens/revoker.ts'
@@ -81,6 +82,8 @@ export interface House {
   /** One token, whosever it is. */
   revokeOne: RevokeOne
   usage: Usage
+  /** Scopes that live tokens have and the catalogue has no longer. */
+  leftScopes: LeftScopes
   /** Since the start of this process. */
   counts: { readonly issued: number }
   authenticate: Authenticate
@@ -205,6 +208,7 @@ export async function openHouse({
     tokens,
     revokeOne,
     usage,
+    leftScopes: createLeftScopes(db, catalogue),
     counts,
     authenticate,
     inspect,

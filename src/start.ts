@@ -5,6 +5,7 @@ import { openDatabase } from './database.ts'
 import type { Embedded } from './embedded/embedded.ts'
 import { StartupError } from './errors.ts'
 import { type House, type Log, openHouse } from './house.ts'
+import { warnOfLeftScopes } from './left-scopes.ts'
 import { requireMigrated } from './migrations.ts'
 import { ensureAdministrator, welcome } from './welcome.ts'
 
@@ -39,6 +40,7 @@ async function open(house: House, log: Log): Promise<FastifyInstance> {
     // Not before the port is ours: a password that nobody sees is no use to anyone.
     const administrator = await ensureAdministrator(house)
     process.stdout.write(welcome(config.issuer, administrator))
+    void warnOfLeftScopes(house.leftScopes, log)
     if (house.notice) process.stderr.write(`postern: ${house.notice}\n`)
     return app
   } catch (error) {

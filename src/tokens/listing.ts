@@ -11,6 +11,8 @@ export interface Listing {
   state?: ListState | undefined
   /** Part of the name or of a scope, in any case. */
   search?: string | undefined
+  /** Only tokens that have exactly this scope. */
+  scope?: string | undefined
 }
 
 export interface Page extends Listing {
@@ -27,16 +29,19 @@ export function createListing(db: Database): ListTokens {
   const select = `select ${columns('t')} from oauth_access_tokens t
     where t.user_id = ? and t.client_id = ? and t.parent_id is null`
 
-  return async (user, client, { state = 'live', search, after, limit }) => {
+  return async (user, client, { state = 'live', search, scope, after, limit }) => {
     const found = search ? containing(search) : undefined
     const rows = await db.query<Record<string, unknown>>(
-      `${select} and ${STATES[state]} ${found ? `and ${FOUND}` : ''} ${after ? 'and t.id < ?' : ''}
+      `${select} and ${STATES[state]} ${found ? `and ${FOUND}` : ''}
+      ${scope === undefined ? '' : 'and t.scopes @> ?::jsonb'} ${after ? 'and t.id < ?' : ''}
       order by t.id desc limit ?`,
-      [user, client, ...(found ? [found, found] : []), ...(after ? [after] : []), limit],
+      [user, client, ...(found ? [found, found] : []), ...having(scope), ...(after ? [after] : []), limit],
     )
     return rows.map(read)
   }
 }
+
+const having = (scope: string | undefined) => (scope === undefined ? [] : [JSON.stringify([scope])])
 
 const STATES: Readonly<Record<ListState, string>> = {
   live: 'not t.revoked and t.expires_at > now()',

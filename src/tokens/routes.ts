@@ -112,8 +112,8 @@ export function tokenRoutes({ tokens, usage, signIn }: TokenRoutesOptions): Fast
       },
       async request => {
         const userId = ownerOf(request)
-        const { state } = request.query
-        return page(request.query, wish => tokens.list(userId, { ...wish, state }), data)
+        const { state, scope } = request.query
+        return page(request.query, wish => tokens.list(userId, { ...wish, state, scope }), data)
       },
     )
 

@@ -148,6 +148,13 @@ export const ListQuery = Type.Object(
     state: Type.Optional(
       Type.Enum(['live', 'all'], { default: 'live', description: '`all`: revoked and expired ones too' }),
     ),
+    scope: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 128,
+        description: 'Tokens that have this scope, also one that left the catalogue',
+      }),
+    ),
   },
   closed,
 )

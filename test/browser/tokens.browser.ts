@@ -106,7 +106,7 @@ walk(
     await visitor.goto('/tokens/new?name=laptop&scopes=orders:read')
     await visitor.signIn(await newUser(house))
     const day = new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10)
-    await visitor.page.getByLabel('The date, if you chose one').fill(day)
+    await visitor.page.getByLabel('Date (the end of that day in UTC)').fill(day)
     assert.equal(await visitor.page.getByLabel('Expires').inputValue(), 'date')
     await visitor.go('Make the token')
     await visitor.press('Copy')

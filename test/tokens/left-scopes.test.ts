@@ -1,7 +1,9 @@
 import t from 'tap'
 import { createApp } from '../../src/app.ts'
 import { openHouse } from '../../src/house.ts'
+import { warnOfLeftScopes } from '../../src/left-scopes.ts'
 import type { CatalogueInput } from '../../src/scopes/catalogue.ts'
+import { createLeftScopes } from '../../src/tokens/left-scopes.ts'
 import { actingAs, newUser, testApp } from '../helpers/app.ts'
 import { asking } from '../helpers/asking.ts'
 import { Browser, formOf } from '../helpers/browser.ts'
@@ -121,4 +123,32 @@ t.test('an app keeps it likewise', async t => {
     action,
   )
   t.same((await house.clients.find(made.client.id)).scopes, ['orders:read'])
+})
+
+t.test('tokens are found by a scope that has left the catalogue', async t => {
+  const { token, api } = await person()
+  const found = async (scope: string) =>
+    (await api.get(`/api/tokens?scope=${scope}`)).json().data.map(({ id }: { id: string }) => id)
+  t.strictSame(await found('legacy:export'), [token.id])
+  t.notOk((await found('reports')).includes(token.id))
+  t.strictSame(await found('legacy'), [], 'a part of a scope is none')
+  t.equal((await api.get('/api/tokens?scope=')).statusCode, 422)
+})
+
+t.test('administrators filter by a scope that has left the catalogue', async t => {
+  await person()
+  const browser = new Browser(app)
+  await browser.signIn(await newUser(old, 'admin'))
+  t.match((await browser.get('/manage/tokens')).body, '<option>legacy:export</option>')
+})
+
+t.test('a start names the scopes that have left the catalogue, with their live tokens', async t => {
+  await person()
+  const warnings: { fields: object; message: string }[] = []
+  const log = { warn: (fields: object, message: string) => void warnings.push({ fields, message }), error() {} }
+  await warnOfLeftScopes(createLeftScopes(house.db, house.catalogue), log)
+  t.equal(warnings.length, 1)
+  t.match(warnings[0]?.message, /catalogue: legacy:export \(\d+\)\. They keep them/)
+  await warnOfLeftScopes(createLeftScopes(old.db, old.catalogue), log)
+  t.equal(warnings.length, 1, 'with none there is nothing to say')
 })

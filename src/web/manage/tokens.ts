@@ -4,6 +4,7 @@ import type { Names } from '../../admin/names.ts'
 import { badRequest, notFound } from '../../errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
+import type { LeftScopes } from '../../tokens/left-scopes.ts'
 import type { RevokeOne } from '../../tokens/revoker.ts'
 import { REVOKE_MS, type Selection } from '../../tokens/selection.ts'
 import type { AccessToken } from '../../tokens/token.entity.ts'
@@ -24,6 +25,7 @@ export interface ManageTokensOptions {
   users: Users
   names: Names
   catalogue: Catalogue
+  leftScopes: LeftScopes
 }
 
 const text = texts.manage.tokens
@@ -32,7 +34,7 @@ const tab = 'tokens'
 
 /** Everybody's tokens: chosen by conditions, and revoked one by one or all that were chosen. */
 export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
-  const { site, selection, revokeOne, usage, names, catalogue } = options
+  const { site, selection, revokeOne, usage, names, catalogue, leftScopes } = options
   const readChoice = createReadChoice(options)
   const path = `${site.base}/manage/tokens`
   const lastUsed = (token: AccessToken) => usage.seen(token).lastUsedAt
@@ -70,7 +72,8 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
   return async app => {
     app.get('/tokens', async (request, reply) => {
       const query = asked(request)
-      const data = { title: text.title, section, tab, query, scopes: catalogue.scopes }
+      const left = (await leftScopes()).map(({ scope }) => ({ id: scope }))
+      const data = { title: text.title, section, tab, query, scopes: [...catalogue.scopes, ...left] }
       try {
         return reply.page('manage/tokens.eta', { ...data, ...(await found(query, await readChoice(query))) })
       } catch (error) {

@@ -41,7 +41,7 @@ export const tokens = {
     expires: 'Expires',
     days: 'in {count} days',
     date: 'on a date:',
-    dateLabel: 'The date, if you chose one',
+    dateLabel: 'Date (the end of that day in UTC)',
     scopes: 'Scopes',
     scopesHint: 'What the token may do. Give it no more than it needs.',
     all: 'All of these',
