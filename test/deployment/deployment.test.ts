@@ -37,7 +37,7 @@ const withToken = (options: PosternOptions, { open }: Awaited<ReturnType<typeof 
   open(options, async ({ users, tokens, clients }) => {
     const user = await users.create({ email, name: 'Ada', password: PASSWORD })
     const jwt = await tokens.issuePersonal({ user, name: 'ci', scopes: ['tokens:read'] })
-    const { client, secret } = await clients.create({ name: 'gateway' })
+    const { client, secret } = await clients.create({ name: 'gateway', audience: 'https://gateway.example.com' })
     return { jwt: jwt.plainText, basic: `Basic ${Buffer.from(`${client.id}:${secret}`).toString('base64')}` }
   })
 
@@ -69,6 +69,7 @@ t.test('what is introspected of the previous issuer is active', async t => {
     }),
   )
   t.equal(answer.statusCode, 200)
+  t.match(answer.json(), { active: true, scope: 'tokens:read' })
 })
 
 t.test('a port that changes kills no token', async t => {
