@@ -325,6 +325,16 @@ t.test('personal tokens live no longer than any token may', async t => {
   )
 })
 
+t.test('the README lists every variable that is read, and no other', async t => {
+  const source = (file: string) => readFileSync(join(import.meta.dirname, '..', file), 'utf8')
+  const names = (text: string, pattern: RegExp) =>
+    [...new Set([...text.matchAll(pattern)].map(([, name]) => name))].sort()
+  const read = names(source('src/config.ts'), /\benv(?:\.|, ')([A-Z][A-Z_]+)/g)
+  const [, table = ''] = /## Configuration\n(.*?)\n\nDurations/s.exec(source('README.md')) ?? []
+  const rows = table.split('\n').map(row => row.split('|')[1] ?? '')
+  t.strictSame(names(rows.join('\n'), /`([A-Z][A-Z_]+)`/g), read)
+})
+
 function refusal(env: Record<string, string>): Error | undefined {
   try {
     loadConfig(env)
