@@ -4,6 +4,7 @@ import { EVENT_KINDS } from '../audit/event.entity.ts'
 import { ALGORITHMS } from '../config.ts'
 import { closed, Name, Nullable, Time } from '../http/schemas.ts'
 import { KEY_STATES, type SigningKey } from '../keys/key.entity.ts'
+import { signsFrom } from '../keys/schedule.ts'
 import { TokenSchema } from '../tokens/schemas.ts'
 import { toUser, UserSchema } from '../users/schemas.ts'
 import { ROLES, type User } from '../users/user.entity.ts'
@@ -59,17 +60,19 @@ export const ManagedKey = Type.Object({
   algorithm: Type.Enum([...ALGORITHMS]),
   state: Type.Enum([...KEY_STATES]),
   created_at: Time(),
-  activated_at: Nullable(Time()),
+  signs_from: Nullable(Time('From when it signs or signed. `null`: no rotation has scheduled it, or it never signed')),
+  activated_at: Nullable(Time('`null` until it signs')),
   retired_at: Nullable(Time()),
 })
 
-export const toKey = ({ id, algorithm, state, createdAt, activatedAt, retiredAt }: SigningKey) => ({
-  id,
-  algorithm,
-  state,
-  created_at: createdAt,
-  activated_at: activatedAt ?? null,
-  retired_at: retiredAt ?? null,
+export const toKey = (key: SigningKey) => ({
+  id: key.id,
+  algorithm: key.algorithm,
+  state: key.state,
+  created_at: key.createdAt,
+  signs_from: signsFrom(key),
+  activated_at: key.state === 'next' ? null : signsFrom(key),
+  retired_at: key.retiredAt ?? null,
 })
 
 export const AuditEventSchema = Type.Object({

@@ -44,5 +44,8 @@ function cell(value: Cell): string {
   return printable(value instanceof Date ? day(value) : String(value))
 }
 
+/** The second in UTC, for what is waited for. */
+export const time = (date: Date) => `${date.toISOString().slice(0, 19).replace('T', ' ')}Z`
+
 /** Minutes in UTC are enough for a person; a program reads the JSON. */
 export const day = (date: Date) => `${date.toISOString().slice(0, 16).replace('T', ' ')}Z`

@@ -19,6 +19,7 @@ const SigningKeySchema = defineEntity({
     /** The private JWK, encrypted under APP_KEY (compact JWE). */
     privateKey: p.text().hidden(),
     createdAt: p.datetime(),
+    /** Since when it signs; of a `next` key, from when it will. */
     activatedAt: p.datetime().nullable(),
     retiredAt: p.datetime().nullable(),
   },

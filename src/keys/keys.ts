@@ -1,17 +1,19 @@
-import { type CryptoKey, importJWK, type JWK, type JWTPayload, type JWTVerifyGetKey } from 'jose'
-import { validate as isUuid, v7 as uuid } from 'uuid'
+import type { JWK, JWTPayload, JWTVerifyGetKey } from 'jose'
+import { validate as isUuid } from 'uuid'
 import type { Changes } from '../changes/changes.ts'
 import type { Algorithm } from '../config.ts'
 import type { Database } from '../database.ts'
 import { waitFor } from '../patience.ts'
-import { type KeyState, SigningKey } from './key.entity.ts'
-import { lock, make, promote } from './rotation.ts'
-import { createSeal, type Seal } from './sealing.ts'
-import { createSigner, type Sign } from './signer.ts'
+import { SigningKey } from './key.entity.ts'
+import { LATE_MS, type LoadedKey, open, verifies } from './loaded.ts'
+import { first, type KeyChange, lock, promoteDue, type Rotation, rotate } from './rotation.ts'
+import { isDue, JWKS_MEMORY_MS } from './schedule.ts'
+import { createSeal } from './sealing.ts'
+import type { Sign } from './signer.ts'
 
 /** The keys of this issuer: one signs, one is published and waits, the past ones verify while their tokens live. */
 export interface Keys {
-  /** Signs with the current key; sets `alg`, `kid` and the `typ` given. */
+  /** Signs with the current key, or the next one from its time on; sets `alg`, `kid` and the `typ` given. */
   sign(payload: JWTPayload, typ: string): Promise<string>
   /** The public key of a header, for jose; rejects an unknown or retired `kid` and another algorithm than the key's. */
   verificationKey: JWTVerifyGetKey
@@ -20,8 +22,14 @@ export interface Keys {
   /** What it signs with now, and after the next rotation. */
   algorithms(): Algorithm[]
   list(): Promise<SigningKey[]>
-  /** Lets the next key sign, retires the current one, and makes a new next one. */
-  rotate(algorithm?: Algorithm): Promise<SigningKey>
+  /**
+   * Lets the next key sign and retires the current one: at once, if every copy of the JWK Set has the next key, and
+   * otherwise as soon as that is so. A rotation that waits already is kept; another algorithm replaces the key that waits.
+   * @param algorithm default: that of the key that waits, or the configured one
+   * @param options now: sign at once; verifiers refuse tokens until their copy of the JWK Set expires
+   * @example const { id, outcome } = await keys.rotate('EdDSA')
+   */
+  rotate(algorithm?: Algorithm, options?: { now?: boolean | undefined }): Promise<Rotation>
   /** Makes the first keys of a new database. */
   ensure(): Promise<void>
   load(): Promise<void>
@@ -35,24 +43,10 @@ export interface KeysOptions {
   algorithm: Algorithm
 }
 
-interface LoadedKey {
-  id: string
-  algorithm: Algorithm
-  state: KeyState
-  jwk: JWK
-  publicKey: CryptoKey
-  /** Only of the current key. */
-  sign: Sign | undefined
-}
-
-/** A node that has not heard of a rotation yet still signs with the key that was retired a moment ago. */
-const LATE_MS = 60_000
 /** Without the feed a rotation may go unheard: an older look than this is too old to sign on. */
 const UNHEARD_MS = 5_000
 /** Whoever holds a connection waits no longer than this for a look that may need one. */
 const LONGEST_LOOK_MS = 2_000
-/** How long the JWK Set may name a past key whose last token has died. */
-const OLDEST_MS = 300_000
 
 export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Keys {
   const seal = createSeal(appKey)
@@ -61,10 +55,13 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
   /** As `lookedAt`, but a change that is heard of does not undo it. */
   let sawAt = 0
   let beside = false
+  let settling = false
   let looking: Promise<void> = Promise.resolve()
 
   changes.subscribe(({ kind }) => {
     if (kind !== 'keys' && kind !== 'everything') return
+    // What is held here was right until a moment ago, so that signing need not wait for the look that begins now.
+    if (kind === 'keys' && lookedAt !== 0 && changes.hearing) sawAt = Date.now()
     lookedAt = 0
     void load().catch(() => {})
   })
@@ -77,7 +74,7 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
 
   async function look(): Promise<void> {
     const startedAt = Date.now()
-    const rows = await db.run(em => em.find(SigningKey, {}, { orderBy: { createdAt: 'asc' } }))
+    const rows = await stored()
     const living = await Promise.all(rows.map(row => verifies(db, row)))
     const loaded = await Promise.all(rows.filter((_, i) => living[i]).map(row => open(row, seal)))
     keys = new Map(loaded.map(key => [key.id, key]))
@@ -120,10 +117,35 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
   }
 
   function signer(): Sign {
-    const current = [...keys.values()].find(k => k.state === 'current')
-    if (current?.sign) return current.sign
+    const due = [...keys.values()].find(key => isDue(key))
+    if (due) settleBeside()
+    const key = due ?? [...keys.values()].find(({ state }) => state === 'current')
+    if (key?.sign) return key.sign
     throw new Error('there is no current signing key')
   }
+
+  /** Changes the stored keys, one node at a time, and then what is held here. */
+  async function change<T>(work: (change: KeyChange) => Promise<T>): Promise<T> {
+    const result = await changes.transaction(async (em, announce) => {
+      await lock(em)
+      return work({ em, announce, seal })
+    })
+    await load()
+    return result
+  }
+
+  /** Whoever signs may hold the only connection, and so does not wait for the state to be stored. */
+  function settleBeside(): void {
+    if (settling) return
+    settling = true
+    void change(promoteDue)
+      .catch(() => {})
+      .finally(() => {
+        settling = false
+      })
+  }
+
+  const stored = () => db.run(em => em.find(SigningKey, {}, { orderBy: { createdAt: 'asc', id: 'asc' } }))
 
   return {
     load,
@@ -137,58 +159,26 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
       return key.publicKey
     },
     async jwks() {
-      await lookIfOlderThan(OLDEST_MS)
+      await lookIfOlderThan(JWKS_MEMORY_MS)
       return { keys: [...keys.values()].map(k => k.jwk) }
     },
     algorithms: () => [
       ...new Set([...keys.values()].filter(({ state }) => state !== 'past').map(key => key.algorithm)),
     ],
-    list: () => db.run(em => em.find(SigningKey, {}, { orderBy: { createdAt: 'asc' } })),
-    async rotate(chosen) {
-      const key = await changes.transaction(async (em, announce) => {
-        await lock(em)
-        return promote(em, announce, seal, chosen ?? algorithm)
-      })
-      await load()
-      return key
+    async list() {
+      const rows = await stored()
+      if (!rows.some(row => isDue(row))) return rows
+      await change(promoteDue)
+      return stored()
     },
+    rotate: (chosen, { now = false } = {}) =>
+      change(each => rotate(each, { algorithm: chosen, configured: algorithm, now })),
     async ensure() {
       await load()
       if ([...keys.values()].some(key => key.state === 'current')) return
-      await changes.transaction(async em => {
-        await lock(em)
-        if ((await em.count(SigningKey, { state: 'current' })) > 0) return
-        em.persist([await make(em, seal, algorithm, 'current'), await make(em, seal, algorithm, 'next')])
+      await change(async each => {
+        if ((await each.em.count(SigningKey, { state: 'current' })) === 0) await first(each, algorithm)
       })
-      await load()
     },
   }
-}
-
-async function open(row: SigningKey, seal: Seal): Promise<LoadedKey> {
-  const { id, algorithm, state, publicKey } = row
-  return {
-    id,
-    algorithm,
-    state,
-    jwk: publicKey,
-    publicKey: (await importJWK(publicKey, algorithm)) as CryptoKey,
-    sign: state === 'current' ? createSigner(id, algorithm, await seal.open(row.privateKey, id)) : undefined,
-  }
-}
-
-/** A key just retired counts whatever its tokens: some may have been signed and not be stored yet. */
-const verifies = async (db: Database, key: SigningKey): Promise<boolean> =>
-  key.state !== 'past' || (key.retiredAt ?? key.createdAt).getTime() > Date.now() - LATE_MS || hasLiveTokens(db, key)
-
-/** Ids are UUIDv7, so those made while a key signed lie in one range of the primary key. */
-async function hasLiveTokens(db: Database, key: SigningKey): Promise<boolean> {
-  const from = uuid({ msecs: (key.activatedAt ?? key.createdAt).getTime() - LATE_MS, random: new Uint8Array(16) })
-  const to = uuid({ msecs: (key.retiredAt ?? key.createdAt).getTime() + LATE_MS, random: new Uint8Array(16).fill(255) })
-  const rows = await db.query(
-    `select 1 from oauth_access_tokens
-     where id between ? and ? and format = 'jwt' and not revoked and expires_at > now() limit 1`,
-    [from, to],
-  )
-  return rows.length > 0
 }

@@ -5,6 +5,7 @@ import type { Algorithm } from '../config.ts'
 import type { Em } from '../database.ts'
 import { newId } from '../ids.ts'
 import { SigningKey } from './key.entity.ts'
+import { isDue, PUBLISH_MS } from './schedule.ts'
 import type { Seal } from './sealing.ts'
 
 const SETUP_LOCK = 7_083_201
@@ -12,40 +13,116 @@ const SETUP_LOCK = 7_083_201
 /** Setting up and rotating are done by one node at a time. */
 export const lock = (em: Em) => em.execute('select pg_advisory_xact_lock(?)', [SETUP_LOCK])
 
-/** The next key signs from now on, the current one is past, and there is a new next one. */
-export async function promote(em: Em, announce: Announce, seal: Seal, algorithm: Algorithm): Promise<SigningKey> {
-  const now = new Date()
+/**
+ * What a rotation did. `signs`: the key signs from now on. `early`: as `signs`, but copies of the JWK Set may lack it.
+ * `scheduled`: the key is published, and signs later. `waiting`: it was scheduled before, and nothing has changed.
+ */
+export type Outcome = 'signs' | 'early' | 'scheduled' | 'waiting'
+
+/** The key that signs, or will, and how that came about. */
+export type Rotation = SigningKey & { outcome: Outcome }
+
+export interface RotationOptions {
+  /** Default: that of the scheduled key, or the configured one. */
+  algorithm: Algorithm | undefined
+  configured: Algorithm
+  /** Sign at once, even with a key that copies of the JWK Set may lack. */
+  now: boolean
+}
+
+/** The context of a change to the keys: its transaction, which holds the lock. */
+export interface KeyChange {
+  em: Em
+  announce: Announce
+  seal: Seal
+}
+
+/** Lets the next key sign: at once, if it has been published for long enough or `now` is set, and otherwise later. */
+export async function rotate(change: KeyChange, { algorithm, configured, now }: RotationOptions): Promise<Rotation> {
+  await promoteDue(change)
+  const { em, announce } = change
+  const next = await em.findOneOrFail(SigningKey, { state: 'next' })
+  const wanted = algorithm ?? (next.activatedAt ? next.algorithm : configured)
+  if (next.algorithm === wanted && next.activatedAt && !now) return Object.assign(next, { outcome: 'waiting' as const })
+  const key = next.algorithm === wanted ? next : await replace(change, next, wanted)
+  const ready = await readyAt(em, key)
+  const time = new Date()
+  const early = ready > time
+  const signsAt = early && !now ? ready : time
   const current = await em.findOneOrFail(SigningKey, { state: 'current' })
-  let next = await em.findOneOrFail(SigningKey, { state: 'next' })
-  if (next.algorithm !== algorithm) {
-    em.remove(next)
-    await em.flush()
-    next = await make(em, seal, algorithm, 'next')
-    em.persist(next)
-    await em.flush()
-  }
-  em.assign(current, { state: 'past', retiredAt: now })
-  await em.flush()
-  em.assign(next, { state: 'current', activatedAt: now })
-  await em.flush()
-  em.persist(await make(em, seal, algorithm, 'next'))
+  const details = { retired: current.id, current: key.id, algorithm: wanted, signs_from: signsAt.toISOString() }
+  record(em, { kind: 'key.rotated', details })
+  if (signsAt > time) em.assign(key, { activatedAt: signsAt })
+  else await promote(change, key, signsAt)
   announce({ kind: 'keys' })
-  record(em, { kind: 'key.rotated', details: { retired: current.id, current: next.id, algorithm } })
-  return next
+  return Object.assign(key, { outcome: outcomeOf(early, now) })
+}
+
+const outcomeOf = (early: boolean, now: boolean): Outcome => (!early ? 'signs' : now ? 'early' : 'scheduled')
+
+/** Stores that a scheduled key signs, once its time has come, and publishes a new next key. */
+export async function promoteDue(change: KeyChange): Promise<void> {
+  const next = await change.em.findOne(SigningKey, { state: 'next' })
+  if (!next?.activatedAt || !isDue(next)) return
+  await promote(change, next, next.activatedAt)
+  change.announce({ kind: 'keys' })
+}
+
+/** @param from when it began to sign. The key before may have signed until now, on a node whose clock is slow. */
+async function promote({ em, seal }: KeyChange, next: SigningKey, from: Date): Promise<void> {
+  const current = await em.findOneOrFail(SigningKey, { state: 'current' })
+  em.assign(current, { state: 'past', retiredAt: new Date() })
+  await em.flush()
+  em.assign(next, { state: 'current', activatedAt: from })
+  await em.flush()
+  em.persist(await make(seal, em, { algorithm: next.algorithm, state: 'next' }))
+}
+
+/**
+ * Puts a new key in the place of one that has not signed. A scheduled one is kept as a past key: a node that learns of
+ * this late may still sign with it for a moment.
+ */
+async function replace({ em, seal }: KeyChange, next: SigningKey, algorithm: Algorithm): Promise<SigningKey> {
+  if (next.activatedAt) em.assign(next, { state: 'past', retiredAt: new Date() })
+  else em.remove(next)
+  await em.flush()
+  const key = await make(seal, em, { algorithm, state: 'next' })
+  em.persist(key)
+  await em.flush()
+  return key
+}
+
+/** From when every copy of the JWK Set has the key. The first keys were published together: no copy lacks the second. */
+async function readyAt(em: Em, { createdAt }: SigningKey): Promise<Date> {
+  const older = await em.count(SigningKey, { createdAt: { $lt: createdAt } })
+  return older === 0 ? createdAt : new Date(createdAt.getTime() + PUBLISH_MS)
+}
+
+/** The first two keys of a new database: one signs, the other is published with it. */
+export async function first({ em, seal }: KeyChange, algorithm: Algorithm): Promise<void> {
+  const at = new Date()
+  em.persist(await make(seal, em, { algorithm, state: 'current', at }))
+  em.persist(await make(seal, em, { algorithm, state: 'next', at }))
+}
+
+interface NewKey {
+  algorithm: Algorithm
+  state: 'current' | 'next'
+  at?: Date
 }
 
 /** A new pair of keys, its private half sealed. */
-export async function make(em: Em, seal: Seal, algorithm: Algorithm, state: 'current' | 'next'): Promise<SigningKey> {
+async function make(seal: Seal, em: Em, { algorithm, state, at }: NewKey): Promise<SigningKey> {
   const id = newId()
   const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true })
-  const now = new Date()
+  const createdAt = at ?? new Date()
   return em.create(SigningKey, {
     id,
     algorithm,
     state,
     publicKey: { ...(await exportJWK(publicKey)), kid: id, alg: algorithm, use: 'sig' },
     privateKey: await seal.close(await exportJWK(privateKey), id),
-    createdAt: now,
-    activatedAt: state === 'current' ? now : null,
+    createdAt,
+    activatedAt: state === 'current' ? createdAt : null,
   })
 }

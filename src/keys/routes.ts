@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import type { Keys } from './keys.ts'
+import { JWKS_MAX_AGE } from './schedule.ts'
 
 const Jwk = Type.Object(
   { kty: Type.String(), kid: Type.String(), alg: Type.String(), use: Type.String() },
@@ -34,7 +35,7 @@ export function keyRoutes(keys: Keys): FastifyPluginAsyncTypebox {
         },
       },
       async (_request, reply) => {
-        reply.header('cache-control', 'public, max-age=300')
+        reply.header('cache-control', `public, max-age=${JWKS_MAX_AGE}`)
         return (await keys.jwks()) as never
       },
     )

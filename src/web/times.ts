@@ -25,7 +25,7 @@ const MINUTE_MS = 60_000
 const written = new Recent<number, string>(10_000)
 
 /** To the minute, in UTC. */
-function exactly(time: Date): string {
+export function exactly(time: Date): string {
   const minute = Math.floor(time.getTime() / MINUTE_MS)
   const known = written.get(minute)
   if (known !== undefined) return known

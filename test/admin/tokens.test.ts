@@ -61,3 +61,29 @@ t.test('keys are listed and rotated', async t => {
   const trail = await app.inject({ url: '/admin/audit?kind=key.rotated', headers })
   t.match(trail.json().data, [{ details: { retired: before[0].id, current: before[1].id } }])
 })
+
+t.test('a rotation is scheduled until every cache has the key, or signs at once', async t => {
+  const { app, house } = await testApp(t)
+  const { headers } = await actingAs(house, ['admin:read', 'admin:write'], { role: 'admin' })
+  const rotate = (payload: object) => app.inject({ method: 'POST', url: '/admin/keys/rotate', headers, payload })
+  const { data: waiting } = (await rotate({ algorithm: 'EdDSA' })).json()
+  t.match(waiting, { algorithm: 'EdDSA', state: 'next', activated_at: null, retired_at: null })
+  t.ok(Date.parse(waiting.signs_from) > Date.now() + 300_000, 'longer than a cache keeps the keys')
+  t.strictSame((await rotate({})).json().data, waiting, 'sent again it is the same')
+  const listed = async () => (await app.inject({ url: '/admin/keys', headers })).json().data
+  t.strictSame((await listed())[1], waiting)
+
+  const { data: other } = (await rotate({ algorithm: 'RS256', now: false })).json()
+  t.match((await listed()).slice(1), [{ id: waiting.id, state: 'past', signs_from: null, activated_at: null }, other])
+  const { data: now } = (await rotate({ now: true })).json()
+  t.match(now, { id: other.id, state: 'current', signs_from: now.activated_at })
+  t.ok(Date.parse(now.signs_from) <= Date.now())
+  for (const bad of [{ now: 'soon' }, { now: null }, { later: true }]) t.equal((await rotate(bad)).statusCode, 422)
+
+  const trail = await app.inject({ url: '/admin/audit?kind=key.rotated', headers })
+  t.match(trail.json().data, [
+    { details: { current: other.id, signs_from: now.signs_from } },
+    { details: { current: other.id, signs_from: other.signs_from } },
+    { details: { current: waiting.id, signs_from: waiting.signs_from } },
+  ])
+})

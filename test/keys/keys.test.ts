@@ -23,7 +23,7 @@ t.test('what is signed verifies with the published keys, whatever the algorithm,
     ['EdDSA', 'OKP'],
     ['ES256', 'EC'],
   ] as const) {
-    await house.keys.rotate(algorithm)
+    await house.keys.rotate(algorithm, { now: true })
     const { token, id } = await actingAs(house)
     const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(await jwks()), {
       issuer: ISSUER,
@@ -53,7 +53,7 @@ t.test('rotating: the next key signs, what the old one signed stays good, anothe
   const [current, next] = ['current', 'next'].map(state => before.find(key => key.state === state)?.id)
   t.equal(kidOf(old.token), current)
   t.ok((await kids()).includes(next as string), 'published before it signs')
-  await house.keys.rotate('ES256')
+  await house.keys.rotate('ES256', { now: true })
   const young = await actingAs(house)
   t.equal(kidOf(young.token), next)
   t.strictSame((await house.keys.list()).filter(key => key.state !== 'past').length, 2)
@@ -72,7 +72,7 @@ t.test('tokens that are issued while keys are rotated open from the start', asyn
   const seen = new Set<boolean>()
   let rotations = 0
   const rotating = (async () => {
-    for (; rotations < 4; rotations++) await house.keys.rotate('ES256')
+    for (; rotations < 4; rotations++) await house.keys.rotate('ES256', { now: true })
   })()
   while (rotations < 4) {
     const { plainText } = await house.tokens.issuePersonal({ user, name: 'x' })
@@ -89,7 +89,7 @@ t.test('a token that was signed before a rotation, and stored after it, opens', 
   const { id, token } = await actingAs(house)
   // So that none of this key's tokens is there to be seen when the key is retired.
   await house.db.query('update oauth_access_tokens set revoked = true')
-  await house.keys.rotate('ES256')
+  await house.keys.rotate('ES256', { now: true })
   await house.db.query('update oauth_access_tokens set revoked = false where id = ?', [id])
   t.ok(await opens(token))
 })
@@ -97,7 +97,7 @@ t.test('a token that was signed before a rotation, and stored after it, opens', 
 t.test('a past key is published while a token of its time lives, and no longer', async t => {
   const { id } = await actingAs(house)
   const first = (await house.keys.list()).find(key => key.state === 'current')?.id as string
-  await house.keys.rotate('ES256')
+  await house.keys.rotate('ES256', { now: true })
   // As if the key had signed yesterday, and this one token then.
   await house.db.query(
     `update oauth_signing_keys set activated_at = now() - interval '2 days', retired_at = now() - interval '12 hours'
@@ -115,7 +115,7 @@ t.test('a past key is published while a token of its time lives, and no longer',
 
 t.test('what a retired key signs is refused', async t => {
   const { headers, token } = await actingAs(house)
-  await house.keys.rotate('ES256')
+  await house.keys.rotate('ES256', { now: true })
   t.ok(await opens(token))
   // Retired an hour ago, when no token was made; this one is made with it now.
   await house.db.query(

@@ -43,7 +43,7 @@ for (const listening of [true, false]) {
     const tokens: string[] = []
     for (const algorithm of ['ES256', 'EdDSA', undefined, 'ES256'] as const) {
       tokens.push(await issue(b.house, user))
-      await a.house.keys.rotate(algorithm)
+      await a.house.keys.rotate(algorithm, { now: true })
       const fresh = await Promise.all([issue(a.house, user), issue(b.house, user)])
       const opened = await Promise.all(fresh.flatMap(token => [a.opens(token), b.opens(token)]))
       t.strictSame(new Set(opened), new Set([true]), `${algorithm}: at once, on both`)
@@ -57,7 +57,7 @@ for (const listening of [true, false]) {
 t.test('a node that missed a rotation signs with the new key once it has heard again', onServer, async t => {
   const [a, b] = await nodes(t, false)
   const user = await newUser(a.house)
-  await a.house.keys.rotate()
+  await a.house.keys.rotate(undefined, { now: true })
   b.house.changes.setHearing(true)
   t.strictSame(await b.jwks(), await a.jwks(), 'whoever asks for the keys waits for the look that hearing began')
   t.equal(kidOf(await issue(b.house, user)), await currentOf(a.house))
@@ -65,12 +65,35 @@ t.test('a node that missed a rotation signs with the new key once it has heard a
 
 t.test('two nodes that rotate at once leave one current and one next key', onServer, async t => {
   const [a, b] = await nodes(t, true)
-  await Promise.all([a.house.keys.rotate(), b.house.keys.rotate(), a.house.keys.rotate()])
+  await Promise.all([a, b, a].map(({ house }) => house.keys.rotate(undefined, { now: true })))
   const states = (await a.house.keys.list()).map(key => key.state).sort()
   t.strictSame(states, ['current', 'next', 'past', 'past', 'past'])
   const user = await newUser(a.house)
   const token = await issue(a.house, user)
   t.ok((await a.opens(token)) && (await b.opens(token)))
+})
+
+t.test('two nodes that rotate at once, without haste, agree on the key that waits', onServer, async t => {
+  const [a, b] = await nodes(t, true)
+  const rotated = await Promise.all([a, b, a].map(({ house }) => house.keys.rotate('EdDSA')))
+  t.equal(new Set(rotated.map(key => key.id)).size, 1)
+  t.strictSame(rotated.map(key => key.outcome).sort(), ['scheduled', 'waiting', 'waiting'])
+})
+
+t.test('two nodes that receive no changes sign with a scheduled key once it is due', onServer, async t => {
+  const [a, b] = await nodes(t, false)
+  const user = await newUser(a.house)
+  const { id } = await a.house.keys.rotate('EdDSA')
+  await a.house.db.query(
+    `update oauth_signing_keys set created_at = created_at - interval '11 minutes',
+     activated_at = activated_at - interval '11 minutes'`,
+  )
+  await Promise.all([a.house.keys.load(), b.house.keys.load()])
+  const tokens = await Promise.all([a, b, a, b].map(({ house }) => issue(house, user)))
+  t.strictSame(new Set(tokens.map(kidOf)), new Set([id]))
+  const opened = await Promise.all(tokens.flatMap(token => [a.opens(token), b.opens(token)]))
+  t.strictSame(new Set(opened), new Set([true]))
+  t.strictSame((await b.house.keys.list()).map(key => key.state).sort(), ['current', 'next', 'past'])
 })
 
 t.test('a forged kid is looked up and no more', onServer, async t => {

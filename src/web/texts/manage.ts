@@ -14,6 +14,10 @@ export const manage = {
     tokensRevokedSoFar: 'Tokens revoked so far: {count}. There were too many for one step: go on with the others.',
     tokenRevokedFor: 'The token {name} is revoked.',
     keysRotated: 'The key {id} signs now.',
+    keysRotatedEarly:
+      'The key {id} signs now. Servers that cache the public keys may refuse new tokens for some minutes.',
+    keysScheduled: 'The key {id} is published now and signs from {time} on.',
+    keysWaiting: 'The key {id} was scheduled before and signs from {time} on.',
   },
   label: 'Administration',
   tabs: {
@@ -137,16 +141,19 @@ export const manage = {
     state: 'State',
     states: { next: 'next', current: 'signs', past: 'past' },
     made: 'Made',
-    activated: 'Signs since',
+    signsFrom: 'Signs from',
     retired: 'Retired',
     rotate: {
       link: 'Rotate…',
       title: 'Rotate the keys',
       heading: 'Let the next key sign?',
       detail:
-        'The key that signs now goes on verifying while its tokens live. Nobody has to sign in again. If the key that waits is of another algorithm, a new one takes its place.',
+        'The key that signs now goes on verifying while its tokens live. Nobody has to sign in again. If the key that waits is of another algorithm, a new one takes its place. A new key is published for ten minutes before it signs, so that every server has it by then.',
       algorithm: 'Sign with',
       configured: 'as configured',
+      now: 'Sign at once',
+      nowHint:
+        'For emergencies: servers that cache the public keys may refuse new tokens until they fetch them again, for five minutes and more.',
       submit: 'Rotate',
     },
   },

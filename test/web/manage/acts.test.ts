@@ -130,8 +130,15 @@ t.test('apps are revoked, but not the one of personal tokens', async t => {
 
 t.test('keys are rotated', async t => {
   const before = await house.keys.list()
-  await send('/manage/keys/rotate', {}, /rotate$/)
-  await send('/manage/keys/rotate', { algorithm: 'EdDSA' }, /rotate$/)
+  t.match((await send('/manage/keys/rotate', {}, /rotate$/)).body, 'signs now.')
+  t.match((await send('/manage/keys/rotate', { algorithm: 'EdDSA' }, /rotate$/)).body, /published now and signs from/)
+  const waiting = (await send('/manage/keys/rotate', {}, /rotate$/)).body
+  t.match(waiting, /was scheduled before and signs from/)
+  t.match(waiting, /data-label="Signs from"><time [^>]+>in \d+ minutes</)
+  t.match((await browser.get('/manage/keys/rotate')).body, /Sign at once.+may refuse new tokens/s, 'what it costs')
+  t.equal((await house.keys.list()).find(key => key.state === 'current')?.algorithm, 'ES256')
+  const early = await send('/manage/keys/rotate', { now: '1' }, /rotate$/)
+  t.match(early.body, /signs now\. Servers that cache the public keys may refuse/)
   const now = await house.keys.list()
   t.equal(now.length, before.length + 2)
   t.equal(now.find(key => key.state === 'current')?.algorithm, 'EdDSA')
