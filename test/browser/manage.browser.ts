@@ -89,6 +89,7 @@ walk('an administrator looks at apps, keys and the trail', async visitor => {
   await visitor.look('manage-keys')
   await visitor.go('Rotate…')
   await visitor.look('manage-key-rotate')
+  await visitor.tick('Sign at once')
   await visitor.go('Rotate')
   await visitor.sees('signs now.')
   await tab(visitor, 'Audit trail')
