@@ -8,6 +8,17 @@ export interface ReturnAddress {
   state: string | undefined
 }
 
+/**
+ * Characters of a redirect URI and a state, so that every answer fits into the 4 kB that a proxy reads of a response's
+ * headers (nginx: `proxy_buffer_size`): with them go a refusal of at most 200 characters, and 700 bytes of other headers.
+ */
+export const LONGEST_RETURN = 2_500
+const LONGEST_DESCRIPTION = 200
+
+/** @returns how many characters of an answer's `Location` come from the client; compare with {@link LONGEST_RETURN} */
+export const returnLength = ({ redirectUri, state = '' }: ReturnAddress): number =>
+  redirectUri.length + new URLSearchParams({ state }).toString().length
+
 /** A refusal that the client is told, by way of the browser (RFC 6749 §4.1.2.1); any other is told to the person. */
 export class RefusedToClient extends PosternError {
   readonly to: ReturnAddress
@@ -29,5 +40,8 @@ export function answerLocation(issuer: string, to: ReturnAddress, answer: Record
 }
 
 export function refusalLocation(issuer: string, { to, code, message }: RefusedToClient): string {
-  return answerLocation(issuer, to, { error: code, error_description: printable(message) })
+  return answerLocation(issuer, to, {
+    error: code,
+    error_description: printable(message).slice(0, LONGEST_DESCRIPTION),
+  })
 }

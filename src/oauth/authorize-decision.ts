@@ -36,8 +36,8 @@ export interface DecisionsOptions {
 
 export function createDecisions({ db, terms, config }: DecisionsOptions): Decisions {
   async function answer(em: Em, request: AuthorizeRequest, { user }: SignedIn, scopes: string[]): Promise<string> {
-    const { client, redirectUri, audience, codeChallenge, pushed } = request
-    if (pushed) await answerPushed(em, pushed)
+    const { client, redirectUri, audience, codeChallenge, stored } = request
+    if (stored) await answerPushed(em, stored)
     const given = { user: user.id, client: client.id, redirectUri, scopes, audience, codeChallenge }
     const code = await issueCode(em, given, config.authCodeLifetime)
     return answerLocation(config.issuer, request, { code })
@@ -71,8 +71,8 @@ export function createDecisions({ db, terms, config }: DecisionsOptions): Decisi
       }),
 
     async deny(request) {
-      if (request.pushed)
-        await db.transaction(em => answerPushed(em, request.pushed as NonNullable<typeof request.pushed>))
+      const { stored } = request
+      if (stored) await db.transaction(em => answerPushed(em, stored))
       throw new RefusedToClient(request, accessDenied('The user did not let the app in.'))
     },
   }

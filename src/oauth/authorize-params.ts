@@ -42,7 +42,7 @@ export function readQuery(query: string): Sent {
   return { params, repeated: [...repeated] }
 }
 
-/** The parameters of a pushed request that are worth keeping: no credentials. */
+/** The parameters of a request that are worth storing: no credentials. */
 export function knownParams(params: Params): Record<string, string> {
   const known = Object.entries(params).filter(([name]) => KNOWN.has(name))
   return Object.fromEntries(known) as Record<string, string>
@@ -62,12 +62,4 @@ export function readPrompt(text: string | undefined): ReadonlySet<Prompt> {
   if (prompts.size < words.length) throw invalidRequest(`prompt must be of ${PROMPTS.join(', ')}, each once.`)
   if (prompts.has('none') && prompts.size > 1) throw invalidRequest('prompt=none stands alone.')
   return prompts
-}
-
-/** The query without the wish that signing in again has fulfilled. */
-export function withoutSignIn(query: string): string {
-  const { params } = readQuery(query)
-  const rest = query.split('&').filter(pair => !/^prompt(=|$)/.test(pair))
-  if (params.prompt?.split(' ').includes('consent')) rest.push('prompt=consent')
-  return rest.join('&')
 }

@@ -4,10 +4,10 @@ import { PosternError, raise } from '../errors.ts'
 import type { Params } from '../grants/grant.ts'
 import type { Terms } from '../grants/terms.ts'
 import { invalidRequest, requestNotSupported, unauthorizedClient, unsupportedResponseType } from '../protocol-errors.ts'
-import { RefusedToClient, type ReturnAddress } from './authorize-answer.ts'
-import { type Prompt, readPrompt, readQuery, type Sent } from './authorize-params.ts'
+import { LONGEST_RETURN, RefusedToClient, type ReturnAddress, returnLength } from './authorize-answer.ts'
+import { knownParams, type Prompt, readPrompt, readQuery, type Sent } from './authorize-params.ts'
 import { isRegistered } from './authorize-redirect.ts'
-import type { Pushed, PushedRequests } from './pushed.ts'
+import type { PushedRequests, StoredRequest } from './pushed.ts'
 
 /** An authorization request that holds, whoever will answer it. */
 export interface AuthorizeRequest extends ReturnAddress {
@@ -19,8 +19,10 @@ export interface AuthorizeRequest extends ReturnAddress {
   /** S256 (RFC 7636 §4.2). */
   codeChallenge: string
   prompt: ReadonlySet<Prompt>
-  /** Where the client pushed it instead of sending it along (RFC 9126). */
-  pushed: Pushed | undefined
+  /** All of it, as it would be pushed. */
+  parameters: Record<string, string>
+  /** Where it was stored on the server and the browser came with a `request_uri` (RFC 9126 §4). */
+  stored: StoredRequest | undefined
 }
 
 export interface AuthorizeRequests {
@@ -52,11 +54,11 @@ export function createAuthorizeRequests(options: AuthorizeRequestsOptions): Auth
     return client ?? raise(invalidRequest('No app is registered under this client_id.'))
   }
 
-  async function read(client: Client, sent: Sent, pushed?: Pushed): Promise<AuthorizeRequest> {
+  async function read(client: Client, sent: Sent, stored?: StoredRequest): Promise<AuthorizeRequest> {
     const to = returnAddress(client, sent)
     try {
       mustBePlain(sent)
-      return { ...to, ...(await readRest(client, sent.params)), pushed }
+      return { ...to, ...(await readRest(client, sent.params)), parameters: knownParams(sent.params), stored }
     } catch (error) {
       throw error instanceof PosternError && error.status < 500 ? new RefusedToClient(to, error) : error
     }
@@ -77,9 +79,9 @@ export function createAuthorizeRequests(options: AuthorizeRequestsOptions): Auth
       const client = await clientOf(sent)
       const uri = sent.params.request_uri
       if (uri === undefined) return read(client, sent)
-      const pushed = await pushedRequests.find(uri, client.id)
+      const stored = await pushedRequests.find(uri, client.id)
       // What was pushed counts alone (RFC 9126 §4).
-      return read(client, { params: pushed.parameters, repeated: [] }, pushed)
+      return read(client, { params: stored.parameters, repeated: [] }, stored)
     },
     check: (client, params) => read(client, { params, repeated: [] }),
   }
@@ -90,8 +92,13 @@ function returnAddress(client: Client, { params, repeated }: Sent): ReturnAddres
   const { redirect_uri: redirectUri, state } = params
   if (repeated.includes('redirect_uri')) throw invalidRequest('redirect_uri was sent more than once.')
   if (redirectUri === undefined) throw invalidRequest('redirect_uri is missing.')
-  if (isRegistered(redirectUri, client.redirectUris)) return { redirectUri, state }
-  throw invalidRequest('The app did not register this redirect_uri.')
+  if (!isRegistered(redirectUri, client.redirectUris))
+    throw invalidRequest('The app did not register this redirect_uri.')
+  const to = { redirectUri, state }
+  if (returnLength(to) <= LONGEST_RETURN) return to
+  throw invalidRequest(
+    `redirect_uri and state are too long: together they may have ${LONGEST_RETURN} characters, with state as it is encoded in a URL. Keep the data in the app and send a reference as state.`,
+  )
 }
 
 function mustBePlain({ params, repeated }: Sent): void {

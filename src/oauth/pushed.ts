@@ -6,9 +6,17 @@ import { sweep } from '../tokens/prune.ts'
 import { hashText } from '../tokens/text.ts'
 import { PushedRequest } from './pushed-request.entity.ts'
 
-export type Pushed = Pick<PushedRequest, 'id' | 'parameters' | 'createdAt'>
+/** An authorization request that is stored on the server, with the `request_uri` that names it. */
+export interface StoredRequest extends Pick<PushedRequest, 'id' | 'parameters' | 'createdAt'> {
+  requestUri: string
+  /** One that a client pushed takes one answer (RFC 9126 §2.2). One that was sent with the browser is not used up. */
+  oneTime: boolean
+}
 
-/** Authorization requests that clients push before they send anybody (RFC 9126). */
+/**
+ * Authorization requests that wait on the server: those that clients push before they send anybody (RFC 9126), and those
+ * whose user has to sign in first (docs/adr/0041).
+ */
 export interface PushedRequests {
   /**
    * @param parameters checked
@@ -16,38 +24,59 @@ export interface PushedRequests {
    */
   push(client: string, parameters: Record<string, string>): Promise<{ requestUri: string; expiresIn: number }>
   /**
-   * What this client pushed under the URI. From then on the person has the time that an answer takes.
+   * Stores a request that came with the browser, so that the browser need not carry it through the sign-in.
+   * @param parameters checked
+   * @returns its `request_uri`, good for an hour and for any number of answers, so that Back and Reload work
+   */
+  keep(client: string, parameters: Record<string, string>): Promise<string>
+  /**
+   * What is stored for this client under the URI. From then on the person has the time that an answer takes.
    * @throws 400 when it is unknown, answered, expired or another client's
    */
-  find(requestUri: string, client: string): Promise<Pushed>
+  find(requestUri: string, client: string): Promise<StoredRequest>
 }
 
 const PREFIX = 'urn:ietf:params:oauth:request_uri:'
+/** Begins what names a request that the server keeps. It is part of the hash, so nobody can add it to a pushed one. */
+const KEPT = 'kept.'
 const WAIT_SECONDS = 90
+/** For a sign-in page that stays open for a while. */
+const KEPT_SECONDS = 60 * 60
 /** To sign in and to make up one's mind. */
 export const ANSWER_SECONDS = 15 * 60
 
 export function createPushedRequests(db: Database): PushedRequests {
+  /** @returns the `request_uri` */
+  async function store(marker: string, client: string, parameters: Record<string, string>, seconds: number) {
+    const text = marker + randomBytes(32).toString('base64url')
+    const createdAt = new Date()
+    const expiresAt = after(createdAt, seconds)
+    const row = { id: newId(), hash: hashText(text), client, parameters, createdAt, expiresAt }
+    await db.run(em => em.insert(PushedRequest, row))
+    await sweep(db, 'oauth_pushed_requests')
+    return PREFIX + text
+  }
+
   return {
-    async push(client, parameters) {
-      const text = randomBytes(32).toString('base64url')
-      const createdAt = new Date()
-      const expiresAt = after(createdAt, WAIT_SECONDS)
-      const row = { id: newId(), hash: hashText(text), client, parameters, createdAt, expiresAt }
-      await db.run(em => em.insert(PushedRequest, row))
-      await sweep(db, 'oauth_pushed_requests')
-      return { requestUri: PREFIX + text, expiresIn: WAIT_SECONDS }
-    },
+    push: async (client, parameters) => ({
+      requestUri: await store('', client, parameters, WAIT_SECONDS),
+      expiresIn: WAIT_SECONDS,
+    }),
+
+    keep: (client, parameters) => store(KEPT, client, parameters, KEPT_SECONDS),
 
     find: (requestUri, client) =>
       db.run(async em => {
-        const hash = hashText(requestUri.slice(PREFIX.length))
-        const live = { hash, client, expiresAt: { $gt: new Date() } }
+        const text = requestUri.slice(PREFIX.length)
+        const live = { hash: hashText(text), client, expiresAt: { $gt: new Date() } }
         const found = requestUri.startsWith(PREFIX) ? await em.findOne(PushedRequest, live) : null
         if (!found) throw gone()
-        const { id, createdAt } = found
-        await em.nativeUpdate(PushedRequest, { id }, { expiresAt: after(createdAt, ANSWER_SECONDS) })
-        return found
+        const { id, parameters, createdAt } = found
+        const oneTime = !text.startsWith(KEPT)
+        // A page that is loaded anew does not prolong a pushed request, but it may a kept one.
+        const until = after(oneTime ? createdAt : new Date(), ANSWER_SECONDS)
+        if (oneTime || found.expiresAt < until) await em.nativeUpdate(PushedRequest, { id }, { expiresAt: until })
+        return { id, parameters, createdAt, requestUri, oneTime }
       }),
   }
 }
@@ -56,8 +85,8 @@ export function createPushedRequests(db: Database): PushedRequests {
  * Takes a pushed request away in the transaction of `em` that answers it.
  * @throws 400 when it was answered before
  */
-export async function answerPushed(em: Em, { id }: Pushed): Promise<void> {
-  if ((await em.nativeDelete(PushedRequest, { id })) === 0) throw gone()
+export async function answerPushed(em: Em, { id, oneTime }: StoredRequest): Promise<void> {
+  if (oneTime && (await em.nativeDelete(PushedRequest, { id })) === 0) throw gone()
 }
 
 const gone = () =>

@@ -6,14 +6,14 @@ import type { Params } from '../grants/grant.ts'
 import { RefusedToClient, refusalLocation } from '../oauth/authorize-answer.ts'
 import type { Decisions } from '../oauth/authorize-decision.ts'
 import type { ConsentForms } from '../oauth/authorize-form.ts'
-import { withoutSignIn } from '../oauth/authorize-params.ts'
 import type { AuthorizeRequest, AuthorizeRequests } from '../oauth/authorize-request.ts'
 import { consentRequired, loginRequired } from '../protocol-errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
 import { type ConsentView, destination, leftTicked } from './consent.ts'
+import type { KeepRequest } from './keep-request.ts'
 import { allowPopups } from './popup.ts'
 import { chosenScopes } from './scope-choice.ts'
-import type { Site } from './site.ts'
+import { type Site, signInPath } from './site.ts'
 import { isStaleForm, staleFormText } from './stale-form.ts'
 import { texts } from './texts.ts'
 
@@ -23,12 +23,13 @@ export interface AuthorizeRoutesOptions {
   decisions: Decisions
   forms: ConsentForms
   consentView: ConsentView
+  keepRequest: KeepRequest
   config: Pick<Config, 'issuer'>
 }
 
 /** Below /oauth: the authorization endpoint (RFC 6749 §3.1), and the form by which a person answers. */
 export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginAsync {
-  const { site, requests, decisions, forms, consentView, config } = options
+  const { site, requests, decisions, forms, consentView, keepRequest, config } = options
 
   async function ask(
     reply: FastifyReply,
@@ -44,7 +45,8 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     const { client, redirectUri } = request
     const view = await consentView(client, person.user, scopes)
     const form = await forms.close({ query, scopes }, person)
-    const more = { form, other: signInPath(site, request, query), destinationHtml: destination(redirectUri) }
+    const other = signInPath(site, await keepRequest(request, person.user.id))
+    const more = { form, other, destinationHtml: destination(redirectUri) }
     return reply.page(
       'consent.eta',
       { ...view, ...more, refusal: refusal?.message },
@@ -60,7 +62,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     const again = await requests.read(query)
     const refusal = { status: 403, message: staleFormText(error) }
     if (request.signedIn) return ask(reply, again, request.signedIn, query, refusal)
-    const signIn = signInPath(site, again, query)
+    const signIn = signInPath(site, await keepRequest(again, request.ip))
     return reply.page('error.eta', { title: texts.error.title, detail: refusal.message, signIn }, { status: 403 })
   }
 
@@ -93,7 +95,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
       const { signedIn } = request
       if (signedIn && !wantsSignIn(asked, signedIn)) return ask(reply, asked, signedIn, query)
       if (asked.prompt.has('none')) throw new RefusedToClient(asked, loginRequired('Nobody is signed in.'))
-      return reply.redirect(signInPath(site, asked, query), 303)
+      return reply.redirect(signInPath(site, await keepRequest(asked, request.ip)), 303)
     })
 
     app.post(
@@ -105,15 +107,15 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
       },
     )
 
-    await app.register(postedRequests(site))
+    await app.register(postedRequests(options))
   }
 }
 
 /**
  * A request may also be posted (RFC 6749 §3.1). It comes from elsewhere, so the session's cookie does not: the browser
- * is sent back for it with the same request as a query.
+ * is sent back for it with the `request_uri` of the same request.
  */
-function postedRequests({ base }: Site): FastifyPluginAsync {
+function postedRequests({ requests, keepRequest }: AuthorizeRoutesOptions): FastifyPluginAsync {
   return async app => {
     app.removeAllContentTypeParsers()
     app.addContentTypeParser(
@@ -122,8 +124,8 @@ function postedRequests({ base }: Site): FastifyPluginAsync {
       async (_: unknown, text: string) => text,
     )
     app.post('/authorize', { bodyLimit: LONGEST_QUERY, schema: { hide: true } as never }, async (request, reply) => {
-      const query = String(request.body ?? '').replaceAll(/[^\x21-\x7e]/gu, encodeURIComponent)
-      return reply.redirect(`${base}/oauth/authorize?${query}`, 303)
+      const posted = await requests.read(String(request.body ?? ''))
+      return reply.redirect(await keepRequest(posted, request.ip), 303)
     })
   }
 }
@@ -131,15 +133,10 @@ function postedRequests({ base }: Site): FastifyPluginAsync {
 /** What a URL holds everywhere. */
 const LONGEST_QUERY = 8_000
 
-/** Signing in since the request was pushed fulfils its wish; one in a query is taken out of it instead. */
-function wantsSignIn({ prompt, pushed }: AuthorizeRequest, { session }: SignedIn): boolean {
+/** Signing in since the request was stored fulfils its wish. */
+function wantsSignIn({ prompt, stored }: AuthorizeRequest, { session }: SignedIn): boolean {
   if (!prompt.has('login') && !prompt.has('select_account')) return false
-  return !pushed || session.createdAt < pushed.createdAt
-}
-
-function signInPath({ base }: Site, { pushed }: AuthorizeRequest, query: string): string {
-  const next = `${base}/oauth/authorize?${pushed ? query : withoutSignIn(query)}`
-  return `${base}/login?next=${encodeURIComponent(next)}`
+  return !stored || session.createdAt < stored.createdAt
 }
 
 export const queryOf = ({ url }: Pick<FastifyRequest, 'url'>) => url.slice(url.indexOf('?') + 1 || url.length)
@@ -158,7 +155,7 @@ const schema = {
     response_type: text('`code`'),
     redirect_uri: text('Exactly as registered; the port of a loopback address is free'),
     scope: text('Space-delimited; left out: the defaults'),
-    state: text('Comes back with the answer'),
+    state: text('Comes back with the answer; with `redirect_uri` at most 2,500 characters, encoded as in a URL'),
     code_challenge: text('SHA-256 of the code verifier in base64url (RFC 7636)'),
     code_challenge_method: text('`S256`'),
     resource: text('The audience of a registered resource server (RFC 8707); may come more than once'),
@@ -176,6 +173,11 @@ const schema = {
     }),
     400: {
       description: 'A page that says what is wrong with the app’s link',
+      content: { 'text/html': { schema: Type.String({ examples: ['<!doctype html>…'] }) } },
+    },
+    429: {
+      description:
+        'A page: too many requests wait for this user or from this address; `Retry-After` says when to try again',
       content: { 'text/html': { schema: Type.String({ examples: ['<!doctype html>…'] }) } },
     },
   },

@@ -8,7 +8,7 @@ import type { Person } from '../users/user.entity.ts'
 import { type ConsentView, leftTicked } from './consent.ts'
 import { phrase } from './phrase.ts'
 import { allowPopups } from './popup.ts'
-import type { Site } from './site.ts'
+import { type Site, signInPath } from './site.ts'
 import { texts } from './texts.ts'
 
 export interface DeviceRoutesOptions {
@@ -27,6 +27,8 @@ const asShown = (userCode: string) => showUserCode(readUserCode(userCode) ?? use
 export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesOptions): FastifyPluginAsync {
   const path = `${site.base}/device`
 
+  const withCode = (userCode: string) => `${path}?user_code=${encodeURIComponent(userCode)}`
+
   const codeForm = (reply: FastifyReply, refusal?: string) =>
     reply.page('device.eta', { title: text.title, refusal }, { status: refusal === undefined ? 200 : 400 })
 
@@ -41,7 +43,7 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
     no?: string,
   ) {
     const view = await consentView(waiting.client, user, asked(waiting, user))
-    const other = `${site.base}/login?next=${encodeURIComponent(`${path}?user_code=${encodeURIComponent(userCode)}`)}`
+    const other = signInPath(site, withCode(userCode))
     const codeHtml = phrase(text.code, { code: asShown(userCode) })
     const data = { ...view, userCode, other, codeHtml, refusal: no }
     return reply.page('device-confirm.eta', data, { status: no === undefined ? 200 : 400 })
@@ -69,8 +71,7 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
       const userCode = typeof given === 'string' && given !== '' ? given : undefined
       const { signedIn } = request
       if (!signedIn) {
-        const next = userCode === undefined ? path : `${path}?user_code=${encodeURIComponent(userCode)}`
-        return reply.redirect(`${site.base}/login?next=${encodeURIComponent(next)}`, 303)
+        return reply.redirect(signInPath(site, userCode === undefined ? path : withCode(userCode)), 303)
       }
       if (userCode === undefined) return codeForm(reply)
       return answer(reply, request, signedIn.user, { user_code: userCode })

@@ -9,6 +9,7 @@ import { authorizeRoutes } from './authorize.ts'
 import { createConsentView } from './consent.ts'
 import { usePages } from './context.ts'
 import { deviceRoutes } from './device.ts'
+import { createKeepRequest } from './keep-request.ts'
 import { createLeadOf } from './lead.ts'
 import { manageRoutes } from './manage/routes.ts'
 import { createBeginSession } from './session.ts'
@@ -31,7 +32,8 @@ export function pages(house: House): FastifyPluginAsync {
       await usePages(pages, { ...house, site })
       const begin = createBeginSession({ ...house, site })
       await pages.register(signInRoutes({ ...house, site, begin, leadOf: createLeadOf(requests, site) }))
-      const options = { site, requests, decisions, forms, consentView, config }
+      const keepRequest = createKeepRequest({ ...house, site })
+      const options = { site, requests, decisions, forms, consentView, keepRequest, config }
       await pages.register(authorizeRoutes(options), { prefix: '/oauth' })
       await pages.register(deviceRoutes({ ...house, site, consentView }))
       await pages.register(appsRoutes(house, site), { prefix: '/apps' })

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type FieldError, forbidden, PosternError, signedOut } from '../errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
-import type { Site } from './site.ts'
+import { type Site, signInPath } from './site.ts'
 import { texts } from './texts.ts'
 
 export interface SignedInOptions {
@@ -22,7 +22,7 @@ export function forSignedIn(app: FastifyInstance, { site, role = 'user' }: Signe
     const reads = request.method === 'GET' || request.method === 'HEAD'
     if (!request.signedIn) {
       if (!reads) throw signedOut()
-      return reply.redirect(`${site.base}/login?next=${encodeURIComponent(site.outside(request.url))}`, 303)
+      return reply.redirect(signInPath(site, site.outside(request.url)), 303)
     }
     if (role === 'admin' && request.signedIn.user.role !== 'admin') throw forbidden(texts.error.adminOnly)
   })

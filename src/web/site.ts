@@ -45,9 +45,22 @@ export function createSite({ issuer, appKey }: Pick<Config, 'issuer' | 'appKey'>
   }
 }
 
+/** Characters of a place to go on to after signing in, so that a redirect with it fits into every proxy's buffers. */
+const LONGEST_NEXT = 2_000
+
+/**
+ * Where somebody signs in and then goes on.
+ * @param next path and query on this server; without its query when it is too long, and dropped when that is too long
+ */
+export function signInPath({ base }: Pick<Site, 'base'>, next: string): string {
+  const places = [next, next.split('?', 1).join()].map(place => encodeURIComponent(place))
+  const fitting = places.find(({ length }) => length <= LONGEST_NEXT)
+  return fitting === undefined ? `${base}/login` : `${base}/login?next=${fitting}`
+}
+
 /**
  * A place on this server that somebody may be sent to, from a text that anybody may have written.
- * @returns its path and query; undefined when it is not plainly here
+ * @returns its path and query; undefined when it is not plainly here, or too long
  */
 export function localPath(text: unknown): string | undefined {
   if (typeof text !== 'string' || !text.startsWith('/')) return undefined
@@ -55,5 +68,5 @@ export function localPath(text: unknown): string | undefined {
   const url = URL.parse(text, here)
   const path = url?.origin === here ? url.pathname + url.search : ''
   // Two slashes, or one of each kind, would name a host once they stand alone.
-  return /^\/(?![/\\])/.test(path) ? path : undefined
+  return /^\/(?![/\\])/.test(path) && path.length <= LONGEST_NEXT ? path : undefined
 }
