@@ -17,8 +17,11 @@ export interface Shown {
  */
 export interface ConsentForms {
   close(shown: Shown, person: SignedIn): Promise<string>
-  /** @throws 400 when it was changed, is another session's, or has expired */
-  open(text: string | undefined, person: SignedIn): Promise<Shown>
+  /**
+   * @returns what it was about; `current` is false when it has expired, or is another session's: then it answers nothing
+   * @throws 400 when it is not ours, or was changed
+   */
+  open(text: string | undefined, person: SignedIn): Promise<Shown & { current: boolean }>
   /** The request of a form of ours, also of another session or an expired one; undefined: it is not ours. */
   queryOf(text: string | undefined): Promise<string | undefined>
 }
@@ -30,6 +33,18 @@ const LONGEST_STALE_SECONDS = 86_400
 /** @param appKey at least 32 random bytes in base64 */
 export function createConsentForms(appKey: string): ConsentForms {
   const secret = deriveKey(appKey, 'postern consent forms')
+  const checks = {
+    algorithms: ['HS256'],
+    typ: TYPE,
+    requiredClaims: ['exp', 'sub'],
+    clockTolerance: LONGEST_STALE_SECONDS,
+  }
+  const verified = (text: string) =>
+    jwtVerify<Shown>(text, secret, checks).then(
+      ({ payload }) => payload,
+      () => undefined,
+    )
+
   return {
     close: ({ query, scopes }, { session }) =>
       new SignJWT({ query, scopes })
@@ -39,17 +54,12 @@ export function createConsentForms(appKey: string): ConsentForms {
         .sign(secret),
 
     async open(text = '', { session }) {
-      const checks = { algorithms: ['HS256'], typ: TYPE, subject: session.id, requiredClaims: ['exp'] }
-      const { payload } = await jwtVerify<Shown>(text, secret, checks).catch(() => {
-        throw badRequest('This form was changed or took too long. Go back to the app and start again.')
-      })
-      return payload
+      const payload = await verified(text)
+      if (!payload) throw badRequest('This form was changed or took too long. Go back to the app and start again.')
+      const { query, scopes, sub, exp } = payload
+      return { query, scopes, current: sub === session.id && exp !== undefined && exp * 1000 > Date.now() }
     },
 
-    async queryOf(text = '') {
-      const long = { algorithms: ['HS256'], typ: TYPE, clockTolerance: LONGEST_STALE_SECONDS }
-      const verified = await jwtVerify<Shown>(text, secret, long).catch(() => undefined)
-      return verified?.payload.query
-    },
+    queryOf: async (text = '') => (await verified(text))?.query,
   }
 }

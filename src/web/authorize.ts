@@ -39,7 +39,8 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     refusal?: { status: number; message: string },
   ) {
     const scopes = await decisions.scopes(request, person)
-    const location = await decisions.remembered(request, person, scopes)
+    // Whoever has just answered a form that no longer counts decides anew, whatever was let in before.
+    const location = refusal ? undefined : await decisions.remembered(request, person, scopes)
     if (location) return reply.redirect(location, 303)
     if (request.prompt.has('none')) throw new RefusedToClient(request, consentRequired('The user has to be asked.'))
     const { client, redirectUri } = request
@@ -67,19 +68,21 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
   }
 
   /** The answer to the form: what it was about comes out of the form alone. */
-  async function decide(body: Params, person: SignedIn): Promise<string> {
+  async function decide(reply: FastifyReply, body: Params, person: SignedIn) {
     const { _csrf, form, decision, ...rest } = body
     if (Object.keys(rest).length > chosenScopes(rest).length)
       throw badRequest('The form was sent with more than it has.')
     if (decision !== 'approve' && decision !== 'deny') throw badRequest('decision must be approve or deny.')
     const shown = await forms.open(form, person)
     const request = await requests.read(shown.query)
+    const askAgain = (message: string) => ask(reply, request, person, shown.query, { status: 400, message })
+    if (!shown.current) return askAgain(texts.error.stale)
     if (decision === 'deny') return decisions.deny(request)
     const scopes = await decisions.scopes(request, person)
-    if (scopes.join(' ') !== shown.scopes.join(' ')) throw badRequest('What the app may ask for changed. Start again.')
+    if (scopes.join(' ') !== shown.scopes.join(' ')) return askAgain(texts.consent.changed)
     const left = leftTicked(scopes, rest)
-    if (!left) throw badRequest(texts.consent.none)
-    return decisions.approve(request, person, left)
+    if (!left) return askAgain(texts.consent.none)
+    return reply.redirect(await decisions.approve(request, person, left), 303)
   }
 
   return async app => {
@@ -103,7 +106,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
       { preHandler: app.csrfProtection, schema: { hide: true } as never, errorHandler: staleConsent },
       async (request, reply) => {
         if (!request.signedIn) throw signedOut()
-        return reply.redirect(await decide((request.body ?? {}) as Params, request.signedIn), 303)
+        return decide(reply, (request.body ?? {}) as Params, request.signedIn)
       },
     )
 

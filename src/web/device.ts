@@ -9,6 +9,7 @@ import { type ConsentView, leftTicked } from './consent.ts'
 import { phrase } from './phrase.ts'
 import { allowPopups } from './popup.ts'
 import { type Site, signInPath } from './site.ts'
+import { isStaleForm, staleFormText } from './stale-form.ts'
 import { texts } from './texts.ts'
 
 export interface DeviceRoutesOptions {
@@ -29,8 +30,8 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
 
   const withCode = (userCode: string) => `${path}?user_code=${encodeURIComponent(userCode)}`
 
-  const codeForm = (reply: FastifyReply, refusal?: string) =>
-    reply.page('device.eta', { title: text.title, refusal }, { status: refusal === undefined ? 200 : 400 })
+  const codeForm = (reply: FastifyReply, refusal?: string, status = refusal === undefined ? 200 : 400) =>
+    reply.page('device.eta', { title: text.title, refusal }, { status })
 
   const asked = ({ client, scopes }: DeviceRequest, { role }: Person) => terms.narrowed(client, scopes, undefined, role)
 
@@ -41,12 +42,28 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
     user: Person,
     userCode: string,
     no?: string,
+    status = no === undefined ? 200 : 400,
   ) {
     const view = await consentView(waiting.client, user, asked(waiting, user))
     const other = signInPath(site, withCode(userCode))
     const codeHtml = phrase(text.code, { code: asShown(userCode) })
     const data = { ...view, userCode, other, codeHtml, refusal: no }
-    return reply.page('device-confirm.eta', data, { status: no === undefined ? 200 : 400 })
+    return reply.page('device-confirm.eta', data, { status })
+  }
+
+  /** A form that is out of date answers nothing: the user is asked again, with all that has to be compared, or to sign in. */
+  async function staleAnswer(error: { code?: string }, request: FastifyRequest, reply: FastifyReply) {
+    if (!isStaleForm(error)) throw error
+    const message = staleFormText(error)
+    const { user_code: userCode } = (request.body ?? {}) as Params
+    if (!request.signedIn) {
+      const signIn = signInPath(site, userCode === undefined ? path : withCode(userCode))
+      return reply.page('error.eta', { title: texts.error.title, detail: message, signIn }, { status: 403 })
+    }
+    if (userCode === undefined) return codeForm(reply, message, 403)
+    const waiting = await device.lookUp(userCode, request.ip)
+    if (!waiting) return codeForm(reply, text.unknown, 403)
+    return confirmation(reply, waiting, request.signedIn.user, userCode, message, 403)
   }
 
   async function answer(reply: FastifyReply, request: FastifyRequest, user: Person, fields: Params) {
@@ -77,7 +94,8 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
       return answer(reply, request, signedIn.user, { user_code: userCode })
     })
 
-    app.post('/device', { preHandler: app.csrfProtection, schema: { hide: true } as never }, async (request, reply) => {
+    const confirm = { preHandler: app.csrfProtection, schema: { hide: true } as never, errorHandler: staleAnswer }
+    app.post('/device', confirm, async (request, reply) => {
       if (!request.signedIn) throw signedOut()
       return answer(reply, request, request.signedIn.user, (request.body ?? {}) as Params)
     })

@@ -68,6 +68,7 @@ export const texts = {
     untick: 'Untick what it may not do.',
     before: 'You let it in before. Untick what it may not do.',
     isNew: 'new',
+    changed: 'What the app may ask for has changed, so nothing was decided. Check it and answer again.',
     none: 'Leave at least one permission ticked, or do not let it in.',
     noScopes: 'It asks for no permission but to know who you are.',
     destination: {

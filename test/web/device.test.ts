@@ -110,6 +110,30 @@ t.test('codes cannot be tried out', async t => {
   t.strictSame([...statuses], [400, 429])
 })
 
+t.test('a form that is out of date shows the confirmation again, and nothing is let in by it', async t => {
+  const { userCode, poll } = await waiting()
+  const again = new Browser(app)
+  await again.signIn(user)
+  const asked = await again.get(`/device?user_code=${userCode}`)
+  await again.signIn(user)
+  const refused = await again.submit(asked, { decision: 'approve' }, /device$/)
+  t.equal(refused.statusCode, 403)
+  for (const said of ['Television', 'Read orders', user.email, userCode, 'out of date']) t.match(refused.body, said)
+  t.match(await poll(), { error: 'authorization_pending' })
+  const done = await again.submit(refused, { decision: 'approve' }, /device$/)
+  t.match(done.body, 'The device is let in')
+  const answered = await again.submit(asked, { decision: 'approve' }, /device$/)
+  t.equal(answered.statusCode, 403)
+  t.match(answered.body, 'No device waits under this code')
+  const typed = await again.submit(asked, { user_code: undefined, decision: 'approve' }, /device$/)
+  t.match([typed.statusCode, typed.body], [403, '<input id="user_code"'])
+
+  await again.submit(done, {}, /logout$/)
+  const out = await again.submit(asked, { decision: 'approve' }, /device$/)
+  t.equal(out.statusCode, 403)
+  t.match(out.body, `<a href="/login?next=${encodeURIComponent(`/device?user_code=${userCode}`)}">`)
+})
+
 t.test('an answer needs the token of its form', async t => {
   const { userCode, poll } = await waiting()
   const asked = await browser.get(`/device?user_code=${userCode}`)

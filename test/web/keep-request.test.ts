@@ -95,10 +95,10 @@ t.test('a consent page that is shown late leaves the whole time for an answer', 
   const browser = new Browser(app)
   const there = locationOf(await browser.get(authorizeUrl(late)))
   const end = (seconds: number) =>
-    house.db.query('update oauth_pushed_requests set expires_at = now() + make_interval(secs => ?) where client_id = ?', [
-      seconds,
-      late.id,
-    ])
+    house.db.query(
+      'update oauth_pushed_requests set expires_at = now() + make_interval(secs => ?) where client_id = ?',
+      [seconds, late.id],
+    )
   await end(60)
   await browser.get(there.pathname + there.search)
   const [row] = await house.db.query<{ left: number }>(

@@ -1,3 +1,4 @@
+import { mock } from 'node:test'
 import t from 'tap'
 import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { authorizeUrl, Browser, formOf, isSessionCookie, locationOf } from '../helpers/browser.ts'
@@ -256,6 +257,26 @@ t.test('a form that is out of date leads on', async t => {
     t.notOk(refused.headers.location)
     const answer = await browser.submit(refused, { decision: 'approve' }, /consent$/)
     t.ok(locationOf(answer).searchParams.has('code'))
+  })
+
+  t.test('a consent form that expired, to fresh consent, whatever was let in meanwhile', async t => {
+    const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
+    const browser = new Browser(app)
+    await browser.signIn(person)
+    const url = authorizeUrl(client, { scope: 'orders:read', state: 's' })
+    const page = await browser.get(url)
+    await browser.approve(url)
+    for (const decision of ['approve', 'deny']) {
+      mock.timers.enable({ apis: ['Date'], now: Date.now() + 16 * 60_000 })
+      const late = await browser.submit(page, { decision }, /consent$/).finally(() => mock.timers.reset())
+      t.equal(late.statusCode, 400)
+      t.notOk(late.headers.location, 'nothing is decided')
+      t.match(late.body, 'Let <bdi>Calendar</bdi> in?')
+      t.match(late.body, 'out of date')
+      const answer = locationOf(await browser.submit(late, { decision }, /consent$/))
+      t.equal(answer.searchParams.has('code'), decision === 'approve')
+      t.equal(answer.searchParams.get('state'), 's')
+    }
   })
 
   t.test('any other form, to one with what was typed but for passwords', async t => {
