@@ -1,8 +1,9 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { StartupError } from './errors.ts'
 import { makeFolder } from './folder.ts'
+import { folderProblem } from './folder-problem.ts'
 
 const BASE64 = /^[\w+/-]+={0,2}$/
 const BYTES = 32
@@ -22,21 +23,48 @@ export function givenAppKey(text: string, name = 'APP_KEY'): string {
 export const deriveKey = (appKey: string, purpose: string): Uint8Array =>
   new Uint8Array(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', purpose, 32))
 
+export interface OwnAppKeyOptions {
+  databaseUrl: string | undefined
+  dataDir: string
+  /** false: nothing is written. Where there is no key, a random one is returned that nobody keeps. */
+  create: boolean
+}
+
 /**
  * The embedded database has its key beside it, made once and readable to its owner alone; a shared one must be given
  * the key that its nodes share.
  * @throws StartupError when there must be one and is none, or it cannot be read or written
  */
-export function ownAppKey(databaseUrl: string | undefined, dataDir: string): string {
+export function ownAppKey({ databaseUrl, dataDir, create }: OwnAppKeyOptions): string {
   if (databaseUrl) throw new StartupError(`APP_KEY is required with DATABASE_URL: openssl rand -base64 ${BYTES}`)
-  const file = join(dataDir, 'app.key')
+  if (!create) return storedAppKey(dataDir) ?? randomBytes(BYTES).toString('base64')
+  const file = appKeyFile(dataDir)
   try {
     makeFolder(dataDir)
     if (!existsSync(file)) makeKey(file)
     return givenAppKey(readFileSync(file, 'utf8').trim(), `The key in ${file}`)
   } catch (error) {
     if (error instanceof StartupError) throw error
-    throw new StartupError(`DATA_DIR ${dataDir} cannot be written (${(error as NodeJS.ErrnoException).code}).`, error)
+    throw folderProblem(dataDir, error)
+  }
+}
+
+/** Where the key of an embedded database is. */
+export const appKeyFile = (dataDir: string) => join(dataDir, 'app.key')
+
+/**
+ * @returns the key beside an embedded database, in the form of `givenAppKey`; undefined where there is none
+ * @throws StartupError when it cannot be read, or is no key
+ */
+export function storedAppKey(dataDir: string): string | undefined {
+  const file = appKeyFile(dataDir)
+  try {
+    return givenAppKey(readFileSync(file, 'utf8').trim(), `The key in ${file}`)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (error instanceof StartupError) throw error
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw new StartupError(`The key in ${file} cannot be read (${code}).`, error)
   }
 }
 
@@ -45,6 +73,9 @@ function makeKey(file: string): void {
     writeFileSync(file, `${randomBytes(BYTES).toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
   } catch (error) {
     // Another process made it in the same moment: one of the two gets the database, and both have one key.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return
+    // On a full disk the file is created and stays empty, and the next start would take it for a key.
+    rmSync(file, { force: true })
+    throw error
   }
 }

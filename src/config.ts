@@ -94,9 +94,14 @@ export function chosenScopesFile(env: Environment = process.env): string | undef
 /**
  * Reads the environment. Nothing else in the house does.
  * @param given by an application that embeds the server; goes before the environment, and what follows from it follows
+ * @param create false: nothing is written, and where there is no APP_KEY, a random one that nobody keeps takes its place
  * @throws StartupError naming the first variable that cannot be used
  */
-export function loadConfig(env: Environment = process.env, given: Partial<Config> = {}): Readonly<Config> {
+export function loadConfig(
+  env: Environment = process.env,
+  given: Partial<Config> = {},
+  { create = true }: { create?: boolean } = {},
+): Readonly<Config> {
   const port = given.port ?? wholeNumber(env, 'PORT', 3000, 1, 65_535)
   const issuer = issuerUrl({ ISSUER: given.issuer ?? env.ISSUER }, 'ISSUER', `http://localhost:${port}`)
   const databaseUrl = 'databaseUrl' in given ? given.databaseUrl : serverUrl(env, 'DATABASE_URL', POSTGRES)
@@ -139,7 +144,7 @@ export function loadConfig(env: Environment = process.env, given: Partial<Config
     audience: absoluteUri({ AUDIENCE: given.audience ?? env.AUDIENCE }, 'AUDIENCE', issuer),
     databaseUrl,
     dataDir,
-    appKey: appKey ? givenAppKey(appKey) : ownAppKey(databaseUrl, dataDir),
+    appKey: appKey ? givenAppKey(appKey) : ownAppKey({ databaseUrl, dataDir, create }),
   }
   if (config.personalTokenLifetime > config.tokenMaxLifetime) {
     throw new StartupError('PERSONAL_TOKEN_LIFETIME must not be longer than TOKEN_MAX_LIFETIME.')

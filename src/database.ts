@@ -52,7 +52,7 @@ export interface DatabaseOptions extends Pick<Config, 'databaseUrl' | 'databaseP
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { databaseUrl: url, databasePoolSize: poolSize, databaseTimeout = 0, dataDir } = options
-  const embedded = url ? undefined : (options.embedded ?? startEmbedded(dataDir, options.dump))
+  const embedded = url ? undefined : (options.embedded ?? startEmbedded(dataDir, { dump: options.dump }))
   const orm = new MikroORM(ormOptions({ url, poolSize, timeout: databaseTimeout * 1000, start: embedded?.start }))
   const close = async () => {
     await orm.close(true).finally(() => embedded?.release())

@@ -104,6 +104,8 @@ export interface House {
   device: Device
   grants: Grants
   /** Makes what has to exist: the signing keys and the personal access client. */
+  ensureStored(): Promise<void>
+  /** As `ensureStored`, and reserves a block of status indices: for whoever issues tokens. */
   ensure(): Promise<void>
   /** Writes down the issuer, the catalogue and what else commands need to know; a server does so when it starts. */
   saveDeployment(): Promise<void>
@@ -192,6 +194,11 @@ export async function openHouse({
     () => usage.close(),
   ]
 
+  async function ensureStored(): Promise<void> {
+    await keys.ensure()
+    await clients.personalAccess()
+  }
+
   return {
     config,
     catalogue,
@@ -229,9 +236,9 @@ export async function openHouse({
     grants,
     notice,
     saveDeployment: () => saveDeployment(db, config, catalogue, input !== undefined),
+    ensureStored,
     async ensure() {
-      await keys.ensure()
-      await clients.personalAccess()
+      await ensureStored()
       await indices.prepare()
     },
     listen() {

@@ -299,9 +299,15 @@ t.test('a shared database needs a key that is given', async t => {
 
 t.test('a data directory that cannot be used is named', async t => {
   const dir = t.testdir({ file: 'not a directory', damaged: { 'app.key': 'half a k' } })
-  t.match(refusal({ DATA_DIR: join(dir, 'file') })?.message, /^DATA_DIR .*file cannot be written \(E\w+\)\.$/)
-  t.match(refusal({ DATA_DIR: join(dir, 'file', 'in') })?.message, /^DATA_DIR .* cannot be written \(ENOTDIR\)\.$/)
-  t.match(refusal({ DATA_DIR: '/proc/x' })?.message, /^DATA_DIR \/proc\/x cannot be written \(E\w+\)\.$/)
+  t.match(
+    refusal({ DATA_DIR: join(dir, 'file') })?.message,
+    /^DATA_DIR .*file cannot be written \(E\w+\): .*file is not a directory\. /,
+  )
+  t.match(
+    refusal({ DATA_DIR: join(dir, 'file', 'in') })?.message,
+    /^DATA_DIR .* cannot be written \(ENOTDIR\): .*file is not a directory\. /,
+  )
+  t.match(refusal({ DATA_DIR: '/proc/x' })?.message, /^DATA_DIR \/proc\/x cannot be written \(E\w+\): no directory can/)
   t.match(
     refusal({ DATA_DIR: join(dir, 'damaged') })?.message,
     /^The key in .*app\.key must be at least 32 random bytes/,
@@ -312,7 +318,10 @@ t.test('a directory of somebody else is named too', { skip: process.getuid?.() =
   const dir = t.testdir()
   mkdirSync(join(dir, 'locked'))
   chmodSync(join(dir, 'locked'), 0o500)
-  t.match(refusal({ DATA_DIR: join(dir, 'locked') })?.message, /^DATA_DIR .* cannot be written \(EACCES\)\.$/)
+  t.match(
+    refusal({ DATA_DIR: join(dir, 'locked') })?.message,
+    /^DATA_DIR .* cannot be written \(EACCES\): this user has no permission/,
+  )
 })
 
 t.test('personal tokens live no longer than any token may', async t => {

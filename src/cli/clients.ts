@@ -86,7 +86,7 @@ async function create({ json, grant, redirectUri, scope, ...rest }: CreateOption
     ...(redirectUri && { redirectUris: redirectUri }),
     ...(scope && { scopes: scope }),
   }
-  showOnce(await withHouse(({ clients }) => clients.create(given)), json)
+  showOnce(await withHouse(({ clients }) => clients.create(given), 'create'), json)
 }
 
 async function rotateSecret(id: string, { overlap, json }: RotateOptions): Promise<void> {
@@ -100,7 +100,7 @@ function showOnce({ client, secret }: WithSecret, json: boolean | undefined): vo
 }
 
 async function list({ json }: JsonOption): Promise<void> {
-  const clients = await withHouse(house => everyRow(page => house.clients.list(page)))
+  const clients = await withHouse(house => everyRow(page => house.clients.list(page)), 'read')
   const rows = clients.map(c => [
     c.id,
     c.name,

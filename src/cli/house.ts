@@ -1,42 +1,60 @@
 import type { House } from '../house.ts'
 
 /**
- * Opens the house for one piece of work and closes it again. The rooms are loaded here, so that `--help` and wrong usage
- * need not wait for them.
- * @throws StartupError when another process holds the embedded database, or a shared one is away or not migrated
+ * What a command does to the database: `create` creates it where there is none, `change` needs one, `read` needs one and
+ * writes nothing.
  */
-export function withHouse<T>(work: (house: House) => Promise<T>): Promise<T> {
-  return withBareHouse(async house => {
-    const { requireMigrated } = await import('../migrations.ts')
-    await requireMigrated(house.db)
-    await house.ensure()
-    return work(house)
-  })
-}
+export type Access = 'create' | 'change' | 'read'
 
 /**
- * As `withHouse`, with a database that may lack its tables.
- * @param connections at least so many, where the database is shared
+ * Opens the house for one piece of work and closes it again. The rooms are loaded here, so that `--help` and wrong usage
+ * need not wait for them.
+ * @throws StartupError when another process holds the embedded database, a shared one is away or not migrated, or there is
+ *   none and the command does not create it
  */
-export async function withBareHouse<T>(work: (house: House) => Promise<T>, connections = 1): Promise<T> {
+export function withHouse<T>(work: (house: House) => Promise<T>, access: Access = 'change'): Promise<T> {
+  const ready = async (house: House) => {
+    const { requireMigrated } = await import('../migrations.ts')
+    await requireMigrated(house.db, access !== 'read')
+    if (access !== 'read') await house.ensureStored()
+    return work(house)
+  }
+  return withBareHouse(ready, { access })
+}
+
+export interface BareOptions {
+  access?: Access
+  /** At least so many, where the database is shared. */
+  connections?: number
+}
+
+/** As `withHouse`, with a database that may lack its tables. */
+export async function withBareHouse<T>(
+  work: (house: House) => Promise<T>,
+  { access = 'create', connections = 1 }: BareOptions = {},
+): Promise<T> {
   const { chosenScopesFile, loadConfig } = await import('../config.ts')
   const { commandCatalogue, readDeployment, settleCommand } = await import('../deployment/deployment.ts')
   const { startEmbedded } = await import('../embedded/embedded.ts')
-  const given = loadConfig()
+  const checked = loadConfig(process.env, {}, { create: access === 'create' })
   // It opens on a thread of its own while the rest is loaded.
-  const embedded = given.databaseUrl ? undefined : startEmbedded(given.dataDir)
-  const [{ openDatabase }, { openHouse }] = await Promise.all([import('../database.ts'), import('../house.ts')])
-  const databasePoolSize = Math.max(connections, given.databasePoolSize)
-  // Whoever gave a command waits for it as long as they like.
-  const db = await openDatabase({ ...given, databasePoolSize, databaseTimeout: 0, embedded })
-  let house: House | undefined
+  const embedded = checked.databaseUrl ? undefined : startEmbedded(checked.dataDir, { existing: access !== 'create' })
+  let opened: { close(): Promise<void> } | undefined
   try {
+    // A key is created only beside a database that is there.
+    const given = access === 'change' ? loadConfig() : checked
+    const [{ openDatabase }, { openHouse }] = await Promise.all([import('../database.ts'), import('../house.ts')])
+    const databasePoolSize = Math.max(connections, given.databasePoolSize)
+    // Whoever gave a command waits for it as long as they like.
+    const db = await openDatabase({ ...given, databasePoolSize, databaseTimeout: 0, embedded })
+    opened = db
     const stored = await readDeployment(db)
     const config = settleCommand(given, stored, process.env)
-    house = await openHouse({ config, catalogue: commandCatalogue(stored, chosenScopesFile(), process.env), db })
+    const house = await openHouse({ config, catalogue: commandCatalogue(stored, chosenScopesFile(), process.env), db })
+    opened = house
     return await work(house)
   } finally {
-    await (house ?? db).close()
+    await (opened ? opened.close() : embedded?.release())
   }
 }
 

@@ -23,7 +23,7 @@ export function keyCommands(postern: Command): void {
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern keys list'))
     .action(async ({ json }: JsonOption) => {
-      const rows = await withHouse(house => house.keys.list())
+      const rows = await withHouse(house => house.keys.list(), 'read')
       const { toKey } = await import('../admin/schemas.ts')
       answer(json, { data: rows.map(toKey) }, asTable(rows))
     })

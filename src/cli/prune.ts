@@ -30,8 +30,10 @@ export function pruneCommand(postern: Command): void {
 async function run({ revoked = false, expired = false, hours, dryRun = false, json }: Options): Promise<void> {
   const both = !revoked && !expired
   const options = { revoked: revoked || both, expired: expired || both, hours }
-  const count = await withHouse(({ db, config: { refreshGrace } }) =>
-    dryRun ? countDead(db, options) : deleteDead(db, { ...options, refreshGrace }),
+  const count = await withHouse(
+    ({ db, config: { refreshGrace } }) =>
+      dryRun ? countDead(db, options) : deleteDead(db, { ...options, refreshGrace }),
+    dryRun ? 'read' : 'change',
   )
   const tokens = `${count} ${count === 1 ? 'token' : 'tokens'}`
   answer(json, { count, dry_run: dryRun }, dryRun ? `${tokens} would be deleted` : `Deleted ${tokens}`)

@@ -40,12 +40,15 @@ export function migrateCommand(postern: Command): void {
 /** @returns the names of what it applied */
 async function migrateDatabase(): Promise<string[]> {
   const { migrate } = await import('../migrations.ts')
-  return withBareHouse(async house => {
-    const { db } = house
-    const applied = db.embedded ? await migrate(db) : await oneAtATime(db, () => migrate(db))
-    await house.ensure()
-    return applied
-  }, LOCK_AND_WORK)
+  return withBareHouse(
+    async house => {
+      const { db } = house
+      const applied = db.embedded ? await migrate(db) : await oneAtATime(db, () => migrate(db))
+      await house.ensureStored()
+      return applied
+    },
+    { connections: LOCK_AND_WORK },
+  )
 }
 
 /**

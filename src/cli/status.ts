@@ -26,8 +26,13 @@ export function statusCommand(postern: Command): void {
 
 async function run({ watch = false, json }: Options): Promise<void> {
   const { loadConfig } = await import('../config.ts')
-  // The server holds the embedded database, and nothing about it could be behind.
-  if (!loadConfig().databaseUrl) return answer(json, { embedded: true, newest: null, nodes: [] }, ONE_NODE)
+  const { databaseUrl, dataDir } = loadConfig(process.env, {}, { create: false })
+  if (!databaseUrl) {
+    const { requireDataDir } = await import('../embedded/existing.ts')
+    requireDataDir(dataDir)
+    // The server holds the embedded database, and nothing about it could be behind.
+    return answer(json, { embedded: true, newest: null, nodes: [] }, ONE_NODE)
+  }
   const { readOverview } = await import('../revocation/overview.ts')
   await withHouse(async ({ db }) => {
     let shown = ''
@@ -39,7 +44,7 @@ async function run({ watch = false, json }: Options): Promise<void> {
       if (!watch) return
       await pause(WATCH_MS)
     }
-  })
+  }, 'read')
 }
 
 function show(overview: Overview, json: boolean | undefined, watch: boolean): void {

@@ -79,6 +79,7 @@ async function issue({
     if (user.disabledAt) {
       throw new CommandError(`The user ${user.email} is disabled. Enable them first: postern user enable ${user.email}`)
     }
+    await house.ensure()
     const expiresAt = expiresIn === undefined ? undefined : new Date(Date.now() + expiresIn * 1000)
     return { user, ...(await house.tokens.issuePersonal({ user, name, scopes: scope, expiresAt, format, resources })) }
   })
@@ -93,7 +94,7 @@ async function list({ user: who, all, json }: ListOptions): Promise<void> {
     const { id } = await findUser(house, who)
     const rows = await everyRow(page => house.tokens.list(id, { ...page, state: all ? 'all' : 'live' }))
     return rows.map(token => ({ token, seen: house.usage.seen(token) }))
-  })
+  }, 'read')
   const headings = ['id', 'name', 'scopes', 'format', 'state', 'created', 'last used', 'expires']
   const rows = tokens.map(({ token: t }) => [
     t.id,

@@ -102,7 +102,7 @@ export async function findUser({ users }: House, who: string): Promise<User> {
 async function create({ email, name, admin, passwordStdin, json }: CreateOptions): Promise<void> {
   const password = await readPassword(passwordStdin)
   const role = admin ? 'admin' : 'user'
-  const user = await withHouse(({ users }) => users.create({ email, name, password, role }))
+  const user = await withHouse(({ users }) => users.create({ email, name, password, role }), 'create')
   const { toManagedUser } = await import('../admin/schemas.ts')
   answer(json, { data: toManagedUser(user) }, `Created ${describe(user)}`)
 }
@@ -153,7 +153,7 @@ async function change(who: string, json: boolean | undefined, what: 'disable' | 
 }
 
 async function list({ json }: JsonOption): Promise<void> {
-  const users = await withHouse(house => everyRow(page => house.users.list(page)))
+  const users = await withHouse(house => everyRow(page => house.users.list(page)), 'read')
   const rows = users.map(u => [u.id, u.email, u.name, u.role, u.disabledAt ? 'disabled' : 'enabled', u.createdAt])
   const headings = ['id', 'e-mail', 'name', 'role', 'state', 'created']
   const { toManagedUser } = await import('../admin/schemas.ts')

@@ -1,6 +1,7 @@
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
 import { type Engine, startEngine } from './engine.ts'
-import { lockFolder } from './lock.ts'
+import { postgresFolder, requireDatabase } from './existing.ts'
+import { lockFile, lockFolder } from './lock.ts'
 
 /** The embedded database of a data directory, held by this process. */
 export interface Embedded {
@@ -10,15 +11,22 @@ export interface Embedded {
   release(): Promise<void>
 }
 
+export interface EmbeddedOptions {
+  /** What a new database begins with. */
+  dump?: Blob | undefined
+  /** true: there has to be a database, and none is created. */
+  existing?: boolean
+}
+
 /**
  * Starts the embedded database without waiting for it: it opens on its own thread while the rest is loaded.
  * @param dataDir undefined: in memory, for tests
- * @param dump what a new database begins with
- * @throws StartupError when another process holds the directory, or it cannot be written
+ * @throws StartupError when another process holds the directory, it cannot be written, or there is no database where one
+ *   has to be
  */
-export function startEmbedded(dataDir: string | undefined, dump?: Blob): Embedded {
-  const unlock = dataDir ? lockFolder(dataDir) : () => {}
-  const begin = () => startEngine({ folder: dataDir && join(dataDir, 'postgres'), dump })
+export function startEmbedded(dataDir: string | undefined, { dump, existing = false }: EmbeddedOptions = {}): Embedded {
+  const unlock = dataDir ? hold(dataDir, existing) : () => {}
+  const begin = () => startEngine({ folder: dataDir && postgresFolder(dataDir), dump })
   let latest = begin()
   let taken = false
   latest.catch(() => {})
@@ -33,5 +41,19 @@ export function startEmbedded(dataDir: string | undefined, dump?: Blob): Embedde
       if (engine && !engine.closed) await engine.close()
       unlock()
     },
+  }
+}
+
+/** A lock file is left where a server has been, which may be creating its database now: then the lock comes first. */
+function hold(dataDir: string, existing: boolean): () => void {
+  if (!existing) return lockFolder(dataDir)
+  if (!existsSync(lockFile(dataDir))) requireDatabase(dataDir)
+  const unlock = lockFolder(dataDir)
+  try {
+    requireDatabase(dataDir)
+    return unlock
+  } catch (error) {
+    unlock()
+    throw error
   }
 }

@@ -46,6 +46,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   })
   const exited = new Promise<void>(resolve => void worker.once('exit', () => resolve()))
   let closed = false
+  let opened = false
 
   function wait(): Promise<Answer | undefined> {
     const reply = Promise.withResolvers<Answer | undefined>()
@@ -54,7 +55,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   }
   function stop(error?: Error): void {
     closed = true
-    const reason = stopped(error)
+    const reason = error && !opened ? error : stopped(error)
     for (const { reject } of waiting.splice(0)) reject(reason)
   }
 
@@ -66,6 +67,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   worker.on('error', stop)
   worker.once('exit', () => stop())
   await wait()
+  opened = true
   return {
     get closed() {
       return closed

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
 import type { Answer, EngineOptions, Question, Reply } from './engine.ts'
+import { unfinishedMarker } from './existing.ts'
+import { isFull, openingProblem, Refusal, requireMajor } from './opening.ts'
 import { PREBUILT } from './prebuilt.ts'
 
 /** PGlite's defaults suit a machine of its own: 128 MB of buffers, and up to a gigabyte of log to replay after a kill. */
@@ -13,7 +15,9 @@ const SETTINGS = ['shared_buffers=16MB', 'max_wal_size=64MB']
  * leaves the server free to answer checks from memory.
  */
 async function serve(port: MessagePort, options: EngineOptions): Promise<void> {
-  const pglite = await open(options)
+  const pglite = await open(options).catch(error => {
+    throw openingProblem(options.folder, error)
+  })
   let last = reply(port, async () => undefined)
   port.on('message', (question: Question) => {
     last = last.then(() => (question ? reply(port, () => ask(pglite, question)) : close(pglite, port)))
@@ -22,10 +26,10 @@ async function serve(port: MessagePort, options: EngineOptions): Promise<void> {
 
 async function open({ folder, dump }: EngineOptions): Promise<PGlite> {
   if (!folder) return create({}, dump)
-  const half = `${folder}.new`
+  const half = unfinishedMarker(folder)
   // A process that was killed while it made the database left half of one, in which nobody can have stored anything.
   if (existsSync(half)) rmSync(folder, { recursive: true, force: true })
-  if (existsSync(join(folder, 'PG_VERSION'))) return PGlite.create(settings({ dataDir: folder }))
+  if (existsSync(join(folder, 'PG_VERSION'))) return openExisting(folder)
   mustBeEmpty(folder)
   writeFileSync(half, '')
   const pglite = await create({ dataDir: folder }, dump)
@@ -33,10 +37,15 @@ async function open({ folder, dump }: EngineOptions): Promise<PGlite> {
   return pglite
 }
 
+function openExisting(folder: string): Promise<PGlite> {
+  requireMajor(readFileSync(join(folder, 'PG_VERSION'), 'utf8').trim())
+  return PGlite.create(settings({ dataDir: folder }))
+}
+
 /** Nothing that is there is ever overwritten. */
 function mustBeEmpty(folder: string): void {
   if (!existsSync(folder) || readdirSync(folder).length === 0) return
-  throw new Error(
+  throw new Refusal(
     `${folder} has files but no PG_VERSION, and is left as it is. Restore it from a backup, or move it away.`,
   )
 }
@@ -46,7 +55,8 @@ async function create(where: PGliteOptions, dump = prebuilt()): Promise<PGlite> 
   if (!dump) return PGlite.create(settings(where))
   try {
     return await PGlite.create(settings({ ...where, loadDataDir: dump }))
-  } catch {
+  } catch (error) {
+    if (isFull(error)) throw error
     if (where.dataDir) rmSync(where.dataDir, { recursive: true, force: true })
     return PGlite.create(settings(where))
   }

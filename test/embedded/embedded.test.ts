@@ -25,7 +25,7 @@ t.test('a directory belongs to one process, and to the next when that one lets g
 
 t.test('an engine that stopped is started again by the next question', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir()
-  const embedded = startEmbedded(dataDir, await embeddedTemplate())
+  const embedded = startEmbedded(dataDir, { dump: await embeddedTemplate() })
   let engine: Engine | undefined
   const start = async () => {
     engine = await embedded.start()
@@ -77,7 +77,7 @@ t.test('a directory that holds something else is named in one line', ONLY_EMBEDD
 
 t.test('what was started and never used is stopped', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir()
-  const embedded = startEmbedded(dataDir, await embeddedTemplate())
+  const embedded = startEmbedded(dataDir, { dump: await embeddedTemplate() })
   await embedded.release()
   await embedded.release()
   const engine = await startEmbedded(dataDir).start()
