@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { type WasmModules, wasmModules } from './wasm.ts'
 
 /** A running PostgreSQL with one connection. */
 export interface Engine {
@@ -22,6 +23,8 @@ export interface Answer {
   rowCount: number
 }
 
+/** The first message to the worker: what it runs. */
+export type Program = { modules: WasmModules }
 /** A statement for the worker; `undefined` asks it to close, and is answered by its end. */
 export type Question = { sql: string; params: readonly unknown[] } | undefined
 export type Reply = { answer: Answer | undefined } | { error: { message: string } }
@@ -66,7 +69,16 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   })
   worker.on('error', stop)
   worker.once('exit', () => stop())
-  await wait()
+  const open = wait()
+  // The worker loads its own modules meanwhile.
+  wasmModules().then(
+    modules => worker.postMessage({ modules } satisfies Program),
+    error => {
+      stop(error)
+      void worker.terminate()
+    },
+  )
+  await open
   opened = true
   return {
     get closed() {

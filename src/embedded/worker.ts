@@ -1,11 +1,13 @@
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
-import type { Answer, EngineOptions, Question, Reply } from './engine.ts'
+import type { Answer, EngineOptions, Program, Question, Reply } from './engine.ts'
 import { unfinishedMarker } from './existing.ts'
 import { isFull, openingProblem, Refusal, requireMajor } from './opening.ts'
 import { PREBUILT } from './prebuilt.ts'
+import type { WasmModules } from './wasm.ts'
 
 /** PGlite's defaults suit a machine of its own: 128 MB of buffers, and up to a gigabyte of log to replay after a kill. */
 const SETTINGS = ['shared_buffers=16MB', 'max_wal_size=64MB']
@@ -15,7 +17,10 @@ const SETTINGS = ['shared_buffers=16MB', 'max_wal_size=64MB']
  * leaves the server free to answer checks from memory.
  */
 async function serve(port: MessagePort, options: EngineOptions): Promise<void> {
-  const pglite = await open(options).catch(error => {
+  const [{ modules }] = (await once(port, 'message')) as [Program]
+  // Without a listener the port would not keep the thread alive while the database opens.
+  port.ref()
+  const pglite = await open(options, modules).catch(error => {
     throw openingProblem(options.folder, error)
   })
   let last = reply(port, async () => undefined)
@@ -24,22 +29,22 @@ async function serve(port: MessagePort, options: EngineOptions): Promise<void> {
   })
 }
 
-async function open({ folder, dump }: EngineOptions): Promise<PGlite> {
-  if (!folder) return create({}, dump)
+async function open({ folder, dump }: EngineOptions, modules: WasmModules): Promise<PGlite> {
+  if (!folder) return create(modules, dump)
   const half = unfinishedMarker(folder)
   // A process that was killed while it made the database left half of one, in which nobody can have stored anything.
   if (existsSync(half)) rmSync(folder, { recursive: true, force: true })
-  if (existsSync(join(folder, 'PG_VERSION'))) return openExisting(folder)
+  if (existsSync(join(folder, 'PG_VERSION'))) return openExisting(folder, modules)
   mustBeEmpty(folder)
   writeFileSync(half, '')
-  const pglite = await create({ dataDir: folder }, dump)
+  const pglite = await create({ ...modules, dataDir: folder }, dump)
   rmSync(half)
   return pglite
 }
 
-function openExisting(folder: string): Promise<PGlite> {
+function openExisting(folder: string, modules: WasmModules): Promise<PGlite> {
   requireMajor(readFileSync(join(folder, 'PG_VERSION'), 'utf8').trim())
-  return PGlite.create(settings({ dataDir: folder }))
+  return PGlite.create(settings({ ...modules, dataDir: folder }))
 }
 
 /** Nothing that is there is ever overwritten. */
