@@ -1,6 +1,5 @@
-import { hkdfSync } from 'node:crypto'
-import { CompactEncrypt, compactDecrypt } from 'jose'
 import type { Em } from '../database.ts'
+import { decryptUnder, encryptUnder } from '../security/encrypt.ts'
 import type { TokenAnswer } from './grant.ts'
 import { RefreshToken } from './refresh.entity.ts'
 
@@ -11,13 +10,15 @@ export interface Replay {
   expiresAt: number
 }
 
+const PURPOSE = 'postern refresh replay'
+
 /**
  * Keeps the answer with the token that was traded for it. The one before it in the family goes: its refresh token is being
  * used, so somebody received it.
  */
 export async function keepReplay(em: Em, link: RefreshToken, text: string, replay: Replay): Promise<void> {
   await em.nativeUpdate(RefreshToken, { grant: link.grant, replay: { $ne: null } }, { replay: null })
-  await em.nativeUpdate(RefreshToken, { id: link.id }, { replay: await seal(text, replay) })
+  await em.nativeUpdate(RefreshToken, { id: link.id }, { replay: await encryptUnder(text, PURPOSE, replay) })
 }
 
 /**
@@ -27,23 +28,6 @@ export async function keepReplay(em: Em, link: RefreshToken, text: string, repla
 export async function recallReplay(link: RefreshToken, text: string, graceMs: number) {
   const now = Date.now()
   if (!link.replay || !link.usedAt || link.usedAt.getTime() + graceMs <= now) return undefined
-  const { answer, expiresAt } = await open(text, link.replay)
+  const { answer, expiresAt } = await decryptUnder<Replay>(text, PURPOSE, link.replay)
   return { ...answer, expires_in: Math.max(0, Math.ceil((expiresAt - now) / 1000)) }
 }
-
-/**
- * Encrypts it (JWE, RFC 7516: `dir`, A256GCM) under a key made of the traded token's own text. The database has that
- * text's hash and nothing more, so it cannot read what it keeps.
- */
-const seal = (text: string, replay: Replay): Promise<string> =>
-  new CompactEncrypt(new TextEncoder().encode(JSON.stringify(replay)))
-    .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
-    .encrypt(keyOf(text))
-
-async function open(text: string, sealed: string): Promise<Replay> {
-  const { plaintext } = await compactDecrypt(sealed, keyOf(text))
-  return JSON.parse(new TextDecoder().decode(plaintext))
-}
-
-/** HKDF (RFC 5869) rather than a plain hash: that is what the database has. */
-const keyOf = (text: string) => new Uint8Array(hkdfSync('sha256', text, '', 'postern refresh replay', 32))

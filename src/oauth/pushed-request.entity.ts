@@ -9,7 +9,8 @@ const PushedRequestSchema = defineEntity({
     /** SHA-256 of what follows the prefix in the `request_uri`. */
     hash: p.blob().unique().hidden(),
     client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(),
-    parameters: p.json<Record<string, string>>(),
+    /** A compact JWE under a key made of the `request_uri`: `state` and `nonce` are secrets between app and browser. */
+    parameters: p.json<string>().hidden(),
     createdAt: p.datetime(),
     expiresAt: p.datetime().index(),
   },

@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto'
 import type { Database, Em } from '../database.ts'
 import { newId } from '../ids.ts'
 import { invalidRequest } from '../protocol-errors.ts'
+import { decryptUnder, encryptUnder } from '../security/encrypt.ts'
 import { sweep } from '../tokens/prune.ts'
 import { hashText } from '../tokens/text.ts'
 import { PushedRequest } from './pushed-request.entity.ts'
 
 /** An authorization request that is stored on the server, with the `request_uri` that names it. */
-export interface StoredRequest extends Pick<PushedRequest, 'id' | 'parameters' | 'createdAt'> {
+export interface StoredRequest extends Pick<PushedRequest, 'id' | 'createdAt'> {
+  parameters: Record<string, string>
   requestUri: string
   /** One that a client pushed takes one answer (RFC 9126 §2.2). One that was sent with the browser is not used up. */
   oneTime: boolean
@@ -39,6 +41,7 @@ export interface PushedRequests {
 const PREFIX = 'urn:ietf:params:oauth:request_uri:'
 /** Begins what names a request that the server keeps. It is part of the hash, so nobody can add it to a pushed one. */
 const KEPT = 'kept.'
+const PURPOSE = 'postern authorization request'
 const WAIT_SECONDS = 90
 /** For a sign-in page that stays open for a while. */
 const KEPT_SECONDS = 60 * 60
@@ -51,7 +54,8 @@ export function createPushedRequests(db: Database): PushedRequests {
     const text = marker + randomBytes(32).toString('base64url')
     const createdAt = new Date()
     const expiresAt = after(createdAt, seconds)
-    const row = { id: newId(), hash: hashText(text), client, parameters, createdAt, expiresAt }
+    const sealed = await encryptUnder(text, PURPOSE, parameters)
+    const row = { id: newId(), hash: hashText(text), client, parameters: sealed, createdAt, expiresAt }
     await db.run(em => em.insert(PushedRequest, row))
     await sweep(db, 'oauth_pushed_requests')
     return PREFIX + text
@@ -71,7 +75,8 @@ export function createPushedRequests(db: Database): PushedRequests {
         const live = { hash: hashText(text), client, expiresAt: { $gt: new Date() } }
         const found = requestUri.startsWith(PREFIX) ? await em.findOne(PushedRequest, live) : null
         if (!found) throw gone()
-        const { id, parameters, createdAt } = found
+        const { id, createdAt } = found
+        const parameters = await decryptUnder<Record<string, string>>(text, PURPOSE, found.parameters).catch(unreadable)
         const oneTime = !text.startsWith(KEPT)
         // A page that is loaded anew does not prolong a pushed request, but it may a kept one.
         const until = after(oneTime ? createdAt : new Date(), ANSWER_SECONDS)
@@ -91,5 +96,10 @@ export async function answerPushed(em: Em, { id, oneTime }: StoredRequest): Prom
 
 const gone = () =>
   invalidRequest('This request has expired or was answered before. Go back to the app and start again.')
+
+/** Versions before this one stored the parameters in clear. Such a row lives a quarter of an hour at most. */
+function unreadable(): never {
+  throw gone()
+}
 
 const after = (time: Date, seconds: number) => new Date(time.getTime() + seconds * 1000)

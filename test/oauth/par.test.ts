@@ -166,10 +166,13 @@ t.test('pushing is refused', async t => {
 
 t.test('no secret is kept with it', async t => {
   const { client, secret } = await house.clients.create({ name: 'Calendar', redirectUris: [CALLBACK] })
-  const params = { ...standard, client_id: client.id, client_secret: secret }
+  const state = 'only the app and its browser know it'
+  const params = { ...standard, client_id: client.id, client_secret: secret, state }
   const { request_uri } = (await form(app, '/oauth/par', params)).json()
   const rows = JSON.stringify(await house.db.query('select p::text as row from oauth_pushed_requests p'))
   t.match(rows, client.id)
   t.notMatch(rows, secret as string)
   t.notMatch(rows, request_uri.split(':').at(-1))
+  t.notMatch(rows, state)
+  t.notMatch(rows, challenge)
 })
