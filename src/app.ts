@@ -85,7 +85,7 @@ export function serverPlugin(house: House, mounted = false): FastifyPluginAsync 
         await useSessionDoor(api, { site, sessions: house.sessions, sessionToken, provesItself })
         const isPersonal = async ({ clientId }: Token) => clientId === (await house.clients.personalAccess()).id
         await api.register(userRoutes({ users, throttle, isPersonal }))
-        await api.register(tokenRoutes({ tokens, usage, signIn }))
+        await api.register(tokenRoutes({ tokens, usage, signIn, catalogue }))
         await api.register(ownClients(house.clients))
         await api.register(authorizationRoutes(house.authorizations))
       },

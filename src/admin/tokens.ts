@@ -6,6 +6,7 @@ import { checkScopes } from '../guard/checks.ts'
 import { Paged, page, paging } from '../http/paging.ts'
 import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
 import type { RevokeOne } from '../tokens/revoker.ts'
 import { toToken } from '../tokens/schemas.ts'
 import { REVOKE_MS, type Selection, type Selector } from '../tokens/selection.ts'
@@ -20,10 +21,11 @@ export interface AdminTokensOptions {
   selection: Selection
   revokeOne: RevokeOne
   usage: Usage
+  catalogue: Pick<Catalogue, 'unknown'>
 }
 
-export function adminTokens({ selection, revokeOne, usage }: AdminTokensOptions): FastifyPluginAsyncTypebox {
-  const show = (token: AccessToken) => ({ ...toToken(token, usage.seen(token)), user_id: token.user })
+export function adminTokens({ selection, revokeOne, usage, catalogue }: AdminTokensOptions): FastifyPluginAsyncTypebox {
+  const show = (token: AccessToken) => ({ ...toToken(catalogue, token, usage.seen(token)), user_id: token.user })
 
   async function find(id: string): Promise<AccessToken> {
     const token = isUuid(id) ? await selection.find(id) : undefined

@@ -8,6 +8,7 @@ import { checkScopes } from '../guard/checks.ts'
 import { insufficientScope } from '../guard/errors.ts'
 import { Paged, page, paging } from '../http/paging.ts'
 import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
 import { newToken } from '../tokens/request.ts'
 import { IssuedSchema, IssueForUser, toToken } from '../tokens/schemas.ts'
 import type { Tokens } from '../tokens/tokens.ts'
@@ -23,9 +24,10 @@ export interface AdminUsersOptions {
   users: Users
   tokens: Tokens
   signOut: SignOut
+  catalogue: Pick<Catalogue, 'unknown'>
 }
 
-export function adminUsers({ users, tokens, signOut }: AdminUsersOptions): FastifyPluginAsyncTypebox {
+export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOptions): FastifyPluginAsyncTypebox {
   const find = (id: string) => {
     if (!isUuid(id)) throw notFound('user')
     return users.find(id)
@@ -172,7 +174,7 @@ export function adminUsers({ users, tokens, signOut }: AdminUsersOptions): Fasti
         if (user.disabledAt) throw conflict('The user is disabled: enable it before issuing tokens for it.')
         mustHaveAdmin(request, request.body.scopes ?? [])
         const { plainText, token } = await tokens.issuePersonal({ ...newToken(request.body), user })
-        return reply.code(201).send({ token: plainText, data: toToken(token), user: toUser(user) })
+        return reply.code(201).send({ token: plainText, data: toToken(catalogue, token), user: toUser(user) })
       },
     )
   }

@@ -74,26 +74,31 @@ async function issue({
   resource: resources,
   json,
 }: IssueOptions): Promise<void> {
-  const { user, plainText, token } = await withHouse(async house => {
+  const { user, plainText, token, catalogue } = await withHouse(async house => {
     const user = await findUser(house, who)
     if (user.disabledAt) {
       throw new CommandError(`The user ${user.email} is disabled. Enable them first: postern user enable ${user.email}`)
     }
     await house.ensure()
     const expiresAt = expiresIn === undefined ? undefined : new Date(Date.now() + expiresIn * 1000)
-    return { user, ...(await house.tokens.issuePersonal({ user, name, scopes: scope, expiresAt, format, resources })) }
+    const { catalogue } = house
+    return {
+      user,
+      catalogue,
+      ...(await house.tokens.issuePersonal({ user, name, scopes: scope, expiresAt, format, resources })),
+    }
   })
   const { toToken } = await import('../tokens/schemas.ts')
   const { toUser } = await import('../users/schemas.ts')
-  answer(json, { token: plainText, data: toToken(token), user: toUser(user) }, plainText)
+  answer(json, { token: plainText, data: toToken(catalogue, token), user: toUser(user) }, plainText)
   if (!json) note(`${describe(token)} for ${user.email}; expires ${day(token.expiresAt)}; id ${token.id}`)
 }
 
 async function list({ user: who, all, json }: ListOptions): Promise<void> {
-  const tokens = await withHouse(async house => {
+  const { tokens, catalogue } = await withHouse(async house => {
     const { id } = await findUser(house, who)
     const rows = await everyRow(page => house.tokens.list(id, { ...page, state: all ? 'all' : 'live' }))
-    return rows.map(token => ({ token, seen: house.usage.seen(token) }))
+    return { catalogue: house.catalogue, tokens: rows.map(token => ({ token, seen: house.usage.seen(token) })) }
   }, 'read')
   const headings = ['id', 'name', 'scopes', 'format', 'state', 'created', 'last used', 'expires']
   const rows = tokens.map(({ token: t }) => [
@@ -107,18 +112,18 @@ async function list({ user: who, all, json }: ListOptions): Promise<void> {
     t.expiresAt,
   ])
   const { toToken } = await import('../tokens/schemas.ts')
-  answer(json, { data: tokens.map(({ token, seen }) => toToken(token, seen)) }, table(headings, rows))
+  answer(json, { data: tokens.map(({ token, seen }) => toToken(catalogue, token, seen)) }, table(headings, rows))
 }
 
 async function revoke(id: string, { json }: JsonOption): Promise<void> {
-  const { token, seen } = await withHouse(async ({ selection, revokeOne, usage }) => {
+  const { token, seen, catalogue } = await withHouse(async ({ selection, revokeOne, usage, catalogue }) => {
     await revokeOne(id)
     const token = await selection.find(id)
     if (!token) throw new CommandError(`There is no token ${id}.`)
-    return { token, seen: usage.seen(token) }
+    return { token, seen: usage.seen(token), catalogue }
   })
   const { toToken } = await import('../tokens/schemas.ts')
-  answer(json, { data: toToken(token, seen) }, `Revoked ${describe(token)}`)
+  answer(json, { data: toToken(catalogue, token, seen) }, `Revoked ${describe(token)}`)
 }
 
 type Named = Pick<ShownToken, 'name' | 'scopes'>

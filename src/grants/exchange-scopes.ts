@@ -5,7 +5,8 @@ import { WILDCARD } from '../scopes/set.ts'
 import type { Role } from '../users/user.entity.ts'
 
 /**
- * What a holder keeps of the scopes of a personal token: those asked for, or all of them, `*` too.
+ * What a holder keeps of the scopes of a personal token: those asked for, or all of them, `*` too; but none that has left
+ * the catalogue, which nothing new gets.
  * @param scope space-delimited, as sent
  * @throws 400 `invalid_scope` that names what the token lacks
  */
@@ -15,7 +16,8 @@ export function ownScopes(
   scope: string | undefined,
   role: Role | undefined,
 ): string[] {
-  const has = granted.filter(id => role === 'admin' || !id.startsWith('admin:'))
+  const left = new Set(catalogue.unknown(granted))
+  const has = granted.filter(id => !left.has(id) && (role === 'admin' || !id.startsWith('admin:')))
   const asked = requestedScopes(catalogue, scope)
   if (asked === undefined) return has
   const lacking = asked.filter(id => !catalogue.covers(has, id) || !(id === WILDCARD || catalogue.has(id)))

@@ -4,6 +4,7 @@ import { invalid } from '../errors.ts'
 import { checkScopes } from '../guard/checks.ts'
 import { page } from '../http/paging.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
 import { ownerless, ownerOf } from '../users/routes.ts'
 import { type ShownUser, toUser } from '../users/schemas.ts'
 import type { SignIn } from '../users/sign-in.ts'
@@ -42,15 +43,16 @@ export interface TokenRoutesOptions {
   tokens: Tokens
   usage: Usage
   signIn: SignIn
+  catalogue: Pick<Catalogue, 'unknown'>
 }
 
 const tags = ['Tokens']
 
-export function tokenRoutes({ tokens, usage, signIn }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
-  const data = (token: ShownToken) => toToken(token, usage.seen(token))
+export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
+  const data = (token: ShownToken) => toToken(catalogue, token, usage.seen(token))
 
   async function answer(reply: FastifyReply, { plainText, token }: Issued, user: ShownUser) {
-    return reply.code(201).send({ token: plainText, data: toToken(token), user: toUser(user) })
+    return reply.code(201).send({ token: plainText, data: toToken(catalogue, token), user: toUser(user) })
   }
 
   async function userOfCredentials(request: FastifyRequest, { email, password }: IssueTokenBody): Promise<User> {

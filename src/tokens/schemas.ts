@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { TOKEN_FORMATS } from '../clients/client.entity.ts'
 import { Paged, paging } from '../http/paging.ts'
 import { closed, Name, Nullable, noContent, problem, Time, TOKEN_EXAMPLE } from '../http/schemas.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
 import { UserSchema } from '../users/schemas.ts'
 import { resourcesOf } from './audience.ts'
 import type { ShownToken } from './token.entity.ts'
@@ -21,6 +22,7 @@ const example = {
   last_used_at: null,
   expires_at: '2027-11-21T10:00:00.000Z',
   unused_scopes: ['orders:read'],
+  unknown_scopes: [],
 }
 
 export const TokenSchema = Type.Object(
@@ -44,6 +46,9 @@ export const TokenSchema = Type.Object(
     unused_scopes: Type.Array(Type.String({ examples: ['orders:read'] }), {
       description: 'Scopes that no check has asked for yet',
     }),
+    unknown_scopes: Type.Array(Type.String({ examples: ['legacy:export'] }), {
+      description: 'Scopes that have left the catalogue: the token keeps them, and no new one gets them',
+    }),
   },
   { examples: [example] },
 )
@@ -51,7 +56,11 @@ export const TokenSchema = Type.Object(
 /** For an answer to whoever just made it. */
 const neverUsed = ({ scopes }: ShownToken): Seen => ({ lastUsedAt: null, unusedScopes: scopes })
 
-export const toToken = (token: ShownToken, seen = neverUsed(token)): Static<typeof TokenSchema> => ({
+export const toToken = (
+  catalogue: Pick<Catalogue, 'unknown'>,
+  token: ShownToken,
+  seen = neverUsed(token),
+): Static<typeof TokenSchema> => ({
   id: token.id,
   name: token.name,
   client_id: token.client,
@@ -65,6 +74,7 @@ export const toToken = (token: ShownToken, seen = neverUsed(token)): Static<type
   last_used_at: seen.lastUsedAt,
   expires_at: token.expiresAt,
   unused_scopes: seen.unusedScopes,
+  unknown_scopes: catalogue.unknown(token.scopes),
 })
 
 const name = Name

@@ -1,13 +1,16 @@
 import t from 'tap'
 import { createApp } from '../../src/app.ts'
+import { TOKEN_EXCHANGE } from '../../src/grants/exchange.ts'
 import { openHouse } from '../../src/house.ts'
 import { warnOfLeftScopes } from '../../src/left-scopes.ts'
 import type { CatalogueInput } from '../../src/scopes/catalogue.ts'
 import { createLeftScopes } from '../../src/tokens/left-scopes.ts'
 import { actingAs, newUser, testApp } from '../helpers/app.ts'
-import { asking } from '../helpers/asking.ts'
+import { asking, bearer } from '../helpers/asking.ts'
 import { Browser, formOf } from '../helpers/browser.ts'
+import { letIn, refresh } from '../helpers/family.ts'
 import { ticked } from '../helpers/forms.ts'
+import { basic, exchangeOf, form } from '../helpers/oauth.ts'
 
 const KEPT = [
   { id: 'orders:read', description: 'Read orders', default: true },
@@ -20,6 +23,7 @@ const after: CatalogueInput = { inherit: true, scopes: KEPT }
 /** Tokens are made under one catalogue and then met under another, as after a restart with a new file. */
 const { house: old } = await testApp(t, { catalogue: before })
 const house = await openHouse({ config: old.config, catalogue: after, db: old.db })
+await house.ensure()
 const app = await createApp(house)
 
 const HELD = ['orders:read', 'legacy:export']
@@ -134,6 +138,49 @@ t.test('tokens are found by a scope that has left the catalogue', async t => {
   t.strictSame(await found('legacy'), [], 'a part of a scope is none')
   t.equal((await api.get('/api/tokens?scope=')).statusCode, 422)
 })
+
+t.test('the API says which scopes of a token have left the catalogue', async t => {
+  const { token, api, owner } = await person()
+  t.same((await api.get(`/api/tokens/${token.id}`)).json().data.unknown_scopes, ['legacy:export'])
+  const listed = (await api.get('/api/tokens')).json().data
+  const unknown = new Map(listed.map((one: { id: string; unknown_scopes: string[] }) => [one.id, one.unknown_scopes]))
+  t.same(unknown.get(token.id), ['legacy:export'])
+  t.same(unknown.get(owner.id), [], 'what is in the catalogue is known')
+  const text = (await old.tokens.issuePersonal({ user: owner.user, name: 'own', scopes: [...HELD, '*'] })).plainText
+  const current = await asking(app, bearer(text)).get('/api/tokens/current')
+  t.same(current.json().data.unknown_scopes, ['legacy:export'], '* grants what there is')
+  const admin = asking(app, (await actingAs(house, ['admin:read'], { role: 'admin' })).headers)
+  t.same((await admin.get(`/admin/tokens/${token.id}`)).json().data.unknown_scopes, ['legacy:export'])
+  const found = (await admin.get('/admin/tokens?scope=legacy:export&limit=1')).json().data
+  t.same(found[0].unknown_scopes, ['legacy:export'])
+})
+
+for (const format of ['jwt', 'opaque'] as const) {
+  t.test(`an exchange leaves out what has left the catalogue, and refuses it by name: ${format}`, async t => {
+    const user = await newUser(old)
+    const { plainText } = await old.tokens.issuePersonal({ user, name: 'ci', scopes: HELD, format })
+    const exchanged = await form(app, '/oauth/token', exchangeOf(plainText))
+    t.match(exchanged.json(), { scope: 'orders:read' })
+    const named = await form(app, '/oauth/token', { ...exchangeOf(plainText), scope: 'legacy:export' })
+    t.equal(named.statusCode, 400)
+    t.match(named.json(), { error: 'invalid_scope', error_description: /legacy:export/ })
+    const made = await old.clients.create({ name: 'gateway', grantTypes: [TOKEN_EXCHANGE], tokenFormat: format })
+    const headers = basic(made.client.id, made.secret)
+    const byClient = await form(app, '/oauth/token', exchangeOf(plainText), headers)
+    t.match(byClient.json(), { scope: 'orders:read' })
+    const asked = { ...exchangeOf(plainText), scope: 'legacy:export' }
+    t.match((await form(app, '/oauth/token', asked, headers)).json(), { error: 'invalid_scope' })
+  })
+
+  t.test(`a refresh leaves out what has left the catalogue, and refuses it by name: ${format}`, async t => {
+    const user = await newUser(old)
+    const family = () => letIn(old, user, { scopes: HELD, tokenFormat: format })
+    t.match((await refresh(app, await family())).json(), { scope: 'orders:read' })
+    const named = await refresh(app, await family(), { scope: 'legacy:export' })
+    t.equal(named.statusCode, 400)
+    t.match(named.json(), { error: 'invalid_scope', error_description: /legacy:export/ })
+  })
+}
 
 t.test('administrators filter by a scope that has left the catalogue', async t => {
   await person()
