@@ -32,7 +32,7 @@ async function parcels(change: (app: FastifyInstance) => unknown = () => {}): Pr
 }
 
 async function issue(app: FastifyInstance): Promise<{ authorization: string }> {
-  const payload = { email, password: PASSWORD, device_name: 'van' }
+  const payload = { email, password: PASSWORD, device_name: 'van', scopes: ['parcels:read', 'user:read'] }
   const issued = await app.inject({ method: 'POST', url: '/auth/api/tokens', payload })
   return { authorization: `Bearer ${issued.json().token}` }
 }
@@ -198,7 +198,7 @@ t.test('closing the application ends what the server keeps open, and loses nothi
 
   const again = await buildApp({ ...mounted.config, catalogue })
   t.teardown(() => again.close())
-  const payload = { email, password: PASSWORD, device_name: 'van' }
+  const payload = { email, password: PASSWORD, device_name: 'van', scopes: ['parcels:read', 'user:read'] }
   t.equal((await again.inject({ method: 'POST', url: '/api/tokens', payload })).statusCode, 201)
 })
 

@@ -26,7 +26,10 @@ const Answer = Type.Object(
     scope: Type.Optional(Type.String({ description: 'Space-delimited' })),
     client_id: Type.Optional(Type.String()),
     username: Type.Optional(
-      Type.String({ description: 'E-mail address; only to the resource server that the token is meant for' }),
+      Type.String({
+        description:
+          'E-mail address; only to the resource server that the token is meant for, and only with `user:read`',
+      }),
     ),
     token_type: Type.Optional(Type.String({ description: 'Not said of a refresh token' })),
     exp: Type.Optional(Type.Integer()),
@@ -45,7 +48,7 @@ const Answer = Type.Object(
     examples: [
       {
         active: true,
-        scope: 'orders:read',
+        scope: 'orders:read user:read',
         client_id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12',
         username: 'ada@example.com',
         token_type: 'Bearer',

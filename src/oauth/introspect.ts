@@ -3,6 +3,7 @@ import type { Database } from '../database.ts'
 import type { Audience } from '../guard/audience.ts'
 import { statusListUri } from '../guard/claims.ts'
 import { wholeSecond } from '../guard/token.ts'
+import { USER_READ } from '../scopes/catalogue.ts'
 import { type AudienceConfig, isForServer } from '../tokens/audience.ts'
 import type { Inspect, Inspected } from '../tokens/inspect.ts'
 import { signedAudience } from '../tokens/mint.ts'
@@ -15,7 +16,7 @@ export interface Introspection {
   active: boolean
   scope?: string
   client_id?: string
-  /** The e-mail address; only to the resource server that the token is meant for. */
+  /** The e-mail address; only to the resource server that the token is meant for, and only with `user:read`. */
   username?: string
   /** Not said of a refresh token: it is nothing to be let in with. */
   token_type?: 'Bearer'
@@ -57,7 +58,7 @@ export function createIntrospect({ db, inspect, usage, config }: IntrospectOptio
       active: true,
       scope: token.scopes.join(' '),
       client_id: token.clientId,
-      ...(meantForIt && user && { username: user.email }),
+      ...(meantForIt && user && token.can(USER_READ) && { username: user.email }),
       token_type: 'Bearer',
       exp: wholeSecond(expiresAt),
       iat: wholeSecond(issuedAt),

@@ -22,6 +22,11 @@ export interface ScopeInput {
   resource?: string
 }
 
+/** What tells name and e-mail address to whoever holds a token: `GET /api/user`, introspection. */
+export const USER_READ = 'user:read'
+/** In every catalogue: of a deployment that describes it itself, as it does. */
+const STANDARD: Scope = { id: USER_READ, description: 'Read your name and e-mail address', default: false }
+
 /** Scopes of Postern's own routes; in every catalogue, after the deployment's. */
 export const RESERVED = [
   { id: 'tokens:read', description: 'List your personal access tokens', default: false },
@@ -32,7 +37,7 @@ export const RESERVED = [
   { id: 'admin:write', description: 'Manage every user, client, token and key', default: false },
 ] as const satisfies readonly Scope[]
 
-export type ReservedScope = (typeof RESERVED)[number]['id']
+export type ReservedScope = (typeof RESERVED)[number]['id'] | typeof USER_READ
 
 /** scope-token of RFC 6749 §3.3, without the comma that links such as `?scopes=a,b` need. */
 const SCOPE_ID = /^[!#-+\--[\]-~]{1,128}$/
@@ -60,7 +65,8 @@ export interface Catalogue {
 /** @throws StartupError that names what is wrong with the first bad entry */
 export function createCatalogue(input: CatalogueInput): Catalogue {
   const { inherit, scopes: own } = checked(input)
-  const scopes = Object.freeze([...own, ...RESERVED])
+  const standard = own.some(({ id }) => id === USER_READ) ? [] : [STANDARD]
+  const scopes = Object.freeze([...own, ...standard, ...RESERVED])
   const order = new Map(scopes.map((s, i) => [s.id, i]))
   const defaults = scopes.filter(s => s.default).map(s => s.id)
   const isKnown = (id: string) => id === WILDCARD || order.has(id)

@@ -6,7 +6,7 @@ import { page } from '../http/paging.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { ownerless, ownerOf } from '../users/routes.ts'
-import { type ShownUser, toUser } from '../users/schemas.ts'
+import { toOwnUser, toUser } from '../users/schemas.ts'
 import type { SignIn } from '../users/sign-in.ts'
 import type { User } from '../users/user.entity.ts'
 import { userOf } from './authenticate.ts'
@@ -51,8 +51,9 @@ const tags = ['Tokens']
 export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
   const data = (token: ShownToken) => toToken(catalogue, token, usage.seen(token))
 
-  async function answer(reply: FastifyReply, { plainText, token }: Issued, user: ShownUser) {
-    return reply.code(201).send({ token: plainText, data: toToken(catalogue, token), user: toUser(user) })
+  /** @param user as whoever asks may know them */
+  async function answer(reply: FastifyReply, { plainText, token }: Issued, user: { id: string }) {
+    return reply.code(201).send({ token: plainText, data: toToken(catalogue, token), user })
   }
 
   async function userOfCredentials(request: FastifyRequest, { email, password }: IssueTokenBody): Promise<User> {
@@ -92,10 +93,11 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
         const input = newToken(body)
         if (hasCredentials(request)) {
           const user = await userOfCredentials(request, body)
-          return answer(reply, await tokens.issuePersonal({ ...input, user }), user)
+          return answer(reply, await tokens.issuePersonal({ ...input, user }), toUser(user))
         }
         const user = caller(request)
-        return answer(reply, await tokens.issuePersonal({ ...input, user, within: request.token }), user)
+        const issued = await tokens.issuePersonal({ ...input, user, within: request.token })
+        return answer(reply, issued, toOwnUser(request.token, user))
       },
     )
 
@@ -185,7 +187,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
       async (request, reply) => {
         const user = caller(request)
         const issued = await tokens.rotate(user, request.token.id, { overlap: request.body?.overlap })
-        return answer(reply, issued, user)
+        return answer(reply, issued, toOwnUser(request.token, user))
       },
     )
 
@@ -242,7 +244,8 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
       async (request, reply) => {
         const user = caller(request)
         const { overlap } = request.body ?? {}
-        return answer(reply, await tokens.rotate(user, request.params.id, { overlap, within: request.token }), user)
+        const issued = await tokens.rotate(user, request.params.id, { overlap, within: request.token })
+        return answer(reply, issued, toOwnUser(request.token, user))
       },
     )
 

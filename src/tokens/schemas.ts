@@ -3,7 +3,7 @@ import { TOKEN_FORMATS } from '../clients/client.entity.ts'
 import { Paged, paging } from '../http/paging.ts'
 import { closed, Name, Nullable, noContent, problem, Time, TOKEN_EXAMPLE } from '../http/schemas.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { UserSchema } from '../users/schemas.ts'
+import { OwnUserSchema } from '../users/schemas.ts'
 import { resourcesOf } from './audience.ts'
 import type { ShownToken } from './token.entity.ts'
 import type { Seen } from './usage.ts'
@@ -125,7 +125,7 @@ export const IssuedSchema = Type.Object(
       examples: [TOKEN_EXAMPLE],
     }),
     data: TokenSchema,
-    user: UserSchema,
+    user: OwnUserSchema,
   },
   { description: 'The new token' },
 )

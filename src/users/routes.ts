@@ -7,11 +7,11 @@ import type { Token } from '../guard/token.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
 import { normalizePassword } from './passwords.ts'
 import { createProvePassword } from './prove.ts'
-import { ChangePassword, toUser, UpdateUser, UserSchema } from './schemas.ts'
+import { ChangePassword, OwnUserSchema, toOwnUser, UpdateUser } from './schemas.ts'
 import type { Throttle } from './throttle.ts'
 import type { Users } from './users.ts'
 
-const Answer = Type.Object({ data: UserSchema })
+const Answer = Type.Object({ data: OwnUserSchema })
 
 export interface UserRoutesOptions {
   users: Users
@@ -38,12 +38,12 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
         schema: {
           operationId: 'getUser',
           summary: 'Get the user',
-          description: 'The user that the token belongs to.',
+          description: 'The user that the token belongs to: the id, and with `user:read` the rest.',
           tags: ['User'],
           response: { 200: Answer, 403: problem('The token belongs to no user') },
         },
       },
-      async request => ({ data: toUser(await users.find(ownerOf(request))) }),
+      async request => ({ data: toOwnUser(request.token, await users.find(ownerOf(request))) }),
     )
 
     app.put(
@@ -68,7 +68,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
         const { name, email, current_password } = request.body
         const id = await changerOf(request)
         if (email !== undefined) await provePassword(id, request.ip, current_password)
-        return { data: toUser(await users.update(id, { name, email })) }
+        return { data: toOwnUser(request.token, await users.update(id, { name, email })) }
       },
     )
 

@@ -1,28 +1,32 @@
 import { Type } from 'typebox'
+import type { Token } from '../guard/token.ts'
 import { closed, Name, Time } from '../http/schemas.ts'
+import { USER_READ } from '../scopes/catalogue.ts'
 import { ROLES, type User } from './user.entity.ts'
 
-export const UserSchema = Type.Object(
-  {
-    id: Type.String({ format: 'uuid' }),
-    name: Type.String({ examples: ['Ada Lovelace'] }),
-    email: Type.String({ format: 'email' }),
-    role: Type.Enum([...ROLES]),
-    created_at: Time(),
-    updated_at: Time(),
-  },
-  {
-    examples: [
-      {
-        id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a10',
-        name: 'Ada Lovelace',
-        email: 'ada@example.com',
-        role: 'user',
-        created_at: '2026-11-21T10:00:00.000Z',
-        updated_at: '2026-11-21T10:00:00.000Z',
-      },
-    ],
-  },
+const fields = {
+  name: Type.String({ examples: ['Ada Lovelace'] }),
+  email: Type.String({ format: 'email' }),
+  role: Type.Enum([...ROLES]),
+  created_at: Time(),
+  updated_at: Time(),
+}
+const id = Type.String({ format: 'uuid' })
+const example = {
+  id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a10',
+  name: 'Ada Lovelace',
+  email: 'ada@example.com',
+  role: 'user',
+  created_at: '2026-11-21T10:00:00.000Z',
+  updated_at: '2026-11-21T10:00:00.000Z',
+}
+
+export const UserSchema = Type.Object({ id, ...fields }, { examples: [example] })
+
+/** What a token may know of its user. */
+export const OwnUserSchema = Type.Object(
+  { id, ...Type.Partial(Type.Object(fields)).properties },
+  { description: 'The id alone, unless the token has `user:read`', examples: [example] },
 )
 
 /** A user as the database has it, or as a token's record in memory does. */
@@ -36,6 +40,15 @@ export const toUser = ({ id, name, email, role, createdAt, updatedAt }: ShownUse
   created_at: createdAt,
   updated_at: updatedAt,
 })
+
+const READ = [USER_READ] as const
+
+/** The user of a token, as far as the token may know: name and e-mail address take `user:read`, the id takes nothing. */
+export function toOwnUser(token: Token, user: ShownUser): { id: string } {
+  if (token.cant(USER_READ)) return { id: user.id }
+  token.noteUse(READ)
+  return toUser(user)
+}
 
 export const UpdateUser = Type.Object(
   {

@@ -22,7 +22,7 @@ t.test('the catalogue is listed in its order, without a database', async t => {
   t.equal(code, 0)
   t.match(
     stdout,
-    /^ID +DEFAULT +DESCRIPTION\norders:read +yes +Read orders\nchef's:menu +no +See the menu\ntokens:read /,
+    /^ID +DEFAULT +DESCRIPTION\norders:read +yes +Read orders\nchef's:menu +no +See the menu\nuser:read +no .+\ntokens:read /,
   )
   const scopes = await postern.json(['scopes'])
   t.same(scopes.slice(0, 2), [

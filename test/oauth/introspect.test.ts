@@ -34,11 +34,11 @@ t.test('tokens of a running server', async t => {
 
   for (const format of ['jwt', 'opaque'] as const) {
     t.test(`a personal access token, ${format}`, async t => {
-      const { user, token, id } = await actingAs(house, ['orders:read', 'reports'], { format })
+      const { user, token, id } = await actingAs(house, ['orders:read', 'reports', 'user:read'], { format })
       const { exp, iat, status, ...rest } = (await gateway.ask(token)).json()
       t.strictSame(rest, {
         active: true,
-        scope: 'orders:read reports',
+        scope: 'orders:read reports user:read',
         client_id: (await house.clients.personalAccess()).id,
         username: user.email,
         token_type: 'Bearer',
@@ -47,6 +47,9 @@ t.test('tokens of a running server', async t => {
         iss: ISSUER,
         jti: id,
       })
+      const unnamed = (await gateway.ask((await actingAs(house, ['orders:read'], { user, format })).token)).json()
+      t.match(unnamed, { active: true, sub: user.id })
+      t.notOk('username' in unnamed, 'without user:read nobody is told who it is')
       t.match(status, { status_list: { idx: Number, uri: `${ISSUER}/oauth/status-lists/` } }, 'where its status stands')
       t.equal(exp - iat, house.config.personalTokenLifetime)
       t.strictSame((await plain.ask(token)).json(), INACTIVE, 'nothing to a client that is no resource server')
@@ -199,7 +202,7 @@ t.test('tokens of a running server', async t => {
   })
 
   t.test('a signed answer', async t => {
-    const { token, id, user } = await actingAs(house)
+    const { token, id, user } = await actingAs(house, ['user:read'])
     const keys = createLocalJWKSet((await app.inject('/.well-known/jwks.json')).json())
     const read = async (text: string) => {
       const answer = await gateway.ask(text, { accept: SIGNED })

@@ -2,7 +2,15 @@ import t from 'tap'
 import { actingAs, CATALOGUE, testApp } from '../helpers/app.ts'
 import { asking } from '../helpers/asking.ts'
 
-const RESERVED = ['tokens:read', 'tokens:write', 'clients:read', 'clients:write', 'admin:read', 'admin:write']
+const RESERVED = [
+  'user:read',
+  'tokens:read',
+  'tokens:write',
+  'clients:read',
+  'clients:write',
+  'admin:read',
+  'admin:write',
+]
 
 t.test('the scopes are public, in the order of the catalogue, the reserved ones behind', async t => {
   const { app } = await testApp(t)

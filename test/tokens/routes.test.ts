@@ -10,7 +10,7 @@ const ids = (data: { id: string }[]) => data.map(token => token.id)
 
 t.test('a token is issued for e-mail and password, used, and revoked', async t => {
   const user = await newUser(house)
-  const payload = { email: user.email, password: PASSWORD, device_name: 'laptop' }
+  const payload = { email: user.email, password: PASSWORD, device_name: 'laptop', scopes: ['user:read'] }
   const issued = await asking(app).post('/api/tokens', payload)
   t.equal(issued.statusCode, 201)
   t.equal(issued.headers['cache-control'], 'no-store')

@@ -7,14 +7,36 @@ const signIn = (email: string, password: string) =>
   asking(app).post('/api/tokens', { email, password, device_name: 'x' })
 
 t.test('a user reads who they are, and no more than that', async t => {
-  const { user, headers } = await actingAs(house)
+  const { user, headers } = await actingAs(house, ['user:read'])
   const { data } = (await asking(app, headers).get('/api/user')).json()
   t.strictSame(Object.keys(data), ['id', 'name', 'email', 'role', 'created_at', 'updated_at'])
   t.match(data, { id: user.id, email: user.email, name: 'Ada Lovelace', role: 'user' })
 })
 
+t.test('without user:read a token tells the id of its user, whatever is asked, and nothing else', async t => {
+  for (const format of ['jwt', 'opaque'] as const) {
+    const scopes = ['tokens:write', 'orders:read']
+    const { id: other } = await actingAs(house, scopes, { format })
+    const { user, headers } = await actingAs(house, scopes, { format })
+    const me = asking(app, headers)
+    const only = { id: user.id }
+    t.strictSame((await me.get('/api/user')).json(), { data: only })
+    t.strictSame((await me.put('/api/user', {})).json(), { data: only })
+    t.strictSame((await me.put('/api/user', { name: user.name })).json(), { data: only })
+    const issued = await me.post('/api/tokens', { name: 'x', scopes: ['orders:read'] })
+    const { token, data, user: owner } = issued.json()
+    t.strictSame(owner, only, 'issue')
+    t.strictSame((await me.post(`/api/tokens/${data.id}/rotate`)).json().user, only, 'rotate')
+    t.equal((await me.post(`/api/tokens/${other}/rotate`)).statusCode, 404)
+    t.notMatch((await me.get('/api/tokens/current')).body, user.email)
+    t.equal((await asking(app, bearer(token)).get('/api/user')).statusCode, 401)
+  }
+  const { user, headers } = await actingAs(house, ['*', 'tokens:write'])
+  t.match((await asking(app, headers).get('/api/user')).json(), { data: { email: user.email } }, '* has it')
+})
+
 t.test('a name is changed, and is what a guarded route sees next', async t => {
-  const { headers } = await actingAs(house)
+  const { headers } = await actingAs(house, ['user:read'])
   const me = asking(app, headers)
   t.match((await me.put('/api/user', { name: ' Ada King ' })).json(), { data: { name: 'Ada King' } })
   t.match((await me.get('/api/user')).json(), { data: { name: 'Ada King' } })
@@ -41,7 +63,7 @@ t.test('names are stored as they are and shown as text', async t => {
 })
 
 t.test('a new e-mail address needs the password, and is free', async t => {
-  const { user, headers } = await actingAs(house)
+  const { user, headers } = await actingAs(house, ['user:read'])
   const other = await newUser(house)
   const me = asking(app, headers)
   t.match((await me.put('/api/user', { email: 'new@example.com' })).json(), {
@@ -93,7 +115,7 @@ t.test('a password is changed by whoever knows it', async t => {
 })
 
 t.test('nothing that a user may not decide is taken from a body', async t => {
-  const { headers } = await actingAs(house)
+  const { headers } = await actingAs(house, ['user:read'])
   for (const field of ['role', 'id', 'disabled_at', 'password', 'passwordHash', 'created_at']) {
     const answer = await asking(app, headers).put('/api/user', { name: 'x', [field]: 'admin' })
     t.match(answer.json(), { status: 422, errors: [{ path: field, message: 'is not known' }] })

@@ -29,7 +29,7 @@ async function api(t: Test, options: Partial<RemoteOptions>) {
 }
 
 const issue = async (format: 'jwt' | 'opaque', resources?: string[]) => {
-  const input = { user, name: 'ci', scopes: ['orders:read'], format, resources }
+  const input = { user, name: 'ci', scopes: ['orders:read', 'user:read'], format, resources }
   return (await house.tokens.issuePersonal(input)).plainText
 }
 
