@@ -6,10 +6,11 @@ import { checkScopes } from '../guard/checks.ts'
 import { Paged, page, paging } from '../http/paging.ts'
 import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
+import { REQUEST_MS } from '../in-time.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { RevokeOne } from '../tokens/revoker.ts'
 import { toToken } from '../tokens/schemas.ts'
-import { REVOKE_MS, type Selection, type Selector } from '../tokens/selection.ts'
+import type { Selection, Selector } from '../tokens/selection.ts'
 import type { AccessToken } from '../tokens/token.entity.ts'
 import type { Usage } from '../tokens/usage.ts'
 import { Id, ManagedToken, RevokeTokens, selector } from './schemas.ts'
@@ -122,7 +123,7 @@ export function adminTokens({ selection, revokeOne, usage, catalogue }: AdminTok
         const { dry_run = false } = body
         const chosen = toSelector(body)
         if (dry_run) return { data: { count: await selection.count(chosen), dry_run } }
-        const { count, complete } = await selection.revoke(chosen, REVOKE_MS)
+        const { count, complete } = await selection.revoke(chosen, REQUEST_MS)
         if (complete) return { data: { count, dry_run } }
         return reply.code(202).send({ data: { count, dry_run, complete } })
       },

@@ -54,7 +54,7 @@ export async function endGrants(em: Em, announce: Announce, of: GrantsOf): Promi
   if ('user' in of) await spoilCodes(em, of)
   const died = await retire(em, announce, of)
   await em.nativeUpdate(RefreshToken, { ...of, revoked: false }, { revoked: true, replay: null })
-  return died
+  return died.length
 }
 
 /**

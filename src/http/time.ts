@@ -19,6 +19,16 @@ export function parseDateTime(path: string, text: string): Date {
   return date
 }
 
-/** The same for a field that may be absent. */
+/**
+ * The midnight in UTC with which a day begins, as date fields of forms write it. `Date` makes 3 March of 31 February.
+ * @returns undefined for what is no day of the years 1 to 9999
+ * @example parseDay('2030-01-31')
+ */
+export function parseDay(text: string): Date | undefined {
+  const date = /^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : undefined
+  return date && !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text) ? date : undefined
+}
+
+/** `parseDateTime` for a field that may be absent. */
 export const parseOptionalDateTime = (path: string, text: string | undefined): Date | undefined =>
   text === undefined ? undefined : parseDateTime(path, text)

@@ -29,14 +29,14 @@ const RETIRE = 'select id from retire_tokens(?, ?)'
 /**
  * Revokes every live token that matches, and those exchanged for one of them, in the transaction of `em`; each is
  * announced and written down.
- * @returns how many died
+ * @returns the ids of those that died
  */
-export async function retire(em: Em, announce: Announce, where: FilterQuery<AccessToken>): Promise<number> {
+export async function retire(em: Em, announce: Announce, where: FilterQuery<AccessToken>): Promise<string[]> {
   const live = { $and: [where, { revoked: false }] } as FilterQuery<AccessToken>
   const found = await em.find(AccessToken, live, { fields: ['id'] })
-  if (found.length === 0) return 0
+  if (found.length === 0) return []
   const values = [JSON.stringify(found.map(({ id }) => asked(id))), new Date().toISOString()]
   const dead = (await em.execute(RETIRE, values)) as { id: string }[]
   for (const { id } of dead) announce({ kind: 'token', id })
-  return dead.length
+  return dead.map(({ id }) => id)
 }

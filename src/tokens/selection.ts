@@ -1,7 +1,8 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
-import { invalid, PosternError, raise } from '../errors.ts'
+import { invalid } from '../errors.ts'
+import { BATCH, type Batch, inTime, type Progress } from '../in-time.ts'
 import { retire } from './retire.ts'
 import { AccessToken } from './token.entity.ts'
 
@@ -27,30 +28,20 @@ export interface Selection {
    * @param longest milliseconds after which it begins no further batch; without it, it revokes them all
    * @throws 422 for a selector that selects everything; 503 when the database fails before anything is revoked
    */
-  revoke(selector: Selector, longest?: number): Promise<Revoked>
+  revoke(selector: Selector, longest?: number): Promise<Progress>
 }
-
-export interface Revoked {
-  /** Selected tokens that are revoked now and were not before. */
-  count: number
-  /** false: some may be left, and the same call goes on with them. */
-  complete: boolean
-}
-
-/**
- * Milliseconds for whoever waits on a connection: clients, proxies and balancers give up after 30 seconds or more, and
- * the last batch takes its time too.
- */
-export const REVOKE_MS = 15_000
-
-const BATCH = 1_000
 
 export function createSelection(db: Database, changes: Changes): Selection {
-  const revokeBatch = (where: FilterQuery<AccessToken>) =>
-    changes.transaction(async (em, announce) => {
+  const revokeBatch = (selected: FilterQuery<AccessToken>) =>
+    changes.transaction(async (em, announce): Promise<Batch> => {
+      const where = { $and: [selected, live()] } as FilterQuery<AccessToken>
       const rows = await em.find(AccessToken, where, { fields: ['id'], orderBy: { id: 'asc' }, limit: BATCH })
-      await retire(em, announce, { id: { $in: rows.map(row => row.id) } })
-      return rows.length
+      const dead = await retire(em, announce, { id: { $in: rows.map(row => row.id) } })
+      // Somebody else may have revoked some of them meanwhile, and what was exchanged for one may be selected itself.
+      const mine = {
+        $and: [selected, { id: { $in: dead }, expiresAt: { $gt: new Date() } }],
+      } as FilterQuery<AccessToken>
+      return { count: dead.length === 0 ? 0 : await em.count(AccessToken, mine), last: rows.length < BATCH }
     })
 
   return {
@@ -66,26 +57,10 @@ export function createSelection(db: Database, changes: Changes): Selection {
       if (Object.values(selector).every(v => v === undefined)) {
         throw invalid({ path: '', message: 'Name at least one condition: this would revoke every token.' })
       }
-      const where = { $and: [select(selector), live()] } as FilterQuery<AccessToken>
-      return inTime(() => revokeBatch(where), longest)
+      return inTime(() => revokeBatch(select(selector)), longest)
     },
   }
 }
-
-/** Batches until one is not full, or the time is over. What was revoked before an error is told all the same. */
-async function inTime(revokeBatch: () => Promise<number>, longest: number): Promise<Revoked> {
-  const end = performance.now() + longest
-  let count = 0
-  do {
-    const last = await revokeBatch().catch(error => (count > 0 && isAway(error) ? undefined : raise(error)))
-    if (last === undefined) return { count, complete: false }
-    count += last
-    if (last < BATCH) return { count, complete: true }
-  } while (performance.now() < end)
-  return { count, complete: false }
-}
-
-const isAway = (error: unknown) => error instanceof PosternError && error.status === 503
 
 const live = () => ({ revoked: false, expiresAt: { $gt: new Date() } })
 

@@ -155,7 +155,7 @@ export function createTokens(options: TokensOptions): Tokens {
       return changes.transaction(async (em, announce) => {
         // Whoever issues holds the user's row shared: this waits for what is under way, and then sees it.
         await em.execute('select id from users where id = ? for no key update', [userId])
-        return retire(em, announce, where)
+        return (await retire(em, announce, where)).length
       })
     },
 

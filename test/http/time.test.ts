@@ -9,6 +9,7 @@ const ask = asking(app, headers)
 
 /** RFC 3339 admits these; no `Date`, or no database, holds them. */
 const IMPOSSIBLE = [
+  '2030-02-31T00:00:00Z',
   '2016-12-31T23:59:60Z',
   '0000-01-01T00:00:00Z',
   '0001-01-01T00:00:00+01:00',

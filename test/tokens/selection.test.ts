@@ -1,5 +1,6 @@
 import t from 'tap'
-import { actingAs, testApp } from '../helpers/app.ts'
+import { actingAs, newUser, testApp } from '../helpers/app.ts'
+import { exchangeOf, form } from '../helpers/oauth.ts'
 
 const MANY = 2_500
 
@@ -29,4 +30,33 @@ t.test('more tokens than can be revoked in time are revoked by calling again, an
   const again = await app.inject({ method: 'POST', url: '/admin/tokens/revoke', headers, payload })
   t.strictSame(again.json(), { data: { count: 0, dry_run: false } })
   t.equal(await house.selection.count({ userId: other.user.id }), 1, 'nobody else’s')
+})
+
+t.test('each of two who revoke at once says what it revoked itself', async t => {
+  const { app, house } = await testApp(t)
+  const user = await newUser(house)
+  const tokens = await Promise.all(Array.from({ length: 40 }, () => actingAs(house, ['orders:read'], { user })))
+  const exchanged = await form(app, '/oauth/token', exchangeOf(tokens[0]?.token as string))
+  t.equal(exchanged.statusCode, 200)
+  const both = await Promise.all([0, 1].map(() => house.selection.revoke({ userId: user.id })))
+  t.equal(
+    both.reduce((sum, { count }) => sum + count, 0),
+    41,
+    'with the one that was exchanged, which is the user’s too',
+  )
+  const { id } = await actingAs(house, ['orders:read'], { user })
+  const { client } = await house.clients.create({ name: 'gateway' })
+  await house.db.query('update oauth_access_tokens set client_id = ?, parent_id = ? where id = ?', [
+    client.id,
+    id,
+    tokens[1]?.id,
+  ])
+  await house.db.query('update oauth_access_tokens set revoked = false where id = ?', [tokens[1]?.id])
+  const personal = (await house.clients.personalAccess()).id
+  t.strictSame(await house.selection.revoke({ userId: user.id, clientId: personal }), { count: 1, complete: true })
+  t.equal(
+    await house.selection.count({ userId: user.id }),
+    0,
+    'what is exchanged for it goes with it, and was not selected',
+  )
 })

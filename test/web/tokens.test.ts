@@ -181,6 +181,7 @@ t.test('the form for a new token', async t => {
 
   t.test('comes back as it was when something is wrong with it', async t => {
     const { browser, user } = await person()
+    const nextYear = new Date().getUTCFullYear() + 1
     const wrong: [Record<string, string | undefined>, RegExp][] = [
       [{ name: '' }, /Give the token a name/],
       [{ name: '  ' }, /Give the token a name/],
@@ -188,6 +189,7 @@ t.test('the form for a new token', async t => {
       [{ expires_in: '' }, /Choose when/],
       [{ expires_in: '9999d' }, /must not lie beyond/],
       [{ expires_in: 'date' }, /Choose the date/],
+      [{ expires_in: 'date', expires_on: `${nextYear}-02-31` }, /Choose the date/],
       [{ expires_in: 'date', expires_on: '2020-01-01' }, /future/],
       [{ expires_in: 'date', expires_on: '2999-01-01' }, /beyond/],
       [{ 'scope.nope': '1' }, /not a scope/],

@@ -1,7 +1,8 @@
 import { validate as isUuid } from 'uuid'
 import type { Names } from '../../admin/names.ts'
-import { badRequest } from '../../errors.ts'
+import { badRequest, type PosternError } from '../../errors.ts'
 import type { Params } from '../../grants/grant.ts'
+import { parseDay } from '../../http/time.ts'
 import type { Selector } from '../../tokens/selection.ts'
 import type { User } from '../../users/user.entity.ts'
 import type { Users } from '../../users/users.ts'
@@ -50,10 +51,14 @@ export function createReadChoice({ users, names }: ChoiceOptions): ReadChoice {
 /** @param text an e-mail address or an id @throws 400 */
 export async function userOf({ find, findByEmail }: ChoiceOptions['users'], given: string | undefined) {
   if (given === undefined) return undefined
-  const nobody = () => undefined
   const person: User | undefined = isUuid(given) ? await find(given).catch(nobody) : await findByEmail(given)
   if (person) return person
   throw badRequest(text.noUser)
+}
+
+/** A database that does not answer says nothing about the user. */
+function nobody(error: PosternError): undefined {
+  if (error.status !== 404) throw error
 }
 
 /** @throws 400 */
@@ -65,8 +70,7 @@ export function idFrom(field: string, given: string | undefined): string | undef
 /** @returns midnight UTC with which the day begins @throws 400 */
 export function dayFrom(field: string, given: string | undefined): Date | undefined {
   if (given === undefined) return undefined
-  // The database has no year 0, and `Date` makes 3 March of 31 February.
-  const day = /^(?!0000)\d{4}-\d{2}-\d{2}$/.test(given) ? new Date(`${given}T00:00:00Z`) : undefined
-  if (day && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(given)) return day
+  const day = parseDay(given)
+  if (day) return day
   throw badRequest(`${field}: ${text.noDay}`)
 }

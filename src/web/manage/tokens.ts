@@ -3,10 +3,11 @@ import { validate as isUuid } from 'uuid'
 import type { Names } from '../../admin/names.ts'
 import { badRequest, notFound } from '../../errors.ts'
 import type { Params } from '../../grants/grant.ts'
+import { REQUEST_MS } from '../../in-time.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import type { LeftScopes } from '../../tokens/left-scopes.ts'
 import type { RevokeOne } from '../../tokens/revoker.ts'
-import { REVOKE_MS, type Selection } from '../../tokens/selection.ts'
+import type { Selection } from '../../tokens/selection.ts'
 import type { AccessToken } from '../../tokens/token.entity.ts'
 import type { Usage } from '../../tokens/usage.ts'
 import type { Users } from '../../users/users.ts'
@@ -88,7 +89,7 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
       const sent = (request.body ?? {}) as Params
       const { selector, conditionsHtml } = await readChoice(sent)
       if (conditionsHtml.length === 0) throw badRequest(text.revokeAll.noCondition)
-      const { count, complete } = await selection.revoke(selector, REVOKE_MS)
+      const { count, complete } = await selection.revoke(selector, REQUEST_MS)
       // Where some are left, the page that asks says how many.
       if (!complete)
         return reply.goOn(`${path}/revoke?${chosenIn(sent)}`, 'tokensRevokedSoFar', { count: String(count) })

@@ -1,5 +1,6 @@
 import { parseDuration } from '../../duration.ts'
 import { invalid } from '../../errors.ts'
+import { parseDay } from '../../http/time.ts'
 import { texts } from '../texts.ts'
 
 export interface ExpiryOption {
@@ -40,7 +41,7 @@ export function expiryChoice(longest: number, given = '', date = ''): ExpiryChoi
     .map(count => ({ value: `${count}d`, label: inDays(count), selected: chosen === `${count}d` }))
   return {
     options: [...options, { value: ON_DATE, label: text.date, selected: chosen === ON_DATE }],
-    date: /^\d{4}-\d\d-\d\d$/.test(date) ? date : '',
+    date: parseDay(date) ? date : '',
     first: day(now + DAY * 1000),
     last: day(now + longest * 1000),
   }
@@ -58,7 +59,8 @@ export function chosenExpiry(longest: number, given: string | undefined, date: s
     return new Date(now + seconds * 1000)
   }
   const limit = now + longest * 1000
-  const end = Date.parse(`${date}T23:59:59Z`)
-  if (Number.isNaN(end)) throw invalid({ path: '', message: text.badDate })
+  const midnight = parseDay(date ?? '')
+  if (!midnight) throw invalid({ path: '', message: text.badDate })
+  const end = midnight.getTime() + (DAY - 1) * 1000
   return new Date(date === day(limit) ? Math.min(end, limit) : end)
 }
