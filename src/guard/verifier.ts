@@ -17,8 +17,8 @@ export interface Verified {
 export interface VerifierOptions<V> {
   /** The public key for a header's `kid`; rejects for one that is not in use. */
   key: JWTVerifyGetKey
-  /** What `iss` may be. */
-  issuer: string | string[]
+  /** What `iss` may be, letter by letter (RFC 8414 §3.3). */
+  issuer: string | readonly string[] | (() => readonly string[])
   /**
    * What a token may be meant for, by its `aud`: one of these audiences, or what a function decides. null: anything,
    * which only the issuer may ask.
@@ -61,8 +61,8 @@ export function createVerifier<V extends { readonly text: string }>({
   const known = new ByText<V>(remember)
   /** How often it was forgotten: what is being checked meanwhile may hold by a key that is gone. */
   let forgotten = 0
+  const issuers = typeof issuer === 'function' ? issuer : () => [issuer].flat()
   const options = {
-    issuer,
     typ: 'at+jwt',
     algorithms: ALGORITHMS,
     requiredClaims: ['exp', 'jti', 'sub'],
@@ -75,6 +75,8 @@ export function createVerifier<V extends { readonly text: string }>({
     const { payload } = await jwtVerify(text, key, { ...options, currentDate: new Date(now()) }).catch(error => {
       throw refusal(error)
     })
+    // Asked now: which ones are accepted may have been learnt with the keys.
+    if (!issuers().includes(payload.iss as string)) throw invalidToken(OTHER_ISSUER)
     if (!(await accepts(payload.aud))) throw invalidToken('The access token is meant for another audience.')
     const kept = keep(read(flat(text), payload))
     if (forgotten === before) known.set(kept)
@@ -95,6 +97,7 @@ function acceptedBy(audience: VerifierOptions<unknown>['audience']): (aud: unkno
   return aud => isMeantFor(aud, [audience].flat())
 }
 
+const OTHER_ISSUER = 'The access token comes from another issuer.'
 const MALFORMED = 'The access token is malformed.'
 
 /**
@@ -121,7 +124,6 @@ function refusal(error: unknown): Error {
   // The key could not be had, for a reason that is not the token's: that error speaks for itself.
   if (status !== undefined && status >= 500) return error as Error
   if (code === 'ERR_JWT_EXPIRED') return invalidToken('The access token has expired.', error)
-  if (claim === 'iss') return invalidToken('The access token comes from another issuer.', error)
   if (claim === 'nbf') return invalidToken('The access token is not valid yet.', error)
   if (claim === 'typ') return invalidToken('This is not an access token.', error)
   return invalidToken('The access token was not issued here, or was altered.', error)

@@ -51,6 +51,13 @@ const Metadata = Type.Object({
       examples: ['https://auth.example.com'],
     }),
   ),
+  previous_issuers: Type.Optional(
+    Type.Array(Type.String(), {
+      description:
+        'What this issuer was called before (`ISSUER_PREVIOUS`): tokens that name it are still accepted, by the same keys',
+      examples: [['https://old.example.com']],
+    }),
+  ),
   service_documentation: Uri('/docs'),
 })
 

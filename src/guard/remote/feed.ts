@@ -7,6 +7,8 @@ import { REFUSED_PAUSE_MS } from './issuer.ts'
 import { answerError, isRefusal } from './refusal.ts'
 
 export interface FeedListener {
+  /** A connection was made. */
+  connected(): void
   /** The feed begins, or begins anew: what was before this sequence number is not told. */
   began(sequence: number): void
   changed(change: StatusChange): void
@@ -78,6 +80,7 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
         answer.destroy()
         throw answerError(from, Number(answer.statusCode), credentials.clientId)
       }
+      listener.connected()
       for await (const events of parse(answer)) {
         clearTimeout(timer)
         timer = setTimeout(() => quiet.abort(), silence)

@@ -1,50 +1,66 @@
 import type { JSONWebKeySet } from 'jose'
 import { issuerAway } from '../errors.ts'
-import { normalizeIssuer } from '../issuer-url.ts'
 import type { Http } from './http.ts'
 import { createJwks, type Jwks } from './jwks.ts'
+import { fetchMetadata, json, type Metadata } from './metadata.ts'
 import type { Monitor, Part } from './monitor.ts'
-import { answerError, isRefusal, issuerRefused } from './refusal.ts'
-
-/** What the guard needs of an issuer's metadata (RFC 8414 §2). */
-export interface Metadata {
-  issuer: string
-  jwks_uri: string
-  introspection_endpoint?: string
-  status_list_aggregation_endpoint?: string
-  /** Ours: the event stream of changed statuses. */
-  status_events_endpoint?: string
-  /** Ours: where the use of tokens is told. */
-  token_usage_endpoint?: string
-  /** Ours: the `aud` of tokens that name no resource. */
-  deployment_audience?: string
-}
+import { isRefusal } from './refusal.ts'
 
 export interface Issuer {
-  /** Once it was had it is kept; @throws 503 while it cannot be had */
+  /** What is held, or else what is loaded now. @throws 503 while it cannot be had */
   metadata(): Promise<Metadata>
+  /** What is held. */
+  readonly held: Metadata | undefined
+  /**
+   * Loads the metadata again beside what goes on, at most once a second; a failure leaves what is held.
+   * @param olderThan only when what is held is older than this, in milliseconds
+   */
+  refresh(olderThan?: number): void
   keys: Jwks
+}
+
+export interface IssuerOptions {
+  /** In normal form. */
+  url: string
+  http: Http
+  monitor: Monitor
+  /** A key is gone, or the metadata says something else than before. */
+  onChange: () => void
+  /** Metadata was loaded. */
+  onMetadata: (metadata: Metadata) => void
 }
 
 /** After a refusal that waiting will not mend, the next request is made this much later, in milliseconds. */
 export const REFUSED_PAUSE_MS = 30_000
 /** After any other answer that cannot be used. */
 const FAILED_PAUSE_MS = 250
+/** From one loading of the metadata to the next. */
+const COOLDOWN_MS = 1_000
 
-/** @param onKeys called when a key is gone */
-export function createIssuer(url: string, http: Http, monitor: Monitor, onKeys: () => void): Issuer {
-  const metadata = once(async () => {
-    const from = metadataUrl(url)
-    const found = (await json(http, from)) as Metadata
-    // RFC 8414 §3.3: anything else could be another issuer's.
-    if (normalizeIssuer(found.issuer) !== url) {
-      throw issuerRefused(
-        `The metadata at ${from} is of the issuer ${JSON.stringify(found.issuer)}, not of ${JSON.stringify(url)}. Set the guard's issuer to what the metadata says.`,
-      )
-    }
+export function createIssuer({ url, http, monitor, onChange, onMetadata }: IssuerOptions): Issuer {
+  let held: Metadata | undefined
+  let loading: Promise<Metadata> | undefined
+  let loadedAt = Number.NEGATIVE_INFINITY
+
+  const begin = paused(async () => {
+    const found = await fetchMetadata(http, url)
+    const changed = held !== undefined && JSON.stringify(held) !== JSON.stringify(found)
+    held = found
+    loadedAt = performance.now()
+    onMetadata(found)
+    if (changed) onChange()
     return found
   }, watched('metadata'))
 
+  /** One load for everyone. */
+  function load(): Promise<Metadata> {
+    loading ??= begin().finally(() => {
+      loading = undefined
+    })
+    return loading
+  }
+
+  const metadata = async () => held ?? load()
   const fetchKeys = paused(
     async () => json(http, (await metadata()).jwks_uri) as Promise<JSONWebKeySet>,
     watched('keys'),
@@ -59,7 +75,14 @@ export function createIssuer(url: string, http: Http, monitor: Monitor, onKeys: 
       metadata().catch(error => {
         throw issuerAway(error)
       }),
-    keys: createJwks(fetchKeys, onKeys),
+    get held() {
+      return held
+    },
+    refresh(olderThan = COOLDOWN_MS) {
+      // Without any, whoever needs it loads it.
+      if (held && performance.now() - loadedAt > olderThan) load().catch(() => {})
+    },
+    keys: createJwks(fetchKeys, onChange),
   }
 }
 
@@ -84,31 +107,4 @@ function paused<T>(work: () => Promise<T>, { ok, failed }: Watch): () => Promise
       throw error
     }
   }
-}
-
-/** One load for everyone, kept once it succeeded. */
-function once<T>(work: () => Promise<T>, watch: Watch): () => Promise<T> {
-  const begin = paused(work, watch)
-  let kept: Promise<T> | undefined
-  return () => {
-    kept ??= begin().catch(error => {
-      kept = undefined
-      throw error
-    })
-    return kept
-  }
-}
-
-/** The well-known part goes between host and path (RFC 8414 §3.1). */
-function metadataUrl(issuer: string): string {
-  const { origin, pathname } = new URL(issuer)
-  return `${origin}/.well-known/oauth-authorization-server${pathname === '/' ? '' : pathname}`
-}
-
-async function json(http: Http, url: string): Promise<unknown> {
-  const { status, text } = await http.get(url, { accept: 'application/json' })
-  if (status !== 200) throw answerError(url, status)
-  const found: unknown = JSON.parse(text)
-  if (typeof found !== 'object' || found === null) throw new Error(`${url} did not answer with an object`)
-  return found
 }

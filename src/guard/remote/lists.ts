@@ -34,6 +34,8 @@ export interface RemoteLists {
 
 export interface RemoteListsOptions {
   issuer: string
+  /** It, and what it was called before: tokens from then name their lists so. */
+  issuers: () => readonly string[]
   http: Http
   key: JWTVerifyGetKey
   clock: Clock
@@ -59,7 +61,7 @@ const SHORT_WAIT_MS = 500
 const MOST_RECENT = 10_000
 
 export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
-  const { issuer, http, key, clock, followed, maxStaleness } = options
+  const { issuer, issuers, http, key, clock, followed, maxStaleness } = options
   const held = new Map<string, Held>()
   const fetching = new Map<string, { list: Promise<Held>; at: number }>()
   /** Thousands of tokens name the same list: as one text in memory it is found without being read. */
@@ -68,9 +70,13 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
   /** The feed has told everything after it; undefined: it was never followed. */
   let since: number | undefined
 
-  function share(uri: string): string {
-    if (uri.startsWith(`${issuer}/`)) uris.set(uri, uri)
-    return uri
+  /** The URI by which the list is to be had now. */
+  function share(named: string): string {
+    const before = issuers().find(each => named.startsWith(`${each}/`))
+    if (before === undefined) return named
+    const uri = issuer + named.slice(before.length)
+    uris.set(named, uris.get(uri) ?? uri)
+    return uris.get(named) as string
   }
 
   const age = (list: Held) => performance.now() - list.heldAt

@@ -6,7 +6,7 @@ import type { Authenticate } from '../needs.ts'
 import { STATUS } from '../status-bits.ts'
 import type { OnUse, Token } from '../token.ts'
 import { createVerifier } from '../verifier.ts'
-import { createAccepts } from './accepts.ts'
+import { createAudienceRule } from './accepts.ts'
 import { type Answer, createAnswers } from './answers.ts'
 import { createClock } from './clock.ts'
 import { type FeedReader, readFeed } from './feed.ts'
@@ -63,6 +63,8 @@ const FEED_SILENCE_MS = 1_000
 const UPKEEP_MS = 1_000
 /** A retired key goes from memory after this long, and a new one is there before it signs. */
 const KEYS_MS = 300_000
+/** What the metadata says otherwise is known here after this long at most. */
+const METADATA_MS = 60_000
 /** Milliseconds that a check waits for the issuer at most; and once that is known to be slow. */
 const LONGEST_WAIT_MS = 5_000
 const SLOW_WAIT_MS = 1_000
@@ -85,12 +87,20 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
   const clock = createClock()
   const http = createHttp(clock)
   const monitor = createMonitor(onRefused)
-  const issuer = createIssuer(url, http, monitor, () => {
-    verifier.forget()
-    answers.clear()
+  const rule = createAudienceRule(options.audience, () => issuer, monitor)
+  const { accepts } = rule
+  const issuer = createIssuer({
+    url,
+    http,
+    monitor,
+    onChange() {
+      verifier.forget()
+      answers.clear()
+    },
+    onMetadata: rule.check,
   })
   const { key } = issuer.keys
-  const accepts = createAccepts(options.audience, issuer.metadata)
+  const issuers = () => [url, ...(issuer.held?.previous_issuers ?? [])]
   const answers = createAnswers(remember)
   const report = options.reportUsage
     ? createReport({
@@ -107,10 +117,18 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
   let feedDue = true
 
   const followed = () => performance.now() - aliveAt <= FEED_SILENCE_MS
-  const lists = createRemoteLists({ issuer: url, http, key, clock, followed, maxStaleness: maxStaleness * 1000 })
+  const lists = createRemoteLists({
+    issuer: url,
+    issuers,
+    http,
+    key,
+    clock,
+    followed,
+    maxStaleness: maxStaleness * 1000,
+  })
   const { refer } = lists
   const keep = createKeep({ inherit, refer, onUse })
-  const verifier = createVerifier({ key, issuer: url, audience: accepts, keep, remember, now: clock.now })
+  const verifier = createVerifier({ key, issuer: issuers, audience: accepts, keep, remember, now: clock.now })
   const introspect = createIntrospect({
     endpoint: async () => (await issuer.metadata()).introspection_endpoint,
     http,
@@ -136,6 +154,8 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
           lists.follow(sequence)
           answers.clear()
         },
+        // Another node, or one that was started again, perhaps with other settings.
+        connected: () => issuer.refresh(),
         changed(change) {
           lists.apply(change)
           answers.changed(change.list, change.index)
@@ -153,6 +173,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
   let keysAt = performance.now()
   const upkeep = setInterval(() => {
     void lists.refresh()
+    issuer.refresh(METADATA_MS)
     if (issuer.keys.held && performance.now() - keysAt < KEYS_MS) return
     keysAt = performance.now()
     issuer.keys.refresh().catch(() => {})
@@ -257,6 +278,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
       await issuer.keys.refresh().catch(error => {
         throw isRefusal(error) ? error : issuerAway(error)
       })
+      if (rule.refusal) throw rule.refusal
       await feed?.started()
     },
     health,
