@@ -129,7 +129,13 @@ export async function openHouse({
   const db = given ?? (await openDatabase(wanted))
   const { config, notice } = await settled(wanted, db, given === undefined)
   const changes = createChanges(db, writeEvents)
-  const keys = createKeys({ db, changes, appKey: config.appKey, algorithm: config.signingAlgorithm })
+  const keys = createKeys({
+    db,
+    changes,
+    appKey: config.appKey,
+    algorithm: config.signingAlgorithm,
+    onTampered: err => log.error({ err }, err.message),
+  })
   const users = createUsers(db, changes)
   const throttle = createThrottle(config.redisUrl)
   const clients = createClients({ db, changes, catalogue, config })
@@ -158,9 +164,12 @@ export async function openHouse({
       before.includes(String(token.payload.aud)) ? { ...token, payload: { ...token.payload, aud: audience } } : token,
     )
   const anyVerifier = createVerifier({ key, issuer: issuers, audience: null, keep: keepMeant, remember: 50_000 })
+  const forget = () => [verifier, anyVerifier].forEach(memory => void memory.forget())
   changes.subscribe(({ kind }) => {
-    if (kind === 'keys' || kind === 'everything') for (const memory of [verifier, anyVerifier]) memory.forget()
+    if (kind === 'keys' || kind === 'everything') forget()
   })
+  // Again once the keys are looked at: what was verified meanwhile may hold by a key that is gone.
+  keys.watch(forget)
   const records = createRecords(db, changes, catalogue, { onUse: usage.exercise })
   const authenticate = createAuthenticate({ verifier, records, usage, config })
   const inspect = createInspect({ verifier: anyVerifier, records, config })
@@ -186,7 +195,7 @@ export async function openHouse({
     ttl: config.statusListTtl,
     onError: err => log.warn({ err }, 'could not read the changes of statuses'),
   })
-  const feed = createFeed(db, lists)
+  const feed = createFeed(db, lists, keys)
   const closers: (() => Promise<void>)[] = [
     () => db.close(),
     () => throttle.close(),
@@ -243,10 +252,12 @@ export async function openHouse({
     },
     listen() {
       if (db.embedded || !config.listenUrl) return
+      const stopLooking = keys.keepUp()
       const listener = startListener({ url: config.listenUrl, db, changes, log })
       const name = `${hostname()}:${process.pid}`.slice(0, 255)
       const positions = startPositions({ db, changes, lists, feed, name })
       closers.push(
+        async () => stopLooking(),
         () => listener.close(),
         () => positions.close(),
       )

@@ -2,10 +2,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { ALGORITHMS } from '../config.ts'
 import { checkScopes } from '../guard/checks.ts'
-import { closed, Nullable, validationProblem } from '../http/schemas.ts'
+import { closed, Nullable, problem, validationProblem } from '../http/schemas.ts'
+import { REQUEST_MS } from '../in-time.ts'
 import type { Keys } from '../keys/keys.ts'
 import { JWKS_MAX_AGE } from '../keys/schedule.ts'
-import { ManagedKey, toKey } from './schemas.ts'
+import type { Selection } from '../tokens/selection.ts'
+import { revokeKey } from './revoke-key.ts'
+import { Id, ManagedKey, toKey } from './schemas.ts'
 
 const tags = ['Administration']
 
@@ -28,7 +31,15 @@ const RotateKeys = Type.Object(
   { ...closed, examples: [{ algorithm: 'EdDSA' }, { now: true }] },
 )
 
-export function adminKeys(keys: Keys): FastifyPluginAsyncTypebox {
+const RevokedKey = {
+  data: ManagedKey,
+  tokens: Type.Object({
+    revoked: Type.Integer({ examples: [3], description: 'Tokens that were revoked by this request' }),
+    complete: Type.Boolean({ description: '`false`: send the request again for the others' }),
+  }),
+}
+
+export function adminKeys({ keys, selection }: { keys: Keys; selection: Selection }): FastifyPluginAsyncTypebox {
   return async app => {
     app.get(
       '/keys',
@@ -61,6 +72,35 @@ export function adminKeys(keys: Keys): FastifyPluginAsyncTypebox {
         },
       },
       async ({ body }) => ({ data: toKey(await keys.rotate(body?.algorithm, { now: body?.now })) }),
+    )
+
+    app.post(
+      '/keys/:id/revoke',
+      {
+        preHandler: checkScopes('admin:write'),
+        schema: {
+          operationId: 'adminRevokeKey',
+          summary: 'Revoke a signing key',
+          description:
+            'For a key that may be in other hands. It leaves the JWK Set, every guard that follows the events forgets it ' +
+            'within a second and others when they next load the keys, and the signed tokens that were made while it ' +
+            'signed are revoked: `GET /admin/tokens?key_id=…&state=all` lists them. If it is the key that signs, ' +
+            'the next key signs at once. This cannot be undone. The answer is 202 while some tokens are left: they are ' +
+            'refused already, and the same request, sent again until it answers 200, revokes the others.',
+          tags,
+          params: Id('key'),
+          response: {
+            200: Type.Object(RevokedKey),
+            202: { ...Type.Object(RevokedKey), description: 'Not all of its tokens are revoked yet' },
+            404: problem('There is no such key'),
+          },
+        },
+      },
+      async ({ params }, reply) => {
+        const { key, tokens } = await revokeKey({ keys, selection }, params.id, REQUEST_MS)
+        const { count: revoked, complete } = tokens
+        return reply.code(complete ? 200 : 202).send({ data: toKey(key), tokens: { revoked, complete } })
+      },
     )
   }
 }

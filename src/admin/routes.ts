@@ -1,13 +1,11 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Trail } from '../audit/trail.ts'
-import type { Keys } from '../keys/keys.ts'
 import { adminAudit } from './audit.ts'
 import { adminKeys } from './keys.ts'
 import { type AdminTokensOptions, adminTokens } from './tokens.ts'
 import { type AdminUsersOptions, adminUsers } from './users.ts'
 
 export interface AdminRoutesOptions extends AdminUsersOptions, AdminTokensOptions {
-  keys: Keys
   trail: Trail
 }
 
@@ -19,7 +17,7 @@ export function adminRoutes(options: AdminRoutesOptions): FastifyPluginAsync {
   return async app => {
     await app.register(adminUsers(options))
     await app.register(adminTokens(options))
-    await app.register(adminKeys(options.keys))
+    await app.register(adminKeys(options))
     await app.register(adminAudit(options.trail))
   }
 }

@@ -48,6 +48,9 @@ export const selector = {
   scope: Type.Optional(Type.String({ maxLength: 128, description: 'Tokens that were given this scope' })),
   made_before: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
   unused_since: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
+  key_id: Type.Optional(
+    Type.String({ pattern: '^[0-9a-f-]{36}$', description: 'Signed tokens that were made while this key signed' }),
+  ),
 }
 
 export const RevokeTokens = Type.Object(
@@ -63,6 +66,7 @@ export const ManagedKey = Type.Object({
   signs_from: Nullable(Time('From when it signs or signed. `null`: no rotation has scheduled it, or it never signed')),
   activated_at: Nullable(Time('`null` until it signs')),
   retired_at: Nullable(Time()),
+  revoked_at: Nullable(Time('Since when nothing that it signed counts')),
 })
 
 export const toKey = (key: SigningKey) => ({
@@ -73,6 +77,7 @@ export const toKey = (key: SigningKey) => ({
   signs_from: signsFrom(key),
   activated_at: key.state === 'next' ? null : signsFrom(key),
   retired_at: key.retiredAt ?? null,
+  revoked_at: key.revokedAt ?? null,
 })
 
 export const AuditEventSchema = Type.Object({

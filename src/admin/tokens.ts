@@ -7,6 +7,8 @@ import { Paged, page, paging } from '../http/paging.ts'
 import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
 import { REQUEST_MS } from '../in-time.ts'
+import type { Keys } from '../keys/keys.ts'
+import { signedIds } from '../keys/revocation.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { RevokeOne } from '../tokens/revoker.ts'
 import { toToken } from '../tokens/schemas.ts'
@@ -23,9 +25,11 @@ export interface AdminTokensOptions {
   revokeOne: RevokeOne
   usage: Usage
   catalogue: Pick<Catalogue, 'unknown'>
+  keys: Keys
 }
 
-export function adminTokens({ selection, revokeOne, usage, catalogue }: AdminTokensOptions): FastifyPluginAsyncTypebox {
+export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncTypebox {
+  const { selection, revokeOne, usage, catalogue, keys } = options
   const show = (token: AccessToken) => ({ ...toToken(catalogue, token, usage.seen(token)), user_id: token.user })
 
   async function find(id: string): Promise<AccessToken> {
@@ -52,7 +56,11 @@ export function adminTokens({ selection, revokeOne, usage, catalogue }: AdminTok
         },
       },
       async ({ query }) =>
-        page(query, wish => selection.list(toSelector(query), { ...wish, all: query.state === 'all' }), show),
+        page(
+          query,
+          async wish => selection.list(await toSelector(query, keys), { ...wish, all: query.state === 'all' }),
+          show,
+        ),
     )
 
     app.get(
@@ -121,7 +129,7 @@ export function adminTokens({ selection, revokeOne, usage, catalogue }: AdminTok
       },
       async ({ body }, reply) => {
         const { dry_run = false } = body
-        const chosen = toSelector(body)
+        const chosen = await toSelector(body, keys)
         if (dry_run) return { data: { count: await selection.count(chosen), dry_run } }
         const { count, complete } = await selection.revoke(chosen, REQUEST_MS)
         if (complete) return { data: { count, dry_run } }
@@ -133,15 +141,26 @@ export function adminTokens({ selection, revokeOne, usage, catalogue }: AdminTok
 
 type Sent = Omit<Static<typeof RevokeTokens>, 'dry_run'>
 
-function toSelector({ user_id, client_id, scope, made_before, unused_since }: Sent): Selector {
+async function toSelector(sent: Sent, keys: Keys): Promise<Selector> {
+  const { user_id, client_id, scope, made_before, unused_since, key_id } = sent
   return {
     userId: uuid('user_id', user_id),
     clientId: uuid('client_id', client_id),
     scope,
     madeBefore: parseOptionalDateTime('made_before', made_before),
     unusedSince: parseOptionalDateTime('unused_since', unused_since),
+    signed: key_id === undefined ? undefined : await signedBy(key_id, keys),
   }
 }
+
+async function signedBy(kid: string, keys: Keys): Promise<readonly [string, string]> {
+  const key = (await keys.list()).find(({ id }) => id === kid)
+  if (!key) throw invalid({ path: 'key_id', message: 'must be the id of a signing key' })
+  return signedIds(key) ?? NO_IDS
+}
+
+/** No id is in it. */
+const NO_IDS = ['ffffffff-ffff-ffff-ffff-ffffffffffff', '00000000-0000-0000-0000-000000000000'] as const
 
 function uuid(path: string, text: string | undefined): string | undefined {
   if (text === undefined || isUuid(text)) return text

@@ -14,6 +14,7 @@ export const EVENT_KINDS = [
   'client.revoked',
   'client.secret_rotated',
   'key.rotated',
+  'key.revoked',
   'user.created',
   'user.changed',
   'user.disabled',

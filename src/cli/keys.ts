@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander'
 import { ALGORITHMS, type Algorithm } from '../config.ts'
+import type { House } from '../house.ts'
 import type { SigningKey } from '../keys/key.entity.ts'
 import type { Rotation } from '../keys/rotation.ts'
 import { JWKS_MAX_AGE, signsFrom } from '../keys/schedule.ts'
-import { withHouse } from './house.ts'
-import { examples, JSON_OPTION, type JsonOption } from './options.ts'
+import { withBareHouse, withHouse } from './house.ts'
+import { examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, table, time } from './output.ts'
 
 interface RotateOptions extends JsonOption {
@@ -15,7 +16,7 @@ interface RotateOptions extends JsonOption {
 const COST = `verifiers that cache the JWK Set may refuse new tokens for up to ${JWKS_MAX_AGE / 60} minutes`
 
 export function keyCommands(postern: Command): void {
-  const keys = postern.command('keys').description('List and rotate the signing keys.')
+  const keys = postern.command('keys').description('List, rotate and revoke the signing keys.')
 
   keys
     .command('list')
@@ -51,6 +52,37 @@ export function keyCommands(postern: Command): void {
       const { toKey } = await import('../admin/schemas.ts')
       answer(json, { data: toKey(key) }, report(key))
     })
+
+  keys
+    .command('revoke')
+    .description(
+      'Withdraw a key that may be in other hands: it leaves the JWK Set at once, guards that follow the events forget it ' +
+        'within a second, and what it signed is refused everywhere. If it is the key that signs, the next one signs at ' +
+        'once. This cannot be undone.',
+    )
+    .argument('<kid>', 'id of the key', idArgument)
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern keys revoke 01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a13'))
+    .action(async (kid: string, { json }: JsonOption) => {
+      const { revokeKey } = await import('../admin/revoke-key.ts')
+      const { toKey } = await import('../admin/schemas.ts')
+      const { key, tokens } = await withTamperedKeys(house => revokeKey(house, kid))
+      const { count: revoked, complete } = tokens
+      const text =
+        `Key ${key.id} (${key.algorithm}) is revoked, and with it ${revoked} ${revoked === 1 ? 'token' : 'tokens'}.\n` +
+        `To list them: GET /admin/tokens?key_id=${key.id}&state=all`
+      answer(json, { data: toKey(key), tokens: { revoked, complete } }, text)
+    })
+}
+
+/** A row that was tampered with stops every other start; this is the way to withdraw it. */
+function withTamperedKeys<T>(work: (house: House) => Promise<T>): Promise<T> {
+  const ready = async (house: House) => {
+    const { requireMigrated } = await import('../migrations.ts')
+    await requireMigrated(house.db, true)
+    return work(house)
+  }
+  return withBareHouse(ready, { access: 'change' })
 }
 
 function report(key: Rotation): string {
@@ -65,6 +97,6 @@ function report(key: Rotation): string {
 
 const asTable = (keys: SigningKey[]) =>
   table(
-    ['kid', 'algorithm', 'state', 'created', 'signs from', 'retired'],
-    keys.map(k => [k.id, k.algorithm, k.state, k.createdAt, signsFrom(k), k.retiredAt]),
+    ['kid', 'algorithm', 'state', 'created', 'signs from', 'retired', 'revoked'],
+    keys.map(k => [k.id, k.algorithm, k.state, k.createdAt, signsFrom(k), k.retiredAt, k.revokedAt]),
   )

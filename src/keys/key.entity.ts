@@ -22,6 +22,8 @@ const SigningKeySchema = defineEntity({
     /** Since when it signs; of a `next` key, from when it will. */
     activatedAt: p.datetime().nullable(),
     retiredAt: p.datetime().nullable(),
+    /** Since when nothing that it signed counts; such a key is `past`. */
+    revokedAt: p.datetime().nullable(),
   },
 })
 

@@ -6,6 +6,7 @@ import type { Database } from '../database.ts'
 import { waitFor } from '../patience.ts'
 import { SigningKey } from './key.entity.ts'
 import { LATE_MS, type LoadedKey, open, verifies } from './loaded.ts'
+import { revoke } from './revocation.ts'
 import { first, type KeyChange, lock, promoteDue, type Rotation, rotate } from './rotation.ts'
 import { isDue, JWKS_MEMORY_MS } from './schedule.ts'
 import { createSeal } from './sealing.ts'
@@ -30,9 +31,22 @@ export interface Keys {
    * @example const { id, outcome } = await keys.rotate('EdDSA')
    */
   rotate(algorithm?: Algorithm, options?: { now?: boolean | undefined }): Promise<Rotation>
+  /**
+   * Withdraws a key that may be in other hands: it leaves the JWK Set, and nothing that it signed counts any more. The
+   * next key signs at once if this one did.
+   * @throws 404 for a `kid` that no key has
+   */
+  revoke(kid: string): Promise<SigningKey>
+  /** Ids of the keys that were revoked, as this node knows them. */
+  readonly revoked: readonly string[]
+  /** Called after a look at the stored keys that found one gone or revoked: what was verified by it counts no more. */
+  watch(listener: () => void): () => void
   /** Makes the first keys of a new database. */
   ensure(): Promise<void>
+  /** @throws StartupError that names a row that was tampered with; the other keys are loaded all the same */
   load(): Promise<void>
+  /** Looks at the stored keys now and then while this node may have missed a change of them. @returns what ends that */
+  keepUp(): () => void
 }
 
 export interface KeysOptions {
@@ -41,16 +55,23 @@ export interface KeysOptions {
   appKey: string
   /** For keys that are made from now on; those that exist keep theirs. */
   algorithm: Algorithm
+  /** Told once of each row that was tampered with. */
+  onTampered?: (error: Error) => void
 }
 
+/** Milliseconds between two looks of a node that may have missed a change: a revoked key is forgotten within a second. */
+const MISSED_MS = 400
 /** Without the feed a rotation may go unheard: an older look than this is too old to sign on. */
 const UNHEARD_MS = 5_000
 /** Whoever holds a connection waits no longer than this for a look that may need one. */
 const LONGEST_LOOK_MS = 2_000
 
-export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Keys {
+export function createKeys({ db, changes, appKey, algorithm, onTampered = () => {} }: KeysOptions): Keys {
   const seal = createSeal(appKey)
   let keys = new Map<string, LoadedKey>()
+  let revoked: readonly string[] = []
+  const watchers = new Set<() => void>()
+  const reported = new Set<string>()
   let lookedAt = 0
   /** As `lookedAt`, but a change that is heard of does not undo it. */
   let sawAt = 0
@@ -76,10 +97,23 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
     const startedAt = Date.now()
     const rows = await stored()
     const living = await Promise.all(rows.map(row => verifies(db, row)))
-    const loaded = await Promise.all(rows.filter((_, i) => living[i]).map(row => open(row, seal)))
-    keys = new Map(loaded.map(key => [key.id, key]))
+    const loaded = await Promise.allSettled(rows.filter((_, i) => living[i]).map(row => open(row, seal)))
+    const before = keys
+    keys = new Map(loaded.flatMap(result => (result.status === 'fulfilled' ? [[result.value.id, result.value]] : [])))
+    const more = rows.flatMap(row => (row.revokedAt ? [row.id] : []))
+    const changed = more.length !== revoked.length || [...before.keys()].some(id => !keys.has(id))
+    revoked = more
     lookedAt = startedAt
     sawAt = startedAt
+    if (changed) for (const watcher of watchers) watcher()
+    const failed = loaded.find(result => result.status === 'rejected')
+    if (failed) refuse(failed.reason)
+  }
+
+  function refuse(error: Error): never {
+    if (!reported.has(error.message)) onTampered(error)
+    reported.add(error.message)
+    throw error
   }
 
   const lookIfOlderThan = async (ms: number) => {
@@ -113,7 +147,7 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
   async function isInUse(kid: string): Promise<boolean> {
     const row = isUuid(kid) ? await db.run(em => em.findOne(SigningKey, { id: kid })) : null
     // Past keys were all here at the last look; asking for each forged token whether one still has tokens is dear.
-    return row !== null && (row.state !== 'past' || Date.now() - lookedAt > UNHEARD_MS)
+    return row !== null && !row.revokedAt && (row.state !== 'past' || Date.now() - lookedAt > UNHEARD_MS)
   }
 
   function signer(): Sign {
@@ -173,6 +207,21 @@ export function createKeys({ db, changes, appKey, algorithm }: KeysOptions): Key
     },
     rotate: (chosen, { now = false } = {}) =>
       change(each => rotate(each, { algorithm: chosen, configured: algorithm, now })),
+    revoke: kid => change(each => revoke(each, kid)),
+    get revoked() {
+      return revoked
+    },
+    watch(watcher) {
+      watchers.add(watcher)
+      return () => void watchers.delete(watcher)
+    },
+    keepUp() {
+      const look = () => {
+        if (lookedAt === 0 || !changes.hearing) void load().catch(() => {})
+      }
+      const timer = setInterval(look, MISSED_MS).unref()
+      return () => clearInterval(timer)
+    },
     async ensure() {
       await load()
       if ([...keys.values()].some(key => key.state === 'current')) return

@@ -69,7 +69,7 @@ export async function promoteDue(change: KeyChange): Promise<void> {
 }
 
 /** @param from when it began to sign. The key before may have signed until now, on a node whose clock is slow. */
-async function promote({ em, seal }: KeyChange, next: SigningKey, from: Date): Promise<void> {
+export async function promote({ em, seal }: KeyChange, next: SigningKey, from: Date): Promise<void> {
   const current = await em.findOneOrFail(SigningKey, { state: 'current' })
   em.assign(current, { state: 'past', retiredAt: new Date() })
   await em.flush()
@@ -112,7 +112,7 @@ interface NewKey {
 }
 
 /** A new pair of keys, its private half sealed. */
-async function make(seal: Seal, em: Em, { algorithm, state, at }: NewKey): Promise<SigningKey> {
+export async function make(seal: Seal, em: Em, { algorithm, state, at }: NewKey): Promise<SigningKey> {
   const id = newId()
   const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true })
   const createdAt = at ?? new Date()

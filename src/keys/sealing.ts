@@ -19,11 +19,22 @@ export function createSeal(appKey: string): Seal {
         .encrypt(secret),
     async open(sealed, kid) {
       const { plaintext, protectedHeader } = await compactDecrypt(sealed, secret).catch(error => {
-        throw new StartupError('APP_KEY is not the key that this database was set up with.', error)
+        throw new StartupError(
+          `The signing key ${kid} in oauth_signing_keys cannot be decrypted: ` +
+            'APP_KEY is not the key that this database was set up with, or the row was tampered with.',
+          error,
+        )
       })
       // The header is authenticated: a row's key cannot be put in another row's place.
-      if (protectedHeader.kid !== kid) throw new StartupError(`The signing key ${kid} was tampered with.`)
+      if (protectedHeader.kid !== kid) throw tampered(kid)
       return JSON.parse(new TextDecoder().decode(plaintext))
     },
   }
 }
+
+/** @param kid names the row */
+export const tampered = (kid: string) =>
+  new StartupError(
+    `The signing key ${kid} in oauth_signing_keys was tampered with: it is neither published nor trusted. ` +
+      `Withdraw it: postern keys revoke ${kid}`,
+  )

@@ -50,7 +50,7 @@ export function feedRoutes({
           operationId: 'followEvents',
           summary: 'Follow the changes of statuses',
           description:
-            'Server-sent events for clients that authenticate: `status` with `{sequence, list, index, status}`, `heartbeat` with `{sequence}`, and `reload` when what was missed is too old to tell. `Last-Event-ID` resumes.',
+            'Server-sent events for clients that authenticate: `status` with `{sequence, list, index, status}`, `heartbeat` with `{sequence}`, `reload` when what was missed is too old to tell, and `keys` with `{sequence, revoked}`, the ids of all revoked signing keys. `Last-Event-ID` resumes.',
           tags: ['Revocation'],
           security: [{ [CLIENT_BASIC]: [] }],
           headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'A sequence number' })) }),
@@ -137,7 +137,9 @@ function write(stream: ServerResponse, messages: readonly Message[]): void {
 }
 
 function text(message: Message): string {
-  return toEvent(message.kind, message.kind === 'status' ? message.change : { sequence: message.sequence })
+  if (message.kind === 'status') return toEvent('status', message.change)
+  const { kind, ...body } = message
+  return toEvent(kind, body)
 }
 
 function lastEventId(header: string | undefined): number | undefined {

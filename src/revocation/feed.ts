@@ -1,5 +1,6 @@
 import type { Database } from '../database.ts'
 import type { StatusChange } from '../guard/event-stream.ts'
+import type { Keys } from '../keys/keys.ts'
 import { readEvents } from './events.ts'
 import type { Lists } from './lists.ts'
 
@@ -10,6 +11,8 @@ export type Message =
   | { kind: 'heartbeat'; sequence: number }
   /** What was missed cannot be told any more: load the lists, and go on from here. */
   | { kind: 'reload'; sequence: number }
+  /** The keys that were revoked, all of them: nothing that one of them signed counts. */
+  | { kind: 'keys'; sequence: number; revoked: readonly string[] }
 
 /** Where a reader of the feed stands. */
 export interface Reader {
@@ -33,7 +36,7 @@ export interface Feed {
 /** A reader that is further behind loads the lists, which is less than telling it all. */
 const MOST_MISSED = 10_000
 
-export function createFeed(db: Database, lists: Lists): Feed {
+export function createFeed(db: Database, lists: Lists, keys: Keys): Feed {
   const readers = new Set<Reader>()
 
   /** Undefined: what was missed is not there any more, or is too much. */
@@ -74,24 +77,31 @@ export function createFeed(db: Database, lists: Lists): Feed {
         else if (changes) held.push(...changes)
         else gap = true
       })
+      const tellKeys = (sequence: number) => {
+        if (keys.revoked.length > 0) tell([{ kind: 'keys', sequence, revoked: keys.revoked }])
+      }
+      const endKeys = keys.watch(() => tellKeys(reader.at))
+      const leave = () => {
+        end()
+        endKeys()
+        readers.delete(reader)
+      }
       readers.add(reader)
       const start = reader.at
       const before = await missed(since ?? start, start).catch(error => {
-        end()
-        readers.delete(reader)
+        leave()
         throw error
       })
       // A heartbeat ends what was missed: before it a reader knows only a part. It is also the first that a new one hears.
       const complete = { kind: 'heartbeat', sequence: start } as const
       const missedChanges = before?.map(change => ({ kind: 'status', change }) as const)
+      // Before it is complete, and without a step ahead of what was missed.
+      tellKeys(Math.min(since ?? start, start))
       tell([...(missedChanges ?? [{ kind: 'reload', sequence: start } as const]), complete])
       const waiting = held
       held = undefined
       send(gap ? undefined : waiting)
-      return () => {
-        end()
-        readers.delete(reader)
-      }
+      return leave
     },
   }
 }

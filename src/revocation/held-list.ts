@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { decodeProtectedHeader } from 'jose'
 import type { Database, Em } from '../database.ts'
 import { statusListUri } from '../guard/claims.ts'
 import type { StatusChange } from '../guard/event-stream.ts'
@@ -21,6 +22,8 @@ export interface HeldList {
 interface Signature {
   jwt: string
   etag: string
+  /** The key that signed it. */
+  kid: string
   /** `changedAt` of the list when it was signed. */
   changedAt: number | undefined
   /** Milliseconds since the epoch. */
@@ -88,11 +91,12 @@ export function createListSigner({ keys, issuer, ttl }: SignerOptions): SignList
     const exp = now + ttl * TTLS_TO_EXPIRY
     // `sequence` is ours: the last event that is in the list, for whoever follows the feed too.
     const jwt = await keys.sign({ iss: issuer, sub, iat: now, exp, ttl, sequence, status_list: body }, 'statuslist+jwt')
-    return { jwt, etag, changedAt, signedAt, startedAt }
+    const kid = decodeProtectedHeader(jwt).kid as string
+    return { jwt, etag, kid, changedAt, signedAt, startedAt }
   }
 
-  const isCurrent = (list: HeldList, { changedAt, signedAt }: Signature) =>
-    changedAt === list.changedAt && Date.now() - signedAt < ttl * 500
+  const isCurrent = (list: HeldList, { changedAt, signedAt, kid }: Signature) =>
+    !keys.revoked.includes(kid) && changedAt === list.changedAt && Date.now() - signedAt < ttl * 500
 
   /** Milliseconds until the list may be signed again. A clock that was set back does not stop that. */
   const wait = ({ signed }: HeldList) =>

@@ -15,6 +15,8 @@ export interface Selector {
   madeBefore?: Date | undefined
   /** Not used since then, or never and made before then. */
   unusedSince?: Date | undefined
+  /** Signed tokens with an id from the first to the second of these: those made while a key signed. */
+  signed?: readonly [string, string] | undefined
 }
 
 export interface Selection {
@@ -64,12 +66,13 @@ export function createSelection(db: Database, changes: Changes): Selection {
 
 const live = () => ({ revoked: false, expiresAt: { $gt: new Date() } })
 
-function select({ userId, clientId, scope, madeBefore, unusedSince }: Selector): FilterQuery<AccessToken> {
+function select({ userId, clientId, scope, madeBefore, unusedSince, signed }: Selector): FilterQuery<AccessToken> {
   const conditions: object[] = []
   if (userId) conditions.push({ user: userId })
   if (clientId) conditions.push({ client: clientId })
   if (scope) conditions.push({ scopes: { $contains: [scope] } })
   if (madeBefore) conditions.push({ createdAt: { $lt: madeBefore } })
+  if (signed) conditions.push({ id: { $gte: signed[0], $lte: signed[1] }, format: 'jwt' })
   if (unusedSince) {
     const never = { lastUsedAt: null, createdAt: { $lt: unusedSince } }
     conditions.push({ $or: [{ lastUsedAt: { $lt: unusedSince } }, never] })

@@ -25,8 +25,8 @@ t.test('a rotation may change the algorithm; the list never shows a private key'
   const { data } = await postern.json(['keys', 'rotate', '--algorithm', 'EdDSA'])
   t.match(data, { algorithm: 'EdDSA', state: 'next', signs_from: /Z$/, activated_at: null, retired_at: null })
   const { stdout } = await postern.run(['keys', 'list'])
-  t.match(stdout, /^KID +ALGORITHM +STATE +CREATED +SIGNS FROM +RETIRED$/m)
-  t.match(stdout, new RegExp(`^${data.id} +EdDSA +next +[^ ]+ [^ ]+Z +[^ ]+ [^ ]+Z +-$`, 'm'))
+  t.match(stdout, /^KID +ALGORITHM +STATE +CREATED +SIGNS FROM +RETIRED +REVOKED$/m)
+  t.match(stdout, new RegExp(`^${data.id} +EdDSA +next +[^ ]+ [^ ]+Z +[^ ]+ [^ ]+Z +- +-$`, 'm'))
   t.match(await postern.run(['keys', 'rotate', '--algorithm', 'HS256']), { code: 2, stdout: '', stderr: ONE_LINE })
 })
 
@@ -44,4 +44,59 @@ t.test('a key that was published a moment ago waits, which is said, and signs at
   t.match((await postern.run(['keys', 'rotate', '--help'])).stdout, /--now .+emergency/)
   const { data } = await postern.json(['keys', 'rotate', '--now'])
   t.match(data, { state: 'current', algorithm: 'ES256', signs_from: data.activated_at })
+})
+
+t.test('a revoked key is published no more, its tokens are counted, and the next one signs', async t => {
+  const { token, data: issued } = await postern.json([
+    'token',
+    'issue',
+    '--user',
+    'ada@example.com',
+    '--name',
+    'leaked',
+  ])
+  const { data: listed } = await postern.json(['keys', 'list'])
+  const [current, next] = ['current', 'next'].map(state => listed.find((k: { state: string }) => k.state === state))
+  const revoked = await postern.run(['keys', 'revoke', current.id])
+  t.match(revoked, {
+    code: 0,
+    stderr: '',
+    stdout: new RegExp(`^Key ${current.id} .+ is revoked, and with it 1 token\\.`),
+  })
+  t.match(revoked.stdout, `key_id=${current.id}&state=all`)
+  const again = await postern.json(['keys', 'revoke', current.id])
+  t.match(again, { data: { state: 'past', revoked_at: /Z$/ }, tokens: { revoked: 0, complete: true } })
+  await postern.overHttp(async app => {
+    t.notOk(kids((await app.inject({ url: '/.well-known/jwks.json' })).json().keys).includes(current.id))
+    const headers = { authorization: `Bearer ${token}` }
+    t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 401)
+  })
+  const { data: after } = await postern.json(['keys', 'list'])
+  t.match(
+    after.find((key: { id: string }) => key.id === next.id),
+    { state: 'current' },
+  )
+  const { data: tokens } = await postern.json(['token', 'list', '--user', 'ada@example.com', '--all'])
+  t.match(
+    tokens.find((one: { id: string }) => one.id === issued.id),
+    { revoked: true },
+  )
+  const unknown = await postern.run(['keys', 'revoke', '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a13'])
+  t.match(unknown, { code: 1, stdout: '', stderr: ONE_LINE })
+})
+
+t.test('a row that was tampered with stops the start, which names it, and can be revoked', async t => {
+  const { data: listed } = await postern.json(['keys', 'list'])
+  const { id } = listed.find((key: { state: string }) => key.state === 'current')
+  await postern.inside(async house => {
+    await house.db.query(
+      `update oauth_signing_keys set public_key = jsonb_set(public_key, '{x}', '"AAAA"') where id = ?`,
+      [id],
+    )
+  })
+  const refused = await postern.run(['keys', 'rotate'])
+  t.match(refused, { code: 1, stdout: '', stderr: ONE_LINE })
+  t.match(refused.stderr, `postern keys revoke ${id}`)
+  t.match(await postern.run(['keys', 'revoke', id]), { code: 0, stderr: '' })
+  t.match(await postern.run(['keys', 'rotate', '--now']), { code: 0 })
 })

@@ -12,6 +12,8 @@ export interface FeedListener {
   /** The feed begins, or begins anew: what was before this sequence number is not told. */
   began(sequence: number): void
   changed(change: StatusChange): void
+  /** Ids of the signing keys that were revoked, all of them. */
+  keysRevoked(kids: readonly string[]): void
   /** The feed is alive, and everything up to its position has been told: what was missed meanwhile too. */
   alive(): void
   /** A connection could not be made, or was lost. */
@@ -53,6 +55,10 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
   function take(event: Record<string, string>): void {
     const data = JSON.parse(event.data ?? '{}')
     if (!Number.isSafeInteger(data.sequence)) throw new Error('an event of the feed has no sequence number')
+    if (event.event === 'keys') {
+      listener.keysRevoked(kidsIn(data.revoked))
+      return
+    }
     if (event.event === 'reload' || position === undefined) {
       listener.began(event.event === 'status' ? data.sequence - 1 : data.sequence)
     }
@@ -133,6 +139,8 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
     },
   }
 }
+
+const kidsIn = (value: unknown) => (Array.isArray(value) ? value.filter(kid => typeof kid === 'string') : [])
 
 /** Nobody need wait for it: a rejection that nobody hears is no fault. */
 function pending() {

@@ -6,6 +6,8 @@ export interface Jwks {
   key: JWTVerifyGetKey
   /** Loads the keys unless a load is under way, or has just failed. @throws what the load failed with */
   refresh(): Promise<void>
+  /** Forgets these keys for good: a cache on the way may hold a key set that has them. */
+  revoke(kids: readonly string[]): void
   /** The keys are in memory. */
   readonly held: boolean
 }
@@ -20,7 +22,8 @@ const COOLDOWN_MS = 1_000
  */
 export function createJwks(fetchKeys: () => Promise<JSONWebKeySet>, onKeys: () => void): Jwks {
   let keys: JWTVerifyGetKey | undefined
-  let known: string[] = []
+  let known: JSONWebKeySet['keys'] = []
+  const revoked = new Set<string>()
   let loading: Promise<void> | undefined
   /** For those who came after the load under way began: what it brings may be older than their key. */
   let next: Promise<void> | undefined
@@ -28,12 +31,16 @@ export function createJwks(fetchKeys: () => Promise<JSONWebKeySet>, onKeys: () =
 
   async function load(): Promise<void> {
     const set = await fetchKeys()
-    keys = createLocalJWKSet(set)
-    const texts = set.keys.map(key => JSON.stringify(key))
-    const gone = known.some(text => !texts.includes(text))
-    known = texts
     loadedAt = performance.now()
-    if (gone) onKeys()
+    take(set.keys)
+  }
+
+  function take(found: JSONWebKeySet['keys']): void {
+    const before = known.map(key => JSON.stringify(key))
+    known = found.filter(({ kid }) => kid === undefined || !revoked.has(kid))
+    keys = createLocalJWKSet({ keys: known })
+    const texts = known.map(key => JSON.stringify(key))
+    if (before.some(text => !texts.includes(text))) onKeys()
   }
 
   function refresh(): Promise<void> {
@@ -70,6 +77,10 @@ export function createJwks(fetchKeys: () => Promise<JSONWebKeySet>, onKeys: () =
       return keys !== undefined
     },
     refresh,
+    revoke(kids) {
+      for (const kid of kids) revoked.add(kid)
+      if (known.some(({ kid }) => kid !== undefined && revoked.has(kid))) take(known)
+    },
     async key(header, token) {
       if (!keys) await orAway(refresh())
       try {

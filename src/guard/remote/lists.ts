@@ -57,6 +57,7 @@ interface Held {
 
 /** Milliseconds that a request waits for a fresh list while it may go on by the one that is held. */
 const SHORT_WAIT_MS = 500
+const UNCACHED = { 'cache-control': 'no-cache' }
 /** Events kept to bring a list up to date that was signed before them. */
 const MOST_RECENT = 10_000
 
@@ -88,9 +89,13 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
     idx < list.bits.size ? list.bits.get(idx) : undefined
 
   async function load(uri: string): Promise<Held> {
-    let list = await fetchList(uri, {})
-    // A cache on the way may hold one from before the feed began.
-    if (followed() && since !== undefined && !joined(list)) list = await fetchList(uri, { 'cache-control': 'no-cache' })
+    // A cache on the way may hold one that a key signed which was revoked since,
+    let list = await fetchList(uri, {}).catch(error => {
+      if ((error as { code?: string }).code === 'ERR_JWKS_NO_MATCHING_KEY') return fetchList(uri, UNCACHED)
+      throw error
+    })
+    // or one from before the feed began.
+    if (followed() && since !== undefined && !joined(list)) list = await fetchList(uri, UNCACHED)
     const number = listNumber(uri)
     for (const change of recent) {
       if (change.list === number && change.sequence > (list.sequence ?? 0)) list.bits.set(change.index, change.status)

@@ -160,6 +160,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
           lists.apply(change)
           answers.changed(change.list, change.index)
         },
+        keysRevoked: issuer.keys.revoke,
         alive() {
           aliveAt = performance.now()
           lists.confirm(aliveAt)

@@ -1,11 +1,15 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { revokeKey } from '../../admin/revoke-key.ts'
 import { ALGORITHMS } from '../../config.ts'
-import { badRequest } from '../../errors.ts'
+import { badRequest, notFound } from '../../errors.ts'
 import type { Params } from '../../grants/grant.ts'
+import { REQUEST_MS } from '../../in-time.ts'
 import type { Keys } from '../../keys/keys.ts'
 import type { Outcome } from '../../keys/rotation.ts'
 import { signsFrom } from '../../keys/schedule.ts'
+import type { Selection } from '../../tokens/selection.ts'
 import type { NoticeName } from '../notice.ts'
+import { phrase } from '../phrase.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
 import { exactly } from '../times.ts'
@@ -21,8 +25,14 @@ const NOTICES: Record<Outcome, NoticeName> = {
   waiting: 'keysWaiting',
 }
 
-/** What tokens are signed with, and its rotation. */
-export function manageKeys({ site, keys }: { site: Site; keys: Keys }): FastifyPluginAsync {
+export interface ManageKeysOptions {
+  site: Site
+  keys: Keys
+  selection: Selection
+}
+
+/** What tokens are signed with, its rotation, and the withdrawal of a key. */
+export function manageKeys({ site, keys, selection }: ManageKeysOptions): FastifyPluginAsync {
   const back = `${site.base}/manage/keys`
 
   return async app => {
@@ -43,6 +53,20 @@ export function manageKeys({ site, keys }: { site: Site; keys: Keys }): FastifyP
       const key = await keys.rotate(chosen, { now: now !== undefined })
       const time = `${exactly(signsFrom(key) as Date)} UTC`
       return reply.goOn('/manage/keys', NOTICES[key.outcome], { id: key.id, time })
+    })
+
+    app.get<{ Params: { id: string } }>('/keys/:id/revoke', async ({ params }, reply) => {
+      const key = (await keys.list()).find(({ id, revokedAt }) => id === params.id && !revokedAt)
+      if (!key) throw notFound('key')
+      const { heading, detail, submit } = text.revoke
+      const headingHtml = phrase(heading, { id: key.id })
+      const data = { title: text.title, section, tab, headingHtml, detail, submit }
+      return reply.page('ask-first.eta', { ...data, action: `${back}/${key.id}/revoke`, back })
+    })
+
+    app.post<{ Params: { id: string } }>('/keys/:id/revoke', async ({ params }, reply) => {
+      const { key, tokens } = await revokeKey({ keys, selection }, params.id, REQUEST_MS)
+      return reply.goOn('/manage/keys', 'keysRevoked', { id: key.id, n: String(tokens.count) })
     })
   }
 }

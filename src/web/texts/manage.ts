@@ -16,6 +16,7 @@ export const manage = {
     keysRotated: 'The key {id} signs now.',
     keysRotatedEarly:
       'The key {id} signs now. Servers that cache the public keys may refuse new tokens for some minutes.',
+    keysRevoked: 'The key {id} is revoked, and with it {n} tokens.',
     keysScheduled: 'The key {id} is published now and signs from {time} on.',
     keysWaiting: 'The key {id} was scheduled before and signs from {time} on.',
   },
@@ -143,6 +144,14 @@ export const manage = {
     made: 'Made',
     signsFrom: 'Signs from',
     retired: 'Retired',
+    revoked: 'revoked',
+    revoke: {
+      link: 'Revoke…',
+      heading: 'Revoke the key {id}?',
+      detail:
+        'For a key that may be in other hands. Everything that it signed is refused within a second, everywhere, and its tokens are revoked: whoever holds one needs a new one. If it is the key that signs, the next one signs at once. This cannot be undone.',
+      submit: 'Revoke',
+    },
     rotate: {
       link: 'Rotate…',
       title: 'Rotate the keys',

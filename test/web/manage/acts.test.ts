@@ -149,6 +149,19 @@ t.test('keys are rotated', async t => {
   t.notMatch(body, /"d":|privateKey/)
 })
 
+t.test('a key is revoked', async t => {
+  const { id, token } = await actingAs(house)
+  const current = (await house.keys.list()).find(key => key.state === 'current')?.id as string
+  t.match((await browser.get(`/manage/keys/${current}/revoke`)).body, /This cannot be undone/)
+  const page = await send(`/manage/keys/${current}/revoke`, {}, /revoke$/)
+  t.match(page.body, /is revoked, and with it <bdi>\d+<\/bdi> tokens/)
+  t.match(page.body, /data-label="State">revoked</)
+  t.notMatch(page.body, `${current}/revoke`)
+  t.ok((await house.selection.find(id))?.revoked)
+  t.equal(await opens(app, token), 401)
+  t.equal((await browser.get(`/manage/keys/${current}/revoke`)).statusCode, 404)
+})
+
 t.test('the audit trail is filtered and says who did it', async t => {
   const user = await newUser(house)
   await new Browser(app).signIn(user, 'wrong')
