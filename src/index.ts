@@ -10,7 +10,7 @@ import type { CatalogueInput } from './scopes/catalogue.ts'
 
 export type { Config } from './config.ts'
 export { PosternError, StartupError } from './errors.ts'
-export { checkAnyScope, checkScopes, guard, Token } from './guard/index.ts'
+export { checkAnyScope, checkScopes, guard, requireToken, Token } from './guard/index.ts'
 export type { House } from './house.ts'
 export type { CatalogueInput, Scope } from './scopes/catalogue.ts'
 

@@ -2,7 +2,7 @@
 //   node --conditions=postern-source examples/orders/app.ts
 import Fastify, { type FastifyInstance } from 'fastify'
 import { openPostern, type Postern } from 'postern'
-import { checkAnyScope, checkScopes, guard } from 'postern/guard'
+import { checkAnyScope, checkScopes, guard, requireToken } from 'postern/guard'
 
 export const catalogue = [
   { id: 'orders:read', description: 'Read your orders', default: true },
@@ -47,7 +47,7 @@ export async function ordersApi(postern: Postern): Promise<FastifyInstance> {
     },
   )
 
-  app.delete<{ Params: { id: string } }>('/orders/:id', { preHandler: checkScopes() }, async (request, reply) => {
+  app.delete<{ Params: { id: string } }>('/orders/:id', { preHandler: requireToken() }, async (request, reply) => {
     const { params, token } = request
     const at = orders.findIndex(order => order.id === Number(params.id))
     const mine = orders[at]?.owner === token.userId

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import { PosternError } from '../errors.ts'
 import { noGuard } from './errors.ts'
 import { resourceMetadataOf } from './metadata.ts'
-import { allOf, anyOf, type Needs, requireScopes, requireToken } from './needs.ts'
+import { ANY_TOKEN, allOf, anyOf, assertToken, type Needs, requireScopes } from './needs.ts'
 import { pointToMetadata } from './refusal.ts'
 import { type ScopeName, Token } from './token.ts'
 
@@ -20,14 +20,26 @@ export interface ScopeCheck {
 }
 
 /**
- * A preHandler that lets a request through if its token has all of the scopes; without any, if it has a token at all.
- * It authenticates first if nothing has yet. Answers 401 or 403 as RFC 6750 §3.1 says.
+ * A preHandler that lets a request through if its token has all of the scopes. It authenticates first if nothing has
+ * yet. Answers 401 or 403 as RFC 6750 §3.1 says.
+ * @throws TypeError without any scope
  */
-export function checkScopes(...all: ScopeName[]): ScopeCheck {
+export function checkScopes(...all: [ScopeName, ...ScopeName[]]): ScopeCheck {
   return scopeCheck(allOf(all))
 }
 
-/** A preHandler that lets a request through if its token has at least one of the scopes. */
+/**
+ * A preHandler that lets a request through if it has a valid token, whatever the scopes of it.
+ * @example app.get('/me', { preHandler: requireToken() }, async ({ token }) => ({ id: token.userId }))
+ */
+export function requireToken(): ScopeCheck {
+  return scopeCheck(ANY_TOKEN)
+}
+
+/**
+ * A preHandler that lets a request through if its token has at least one of the scopes.
+ * @throws TypeError without any scope
+ */
 export function checkAnyScope(...any: [ScopeName, ...ScopeName[]]): ScopeCheck {
   return scopeCheck(anyOf(any))
 }
@@ -67,7 +79,7 @@ function identify(request: FastifyRequest): Token | Promise<Token> {
 }
 
 function admit(request: FastifyRequest, token: Token, needs: Needs): undefined {
-  requireToken(token)
+  assertToken(token)
   request.token = token
   requireScopes(token, needs)
 }

@@ -7,7 +7,7 @@ import { describeGuard, requireKnownScopes } from './openapi.ts'
 import type { Token } from './token.ts'
 
 export type { GuardOptions, GuardState } from './authenticator.ts'
-export { checkAnyScope, checkScopes, type ScopeCheck } from './checks.ts'
+export { checkAnyScope, checkScopes, requireToken, type ScopeCheck } from './checks.ts'
 export { invalidToken } from './errors.ts'
 export { protectedResource } from './metadata.ts'
 export type { Authenticate } from './needs.ts'
@@ -23,7 +23,7 @@ declare module 'fastify' {
     posternGuard: GuardState
   }
   interface FastifyRequest {
-    /** The verified token, in a handler behind `checkScopes` or `checkAnyScope`; null before. */
+    /** The verified token, in a handler behind `checkScopes`, `checkAnyScope` or `requireToken`; null before. */
     token: Token
   }
 }
@@ -43,5 +43,5 @@ const plugin: FastifyPluginAsync<GuardOptions> = async (app, options) => {
   app.addHook('onRoute', describeGuard)
 }
 
-/** Registers the guard: from then on `checkScopes` and `checkAnyScope` work on every route of this application. */
+/** Registers the guard: from then on `checkScopes`, `checkAnyScope` and `requireToken` work on every route of this application. */
 export const guard = fp(plugin, { name: 'postern-guard', fastify: '5.x' })

@@ -13,19 +13,28 @@ export interface Needs {
   scopes: readonly string[]
 }
 
-/** Without any scope a token is all it takes. */
+/** Any valid token, whatever its scopes. */
+export const ANY_TOKEN: Needs = Object.freeze({ mode: 'all', scopes: Object.freeze([]) })
+
+/**
+ * @throws TypeError without any scope: a list that came out empty must not open a route to every token
+ */
 export function allOf(scopes: ScopeName[]): Needs {
+  if (scopes.length === 0) {
+    throw new TypeError('checkScopes needs at least one scope; for any valid token use requireToken().')
+  }
   return { mode: 'all', scopes: Object.freeze(scopes) }
 }
 
 /** @throws TypeError without any scope, since nobody could have one of none */
 export function anyOf(scopes: ScopeName[]): Needs {
-  if (scopes.length === 0) throw new TypeError('checkAnyScope needs at least one scope')
+  if (scopes.length === 0)
+    throw new TypeError('checkAnyScope needs at least one scope; for any valid token use requireToken().')
   return { mode: 'any', scopes: Object.freeze(scopes) }
 }
 
 /** An `authenticate` that answers anything else than a token must not let anyone in. @throws 500 */
-export function requireToken(answer: unknown): asserts answer is Token {
+export function assertToken(answer: unknown): asserts answer is Token {
   if (!(answer instanceof Token)) throw notAToken()
 }
 

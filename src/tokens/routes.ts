@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { invalid } from '../errors.ts'
-import { checkScopes } from '../guard/checks.ts'
+import { checkScopes, requireToken } from '../guard/checks.ts'
 import { page } from '../http/paging.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
@@ -142,7 +142,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.get(
       '/tokens/current',
       {
-        preHandler: checkScopes(),
+        preHandler: requireToken(),
         schema: {
           operationId: 'getCurrentToken',
           summary: 'Get the token that makes the request',
@@ -156,7 +156,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.delete(
       '/tokens/current',
       {
-        preHandler: checkScopes(),
+        preHandler: requireToken(),
         schema: {
           operationId: 'revokeCurrentToken',
           summary: 'Revoke the token that makes the request',
@@ -174,7 +174,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.post(
       '/tokens/current/rotate',
       {
-        preHandler: checkScopes(),
+        preHandler: requireToken(),
         schema: {
           operationId: 'rotateCurrentToken',
           summary: 'Replace the token that makes the request',

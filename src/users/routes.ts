@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { forbidden, invalid } from '../errors.ts'
-import { checkScopes } from '../guard/checks.ts'
+import { requireToken } from '../guard/checks.ts'
 import type { Token } from '../guard/token.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
 import { normalizePassword } from './passwords.ts'
@@ -34,7 +34,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
     app.get(
       '/user',
       {
-        preHandler: checkScopes(),
+        preHandler: requireToken(),
         schema: {
           operationId: 'getUser',
           summary: 'Get the user',
@@ -49,7 +49,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
     app.put(
       '/user',
       {
-        preHandler: checkScopes(),
+        preHandler: requireToken(),
         schema: {
           operationId: 'updateUser',
           summary: 'Change the name or the e-mail address',
@@ -75,7 +75,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
     app.put(
       '/user/password',
       {
-        preHandler: checkScopes(),
+        preHandler: requireToken(),
         schema: {
           operationId: 'changePassword',
           summary: 'Change the password',

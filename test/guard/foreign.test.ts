@@ -1,7 +1,7 @@
 import formbody from '@fastify/formbody'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import t from 'tap'
-import { type Authenticate, checkAnyScope, checkScopes, guard } from '../../src/guard/index.ts'
+import { type Authenticate, checkAnyScope, checkScopes, guard, requireToken } from '../../src/guard/index.ts'
 import { accepts } from '../helpers/good.ts'
 
 /** Applications that are not ours: the guard and nothing else of the house. */
@@ -28,10 +28,10 @@ async function foreign(authenticate: Authenticate, routes: (app: FastifyInstance
 }
 
 const routes = (app: FastifyInstance) => {
-  app.get('/any', { preHandler: checkScopes() }, async request => ({ who: request.token.userId }))
+  app.get('/any', { preHandler: requireToken() }, async request => ({ who: request.token.userId }))
   app.get('/read', { preHandler: checkScopes('orders:read') }, async () => ({ ok: true }))
   app.get('/create', { preHandler: checkScopes('orders:create') }, async () => ({ ok: true }))
-  app.post('/form', { preHandler: checkScopes() }, async () => ({ ok: true }))
+  app.post('/form', { preHandler: requireToken() }, async () => ({ ok: true }))
 }
 
 for (const [how, authenticate] of Object.entries({ 'at once': accepts, later: acceptsLater })) {
@@ -167,7 +167,7 @@ t.test('under a prefix, in nested plugins, in onRequest, and twice on one route'
       outer.get('/early', { onRequest: checkScopes('orders:create') }, async () => ({ ok: true }))
       outer.get(
         '/twice',
-        { onRequest: checkScopes('orders:read'), preHandler: [checkScopes(), checkAnyScope('x', 'orders:read')] },
+        { onRequest: checkScopes('orders:read'), preHandler: [requireToken(), checkAnyScope('x', 'orders:read')] },
         async () => ({ ok: true }),
       )
       outer.get('/second', { preHandler: [checkScopes('orders:read'), checkScopes('orders:create')] }, async () => ({
@@ -190,10 +190,10 @@ t.test('a guard inside a plugin guards that plugin, and its siblings are refused
   const app = Fastify()
   app.register(async inside => {
     await inside.register(guard, { authenticate: accepts })
-    inside.get('/inside', { preHandler: checkScopes() }, async () => ({ ok: true }))
+    inside.get('/inside', { preHandler: requireToken() }, async () => ({ ok: true }))
   })
   app.register(async sibling => {
-    sibling.get('/sibling', { preHandler: checkScopes() }, async () => ({ ok: true }))
+    sibling.get('/sibling', { preHandler: requireToken() }, async () => ({ ok: true }))
   })
   t.equal((await app.inject({ url: '/inside', headers: good })).statusCode, 200)
   t.equal((await app.inject({ url: '/sibling', headers: good })).statusCode, 500)
@@ -210,6 +210,9 @@ t.test('one request never sees the token of another', async t => {
   t.strictSame(seen, [null, null])
 })
 
-t.test('an any-of check without scopes is a mistake that shows at once', async t => {
-  t.throws(() => (checkAnyScope as unknown as () => void)(), /at least one scope/)
+t.test('a check without scopes is a mistake that shows at once', async t => {
+  const none: [] = []
+  for (const check of [checkScopes, checkAnyScope] as unknown as ((...scopes: string[]) => void)[]) {
+    t.throws(() => check(...none), { name: 'TypeError', message: /at least one scope.*requireToken\(\)/ })
+  }
 })

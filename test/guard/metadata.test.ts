@@ -7,6 +7,7 @@ import {
   invalidToken,
   type ProtectedResourceOptions,
   protectedResource,
+  requireToken,
 } from '../../src/guard/index.ts'
 
 /** APIs that are not ours: they say where tokens for them are to be had. */
@@ -92,7 +93,7 @@ t.test('the error handler of the application changes nothing of it', async t => 
       throw invalidToken('No.')
     },
   })
-  app.get('/orders', { preHandler: checkScopes() }, async () => [])
+  app.get('/orders', { preHandler: requireToken() }, async () => [])
   t.match(await challenge(app), 'resource_metadata="')
   t.match(await challenge(app, { authorization: 'Bearer bad' }), 'resource_metadata="')
 })

@@ -2,7 +2,15 @@ import swagger from '@fastify/swagger'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
-import { BEARER, bearerScheme, checkAnyScope, checkScopes, guard, invalidToken } from '../../src/guard/index.ts'
+import {
+  BEARER,
+  bearerScheme,
+  checkAnyScope,
+  checkScopes,
+  guard,
+  invalidToken,
+  requireToken,
+} from '../../src/guard/index.ts'
 
 /** What the guard writes into the document of an application that is not ours. */
 
@@ -28,7 +36,7 @@ const withSwagger = (app: FastifyInstance) =>
 function routes(app: FastifyInstance) {
   const ok = async () => ({ ok: true })
   app.get('/open', ok)
-  app.get('/token', { preHandler: checkScopes() }, ok)
+  app.get('/token', { preHandler: requireToken() }, ok)
   app.get('/all', { preHandler: checkScopes('orders:read', 'reports') }, ok)
   app.get('/any', { preHandler: checkAnyScope('orders:read', 'reports') }, ok)
   app.get('/both', { onRequest: checkScopes('a'), preHandler: [checkScopes('b'), checkAnyScope('c', 'd')] }, ok)

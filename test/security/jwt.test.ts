@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t, { type Test } from 'tap'
-import { checkScopes, guard } from '../../src/guard/index.ts'
+import { guard, requireToken } from '../../src/guard/index.ts'
 import { actingAs } from '../helpers/app.ts'
 import { asking, bearer } from '../helpers/asking.ts'
 import { listeningIssuer } from '../helpers/issuer.ts'
@@ -17,7 +17,7 @@ import { listeningIssuer } from '../helpers/issuer.ts'
 const { app, house, issuer: ISSUER } = await listeningIssuer(t)
 const far = Fastify()
 await far.register(guard, { issuer: ISSUER, audience: ISSUER })
-far.get('/api/user', { preHandler: checkScopes() }, async ({ token }) => ({ user: token.userId }))
+far.get('/api/user', { preHandler: requireToken() }, async ({ token }) => ({ user: token.userId }))
 t.teardown(() => far.close())
 const { token } = await actingAs(house, ['tokens:read'])
 const claims = decodeJwt(token)

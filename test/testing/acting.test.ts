@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import { checkScopes, guard, invalidToken, Token } from 'postern/guard'
+import { checkScopes, guard, invalidToken, requireToken, Token } from 'postern/guard'
 import { actingAs, actingAsClient } from 'postern/testing'
 import t from 'tap'
 import { bearer } from '../helpers/asking.ts'
@@ -13,7 +13,7 @@ async function api(routes: (app: FastifyInstance) => unknown = () => {}): Promis
       return new Token({ id: 'a', userId: 'grace', clientId: 'b', scopes: [], expiresAt: new Date(Date.now() + 6e4) })
     },
   })
-  app.get('/who', { preHandler: checkScopes() }, async ({ token }) => ({
+  app.get('/who', { preHandler: requireToken() }, async ({ token }) => ({
     user: token.userId,
     client: token.clientId,
     scopes: token.scopes,
@@ -82,7 +82,7 @@ t.test('other applications, and other guards, go on as they were', async t => {
           throw invalidToken('Never.')
         },
       })
-      child.get('/own', { preHandler: checkScopes() }, async () => ({}))
+      child.get('/own', { preHandler: requireToken() }, async () => ({}))
     })
   })
   const other = await api()

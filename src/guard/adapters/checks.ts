@@ -1,7 +1,7 @@
 import { PosternError } from '../../errors.ts'
 import { createAuthenticator } from '../authenticator.ts'
 import { bearerText, type Carrier } from '../bearer.ts'
-import { allOf, anyOf, type Needs, requireScopes, requireToken } from '../needs.ts'
+import { ANY_TOKEN, allOf, anyOf, assertToken, type Needs, requireScopes } from '../needs.ts'
 import { checkOptions, isFunction, isWebUrl } from '../options.ts'
 import { type Refusal, toRefusal } from '../refusal.ts'
 import { resourceMetadataUrl } from '../resource.ts'
@@ -37,7 +37,7 @@ export function createChecks<Check>(options: AdapterOptions, toCheck: (judge: Ju
     const before = known.get(request)
     if (before) return before
     const token = await authenticate(bearerText({ headers, query: queryOf(url), body }))
-    requireToken(token)
+    assertToken(token)
     known.set(request, token)
     return token
   }
@@ -57,6 +57,7 @@ export function createChecks<Check>(options: AdapterOptions, toCheck: (judge: Ju
   return {
     checkScopes: (...all) => check(allOf(all)),
     checkAnyScope: (...any) => check(anyOf(any)),
+    requireToken: () => check(ANY_TOKEN),
     ready,
     health,
     close,

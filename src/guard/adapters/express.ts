@@ -9,7 +9,7 @@ export * from './public.ts'
 declare global {
   namespace Express {
     interface Request {
-      /** The verified token, in a handler behind `checkScopes` or `checkAnyScope`. */
+      /** The verified token, in a handler behind a check. */
       token: Token
     }
   }

@@ -6,7 +6,7 @@ export * from './public.ts'
 
 /** For `new Hono<{ Variables: GuardVariables }>()`. */
 export interface GuardVariables {
-  /** The verified token, in a handler behind `checkScopes` or `checkAnyScope`. */
+  /** The verified token, in a handler behind a check. */
   token: Token
 }
 

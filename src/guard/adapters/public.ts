@@ -17,12 +17,14 @@ export type AdapterOptions = GuardOptions & {
   onError?: (error: unknown) => void
 }
 
-/** A guard's two checks and its end, in the words of one framework. */
+/** A guard's checks and its end, in the words of one framework. */
 export interface Checks<Check> extends GuardState {
-  /** Lets a request through if its token has all of the scopes; without any, if it has a token at all. */
-  checkScopes(...all: ScopeName[]): Check
-  /** Lets a request through if its token has at least one of the scopes. */
+  /** Lets a request through if its token has all of the scopes. @throws TypeError without any scope */
+  checkScopes(...all: [ScopeName, ...ScopeName[]]): Check
+  /** Lets a request through if its token has at least one of the scopes. @throws TypeError without any scope */
   checkAnyScope(...any: [ScopeName, ...ScopeName[]]): Check
+  /** Lets a request through if it has a valid token, whatever the scopes of it. */
+  requireToken(): Check
   /** Ends what follows the issuer; call it when the server closes. */
   close(): Promise<void>
 }

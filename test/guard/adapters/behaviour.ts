@@ -178,6 +178,9 @@ export function guards(t: Test, serve: Serve): void {
   t.test('a mistake shows at the start', async t => {
     await t.rejects(serve({ authenticate: accepts, resource: 'orders' }), /http or https URL/)
     const { checks } = await serve({ authenticate: accepts })
-    t.throws(() => (checks.checkAnyScope as () => unknown)(), TypeError)
+    const none: [] = []
+    for (const check of [checks.checkScopes, checks.checkAnyScope] as ((...scopes: string[]) => unknown)[]) {
+      t.throws(() => check(...none), { name: 'TypeError', message: /at least one scope.*requireToken\(\)/ })
+    }
   })
 }

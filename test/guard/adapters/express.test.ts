@@ -6,12 +6,12 @@ import { guards, listen, type Serve } from './behaviour.ts'
 
 const serve: Serve = async options => {
   const checks = expressGuard(options)
-  const { checkScopes, checkAnyScope } = checks
+  const { checkScopes, checkAnyScope, requireToken } = checks
   const app = express()
   const user: express.RequestHandler = (request, response) => {
     response.json({ user: request.token.userId })
   }
-  app.get('/any', checkScopes(), user)
+  app.get('/any', requireToken(), user)
   app.get('/read', checkScopes('orders:read'), user)
   app.get('/create', checkScopes('orders:read', 'orders:create'), user)
   app.get('/either', checkAnyScope('reports', 'x'), user)
@@ -32,9 +32,9 @@ async function asking(t: Test, app: express.Express) {
 }
 
 t.test('a token in a form beside the header, where the form was read before', async t => {
-  const { checkScopes } = expressGuard({ authenticate: () => token([]) })
+  const { requireToken } = expressGuard({ authenticate: () => token([]) })
   const app = express()
-  app.post('/form', express.urlencoded(), checkScopes(), (_request, response) => void response.json({}))
+  app.post('/form', express.urlencoded(), requireToken(), (_request, response) => void response.json({}))
   const ask = await asking(t, app)
   const post = (body: URLSearchParams, headers = {}) => ask('/form', { method: 'POST', body, headers })
   const both = new URLSearchParams({ access_token: 'x' })
@@ -58,14 +58,14 @@ t.test('two guards on one request ask each for itself', async t => {
 })
 
 t.test('what was set before a refusal stays, and a handler that fails is the application’s', async t => {
-  const { checkScopes } = expressGuard({ authenticate: () => token([]) })
+  const { checkScopes, requireToken } = expressGuard({ authenticate: () => token([]) })
   const app = express()
   app.use((_request, response, next) => {
     response.setHeader('access-control-allow-origin', '*')
     next()
   })
   app.get('/none', checkScopes('x'), (_request, response) => void response.json({}))
-  app.get('/fails', checkScopes(), () => {
+  app.get('/fails', requireToken(), () => {
     throw new Error('no van')
   })
   app.use(((error, _request, response, _next) => {

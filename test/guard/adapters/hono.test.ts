@@ -8,10 +8,10 @@ import { guards, type Serve } from './behaviour.ts'
 
 const serve: Serve = async options => {
   const checks = honoGuard(options)
-  const { checkScopes, checkAnyScope } = checks
+  const { checkScopes, checkAnyScope, requireToken } = checks
   const app = new Hono<{ Variables: GuardVariables }>()
   const user = (c: Context<{ Variables: GuardVariables }>) => c.json({ user: c.get('token').userId })
-  app.get('/any', checkScopes(), user)
+  app.get('/any', requireToken(), user)
   app.get('/read', checkScopes('orders:read'), c => c.json({ user: c.get('token').userId }))
   app.get('/create', checkScopes('orders:read', 'orders:create'), user)
   app.get('/either', checkAnyScope('reports', 'x'), user)

@@ -5,9 +5,9 @@ import { guards, type Serve } from './behaviour.ts'
 
 const serve: Serve = async options => {
   const checks = nodeGuard(options)
-  const { checkScopes, checkAnyScope } = checks
+  const { checkScopes, checkAnyScope, requireToken } = checks
   const routes = {
-    '/any': [checkScopes()],
+    '/any': [requireToken()],
     '/read': [checkScopes('orders:read')],
     '/create': [checkScopes('orders:read', 'orders:create')],
     '/either': [checkAnyScope('reports', 'x')],

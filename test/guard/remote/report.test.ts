@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { checkAnyScope, checkScopes, createRemote, guard } from '../../../src/guard/index.ts'
+import { checkAnyScope, checkScopes, createRemote, guard, requireToken } from '../../../src/guard/index.ts'
 import type { Http } from '../../../src/guard/remote/http.ts'
 import { createMonitor } from '../../../src/guard/remote/monitor.ts'
 import { createReport } from '../../../src/guard/remote/report.ts'
@@ -20,7 +20,7 @@ async function rig(t: Test) {
   await api.register(guard, { issuer: made.issuer, audience: API, ...credentials, reportUsage: true })
   api.get('/orders', { preHandler: checkScopes('orders:read') }, async () => ({}))
   api.get('/reports', { preHandler: checkAnyScope('reports', 'reports:export') }, async () => ({}))
-  api.get('/me', { preHandler: checkScopes() }, async () => ({}))
+  api.get('/me', { preHandler: requireToken() }, async () => ({}))
   t.teardown(() => api.close())
   return { ...made, api }
 }
@@ -121,7 +121,7 @@ t.test('one token that is used for more than a report takes keeps no other from 
   const api = Fastify()
   await api.register(guard, { issuer: made.issuer, audience: API, ...credentials, reportUsage: true })
   api.get('/orders', { preHandler: checkScopes('orders:read') }, async () => ({}))
-  const many = Array.from({ length: 150 }, (_, i) => `thing${i}:read`)
+  const many = Array.from({ length: 150 }, (_, i) => `thing${i}:read`) as [string, ...string[]]
   api.get('/things', { preHandler: checkScopes(...many) }, async () => ({}))
   const greedy = await actingAs(made.house, ['*'])
   const other = await actingAs(made.house, ['orders:read'])
