@@ -6,7 +6,7 @@ import { everyRow, withHouse } from './house.ts'
 import { durationOption, examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, note, table } from './output.ts'
 
-interface CreateOptions extends JsonOption {
+interface CreateOptions extends JsonOption, Allowances {
   name: string
   public?: boolean
   grant?: string[]
@@ -16,9 +16,22 @@ interface CreateOptions extends JsonOption {
   tokenFormat?: TokenFormat
 }
 
+interface Allowances {
+  exchangeAudience?: string[] | undefined
+  resource?: string[] | undefined
+}
+
+type UpdateOptions = JsonOption & Allowances
+
 interface RotateOptions extends JsonOption {
   overlap?: number
 }
+
+const EXCHANGE_AUDIENCE = [
+  '--exchange-audience <uri...>',
+  'audience besides its own that it may exchange tokens for',
+] as const
+const RESOURCE = ['--resource <uri...>', 'resource besides its own that it may name with client_credentials'] as const
 
 export function clientCommands(postern: Command): void {
   const client = postern.command('client').description('Create, list and revoke clients, and rotate their secrets.')
@@ -32,6 +45,8 @@ export function clientCommands(postern: Command): void {
     .option('--redirect-uri <uri...>', 'where people are sent back to')
     .option('--scope <scope...>', 'scope it may ask for (default: every scope)')
     .option('--audience <uri>', 'make it a resource server that tokens can be meant for')
+    .option(...EXCHANGE_AUDIENCE)
+    .option(...RESOURCE)
     .addOption(new Option('--token-format <format>', 'format of its access tokens').choices(['jwt', 'opaque']))
     .option(...JSON_OPTION)
     .addHelpText(
@@ -46,6 +61,24 @@ ${examples(
 )}`,
     )
     .action(create)
+
+  client
+    .command('update')
+    .description(
+      'Allow a client more or less. What is given replaces what was allowed before; an empty text allows nothing.',
+    )
+    .argument('<id>', 'id of the client', idArgument)
+    .option(...EXCHANGE_AUDIENCE)
+    .option(...RESOURCE)
+    .option(...JSON_OPTION)
+    .addHelpText(
+      'after',
+      examples(
+        'postern client update 01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12 --exchange-audience https://stock.example.com',
+        "postern client update 01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12 --resource ''",
+      ),
+    )
+    .action(update)
 
   client
     .command('rotate-secret')
@@ -72,7 +105,15 @@ ${examples(
     .action(revoke)
 }
 
-async function create({ json, grant, redirectUri, scope, ...rest }: CreateOptions): Promise<void> {
+async function create({
+  json,
+  grant,
+  redirectUri,
+  scope,
+  exchangeAudience,
+  resource,
+  ...rest
+}: CreateOptions): Promise<void> {
   if (rest.public && !redirectUri && !grant && !rest.audience) {
     throw new UsageError(
       'A public client needs --redirect-uri, or --grant device_code: otherwise it could get no token.',
@@ -85,8 +126,22 @@ async function create({ json, grant, redirectUri, scope, ...rest }: CreateOption
     ...(grant && { grantTypes: grant.map(fullName) }),
     ...(redirectUri && { redirectUris: redirectUri }),
     ...(scope && { scopes: scope }),
+    ...allowances({ exchangeAudience, resource }),
   }
   showOnce(await withHouse(({ clients }) => clients.create(given), 'create'), json)
+}
+
+/** An empty text, which a shell can pass, allows nothing. */
+function allowances({ exchangeAudience, resource }: Allowances) {
+  const list = (uris: string[] | undefined) => uris?.filter(Boolean)
+  return { exchangeAudiences: list(exchangeAudience), resources: list(resource) }
+}
+
+async function update(id: string, { json, ...given }: UpdateOptions): Promise<void> {
+  if (!given.exchangeAudience && !given.resource) throw new UsageError('Name what to change: see --help.')
+  const { client } = await withHouse(({ clients }) => clients.update(id, allowances(given)))
+  const { toClient } = await import('../clients/schemas.ts')
+  answer(json, { data: toClient(client) }, `Changed client ${id}`)
 }
 
 async function rotateSecret(id: string, { overlap, json }: RotateOptions): Promise<void> {

@@ -32,6 +32,8 @@ const OPTIONS: Record<string, string> = {
   scopes: '--scope',
   redirect_uris: '--redirect-uri',
   grant_types: '--grant',
+  resources: '--resource',
+  exchange_audiences: '--exchange-audience',
   expires_at: '--expires-in',
   password: 'The password',
 }

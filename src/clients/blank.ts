@@ -1,6 +1,6 @@
 import type { Client } from './client.entity.ts'
 
-type Row = Omit<Client, 'id' | 'createdAt' | 'updatedAt' | 'isConfidential' | symbol>
+type Row = Omit<Client, 'id' | 'createdAt' | 'updatedAt' | 'isConfidential' | 'isOperators' | symbol>
 
 /** A client before anything is said of it. */
 export const blank = (): Row => ({
@@ -15,6 +15,8 @@ export const blank = (): Row => ({
   grantTypes: [],
   scopes: null,
   audience: null,
+  exchangeAudiences: null,
+  resources: null,
   accessTokenLifetime: null,
   refreshTokenLifetime: null,
   tokenFormat: 'jwt',

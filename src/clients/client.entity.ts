@@ -54,6 +54,10 @@ const ClientSchema = defineEntity({
     scopes: p.json<string[]>().nullable().strictNullable(),
     /** Set when the client is itself a resource server: the `aud` of tokens meant for it. */
     audience: p.text().nullable().strictNullable().unique(),
+    /** Further audiences that an operator allowed it to exchange tokens for (RFC 8693); null: none. */
+    exchangeAudiences: p.json<string[]>().nullable().strictNullable(),
+    /** Resources besides its own that an operator allowed it to name when it acts for itself (RFC 8707); null: none. */
+    resources: p.json<string[]>().nullable().strictNullable(),
     /** Seconds; null: the default of the grant. */
     accessTokenLifetime: p.integer().nullable().strictNullable(),
     refreshTokenLifetime: p.integer().nullable().strictNullable(),
@@ -69,6 +73,11 @@ const ClientSchema = defineEntity({
 export class Client extends ClientSchema.class {
   isConfidential(): boolean {
     return this.authMethod !== 'none'
+  }
+
+  /** Whether an operator registered it: it is no user's app, and did not register itself. */
+  isOperators(): boolean {
+    return this.user === null && this.registrationHash === null
   }
 }
 ClientSchema.setClass(Client)

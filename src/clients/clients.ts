@@ -179,8 +179,15 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
       if (row.audience) await mustBeFree(em, row.audience)
       const now = new Date()
       const client = em.create(Client, { ...row, id: newId(), createdAt: now, updatedAt: now })
-      const { name, grantTypes, scopes, audience, user } = row
-      const details = { name, grant_types: grantTypes, scopes, audience }
+      const { name, grantTypes, scopes, audience, exchangeAudiences, resources, user } = row
+      const details = {
+        name,
+        grant_types: grantTypes,
+        scopes,
+        audience,
+        ...(exchangeAudiences && { exchange_audiences: exchangeAudiences }),
+        ...(resources && { resources }),
+      }
       record(em, { kind: 'client.created', clientId: client.id, userId: user, details })
       return client
     })

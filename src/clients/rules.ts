@@ -1,5 +1,6 @@
 import type { JWK } from 'jose'
 import { invalid } from '../errors.ts'
+import { normalUri } from '../guard/audience.ts'
 import { checkedName, mustBeVisible } from '../names.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import {
@@ -38,6 +39,10 @@ export interface ClientSettings {
   scopes?: readonly string[] | null | undefined
   /** Makes the client a resource server: the URI its tokens are meant for (RFC 8707). */
   audience?: string | null | undefined
+  /** Audiences besides its own that it may exchange tokens for (RFC 8693); null: none. Only of confidential clients. */
+  exchangeAudiences?: readonly string[] | null | undefined
+  /** Resources besides its own that it may name with `client_credentials` (RFC 8707); null: none. */
+  resources?: readonly string[] | null | undefined
   tokenFormat?: string | undefined
   /** Seconds; null: the default of the grant. */
   accessTokenLifetime?: number | null | undefined
@@ -55,11 +60,12 @@ export interface Rules {
 }
 
 type Checked = Pick<Client, 'name' | 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
-  Pick<Client, 'tokenFormat' | 'accessTokenLifetime' | 'refreshTokenLifetime' | 'metadata'>
+  Pick<Client, 'tokenFormat' | 'accessTokenLifetime' | 'refreshTokenLifetime' | 'metadata'> &
+  Pick<Client, 'exchangeAudiences' | 'resources'>
 
 /** What the fields of a client must be together: the row as it is to be stored. */
 export type Whole = Pick<Client, 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
-  Pick<Client, 'user' | 'registrationHash'>
+  Pick<Client, 'user' | 'registrationHash' | 'exchangeAudiences' | 'resources'>
 
 const nullOr =
   <V, T>(check: (value: V, rules: Rules) => T) =>
@@ -75,7 +81,9 @@ const CHECKS: { [K in keyof Checked]: (value: never, rules: Rules) => Checked[K]
   ],
   redirectUris: (uris: readonly string[]) => [...new Set(uris.map(checkedRedirectUri))],
   scopes: nullOr((scopes: readonly string[], { catalogue, held }: Rules) => catalogue.resolve(scopes, held)),
-  audience: nullOr(checkedAudience),
+  audience: nullOr((text: string) => checkedAudience(text)),
+  exchangeAudiences: nullOr(audiences('exchange_audiences')),
+  resources: nullOr(audiences('resources')),
   tokenFormat: (value: string) => oneOf('token_format', TOKEN_FORMATS, value),
   accessTokenLifetime: nullOr(lifetime('access_token_lifetime')),
   refreshTokenLifetime: nullOr(lifetime('refresh_token_lifetime')),
@@ -112,19 +120,36 @@ export function mustFit({ authMethod, jwks, grantTypes, redirectUris, ...rest }:
   if (authMethod === 'private_key_jwt' && !jwks) {
     throw invalid({ path: 'jwks', message: 'private_key_jwt needs the public keys that the client signs with' })
   }
+  if (authMethod === 'none' && rest.exchangeAudiences?.length) {
+    throw invalid({ path: 'exchange_audiences', message: 'a public client proves to nobody who it is' })
+  }
   mustKeepItsPlace({ grantTypes, ...rest })
 }
 
 /** What only an operator gives away: the administration, and tokens that other people's clients send. */
-function mustKeepItsPlace({ user, registrationHash, scopes, audience, grantTypes }: Partial<Whole>): void {
+function mustKeepItsPlace({ user, registrationHash, scopes, grantTypes, ...targets }: Partial<Whole>): void {
   if (!user && !registrationHash) return
-  // A user's app acts for those who let it in, never for itself: a machine's scopes are nobody's to give but an operator's.
-  if (user && grantTypes?.includes('client_credentials')) {
+  // Such an app acts for those who let it in, never for itself: a machine's scopes are nobody's to give but an operator's.
+  if (grantTypes?.includes('client_credentials')) {
     throw invalid({ path: 'grant_types', message: 'only an operator may register a client that acts for itself' })
   }
   const admin = scopes?.filter(scope => scope.startsWith('admin:')) ?? []
   if (admin.length > 0) throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an operator may allow it` })
-  if (audience) throw invalid({ path: 'audience', message: 'only an operator may register a resource server' })
+  if (targets.audience) throw invalid({ path: 'audience', message: 'only an operator may register a resource server' })
+  if (targets.exchangeAudiences?.length) throw invalid({ path: 'exchange_audiences', message: OPERATORS })
+  if (targets.resources?.length) throw invalid({ path: 'resources', message: OPERATORS })
+}
+
+const OPERATORS = 'only an operator may allow it'
+const MOST_AUDIENCES = 100
+
+/** Each once, in whatever way it is written (RFC 3986 §6.2.2). */
+function audiences(path: string) {
+  return (uris: readonly string[]): string[] => {
+    if (uris.length > MOST_AUDIENCES) throw invalid({ path, message: `must be at most ${MOST_AUDIENCES}` })
+    const checked = uris.map((uri, i) => checkedAudience(uri, `${path}/${i}`))
+    return [...new Map(checked.map(uri => [normalUri(uri), uri])).values()]
+  }
 }
 
 function oneOf<T extends string>(path: string, known: readonly T[], value: string): T {

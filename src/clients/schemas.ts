@@ -31,6 +31,12 @@ export const ClientSchema = Type.Object({
     Type.Array(Type.String({ examples: ['orders:read'] }), { description: 'null: every scope but `admin:*`' }),
   ),
   audience: Nullable(Type.String({ description: 'Set when it is a resource server' })),
+  exchange_audiences: Type.Array(Type.String({ examples: ['https://stock.example.com'] }), {
+    description: 'Audiences besides its own that an operator allowed it to exchange tokens for',
+  }),
+  resources: Type.Array(Type.String({ examples: ['https://stock.example.com'] }), {
+    description: 'Resources besides its own that an operator allowed it to name with `client_credentials`',
+  }),
   token_format: Type.Enum([...TOKEN_FORMATS]),
   access_token_lifetime: Nullable(Type.Integer()),
   refresh_token_lifetime: Nullable(Type.Integer()),
@@ -52,6 +58,8 @@ export const toClient = (client: Client): Static<typeof ClientSchema> => ({
   redirect_uris: client.redirectUris,
   scopes: client.scopes,
   audience: client.audience,
+  exchange_audiences: client.exchangeAudiences ?? [],
+  resources: client.resources ?? [],
   token_format: client.tokenFormat,
   access_token_lifetime: client.accessTokenLifetime,
   refresh_token_lifetime: client.refreshTokenLifetime,
@@ -89,10 +97,13 @@ const settings = {
   ),
   metadata: Type.Optional(Nullable(Metadata)),
 }
+const Uris = Type.Array(Type.String({ maxLength: 2_000 }), { maxItems: 100 })
 /** What only whoever runs the deployment may say. */
 const operatorSettings = {
   ...settings,
   audience: Type.Optional(Nullable(Type.String({ maxLength: 2_000 }))),
+  exchange_audiences: Type.Optional(Nullable(Uris)),
+  resources: Type.Optional(Nullable(Uris)),
   access_token_lifetime: Type.Optional(Lifetime),
   refresh_token_lifetime: Type.Optional(Lifetime),
 }
@@ -136,6 +147,8 @@ export function toSettings(body: Sent): ClientSettings {
     jwks: body.jwks as ClientSettings['jwks'],
     metadata: body.metadata as ClientMetadata | null | undefined,
     audience: body.audience,
+    exchangeAudiences: body.exchange_audiences,
+    resources: body.resources,
     accessTokenLifetime: body.access_token_lifetime,
     refreshTokenLifetime: body.refresh_token_lifetime,
   }

@@ -61,9 +61,9 @@ export function checkedRedirectUri(text: string, index: number): string {
 }
 
 /** A resource indicator (RFC 8707 §2). */
-export function checkedAudience(text: string): string {
+export function checkedAudience(text: string, path = 'audience'): string {
   if (parse(text) && !text.includes('#')) return text
-  throw invalid({ path: 'audience', message: 'must be an absolute URI without a fragment' })
+  throw invalid({ path, message: 'must be an absolute URI without a fragment' })
 }
 
 /** A page or a picture that people are pointed to. */

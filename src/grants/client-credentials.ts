@@ -3,6 +3,7 @@ import type { Mint } from '../tokens/mint.ts'
 import type { WriteRow } from '../tokens/writer.ts'
 import { answer } from './answer.ts'
 import type { Grant } from './grant.ts'
+import { assertOwnResources } from './own-resources.ts'
 import type { Terms } from './terms.ts'
 
 /** A machine's token for itself (RFC 6749 §4.4): no user, no refresh token. */
@@ -10,6 +11,7 @@ export function clientCredentials({ terms, mint, write }: { terms: Terms; mint: 
   return async ({ client, params }) => {
     const scopes = terms.scopes(client, params.scope)
     const aim = await terms.aim(params.resource)
+    assertOwnResources(client, aim.asked, aim.at(scopes, null).audience)
     const issued = await mint({
       user: null,
       client: client.id,

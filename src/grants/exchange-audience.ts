@@ -2,7 +2,7 @@ import type { Client } from '../clients/client.entity.ts'
 import { isMeantFor } from '../guard/audience.ts'
 import type { Token } from '../guard/token.ts'
 import { invalidTarget } from '../protocol-errors.ts'
-import { type AudienceConfig, audienceOf, isForServer } from '../tokens/audience.ts'
+import { type AudienceConfig, audienceOf, isForServer, resourcesOf } from '../tokens/audience.ts'
 import type { Inspect } from '../tokens/inspect.ts'
 import { whyNot } from '../tokens/records.ts'
 import type { Targets } from '../tokens/target.ts'
@@ -15,8 +15,9 @@ export interface ExchangeAudiences {
    */
   sentTo(client: Client, text: string): Promise<Token | undefined>
   /**
-   * The `audience` of the new token: that of the subject token where none is asked for. A resource server may ask for
-   * others for a token that was sent to it, everybody else only for a part of those that it has.
+   * The `audience` of the new token: that of the subject token where none is asked for. Everybody may ask for a part of
+   * the resources that the subject token names, a resource server for itself, and a client for what an operator allowed
+   * it: beyond where the subject token is good only a resource server that it was sent to.
    * @param subject the `audience` of the subject token
    * @param target what was asked for; undefined: nothing
    * @throws 400 `invalid_target`
@@ -44,13 +45,22 @@ export function createExchangeAudiences({ inspect, targets, config }: ExchangeAu
     between(client, subject, target) {
       if (target === undefined) return subject
       if (target !== null && client.personalAccess) throw invalidTarget(NOT_ELSEWHERE)
-      if (targets.isWithin(target, subject)) return target
-      const was = audienceOf(subject, config)
-      // Good everywhere is more than another audience.
-      if (target !== null && isServer(client) && isForServer(was, client.audience, config) && !isWhole(target))
-        return target
-      throw invalidTarget(NOT_FURTHER)
+      if (target === null) {
+        if (targets.isWithin(null, subject)) return null
+        throw invalidTarget(NOT_FURTHER)
+      }
+      const refused = resourcesOf(target).filter(uri => !mayName(client, subject, uri))
+      if (refused.length === 0) return target
+      throw invalidTarget(`${NOT_FURTHER} Refused: ${refused.join(', ')}.`)
     },
+  }
+
+  function mayName(client: Client, subject: string | null, uri: string): boolean {
+    if (subject !== null && isMeantFor(uri, resourcesOf(subject))) return true
+    // Good everywhere is more than another audience.
+    if (isWhole(uri)) return false
+    const reached = isServer(client) && isForServer(audienceOf(subject, config), client.audience, config)
+    return isAllowed(client, uri) && (reached || targets.isWithin(uri, subject))
   }
 
   function isWhole(target: string): boolean {
@@ -60,4 +70,12 @@ export function createExchangeAudiences({ inspect, targets, config }: ExchangeAu
 
 const NOT_ELSEWHERE = 'Name a client: without one the new token is for this server, as the personal access token is.'
 const NOT_FURTHER =
-  'The subject token is for other resources. Only the resource server that it was sent to exchanges it for further ones.'
+  'The subject token names other resources. The API that it was sent to exchanges it for further ones that an operator ' +
+  'allowed it: exchange_audiences of its client.'
+
+/** Whether a client may get tokens for a resource that nobody gave a token for: its own, or what an operator allowed. */
+function isAllowed(client: Client, uri: string): boolean {
+  if (!client.isOperators() || !client.isConfidential()) return false
+  const own = client.audience === null ? [] : [client.audience]
+  return isMeantFor(uri, [...own, ...(client.exchangeAudiences ?? [])])
+}

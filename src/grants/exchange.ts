@@ -6,7 +6,7 @@ import type { Em } from '../database.ts'
 import type { PosternError } from '../errors.ts'
 import type { Authenticate } from '../guard/needs.ts'
 import type { Token } from '../guard/token.ts'
-import { invalidRequest } from '../protocol-errors.ts'
+import { invalidRequest, unauthorizedClient } from '../protocol-errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { AudienceConfig } from '../tokens/audience.ts'
 import type { Inspect } from '../tokens/inspect.ts'
@@ -45,10 +45,11 @@ export function tokenExchange(options: TokenExchangeOptions): Grant {
   const { changes, catalogue, terms, mint, authenticate } = options
   const audiences = createExchangeAudiences(options)
 
-  /** @throws 400 `invalid_request` whatever is wrong with it (RFC 8693 §2.2.2) */
+  /** @throws 400 `invalid_request` whatever is wrong with it (RFC 8693 §2.2.2), `unauthorized_client` for a machine's */
   async function subjectOf(text: string, client: Client): Promise<Token> {
     const token = (await audiences.sentTo(client, text)) ?? (await prove(authenticate, text))
     if (client.personalAccess && token.clientId !== client.id) throw invalidRequest(NOT_PERSONAL)
+    if (token.userId === null && !client.isOperators()) throw unauthorizedClient(NOT_MACHINES)
     nowActing({ clientId: client.id })
     return token
   }
@@ -81,6 +82,7 @@ export function tokenExchange(options: TokenExchangeOptions): Grant {
   }
 }
 
+const NOT_MACHINES = 'The token of a machine is exchanged only by a client that an operator registered.'
 const NOT_PERSONAL = 'Name a client: without one only a personal access token is exchanged.'
 
 async function prove(authenticate: Authenticate, text: string): Promise<Token> {

@@ -22,6 +22,9 @@ const TokenAnswerSchema = Type.Object({
   issued_token_type: Type.Optional(Type.String()),
 })
 
+/** Also of one that registered for it when that could be had. */
+const NOT_FOR_ITSELF = 'Only a client that an operator registered acts for itself.'
+
 const param = (description: string) => Type.Optional(Type.String({ description }))
 
 const TokenParams = {
@@ -84,6 +87,7 @@ export function tokenEndpoint({
     // Whoever holds a personal token has no client, and may trade it all the same: docs/adr/0020-exchange-without-a-client.md.
     if (type === TOKEN_EXCHANGE && namesNoClient(credentials)) return clients.personalAccess()
     const client = await clientAuthentication.authenticate(credentials)
+    if (type === 'client_credentials' && !client.isOperators()) throw unauthorizedClient(NOT_FOR_ITSELF)
     if (client.grantTypes.includes(type)) return client
     throw unauthorizedClient(`The client is not registered for ${type}.`)
   }

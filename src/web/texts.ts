@@ -34,6 +34,8 @@ export const texts = {
     current_password: 'The current password',
     expires_at: 'The end',
     scopes: 'The choice of scopes:',
+    exchange_audiences: 'An audience to exchange for',
+    resources: 'A resource',
   },
   justNow: { past: 'just now', ahead: 'in less than a minute' },
   copied: 'Copied',
@@ -70,7 +72,7 @@ export const texts = {
     isNew: 'new',
     changed: 'What the app may ask for has changed, so nothing was decided. Check it and answer again.',
     none: 'Leave at least one permission ticked, or do not let it in.',
-    noScopes: 'It asks for no permission but to know who you are.',
+    noScopes: 'It asks for no permission, and learns only the id of your account.',
     destination: {
       web: 'Whatever you answer, you go on to {place}.',
       here: 'Whatever you answer, you go on to an app on this device ({place}).',

@@ -19,6 +19,26 @@ t.test('a confidential client: its secret is shown once, rotated with an overlap
   for (const secret of [first, second.client_secret]) t.notOk(list.stdout.includes(secret))
 })
 
+t.test('what an operator allows a client is set, replaced and taken back', async t => {
+  const [stock, orders] = ['https://stock.example.com', 'https://orders.example.com']
+  const options = ['--exchange-audience', stock, orders, '--resource', stock]
+  const { client_id: id } = await postern.json(['client', 'create', '--name', 'gateway', ...options])
+  const listed = await postern.json(['client', 'list'])
+  const made = { exchange_audiences: [stock, orders], resources: [stock] }
+  t.match(
+    listed.data.find((client: Answer) => client.id === id),
+    made,
+  )
+  const changed = await postern.json(['client', 'update', id, '--exchange-audience', orders])
+  t.match(changed.data, { ...made, exchange_audiences: [orders] })
+  const { data } = await postern.json(['client', 'update', id, '--exchange-audience', '', '--resource', ''])
+  t.match(data, { exchange_audiences: [], resources: [] })
+  t.equal((await postern.run(['client', 'update', id])).code, 2)
+  const wrong = await postern.run(['client', 'update', id, '--resource', 'orders'])
+  t.match(wrong.stderr, ONE_LINE)
+  t.match(wrong.stderr, '--resource must be')
+})
+
 function statusesWith(client_id: string, secrets: string[]): Promise<number[]> {
   return postern.overHttp(async app => {
     const ask = async (client_secret: string) => {

@@ -157,7 +157,7 @@ t.test('clients', async t => {
     t.match(await refusal(clients.create({ name: 'impostor', audience })), { status: 422 })
     const { client: other } = await clients.create({ name: 'other' })
     t.match(await refusal(clients.update(other.id, { audience })), { status: 422 })
-    const { client: asks, secret } = await clients.create({ name: 'asks' })
+    const { client: asks, secret } = await clients.create({ name: 'asks', resources: [audience] })
     t.equal((await ask(asks.id, secret, { resource: audience })).statusCode, 200)
     await clients.revoke(client.id)
     t.equal((await ask(asks.id, secret, { resource: audience })).json().error, 'invalid_target')

@@ -73,6 +73,8 @@ t.test('what only an operator may say of a client', async t => {
     'a machine': { name: 'x', grant_types: ['client_credentials'] },
     administration: { name: 'x', redirect_uris: [callback], scopes: ['admin:read'] },
     'a resource server': { name: 'x', redirect_uris: [callback], audience: 'https://api.example.com' },
+    'an exchange': { name: 'x', redirect_uris: [callback], exchange_audiences: ['https://api.example.com'] },
+    'a resource': { name: 'x', redirect_uris: [callback], resources: ['https://api.example.com'] },
     'a lifetime': { name: 'x', redirect_uris: [callback], access_token_lifetime: 1e9 },
     'an owner': { name: 'x', redirect_uris: [callback], user_id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a10' },
     'a dangerous redirect': { name: 'x', redirect_uris: ['javascript:alert(1)'] },

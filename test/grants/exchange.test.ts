@@ -180,11 +180,25 @@ t.test("revoking the client of the parent ends another client's token too", asyn
   t.equal(await opens(app, child), 401)
 })
 
-t.test('another resource is for registered clients', async t => {
+t.test('another resource is for clients that an operator allowed it', async t => {
   const { token } = await actingAs(house, ['orders:read'])
   const audience = 'https://reports.example'
   await house.clients.create({ name: 'reports', audience })
-  const { headers } = await gateway()
+  const { headers } = await gateway({ exchangeAudiences: [audience] })
+  const unnamed = { id: '', headers: {} }
+  for (const client of [unnamed, await gateway(), await gateway({ exchangeAudiences: ['https://other.example'] })]) {
+    for (const target of [{ resource: audience }, { audience }, { resource: [audience, house.config.audience] }]) {
+      await refuses(t, 'invalid_target', token, target, client.headers)
+    }
+  }
+  // A public client of a user, or one that registered itself: whoever holds a stolen token could have made it.
+  const registrationHash = Buffer.alloc(32, 1)
+  for (const owner of [{ userId: (await newUser(house)).id }, { registrationHash }, {}]) {
+    const made = await house.clients.create({ name: 'x', public: true, grantTypes: [TOKEN_EXCHANGE], ...owner })
+    await refuses(t, 'invalid_target', token, { client_id: made.client.id, resource: audience })
+    await t.rejects(house.clients.update(made.client.id, { exchangeAudiences: [audience] }), /exchange_audiences/)
+    await exchanged(t, token, { client_id: made.client.id })
+  }
   await refuses(t, 'invalid_target', token, { resource: audience })
   await refuses(t, 'invalid_target', token, { audience })
   await refuses(t, 'invalid_target', token, { resource: 'https://no.such' }, headers)

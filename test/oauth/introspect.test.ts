@@ -58,7 +58,7 @@ t.test('tokens of a running server', async t => {
     })
 
     t.test(`a machine's token, ${format}`, async t => {
-      const machine = await asker(at, { tokenFormat: format })
+      const machine = await asker(at, { tokenFormat: format, resources: [API] })
       const token = await machine.machine(API)
       const own = (await machine.ask(token)).json()
       t.match(own, {
@@ -100,7 +100,7 @@ t.test('tokens of a running server', async t => {
       await expire(house.db, 'oauth_access_tokens', 'id = ?', [id])
       house.changes.hear({ kind: 'token', id })
       t.strictSame((await gateway.ask(token)).json(), INACTIVE, user.id)
-      const gone = await asker(at, { tokenFormat: format })
+      const gone = await asker(at, { tokenFormat: format, resources: [API] })
       const orphan = await gone.machine(API)
       t.match((await api.ask(orphan)).json(), { active: true })
       await house.clients.revoke(gone.client.id)

@@ -8,7 +8,7 @@ import { basic, form } from '../helpers/oauth.ts'
 
 const INITIAL = 'an initial access token of 32 characters or more'
 const CALLBACK = 'https://viewer.example.com/callback'
-const machine = { client_name: 'Nightly report', grant_types: ['client_credentials'] }
+const viewer = { client_name: 'Nightly report', grant_types: ['authorization_code'], redirect_uris: [CALLBACK] }
 
 const publicJwk = async (alg = 'ES256') => exportJWK((await generateKeyPair(alg, { extractable: true })).publicKey)
 
@@ -21,6 +21,9 @@ t.test('clients that register themselves', async t => {
   const refusal = (answer: LightMyRequestResponse) => [answer.statusCode, answer.json().error]
   const token = (id: string, secret?: string) =>
     form(app, '/oauth/token', { grant_type: 'client_credentials' }, basic(id, secret))
+  /** 200 for a client that proves who it is. */
+  const proves = async (id: string, secret?: string) =>
+    (await form(app, '/oauth/introspect', { token: 'x' }, basic(id, secret))).statusCode
 
   t.test('an app with people', async t => {
     const answer = await register({
@@ -59,10 +62,19 @@ t.test('clients that register themselves', async t => {
     t.notMatch(JSON.stringify(event), client_secret)
   })
 
-  t.test('a machine gets a token with what it was given', async t => {
-    const { client_id, client_secret } = (await register(machine)).json()
-    t.equal((await token(client_id, client_secret)).statusCode, 200)
-    t.equal((await token(client_id, 'wrong')).statusCode, 401)
+  t.test('it proves who it is with what it was given, and never acts for itself', async t => {
+    const { client_id, client_secret } = (await register(viewer)).json()
+    t.equal(await proves(client_id, client_secret), 200)
+    t.equal(await proves(client_id, 'wrong'), 401)
+    const grants = ['authorization_code', 'client_credentials']
+    for (const grant_types of [grants.slice(1), grants]) {
+      t.strictSame(refusal(await register({ ...viewer, grant_types })), [400, 'invalid_client_metadata'])
+    }
+    // As one that registered when that could be had.
+    const sql = 'update oauth_clients set grant_types = \'["client_credentials"]\' where id = ? returning id'
+    await house.db.query(sql, [client_id])
+    await house.changes.transaction(async (_em, announce) => announce({ kind: 'client', id: client_id }, 'nothing'))
+    t.strictSame(refusal(await token(client_id, client_secret)), [400, 'unauthorized_client'])
   })
 
   t.test('by a client that nobody here wrote', async t => {
@@ -80,15 +92,15 @@ t.test('clients that register themselves', async t => {
       return new Response(answer.body, { status: answer.statusCode, headers: answer.headers as Record<string, string> })
     }
     const options = { initialAccessToken: INITIAL, [oauth.allowInsecureRequests]: true, [oauth.customFetch]: fetched }
-    const response = await oauth.dynamicClientRegistrationRequest(as, machine, options as never)
-    t.match(await oauth.processDynamicClientRegistrationResponse(response), machine)
+    const response = await oauth.dynamicClientRegistrationRequest(as, viewer, options as never)
+    t.match(await oauth.processDynamicClientRegistrationResponse(response), viewer)
   })
 
   t.test('a public client and one that signs have no secret', async t => {
     const open = await register({ redirect_uris: ['com.example.app:/back'], token_endpoint_auth_method: 'none' })
     t.equal(open.statusCode, 201, open.body)
     const jwks = { keys: [await publicJwk()] }
-    const signs = await register({ ...machine, token_endpoint_auth_method: 'private_key_jwt', jwks })
+    const signs = await register({ ...viewer, token_endpoint_auth_method: 'private_key_jwt', jwks })
     t.equal(signs.statusCode, 201, signs.body)
     t.strictSame(signs.json().jwks, jwks)
     for (const { client_secret, client_secret_expires_at } of [open.json(), signs.json()]) {
@@ -100,7 +112,7 @@ t.test('clients that register themselves', async t => {
     const people = { redirect_uris: [CALLBACK] }
     const privateJwk = await exportJWK((await generateKeyPair('ES256', { extractable: true })).privateKey)
     const weak = await exportJWK((await generateKeyPair('RS256', { extractable: true })).publicKey)
-    const signs = { ...machine, token_endpoint_auth_method: 'private_key_jwt' }
+    const signs = { ...viewer, token_endpoint_auth_method: 'private_key_jwt' }
     const badUris = [
       'javascript:alert(1)',
       'data:text/html,x',
@@ -142,9 +154,9 @@ t.test('clients that register themselves', async t => {
     const bad: Record<string, unknown> = {
       'a grant nobody knows': { ...people, grant_types: ['password'] },
       'the implicit grant': { ...people, response_types: ['token'] },
-      'a response type without its grant': { ...machine, response_types: ['code'] },
+      'a response type without its grant': { ...viewer, grant_types: ['refresh_token'], response_types: ['code'] },
       'a way to prove who it is that nobody knows': { ...people, token_endpoint_auth_method: 'client_secret_jwt' },
-      'credentials without a secret': { ...machine, token_endpoint_auth_method: 'none' },
+      'credentials of its own': { ...viewer, grant_types: ['client_credentials'] },
       'a scope nobody knows': { ...people, scope: 'orders:read nothing' },
       'a scope of administrators': { ...people, scope: 'orders:read admin:read' },
       'keys that would have to be fetched': { ...signs, jwks_uri: 'https://viewer.example.com/jwks' },
@@ -183,13 +195,13 @@ t.test('clients that register themselves', async t => {
     const before = await count()
     const strangers = [{}, bearer('wrong'), bearer(`${INITIAL}x`), bearer(INITIAL.slice(0, -1)), basic('a', INITIAL)]
     for (const headers of strangers as Record<string, string>[]) {
-      const answer = await register(machine, headers)
+      const answer = await register(viewer, headers)
       t.equal(answer.statusCode, 401)
       t.match(answer.headers['www-authenticate'], /^Bearer /)
       t.type(answer.json().error, 'string')
     }
     t.equal(
-      (await app.inject({ method: 'POST', url: `/oauth/register?access_token=${INITIAL}`, payload: machine }))
+      (await app.inject({ method: 'POST', url: `/oauth/register?access_token=${INITIAL}`, payload: viewer }))
         .statusCode,
       401,
     )
@@ -197,7 +209,7 @@ t.test('clients that register themselves', async t => {
   })
 
   t.test('a client reads, replaces and removes what it registered', async t => {
-    const made = (await register({ ...machine, scope: 'orders:read', client_uri: 'https://viewer.example.com' })).json()
+    const made = (await register({ ...viewer, scope: 'orders:read', client_uri: 'https://viewer.example.com' })).json()
     const { client_id, client_secret, registration_access_token: key, registration_client_uri: uri } = made
 
     const read = await manage('GET', uri, key)
@@ -205,14 +217,14 @@ t.test('clients that register themselves', async t => {
     t.strictSame(read.json(), kept, 'all but the secret, which is stored nowhere')
     t.equal(read.headers['cache-control'], 'no-store')
 
-    const change = { client_id, client_secret, client_name: 'Report', grant_types: ['client_credentials'], scope: null }
+    const change = { client_id, client_secret, client_name: 'Report', redirect_uris: [CALLBACK], scope: null }
     const changed = await manage('PUT', uri, key, change)
     t.equal(changed.statusCode, 200, changed.body)
     t.match(changed.json(), { client_name: 'Report', client_id, registration_access_token: key })
     for (const name of ['scope', 'client_uri', 'client_secret']) t.notOk(name in changed.json(), `${name} was left out`)
-    t.equal((await token(client_id, client_secret)).statusCode, 200, 'with the secret it had')
+    t.equal(await proves(client_id, client_secret), 200, 'with the secret it had')
 
-    const refused = async (body: object) => refusal(await manage('PUT', uri, key, { ...machine, client_id, ...body }))
+    const refused = async (body: object) => refusal(await manage('PUT', uri, key, { ...viewer, client_id, ...body }))
     t.strictSame(await refused({ client_id: undefined }), [400, 'invalid_request'])
     t.strictSame(await refused({ client_id: 'other' }), [400, 'invalid_request'])
     t.strictSame(await refused({ client_secret: 'other' }), [400, 'invalid_request'])
@@ -222,13 +234,10 @@ t.test('clients that register themselves', async t => {
     t.strictSame(await refused({ redirect_uris: ['data:,x'] }), [400, 'invalid_redirect_uri'])
     t.match((await manage('GET', uri, key)).json(), { client_name: 'Report' }, 'and nothing changed')
 
-    const issued = (await token(client_id, client_secret)).json().access_token
     t.equal((await manage('DELETE', uri, key)).statusCode, 204)
-    t.equal((await token(client_id, client_secret)).statusCode, 401)
-    const used = await app.inject({ url: '/api/tokens/current', headers: bearer(issued) })
-    t.equal(used.statusCode, 401, 'and its tokens are dead')
+    t.equal(await proves(client_id, client_secret), 401)
     for (const method of ['GET', 'PUT', 'DELETE'] as const) {
-      t.equal((await manage(method, uri, key, { ...machine, client_id })).statusCode, 401, method)
+      t.equal((await manage(method, uri, key, { ...viewer, client_id })).statusCode, 401, method)
     }
     const kinds = (await house.trail.list({ clientId: client_id }, { limit: 20 })).map(({ kind }) => kind)
     for (const kind of ['client.created', 'client.changed', 'client.revoked']) t.ok(kinds.includes(kind as never), kind)
@@ -240,25 +249,25 @@ t.test('clients that register themselves', async t => {
     const { client_id, registration_access_token: key, registration_client_uri: uri } = made
     const open = await manage('PUT', uri, key, { ...app, client_id, token_endpoint_auth_method: 'none' })
     t.match(open.json(), { token_endpoint_auth_method: 'none' })
-    t.equal((await token(client_id, made.client_secret)).statusCode, 401)
+    t.equal(await proves(client_id, made.client_secret), 401)
     const closed = (await manage('PUT', uri, key, { ...app, client_id })).json()
     t.ok(closed.client_secret.length >= 43)
     t.equal(closed.client_secret_expires_at, 0)
     t.not(closed.client_secret, made.client_secret)
-    t.equal((await token(client_id, made.client_secret)).statusCode, 401)
+    t.equal(await proves(client_id, made.client_secret), 401)
     t.strictSame(refusal(await token(client_id, closed.client_secret)), [400, 'unauthorized_client'])
   })
 
   t.test('nobody manages another client', async t => {
-    const one = (await register(machine)).json()
-    const two = (await register(machine)).json()
+    const one = (await register(viewer)).json()
+    const two = (await register(viewer)).json()
     const { client: plain } = await house.clients.create({ name: 'registered by hand' })
     const personal = (await house.clients.personalAccess()).id
     const elsewhere = [two.client_id, plain.id, personal, 'no-uuid', '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12']
     for (const id of elsewhere) {
       for (const key of [one.registration_access_token, INITIAL, two.client_secret, '']) {
         for (const method of ['GET', 'PUT', 'DELETE'] as const) {
-          const body = { ...machine, client_id: id }
+          const body = { ...viewer, client_id: id }
           const answer = await manage(
             method,
             `${ISSUER}/oauth/register/${id}`,
@@ -269,7 +278,7 @@ t.test('clients that register themselves', async t => {
         }
       }
     }
-    t.equal((await token(two.client_id, two.client_secret)).statusCode, 200)
+    t.equal(await proves(two.client_id, two.client_secret), 200)
   })
 
   t.test('the metadata says that clients may register', async t => {

@@ -87,6 +87,9 @@ t.test('the token endpoint', async t => {
 
   t.test('a resource makes the audience', async t => {
     await house.clients.create({ name: 'Orders API', audience: 'https://api.example.com' })
+    const refused = (await machine({ resource: 'https://api.example.com' })).json()
+    t.match(refused, { error: 'invalid_target', error_description: /operator/ }, 'only what an operator allowed')
+    await house.clients.update(client.id, { resources: ['HTTPS://api.example.com'] })
     const audience = async (resource: string) => {
       const answer = await machine({ resource })
       const token = answer.json().access_token

@@ -90,14 +90,18 @@ for (const format of ['jwt', 'opaque'] as const) {
   t.test(`an API exchanges the token that it was sent for one for another API: ${format}`, async t => {
     const exchange = 'urn:ietf:params:oauth:grant-type:token-exchange' as const
     const audience = `https://front.example.com/${format}`
+    const exchangeAudiences = [ORDERS, 'HTTPS://reports.example.com:443/']
     const front = await house.clients.create({ name: 'Front', audience, grantTypes: [exchange] })
-    const other = await house.clients.create({ name: 'Other', grantTypes: [exchange] })
+    const other = await house.clients.create({ name: 'Other', grantTypes: [exchange], exchangeAudiences })
     const { body } = await issue({ resources: [audience], scopes: ['profile'], format })
     const trade = (of: typeof front, more: object) => {
       const type = 'urn:ietf:params:oauth:token-type:access_token'
       const params = { grant_type: exchange, subject_token: body.token, subject_token_type: type, ...more }
       return form(app, '/oauth/token', params, basic(of.client.id, of.secret))
     }
+    const refused = await trade(front, { resource: ORDERS })
+    t.match(refused.json(), { error: 'invalid_target', error_description: /exchange_audiences.*orders\.example/ })
+    await house.clients.update(front.client.id, { exchangeAudiences })
     t.equal(decodeJwt((await trade(front, { resource: `${ORDERS}/` })).json().access_token).aud, ORDERS)
     t.strictSame(decodeJwt((await trade(front, { audience: [ORDERS, REPORTS] })).json().access_token).aud, [
       ORDERS,
@@ -106,6 +110,8 @@ for (const format of ['jwt', 'opaque'] as const) {
     t.equal(decodeJwt((await trade(front, {})).json().access_token).aud, audience, 'no wider where nothing is named')
     t.match((await trade(front, { resource: house.config.audience })).json(), { error: 'invalid_target' })
     t.equal((await trade(other, { resource: ORDERS })).statusCode, 400, 'it was not sent to this client')
+    await house.clients.update(front.client.id, { exchangeAudiences: [] })
+    t.match((await trade(front, { resource: ORDERS })).json(), { error: 'invalid_target' }, 'and no longer')
   })
 }
 
@@ -120,7 +126,7 @@ t.test('an audience belongs to one client, in whatever way it is written', async
 })
 
 t.test('grants: resource may come more than once, and leaves out the scopes of others', async t => {
-  const { client, secret } = await house.clients.create({ name: 'machine' })
+  const { client, secret } = await house.clients.create({ name: 'machine', resources: [ORDERS] })
   const ask = async (resource: string | string[] | undefined, scope: string) => {
     const params = { grant_type: 'client_credentials', scope, ...(resource !== undefined && { resource }) }
     return (await form(app, '/oauth/token', params, basic(client.id, secret))).json()

@@ -1,9 +1,11 @@
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { Names } from '../../admin/names.ts'
 import type { Client } from '../../clients/client.entity.ts'
 import type { Clients } from '../../clients/clients.ts'
+import type { Params } from '../../grants/grant.ts'
 import { phrase } from '../phrase.ts'
 import { asked, idOf, listed } from '../query.ts'
+import { type Refusal, refusalOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
 
@@ -17,11 +19,28 @@ const text = texts.manage.clients
 const section = 'manage' as const
 const tab = 'clients'
 
-/** Every app, whoever built it: seen and revoked. */
+const lines = (typed: string) => typed.split(/\s+/).filter(Boolean)
+
+/** Every app, whoever built it: seen, allowed more, and revoked. */
 export function manageClients({ site, clients, names }: ManageClientsOptions): FastifyPluginAsync {
   const path = `${site.base}/manage/clients`
 
   const ownersOf = (some: readonly Client[]) => names.users(some.map(({ user }) => user))
+
+  /** @param given what was filled in and refused */
+  async function detail(
+    reply: FastifyReply,
+    client: Client,
+    given?: Refusal & { exchange: string; resources: string },
+  ) {
+    const owner = (await ownersOf([client])).get(client.user ?? '')
+    const fields = given ?? {
+      exchange: client.exchangeAudiences?.join('\n') ?? '',
+      resources: client.resources?.join('\n') ?? '',
+    }
+    const data = { title: text.one, section, tab, client, owner, fields, refusal: given?.message }
+    return reply.page('manage/client.eta', data, { status: given?.status ?? 200 })
+  }
 
   return async app => {
     app.get('/clients', async (request, reply) => {
@@ -30,10 +49,17 @@ export function manageClients({ site, clients, names }: ManageClientsOptions): F
       return reply.page('manage/clients.eta', { title: text.title, section, tab, list, owners })
     })
 
-    app.get('/clients/:id', async (request, reply) => {
+    app.get('/clients/:id', async (request, reply) => detail(reply, await clients.find(idOf(request))))
+
+    app.post('/clients/:id', async (request, reply) => {
       const client = await clients.find(idOf(request))
-      const owner = (await ownersOf([client])).get(client.user ?? '')
-      return reply.page('manage/client.eta', { title: text.one, section, tab, client, owner })
+      const { exchange_audiences: exchange = '', resources = '' } = (request.body ?? {}) as Params
+      try {
+        await clients.update(client.id, { exchangeAudiences: lines(exchange), resources: lines(resources) })
+      } catch (error) {
+        return detail(reply, client, { exchange, resources, ...refusalOf(error) })
+      }
+      return reply.goOn(`/manage/clients/${client.id}`, 'clientChanged', { name: client.name })
     })
 
     app.get('/clients/:id/revoke', async (request, reply) => {

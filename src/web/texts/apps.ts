@@ -11,7 +11,7 @@ export const apps = {
   tabs: { letIn: 'Apps you let in', own: 'Apps you built' },
   empty: 'You have let no app in. When an app asks for your leave, you find it here afterwards, and can take it back.',
   may: 'It may:',
-  mayNothing: 'It may only know who you are.',
+  mayNothing: 'It may only learn the id of your account.',
   letIn: 'Let in',
   used: 'Last used',
   never: 'never',

@@ -9,6 +9,7 @@ export const manage = {
     userDisabled: '{name} is disabled: no token and no session of theirs opens anything.',
     userEnabled: '{name} is enabled.',
     userSignedOut: '{name} is signed out everywhere; the tokens are revoked.',
+    clientChanged: '{name} is changed.',
     clientRevoked: '{name} is revoked.',
     tokensRevoked: 'Tokens revoked: {count}.',
     tokensRevokedSoFar: 'Tokens revoked so far: {count}. There were too many for one step: go on with the others.',
@@ -121,6 +122,15 @@ export const manage = {
     scopes: 'Scopes it may ask for',
     everyScope: 'all but admin:*',
     audience: 'Audience',
+    exchangeAudiences: 'Exchanges tokens for',
+    resources: 'Resources it may name',
+    allow: {
+      title: 'Allow more',
+      exchangeHint:
+        'Audiences of other APIs, one on each line. It exchanges tokens that were sent to it for tokens of these.',
+      resourcesHint: 'Audiences of APIs, one on each line, for tokens that it gets for itself (client_credentials).',
+      submit: 'Save',
+    },
     format: 'Token format',
     secrets: 'Secrets',
     secret: { lasting: 'made {time}', ending: 'made {time}, expires {end}' },

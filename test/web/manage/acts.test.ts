@@ -116,6 +116,28 @@ t.test('users', async t => {
   })
 })
 
+t.test('an app is allowed to exchange tokens for other APIs, and to name them', async t => {
+  const { client } = await house.clients.create({ name: 'Gateway' })
+  const path = `/manage/clients/${client.id}`
+  const fields = { exchange_audiences: 'https://a.example\nhttps://b.example', resources: 'https://a.example' }
+  const page = await send(path, fields, /clients\/[\w-]+$/)
+  t.match(page.body, 'Gateway</bdi> is changed')
+  const allowed = { exchangeAudiences: ['https://a.example', 'https://b.example'], resources: ['https://a.example'] }
+  t.match(await house.clients.find(client.id), allowed)
+  const refused = await browser.submit(page, { exchange_audiences: '<b>' }, /clients\/[\w-]+$/)
+  t.equal(refused.statusCode, 400)
+  t.match(refused.body, /role="alert">[^<]*URI/)
+  t.match(refused.body, '>&lt;b&gt;</textarea>')
+  await send(path, { exchange_audiences: undefined, resources: undefined }, /clients\/[\w-]+$/)
+  t.match(await house.clients.find(client.id), { exchangeAudiences: [], resources: [] })
+  const { client: theirs } = await house.clients.create({
+    name: 'x',
+    userId: admin.id,
+    redirectUris: ['https://a.example'],
+  })
+  t.notMatch((await browser.get(`/manage/clients/${theirs.id}`)).body, 'exchange_audiences')
+})
+
 t.test('apps are revoked, but not the one of personal tokens', async t => {
   const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
   const path = `/manage/clients/${client.id}`
