@@ -8,7 +8,7 @@ import { type ClientAuthentication, createClientAuthentication } from './clients
 import { type Clients, createClients } from './clients/clients.ts'
 import { createExplorer, type EnsureExplorer } from './clients/explorer.ts'
 import { createResources, type Resources } from './clients/resources.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { type Database, openDatabase } from './database.ts'
 import { readDeployment, type Settled, saveDeployment, settleIssuer } from './deployment/deployment.ts'
 import { authorizationCode } from './grants/authorization-code.ts'

@@ -1,46 +1,22 @@
 import type { FastifyInstance } from 'fastify'
 import { createApp } from './app.ts'
-import { type Config, loadConfig } from './config.ts'
+import { type ConfigOptions, loadConfig } from './config/config.ts'
 import type { GuardOptions } from './guard/index.ts'
-import { checkOptions, isText, type OptionRule } from './guard/options.ts'
+import { checkOptions, isObject } from './guard/options.ts'
 import { type House, openHouse } from './house.ts'
 import { requireMigrated } from './migrations.ts'
 import { type Mounting, mounting } from './mounting.ts'
 import type { CatalogueInput } from './scopes/catalogue.ts'
 
-export type { Config } from './config.ts'
+export type { Config } from './config/config.ts'
 export { PosternError, StartupError } from './errors.ts'
 export { checkAnyScope, checkScopes, guard, requireToken, Token } from './guard/index.ts'
 export type { House } from './house.ts'
 export type { CatalogueInput, Scope } from './scopes/catalogue.ts'
 
-export interface PosternOptions extends Partial<Config> {
+export interface PosternOptions extends ConfigOptions {
   /** The scopes of this deployment, in place of SCOPES_FILE. */
   catalogue?: CatalogueInput
-}
-
-/** What is wrong beyond being empty is said by the configuration, which checks the environment in the same way. */
-const isGiven: OptionRule = (name, value) => {
-  if (value === null || value === '' || value === undefined) isText(name, value)
-}
-const orNone: OptionRule = (name, value) => {
-  if (value !== undefined) isGiven(name, value)
-}
-const GIVEN = {
-  issuer: isText,
-  audience: isText,
-  appKey: isText,
-  tokenPrefix: isText,
-  scopesFile: isText,
-  dataDir: isText,
-  signingAlgorithm: isText,
-  trustProxy: isGiven,
-  catalogue: isGiven,
-  databaseUrl: orNone,
-  listenUrl: orNone,
-  redisUrl: orNone,
-  initialAccessToken: orNone,
-  metricsToken: orNone,
 }
 
 /** A server in your own process, its tables migrated and its keys made. */
@@ -54,7 +30,7 @@ export interface Postern extends House, Mounting {
  * @throws StartupError in one line that says what is wrong; TypeError that names an option that is given and empty
  */
 export async function openPostern(options: PosternOptions = {}): Promise<Postern> {
-  checkOptions('openPostern', options, GIVEN)
+  checkOptions('openPostern', options, { catalogue: isObject })
   const { catalogue, ...settings } = options
   const config = loadConfig(process.env, settings)
   const house = await openHouse({ config, catalogue })

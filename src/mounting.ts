@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { createApp } from './app.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { StartupError } from './errors.ts'
 import { nameResource } from './guard/metadata.ts'
 import type { House } from './house.ts'

@@ -1,6 +1,6 @@
 import { enableCompileCache } from 'node:module'
 import { resolve } from 'node:path'
-import { type Config, loadConfig } from './config.ts'
+import { type Config, loadConfig } from './config/config.ts'
 import { startEmbedded } from './embedded/embedded.ts'
 import { StartupError } from './errors.ts'
 import { loadCatalogue } from './scopes/catalogue.ts'

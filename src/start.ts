@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { createApp } from './app.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { openDatabase } from './database.ts'
 import type { Embedded } from './embedded/embedded.ts'
 import { StartupError } from './errors.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import t from 'tap'
 import { createApp } from '../src/app.ts'
-import { loadConfig } from '../src/config.ts'
+import { loadConfig } from '../src/config/config.ts'
 import { type Database, openDatabase } from '../src/database.ts'
 import { unavailable } from '../src/errors.ts'
 import { type House, openHouse } from '../src/house.ts'

@@ -183,6 +183,10 @@ t.test('what is set goes before the environment, and what follows from it follow
 
 t.test('a bad setting is refused in one line, and leaves nothing open', async t => {
   await t.rejects(openPostern({ ...postern.config, issuer: 'nonsense' }), { name: 'StartupError', message: /^ISSUER / })
+  await t.rejects(openPostern({ ...postern.config, accessTokenLifetime: -1 }), {
+    name: 'StartupError',
+    message: /^ACCESS_TOKEN_LIFETIME must be .*, not -1/,
+  })
   await t.rejects(openPostern({ ...postern.config, appKey: 'short' }), { name: 'StartupError', message: /^APP_KEY / })
 })
 

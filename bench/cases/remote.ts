@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { openHouse } from '../../src/house.ts'
 import type { Bench, Case } from '../bench.ts'
 import { launch } from '../launch.ts'

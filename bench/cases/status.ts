@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { v7 as uuid } from 'uuid'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { accessTokenClaims } from '../../src/guard/claims.ts'
 import { type House, openHouse } from '../../src/house.ts'
 import type { Bench, Case } from '../bench.ts'

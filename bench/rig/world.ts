@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { decodeJwt } from 'jose'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { type House, openHouse } from '../../src/house.ts'
 import { createDatabase } from '../databases.ts'
 import { type Process, startProcess } from '../processes.ts'

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { ALGORITHMS } from '../config.ts'
+import { ALGORITHMS } from '../config/config.ts'
 import { checkScopes } from '../guard/checks.ts'
 import { closed, Nullable, problem, validationProblem } from '../http/schemas.ts'
 import { REQUEST_MS } from '../in-time.ts'

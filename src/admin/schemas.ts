@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { AuditEvent } from '../audit/event.entity.ts'
 import { EVENT_KINDS } from '../audit/event.entity.ts'
-import { ALGORITHMS } from '../config.ts'
+import { ALGORITHMS } from '../config/config.ts'
 import { closed, Name, Nullable, Time } from '../http/schemas.ts'
 import { KEY_STATES, type SigningKey } from '../keys/key.entity.ts'
 import { signsFrom } from '../keys/schedule.ts'

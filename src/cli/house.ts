@@ -33,7 +33,7 @@ export async function withBareHouse<T>(
   work: (house: House) => Promise<T>,
   { access = 'create', connections = 1 }: BareOptions = {},
 ): Promise<T> {
-  const { chosenScopesFile, loadConfig } = await import('../config.ts')
+  const { chosenScopesFile, loadConfig } = await import('../config/config.ts')
   const { commandCatalogue, readDeployment, settleCommand } = await import('../deployment/deployment.ts')
   const { startEmbedded } = await import('../embedded/embedded.ts')
   const checked = loadConfig(process.env, {}, { create: access === 'create' })

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { ALGORITHMS, type Algorithm } from '../config.ts'
+import { ALGORITHMS, type Algorithm } from '../config/config.ts'
 import type { House } from '../house.ts'
 import type { SigningKey } from '../keys/key.entity.ts'
 import type { Rotation } from '../keys/rotation.ts'

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { validate as isUuid } from 'uuid'
-import { parseDuration } from '../duration.ts'
+import { parseDuration } from '../config/duration.ts'
 
 export interface JsonOption {
   json?: boolean

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { scopesFile } from '../config.ts'
+import { loadConfig } from '../config/config.ts'
 import { type Catalogue, loadCatalogue } from '../scopes/catalogue.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, table } from './output.ts'
@@ -16,7 +16,7 @@ export function scopesCommand(postern: Command): void {
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern scopes', 'postern scopes --types > src/scopes.d.ts'))
     .action(({ types, json }: Options) => {
-      const catalogue = loadCatalogue(scopesFile())
+      const catalogue = loadCatalogue(loadConfig(process.env, {}, { create: false }).scopesFile)
       answer(json, catalogue.scopes, types ? declaration(catalogue) : asTable(catalogue))
     })
 }

@@ -15,7 +15,7 @@ export function serveCommand(postern: Command): void {
     .description('Run the server until SIGINT or SIGTERM. The embedded database is migrated at the start.')
     .addHelpText('after', examples('postern serve', 'PORT=8080 ISSUER=https://id.example.com postern serve'))
     .action(async () => {
-      const { loadConfig } = await import('../config.ts')
+      const { loadConfig } = await import('../config/config.ts')
       const { serve } = await import('../server.ts')
       await serve(loadConfig())
     })

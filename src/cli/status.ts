@@ -25,7 +25,7 @@ export function statusCommand(postern: Command): void {
 }
 
 async function run({ watch = false, json }: Options): Promise<void> {
-  const { loadConfig } = await import('../config.ts')
+  const { loadConfig } = await import('../config/config.ts')
   const { databaseUrl, dataDir } = loadConfig(process.env, {}, { create: false })
   if (!databaseUrl) {
     const { requireDataDir } = await import('../embedded/existing.ts')

@@ -1,6 +1,6 @@
 import type { Changes } from '../changes/changes.ts'
 import { createMemory } from '../changes/memory.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Database } from '../database.ts'
 import { normalUri } from '../guard/audience.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Database } from '../database.ts'
 import { StartupError } from '../errors.ts'
 import { type Catalogue, type CatalogueInput, RESERVED } from '../scopes/catalogue.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { folderProblem, obstacle } from '../config/folder-problem.ts'
 import { StartupError } from '../errors.ts'
-import { folderProblem, obstacle } from '../folder-problem.ts'
 
 /** Where the embedded PostgreSQL keeps its files. */
 export const postgresFolder = (dataDir: string) => join(dataDir, 'postgres')

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makeFolder } from '../config/folder.ts'
+import { folderProblem } from '../config/folder-problem.ts'
 import { StartupError } from '../errors.ts'
-import { makeFolder } from '../folder.ts'
-import { folderProblem } from '../folder-problem.ts'
 
 /** SQLITE_BUSY: someone else has the lock. */
 const BUSY = 5

@@ -1,7 +1,7 @@
 import { record } from '../audit/audit.ts'
 import type { Announce, Changes } from '../changes/changes.ts'
 import type { Client } from '../clients/client.entity.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Em } from '../database.ts'
 import { invalidGrant, invalidRequest } from '../protocol-errors.ts'
 import { holdOwners } from '../tokens/insert.ts'

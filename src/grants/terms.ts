@@ -1,5 +1,5 @@
 import type { Client, GrantType } from '../clients/client.entity.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { invalidScope, invalidTarget } from '../protocol-errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'

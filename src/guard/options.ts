@@ -82,6 +82,10 @@ export const isFunction: OptionRule = (name, value) => {
   if (typeof value !== 'function') throw wrong(name, 'a function', value)
 }
 
+export const isObject: OptionRule = (name, value) => {
+  if (typeof value !== 'object' || value === null) throw wrong(name, 'an object or a list', value)
+}
+
 export const isBoolean: OptionRule = (name, value) => {
   if (typeof value !== 'boolean') throw wrong(name, 'true or false', value)
 }

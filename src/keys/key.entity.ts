@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/postgresql'
 import type { JWK } from 'jose'
-import type { Algorithm } from '../config.ts'
+import type { Algorithm } from '../config/config.ts'
 
 export const KEY_STATES = ['next', 'current', 'past'] as const
 export type KeyState = (typeof KEY_STATES)[number]

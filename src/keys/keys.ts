@@ -1,7 +1,7 @@
 import type { JWK, JWTPayload, JWTVerifyGetKey } from 'jose'
 import { validate as isUuid } from 'uuid'
 import type { Changes } from '../changes/changes.ts'
-import type { Algorithm } from '../config.ts'
+import type { Algorithm } from '../config/config.ts'
 import type { Database } from '../database.ts'
 import { waitFor } from '../patience.ts'
 import { SigningKey } from './key.entity.ts'

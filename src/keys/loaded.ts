@@ -1,6 +1,6 @@
 import { type CryptoKey, importJWK, type JWK } from 'jose'
 import { v7 as uuid } from 'uuid'
-import type { Algorithm } from '../config.ts'
+import type { Algorithm } from '../config/config.ts'
 import type { Database } from '../database.ts'
 import type { KeyState, SigningKey } from './key.entity.ts'
 import { type Seal, tampered } from './sealing.ts'

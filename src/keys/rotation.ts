@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair } from 'jose'
 import { record } from '../audit/audit.ts'
 import type { Announce } from '../changes/changes.ts'
-import type { Algorithm } from '../config.ts'
+import type { Algorithm } from '../config/config.ts'
 import type { Em } from '../database.ts'
 import { newId } from '../ids.ts'
 import { SigningKey } from './key.entity.ts'

@@ -1,5 +1,5 @@
 import { CompactEncrypt, compactDecrypt, type JWK } from 'jose'
-import { deriveKey } from '../app-key.ts'
+import { deriveKey } from '../config/app-key.ts'
 import { StartupError } from '../errors.ts'
 
 /** Encrypts private keys at rest (JWE, RFC 7516: `dir`, A256GCM). */

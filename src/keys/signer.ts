@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, sign } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { JWK } from 'jose'
-import type { Algorithm } from '../config.ts'
+import type { Algorithm } from '../config/config.ts'
 
 /** Writes a signed text. @param typ the `typ` of its header, which says what it is for (RFC 8725 §3.11) */
 export type Sign = (payload: object, typ: string) => Promise<string>

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database.ts'
 import type { PosternError } from '../errors.ts'
 import { issueCode } from '../grants/codes.ts'

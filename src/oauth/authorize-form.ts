@@ -1,5 +1,5 @@
 import { jwtVerify, SignJWT } from 'jose'
-import { deriveKey } from '../app-key.ts'
+import { deriveKey } from '../config/app-key.ts'
 import { badRequest } from '../errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
 import { ANSWER_SECONDS } from './pushed.ts'

@@ -1,6 +1,6 @@
 import { AUTH_METHODS } from '../clients/client.entity.ts'
 import { ASSERTION_ALGORITHMS } from '../clients/jwks.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Grants } from '../grants/grant.ts'
 import type { Keys } from '../keys/keys.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'

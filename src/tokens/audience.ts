@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { isMeantFor } from '../guard/audience.ts'
 
 /** What decides where a token is good that names no resource. */

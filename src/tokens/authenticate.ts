@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { nowActing } from '../audit/actor.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { ByText, flat } from '../guard/by-text.ts'
 import { invalidToken } from '../guard/errors.ts'
 import { type Token, wholeSecond } from '../guard/token.ts'

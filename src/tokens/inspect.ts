@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { PosternError } from '../errors.ts'
 import { ByText, flat } from '../guard/by-text.ts'
 import type { Verified, Verifier } from '../guard/verifier.ts'

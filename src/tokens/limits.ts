@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { forbidden, invalid } from '../errors.ts'
 import { insufficientScope } from '../guard/errors.ts'
 import type { Token } from '../guard/token.ts'

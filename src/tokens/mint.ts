@@ -1,5 +1,5 @@
 import type { TokenFormat } from '../clients/client.entity.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Audience } from '../guard/audience.ts'
 import { accessTokenClaims } from '../guard/claims.ts'
 import { newId } from '../ids.ts'

@@ -1,7 +1,7 @@
 import { LockMode } from '@mikro-orm/postgresql'
 import { record } from '../audit/audit.ts'
 import type { Announce, Changes } from '../changes/changes.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Em } from '../database.ts'
 import { conflict } from '../errors.ts'
 import type { Token } from '../guard/token.ts'

@@ -1,6 +1,6 @@
 import { eventColumns, type Happening } from '../audit/audit.ts'
 import { inBatches } from '../batches.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Database } from '../database.ts'
 import type { AccessToken } from './token.entity.ts'
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { badRequest, signedOut } from '../errors.ts'
 import type { Params } from '../grants/grant.ts'
 import { RefusedToClient, refusalLocation } from '../oauth/authorize-answer.ts'

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { CookieSerializeOptions } from '@fastify/cookie'
-import { deriveKey } from '../app-key.ts'
-import type { Config } from '../config.ts'
+import { deriveKey } from '../config/app-key.ts'
+import type { Config } from '../config/config.ts'
 
 /** Where browsers see the pages, and how they keep what the pages give them. */
 export interface Site {

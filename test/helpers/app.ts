@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { createApp } from '../../src/app.ts'
-import { type Config, loadConfig } from '../../src/config.ts'
+import { type Config, loadConfig } from '../../src/config/config.ts'
 import { type House, type HouseOptions, openHouse } from '../../src/house.ts'
 import type { Role, User } from '../../src/users/user.entity.ts'
 import { openTestDatabase } from './database.ts'

@@ -1,5 +1,5 @@
 import { createApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { openDatabase } from '../../src/database.ts'
 import { openHouse } from '../../src/house.ts'
 import { APP_KEY, CATALOGUE, ISSUER, type TestApp, type TestOptions } from './app.ts'

@@ -1,7 +1,7 @@
 import { get } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { connectionLimits } from '../../src/http/connections.ts'
 import { APP_KEY, testApp } from '../helpers/app.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { openDatabase } from '../../src/database.ts'
 import { openHouse } from '../../src/house.ts'
 import { APP_KEY, actingAs, CATALOGUE, ISSUER, testApp } from '../helpers/app.ts'

@@ -13,7 +13,7 @@ import {
 } from 'jose'
 import t, { type Test } from 'tap'
 import { createApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { openDatabase } from '../../src/database.ts'
 import { checkScopes, guard } from '../../src/guard/index.ts'
 import { openHouse } from '../../src/house.ts'

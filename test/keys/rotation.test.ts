@@ -1,7 +1,7 @@
 import { decodeProtectedHeader, type JSONWebKeySet } from 'jose'
 import t from 'tap'
 import { createApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { openDatabase } from '../../src/database.ts'
 import { type House, openHouse } from '../../src/house.ts'
 import { APP_KEY, CATALOGUE, ISSUER, newUser } from '../helpers/app.ts'

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Client } from '../../clients/client.entity.ts'
 import type { Clients } from '../../clients/clients.ts'
-import { parseDuration } from '../../duration.ts'
+import { parseDuration } from '../../config/duration.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'

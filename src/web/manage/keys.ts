@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { revokeKey } from '../../admin/revoke-key.ts'
-import { ALGORITHMS } from '../../config.ts'
+import { ALGORITHMS } from '../../config/config.ts'
 import { badRequest, notFound } from '../../errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import { REQUEST_MS } from '../../in-time.ts'

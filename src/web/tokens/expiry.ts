@@ -1,4 +1,4 @@
-import { parseDuration } from '../../duration.ts'
+import { parseDuration } from '../../config/duration.ts'
 import { invalid } from '../../errors.ts'
 import { parseDay } from '../../http/time.ts'
 import { texts } from '../texts.ts'

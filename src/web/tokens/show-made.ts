@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/config.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Issued } from '../../tokens/tokens.ts'
 import type { Site } from '../site.ts'

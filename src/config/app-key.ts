@@ -1,22 +1,18 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { StartupError } from './errors.ts'
+import { StartupError } from '../errors.ts'
 import { makeFolder } from './folder.ts'
 import { folderProblem } from './folder-problem.ts'
 
 const BASE64 = /^[\w+/-]+={0,2}$/
-const BYTES = 32
+/** Bytes. */
+export const SHORTEST_APP_KEY = 32
 
-/**
- * @returns the key's bytes in base64, padded: one spelling for one key, whichever of base64 and base64url it was given
- *   in. `openssl rand -base64` writes the same, so that what was derived from the text before is still so.
- * @throws StartupError that does not repeat the key
- */
-export function givenAppKey(text: string, name = 'APP_KEY'): string {
+/** @returns the key's bytes; undefined when the text is no key. base64 and base64url are read alike. */
+export function appKeyBytes(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64')
-  if (BASE64.test(text) && bytes.length >= BYTES) return bytes.toString('base64')
-  throw new StartupError(`${name} must be at least ${BYTES} random bytes in base64: openssl rand -base64 ${BYTES}`)
+  return BASE64.test(text) && bytes.length >= SHORTEST_APP_KEY ? bytes : undefined
 }
 
 /** A secret of 32 bytes for one purpose, derived from the bytes of APP_KEY (HKDF, RFC 5869). */
@@ -36,13 +32,14 @@ export interface OwnAppKeyOptions {
  * @throws StartupError when there must be one and is none, or it cannot be read or written
  */
 export function ownAppKey({ databaseUrl, dataDir, create }: OwnAppKeyOptions): string {
-  if (databaseUrl) throw new StartupError(`APP_KEY is required with DATABASE_URL: openssl rand -base64 ${BYTES}`)
-  if (!create) return storedAppKey(dataDir) ?? randomBytes(BYTES).toString('base64')
+  if (databaseUrl)
+    throw new StartupError(`APP_KEY is required with DATABASE_URL: openssl rand -base64 ${SHORTEST_APP_KEY}`)
+  if (!create) return storedAppKey(dataDir) ?? randomBytes(SHORTEST_APP_KEY).toString('base64')
   const file = appKeyFile(dataDir)
   try {
     makeFolder(dataDir)
     if (!existsSync(file)) makeKey(file)
-    return givenAppKey(readFileSync(file, 'utf8').trim(), `The key in ${file}`)
+    return readAppKey(file)
   } catch (error) {
     if (error instanceof StartupError) throw error
     throw folderProblem(dataDir, error)
@@ -53,13 +50,13 @@ export function ownAppKey({ databaseUrl, dataDir, create }: OwnAppKeyOptions): s
 export const appKeyFile = (dataDir: string) => join(dataDir, 'app.key')
 
 /**
- * @returns the key beside an embedded database, in the form of `givenAppKey`; undefined where there is none
+ * @returns the key beside an embedded database, in padded base64; undefined where there is none
  * @throws StartupError when it cannot be read, or is no key
  */
 export function storedAppKey(dataDir: string): string | undefined {
   const file = appKeyFile(dataDir)
   try {
-    return givenAppKey(readFileSync(file, 'utf8').trim(), `The key in ${file}`)
+    return readAppKey(file)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (error instanceof StartupError) throw error
@@ -68,9 +65,15 @@ export function storedAppKey(dataDir: string): string | undefined {
   }
 }
 
+function readAppKey(file: string): string {
+  const bytes = appKeyBytes(readFileSync(file, 'utf8').trim())
+  if (bytes) return bytes.toString('base64')
+  throw new StartupError(`The key in ${file} must be at least ${SHORTEST_APP_KEY} random bytes in base64.`)
+}
+
 function makeKey(file: string): void {
   try {
-    writeFileSync(file, `${randomBytes(BYTES).toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
+    writeFileSync(file, `${randomBytes(SHORTEST_APP_KEY).toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
   } catch (error) {
     // Another process made it in the same moment: one of the two gets the database, and both have one key.
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return

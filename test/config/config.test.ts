@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import t from 'tap'
-import { type Config, loadConfig } from '../src/config.ts'
-import { StartupError } from '../src/errors.ts'
+import { type Config, loadConfig } from '../../src/config/config.ts'
+import { SETTINGS, type Setting } from '../../src/config/schema.ts'
+import { StartupError } from '../../src/errors.ts'
 
 const APP_KEY = randomBytes(32).toString('base64')
 const HOUR = 3_600
@@ -192,7 +193,7 @@ t.test('without any variable there is a value for everything', async t => {
     databaseUrl: undefined,
     listenUrl: undefined,
     redisUrl: undefined,
-    scopesFile: resolve(import.meta.dirname, '..', 'scopes.json'),
+    scopesFile: resolve(import.meta.dirname, '..', '..', 'scopes.json'),
     signingAlgorithm: 'ES256',
     tokenPrefix: 'post_',
     personalTokenLifetime: 365 * DAY,
@@ -222,6 +223,32 @@ for (const [variable, good, bad] of TABLE) {
     }
   })
 }
+
+t.test('an option is checked like its variable', async t => {
+  for (const [option, { variable, kind }] of Object.entries<Setting>(SETTINGS)) {
+    const wrong = [-1, 1.5, Number.NaN, {}, [], '\n', ...(kind.parse('90d') === undefined ? ['90d'] : [])]
+    for (const value of wrong) {
+      if (Array.isArray(value) && option === 'issuerPrevious') continue
+      const error = refusal({ APP_KEY }, { [option]: value })
+      t.ok(error instanceof StartupError, `${option}: ${JSON.stringify(value)} is refused`)
+      t.ok(error?.message.startsWith(`${variable} must be `), String(error?.message))
+    }
+    const empty = refusal({ APP_KEY }, { [option]: '' })
+    t.ok(
+      empty instanceof TypeError && empty.message.startsWith(`openPostern: ${option} must be `),
+      String(empty?.message),
+    )
+  }
+  t.match(refusal({ APP_KEY }, { accessTokenLifetme: 60 }), {
+    name: 'TypeError',
+    message: /no option accessTokenLifetme/,
+  })
+  const { accessTokenLifetime, sessionLifetime } = loadConfig(
+    { APP_KEY },
+    { accessTokenLifetime: 60, sessionLifetime: 'P1D' },
+  )
+  t.strictSame([accessTokenLifetime, sessionLifetime], [60, DAY], 'seconds, or a duration as in the variable')
+})
 
 t.test('what may carry a password is not repeated', async t => {
   for (const variable of [
@@ -277,7 +304,7 @@ t.test('the catalogue is the one in the working folder, else the sample', async 
   process.chdir(join(dir, 'own'))
   t.equal(loadConfig({ APP_KEY }).scopesFile, join(dir, 'own', 'scopes.json'))
   process.chdir(join(dir, 'none'))
-  t.equal(loadConfig({ APP_KEY }).scopesFile, resolve(import.meta.dirname, '..', 'scopes.json'))
+  t.equal(loadConfig({ APP_KEY }).scopesFile, resolve(import.meta.dirname, '..', '..', 'scopes.json'))
 })
 
 t.test('the key of an embedded database is made once, for its owner alone', async t => {
@@ -335,18 +362,18 @@ t.test('personal tokens live no longer than any token may', async t => {
 })
 
 t.test('the README lists every variable that is read, and no other', async t => {
-  const source = (file: string) => readFileSync(join(import.meta.dirname, '..', file), 'utf8')
+  const source = (file: string) => readFileSync(join(import.meta.dirname, '..', '..', file), 'utf8')
   const names = (text: string, pattern: RegExp) =>
     [...new Set([...text.matchAll(pattern)].map(([, name]) => name))].sort()
-  const read = names(source('src/config.ts'), /\benv(?:\.|, ')([A-Z][A-Z_]+)/g)
+  const read = ['APP_KEY', ...Object.values(SETTINGS).map(({ variable }) => variable)].sort()
   const [, table = ''] = /## Configuration\n(.*?)\n\nDurations/s.exec(source('README.md')) ?? []
   const rows = table.split('\n').map(row => row.split('|')[1] ?? '')
   t.strictSame(names(rows.join('\n'), /`([A-Z][A-Z_]+)`/g), read)
 })
 
-function refusal(env: Record<string, string>): Error | undefined {
+function refusal(env: Record<string, string>, given: object = {}): Error | undefined {
   try {
-    loadConfig(env)
+    loadConfig(env, given)
     return undefined
   } catch (error) {
     return error as Error

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { StartupError } from './errors.ts'
+import { StartupError } from '../errors.ts'
 
-type Environment = Readonly<Record<string, string | undefined>>
+export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * A secret from the environment, or from the file that `<name>_FILE` names, as container platforms mount them. A byte
@@ -25,24 +25,4 @@ function read(name: string, file: string): string {
   } catch (error) {
     throw new StartupError(`${name} ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`, error)
   }
-}
-
-/** What a bearer token may consist of (b64token of RFC 6750 §2.1): anything else never arrives as it was written. */
-const BEARER = /^[\w.~+/-]+=*$/
-const SHORTEST = 32
-
-/**
- * A secret that callers send as a bearer token.
- * @throws StartupError that does not repeat it
- */
-export function bearerSecret(name: string, text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  if (!BEARER.test(text)) {
-    throw new StartupError(
-      `${name} must consist of letters, digits and -._~+/ alone, without spaces, quotes or newlines, ` +
-        'since it is sent in a header: openssl rand -base64 32',
-    )
-  }
-  if (text.length >= SHORTEST) return text
-  throw new StartupError(`${name} must have at least ${SHORTEST} characters: openssl rand -base64 32`)
 }
