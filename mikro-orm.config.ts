@@ -16,6 +16,7 @@ import { sharedDialect } from './src/postgres.ts'
 import { StatusEvent } from './src/revocation/event.entity.ts'
 import { StatusList } from './src/revocation/list.entity.ts'
 import { Node } from './src/revocation/node.entity.ts'
+import { PendingStatuses } from './src/revocation/pending.entity.ts'
 import { PrunedStatus } from './src/revocation/pruned.entity.ts'
 import { AccessToken } from './src/tokens/token.entity.ts'
 import { Session } from './src/users/session.entity.ts'
@@ -55,6 +56,7 @@ export function ormOptions({
       StatusList,
       StatusEvent,
       PrunedStatus,
+      PendingStatuses,
       Node,
       Setting,
     ],

@@ -31,6 +31,7 @@ import { writeEvents } from './revocation/events.ts'
 import { createFeed, type Feed } from './revocation/feed.ts'
 import { createIndices } from './revocation/indices.ts'
 import { createLists, type Lists } from './revocation/lists.ts'
+import { startPending } from './revocation/pending.ts'
 import { startPositions } from './revocation/positions.ts'
 import { type Catalogue, type CatalogueInput, createCatalogue, loadCatalogue } from './scopes/catalogue.ts'
 import { createAuthenticate, keepProved } from './tokens/authenticate.ts'
@@ -111,7 +112,7 @@ export interface House {
   saveDeployment(): Promise<void>
   /** What whoever starts the server has to know. */
   notice: string | undefined
-  /** Hears what other nodes change; a command that ends at once need not. */
+  /** Hears what other nodes change, and writes status events that were postponed; a command that ends at once need not. */
   listen(): void
   close(): Promise<void>
 }
@@ -251,6 +252,11 @@ export async function openHouse({
       await indices.prepare()
     },
     listen() {
+      const pending = startPending({
+        changes,
+        onError: err => log.error({ err }, 'could not write the status events of a user or client with many tokens'),
+      })
+      closers.push(() => pending.close())
       if (db.embedded || !config.listenUrl) return
       const stopLooking = keys.keepUp()
       const listener = startListener({ url: config.listenUrl, db, changes, log })

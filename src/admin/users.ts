@@ -7,7 +7,9 @@ import type { SignOut } from '../grants/sign-out.ts'
 import { checkScopes } from '../guard/checks.ts'
 import { insufficientScope } from '../guard/errors.ts'
 import { Paged, page, paging } from '../http/paging.ts'
-import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import { sendProgress } from '../http/progress.ts'
+import { closed, noContent, problem, unfinished, validationProblem } from '../http/schemas.ts'
+import { REQUEST_MS } from '../in-time.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { newToken } from '../tokens/request.ts'
 import { IssuedSchema, IssueForUser, toToken } from '../tokens/schemas.ts'
@@ -121,7 +123,9 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
           schema: {
             operationId: `admin${act === 'disable' ? 'Disable' : 'Enable'}User`,
             summary,
-            description: 'Takes effect on the next request with any of the tokens of the user.',
+            description:
+              'Takes effect on the next request with any of the tokens of the user. Resource servers hear of more than ' +
+              '1,000 tokens in batches, within seconds.',
             tags,
             params: Id('user'),
             response: { 200: Answer, 404: unknownUser },
@@ -141,12 +145,12 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
           description: 'Ends every session and revokes every access and refresh token of the user.',
           tags,
           params: Id('user'),
-          response: { 204: noContent('Nothing of the user lives'), 404: unknownUser },
+          response: { 202: unfinished, 204: noContent('Nothing of the user lives'), 404: unknownUser },
         },
       },
-      async ({ params }, reply) => {
-        await signOut((await find(params.id)).id)
-        return reply.code(204).send(null)
+      async ({ params, token }, reply) => {
+        const { id } = await find(params.id)
+        return sendProgress(reply, await signOut(id, { keep: token.id, longest: REQUEST_MS }))
       },
     )
 

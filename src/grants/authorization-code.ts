@@ -10,7 +10,7 @@ import type { Begin } from './begin.ts'
 import { AuthCode } from './code.entity.ts'
 import type { Grant, Params, TokenAnswer } from './grant.ts'
 import { liveUser } from './live-user.ts'
-import { endGrants } from './refresh-family.ts'
+import { endGrant } from './refresh-family.ts'
 import type { GrantAim, Terms } from './terms.ts'
 
 export interface AuthorizationCodeOptions {
@@ -42,7 +42,7 @@ export function authorizationCode({ changes, terms, begin }: AuthorizationCodeOp
   /** In a transaction of its own: it stands although the request fails. */
   const punish = ({ id, user, client }: AuthCode) =>
     changes.transaction(async (em, announce) => {
-      await endGrants(em, announce, { grant: id })
+      await endGrant(em, announce, id)
       record(em, { kind: 'token.reused', userId: user, clientId: client, details: { code: id } })
     })
 

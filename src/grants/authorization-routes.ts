@@ -2,7 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { checkScopes } from '../guard/checks.ts'
 import { Paged, page, paging } from '../http/paging.ts'
-import { closed, Nullable, noContent, problem, Time, validationProblem } from '../http/schemas.ts'
+import { sendProgress } from '../http/progress.ts'
+import { closed, Nullable, noContent, problem, Time, unfinished, validationProblem } from '../http/schemas.ts'
+import { REQUEST_MS } from '../in-time.ts'
 import { ownerOf } from '../users/routes.ts'
 import type { Authorization, Authorizations } from './authorizations.ts'
 
@@ -56,12 +58,12 @@ export function authorizationRoutes(authorizations: Authorizations): FastifyPlug
           description: 'Its access and refresh tokens for you die at once.',
           tags,
           params: Type.Object({ client_id: Type.String({ description: 'Id of a client' }) }),
-          response: { 204: noContent('Withdrawn'), 404: problem('You let no such application in') },
+          response: { 202: unfinished, 204: noContent('Withdrawn'), 404: problem('You let no such application in') },
         },
       },
       async (request, reply) => {
-        await authorizations.withdraw(ownerOf(request), request.params.client_id)
-        return reply.code(204).send(null)
+        const ending = { keep: request.token.id, longest: REQUEST_MS }
+        return sendProgress(reply, await authorizations.withdraw(ownerOf(request), request.params.client_id, ending))
       },
     )
   }

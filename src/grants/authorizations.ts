@@ -3,9 +3,10 @@ import { record } from '../audit/audit.ts'
 import type { Changes } from '../changes/changes.ts'
 import type { Database } from '../database.ts'
 import { notFound } from '../errors.ts'
+import { inTime, type Progress } from '../in-time.ts'
 import type { Usage } from '../tokens/usage.ts'
 import { Consent } from './consent.entity.ts'
-import { endGrants } from './refresh-family.ts'
+import { type Ending, endGrants } from './refresh-family.ts'
 
 /** An app that a user let in. */
 export interface Authorization {
@@ -28,10 +29,12 @@ export interface Authorizations {
   list(userId: string, page: { limit: number; after?: string | undefined }): Promise<Authorization[]>
   find(userId: string, clientId: string): Promise<Authorization | undefined>
   /**
-   * Takes back what the user let the client do: its codes, access and refresh tokens for the user die with it.
+   * Takes back what the user let the client do: its codes, access and refresh tokens for the user die, and then what the
+   * user said. Called again it goes on.
+   * @returns how many access tokens were revoked, and whether none is left
    * @throws 404 when the user did not let it in
    */
-  withdraw(userId: string, clientId: string): Promise<void>
+  withdraw(userId: string, clientId: string, ending?: Ending): Promise<Progress>
 }
 
 interface Row {
@@ -91,14 +94,20 @@ export function createAuthorizations({ db, changes, usage }: AuthorizationsOptio
       return (await db.query<Row>(`${SELECT} ${where}`, [userId, clientId])).map(read)[0]
     },
 
-    withdraw: (userId, clientId) =>
-      changes.transaction(async (em, announce) => {
-        const where = { user: userId, client: clientId }
-        if (!isUuid(clientId)) throw notFound('authorization')
-        await endGrants(em, announce, where)
-        if ((await em.nativeDelete(Consent, where)) === 0) throw notFound('authorization')
-        record(em, { kind: 'consent.withdrawn', userId, clientId })
-      }),
+    async withdraw(userId, clientId, { keep, longest = Infinity } = {}) {
+      const where = { user: userId, client: clientId }
+      if (!isUuid(clientId)) throw notFound('authorization')
+      const batch = () =>
+        changes.transaction(async (em, announce) => {
+          if ((await em.count(Consent, where)) === 0) throw notFound('authorization')
+          const done = await endGrants(em, announce, where, keep)
+          if (!done.last) return done
+          if ((await em.nativeDelete(Consent, where)) === 0) throw notFound('authorization')
+          record(em, { kind: 'consent.withdrawn', userId, clientId })
+          return done
+        })
+      return inTime(batch, longest)
+    },
   }
 }
 

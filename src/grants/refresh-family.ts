@@ -3,7 +3,8 @@ import type { Announce } from '../changes/changes.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { Em } from '../database.ts'
 import { newId } from '../ids.ts'
-import { retire } from '../tokens/retire.ts'
+import { BATCH, type Batch } from '../in-time.ts'
+import { retire, retireBatch } from '../tokens/retire.ts'
 import { hashText } from '../tokens/text.ts'
 import { AuthCode } from './code.entity.ts'
 import { DeviceCode } from './device.entity.ts'
@@ -41,36 +42,51 @@ export async function addLink(em: Em, family: Family, text: string, expiresAt: D
   })
 }
 
-/** Which grants end: one, all that a user gave, or all that a user gave a client. */
-export type GrantsOf = { grant: string } | { user: string; client?: string }
+/** How something ends that may be too much for one request. */
+export interface Ending {
+  /** Id of an access token that goes last, so that a request that is cut off can be sent again with it. */
+  keep?: string | undefined
+  /** Milliseconds after which no further batch begins; omitted: it goes on to the end. */
+  longest?: number
+}
+
+/** All grants that a user gave, or gave a client. */
+export type GrantsOf = { user: string; client?: string }
 
 /**
- * Ends grants in the transaction of `em`: their access and refresh tokens die, and codes that were not redeemed yet give
- * nothing any more. With a user this takes the tokens along that came without a grant.
+ * Ends a grant in the transaction of `em`: its access and refresh tokens die.
  * @returns how many access tokens died
  */
-export async function endGrants(em: Em, announce: Announce, of: GrantsOf): Promise<number> {
-  await lockUser(em, of)
-  if ('user' in of) await spoilCodes(em, of)
-  const died = await retire(em, announce, of)
-  await em.nativeUpdate(RefreshToken, { ...of, revoked: false }, { revoked: true, replay: null })
+export async function endGrant(em: Em, announce: Announce, grant: string): Promise<number> {
+  const owners = 'select user_id from oauth_refresh_tokens where grant_id = ?'
+  await em.execute(`select id from users where id in (${owners}) for no key update`, [grant])
+  const died = await retire(em, announce, { grant })
+  await em.nativeUpdate(RefreshToken, { grant, revoked: false }, { revoked: true, replay: null })
   return died.length
 }
 
 /**
+ * Ends the next batch of what a user's grants gave, in the transaction of `em`: access and refresh tokens die, also those
+ * that came without a grant, and codes that were not redeemed yet give nothing any more.
+ *
  * Whoever redeems something holds its user's row shared, so this waits for what is under way, and the statements that
  * follow see what it made; who comes later finds nothing to redeem.
+ * @param keep id of an access token that goes last
  */
-const lockUser = (em: Em, of: GrantsOf) =>
-  'user' in of
-    ? em.execute('select id from users where id = ? for no key update', [of.user])
-    : em.execute(
-        `select id from users where id in (select user_id from oauth_refresh_tokens where grant_id = ?)
-         for no key update`,
-        [of.grant],
-      )
+export async function endGrants(em: Em, announce: Announce, of: GrantsOf, keep?: string): Promise<Batch> {
+  await em.execute('select id from users where id = ? for no key update', [of.user])
+  await spoilCodes(em, of)
+  const refreshes = await em.find(RefreshToken, { ...of, revoked: false }, { fields: ['id'], limit: REFRESH_BATCH })
+  const ids = refreshes.map(({ id }) => id)
+  if (ids.length > 0) await em.nativeUpdate(RefreshToken, { id: { $in: ids } }, { revoked: true, replay: null })
+  if (ids.length === REFRESH_BATCH) return { count: 0, last: false }
+  return retireBatch(em, announce, of, keep)
+}
 
-async function spoilCodes(em: Em, of: { user: string; client?: string }): Promise<void> {
+/** No event belongs to them, so more of them share a transaction. */
+const REFRESH_BATCH = 5 * BATCH
+
+async function spoilCodes(em: Em, of: GrantsOf): Promise<void> {
   await em.nativeUpdate(AuthCode, { ...of, usedAt: null }, { usedAt: new Date() })
   await em.nativeUpdate(DeviceCode, { ...of, state: 'approved' }, { state: 'denied' })
 }

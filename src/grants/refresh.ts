@@ -14,7 +14,7 @@ import { answer } from './answer.ts'
 import type { Grant, GrantRequest } from './grant.ts'
 import { liveUser } from './live-user.ts'
 import { RefreshToken } from './refresh.entity.ts'
-import { addLink, endGrants, type Family, newRefreshText } from './refresh-family.ts'
+import { addLink, endGrant, type Family, newRefreshText } from './refresh-family.ts'
 import { keepReplay, recallReplay } from './refresh-replay.ts'
 import { lost, store } from './store.ts'
 import type { GrantAim, Terms } from './terms.ts'
@@ -98,7 +98,7 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
   /** In a transaction of its own, since it needs the user's row for itself, and stands although the request fails. */
   const punish = (link: RefreshToken) =>
     changes.transaction(async (em, announce) => {
-      await endGrants(em, announce, { grant: link.grant })
+      await endGrant(em, announce, link.grant)
       record(em, { kind: 'token.reused', tokenId: link.accessToken, userId: link.user, clientId: link.client })
     })
 
@@ -110,7 +110,7 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
       return text
     },
 
-    revokeGrant: (em, announce, grant) => endGrants(em, announce, { grant }),
+    revokeGrant: (em, announce, grant) => endGrant(em, announce, grant),
 
     async grant(request) {
       const text = request.params.refresh_token

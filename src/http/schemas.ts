@@ -43,6 +43,17 @@ export const validationProblem = {
   description: 'The input is not valid; each field is named',
 }
 
+/** An answer before the connection is cut: the request, sent again, goes on. */
+export const unfinished = {
+  ...Type.Object({
+    data: Type.Object({
+      count: Type.Integer({ examples: [90_000], description: 'Tokens that this request revoked' }),
+      complete: Type.Literal(false, { description: 'Send the request again for the others' }),
+    }),
+  }),
+  description: 'Not all tokens are revoked yet: those that it counts are. The same request, sent again, goes on',
+}
+
 export const noContent = (description: string) => Type.Null({ description })
 
 /** A name that somebody chose; `checkedName` counts its characters in normal form, of which one may be sent as four. */

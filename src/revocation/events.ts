@@ -2,6 +2,7 @@ import type { Affects, Announced } from '../changes/changes.ts'
 import type { Database, Em } from '../database.ts'
 import type { StatusChange } from '../guard/event-stream.ts'
 import type { Status } from '../guard/status-bits.ts'
+import { postpone } from './pending.ts'
 
 /** Whoever writes events holds it until the commit, so that sequence numbers become visible in their order. */
 const SEQUENCE_LOCK = 7_083_202
@@ -24,13 +25,16 @@ const JOINS = `
 
 /**
  * Writes a status event for each token whose status a change affects, in the transaction of the change itself. A change
- * that affects none, such as a new name, takes no lock and reads no token.
+ * that affects none, such as a new name, takes no lock and reads no token. The events of users and clients with very many
+ * tokens are written soon after (`startPending`): the issuer refuses those tokens at once all the same.
  */
 export async function writeEvents(em: Em, announced: readonly Announced[]): Promise<void> {
   const ids = (kind: 'token' | 'user' | 'client', affects: Affects = 'status') => [
     ...new Set(announced.flatMap(a => (a.change.kind === kind && a.affects === affects ? [a.change.id] : []))),
   ]
-  const [tokens, users, clients] = [ids('token'), ids('user'), ids('client')]
+  const tokens = ids('token')
+  const users = await postpone(em, 'user', ids('user'))
+  const clients = await postpone(em, 'client', ids('client'))
   const demoted = await markDemoted(em, ids('user', 'role'))
   const groups = [
     [WITH_ID, [...tokens, ...demoted]],

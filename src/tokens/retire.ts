@@ -2,6 +2,7 @@ import type { FilterQuery } from '@mikro-orm/postgresql'
 import { type EventColumns, eventColumns } from '../audit/audit.ts'
 import type { Announce } from '../changes/changes.ts'
 import type { Em } from '../database.ts'
+import { BATCH, type Batch } from '../in-time.ts'
 import { AccessToken } from './token.entity.ts'
 
 /** A token that somebody wants revoked, as the database's functions read it. */
@@ -39,4 +40,31 @@ export async function retire(em: Em, announce: Announce, where: FilterQuery<Acce
   const dead = (await em.execute(RETIRE, values)) as { id: string }[]
   for (const { id } of dead) announce({ kind: 'token', id })
   return dead.map(({ id }) => id)
+}
+
+/**
+ * Revokes the next batch of live tokens that match, and those exchanged for one of them, in the transaction of `em`.
+ * @param keep id of a token that goes last, so that a request that is cut off can be sent again with it
+ */
+export async function retireBatch(
+  em: Em,
+  announce: Announce,
+  where: FilterQuery<AccessToken>,
+  keep?: string,
+): Promise<Batch> {
+  const kept = await heldBy(em, keep)
+  const rest = {
+    $and: [where, { revoked: false, ...(kept.length > 0 && { id: { $nin: kept } }) }],
+  } as FilterQuery<AccessToken>
+  const rows = await em.find(AccessToken, rest, { fields: ['id'], orderBy: { id: 'asc' }, limit: BATCH + 1 })
+  const last = rows.length <= BATCH
+  const next = [...rows.slice(0, BATCH).map(({ id }) => id), ...(last ? kept : [])]
+  const dead = await retire(em, announce, { $and: [where, { id: { $in: next } }] } as FilterQuery<AccessToken>)
+  return { count: dead.length, last }
+}
+
+/** A token, and the one that it was exchanged for and would die with. */
+async function heldBy(em: Em, id: string | undefined): Promise<string[]> {
+  const token = id === undefined ? null : await em.findOne(AccessToken, { id }, { fields: ['parent'] })
+  return token ? [token.id, ...(token.parent ? [token.parent] : [])] : []
 }

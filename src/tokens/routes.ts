@@ -3,7 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { invalid } from '../errors.ts'
 import { checkScopes, requireToken } from '../guard/checks.ts'
 import { page } from '../http/paging.ts'
-import { noContent, problem, validationProblem } from '../http/schemas.ts'
+import { sendProgress } from '../http/progress.ts'
+import { noContent, problem, unfinished, validationProblem } from '../http/schemas.ts'
+import { REQUEST_MS } from '../in-time.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { ownerless, ownerOf } from '../users/routes.ts'
 import { toOwnUser, toUser } from '../users/schemas.ts'
@@ -128,14 +130,14 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
         schema: {
           operationId: 'revokeTokens',
           summary: 'Revoke all your personal access tokens',
-          description: 'The one that makes the request, too.',
+          description: 'The one that makes the request, too; it goes last.',
           tags,
-          response: { 204: noContent('All are revoked') },
+          response: { 202: unfinished, 204: noContent('All are revoked') },
         },
       },
       async (request, reply) => {
-        await tokens.revokeAll(ownerOf(request))
-        return reply.code(204).send(null)
+        const keep = request.token.id
+        return sendProgress(reply, await tokens.revokeAll(ownerOf(request), { keep, longest: REQUEST_MS }))
       },
     )
 

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database.ts'
 import { conflict, notFound } from '../errors.ts'
 import type { Token } from '../guard/token.ts'
+import { inTime, type Progress } from '../in-time.ts'
 import { checkedName } from '../names.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { createLimits } from './limits.ts'
@@ -16,7 +17,7 @@ import type { Issued, Mint } from './mint.ts'
 import { LOST, type Owner } from './owner.ts'
 import { announceChange } from './parent.ts'
 import { createPersonalTarget } from './personal-target.ts'
-import { retire } from './retire.ts'
+import { retireBatch } from './retire.ts'
 import type { RevokeOne } from './revoker.ts'
 import { createRotate, mustLive, type Rotate } from './rotate.ts'
 import type { Targets } from './target.ts'
@@ -54,8 +55,12 @@ export interface Tokens {
   change(user: Owner, id: string, change: TokenChange, within?: Token): Promise<AccessToken>
   rotate: Rotate
   revoke(userId: string, id: string): Promise<void>
-  /** @returns how many */
-  revokeAll(userId: string): Promise<number>
+  /**
+   * All personal tokens of a user, and those exchanged for them; called again it goes on.
+   * @param options `keep`: a token that goes last; `longest`: milliseconds after which it begins no further batch
+   * @returns how many were revoked, and whether none is left
+   */
+  revokeAll(userId: string, options?: { keep?: string | undefined; longest?: number }): Promise<Progress>
   /** The token that made a request, whatever client it was issued under. @throws 404 when a session made it */
   revokeCurrent(token: Token): Promise<void>
   /** With the scopes and the end that it has now, whatever it was given. */
@@ -150,13 +155,15 @@ export function createTokens(options: TokensOptions): Tokens {
       if (!died) await find(userId, id)
     },
 
-    async revokeAll(userId) {
+    async revokeAll(userId, { keep, longest = Infinity } = {}) {
       const where = await personal(userId, { revoked: false })
-      return changes.transaction(async (em, announce) => {
-        // Whoever issues holds the user's row shared: this waits for what is under way, and then sees it.
-        await em.execute('select id from users where id = ? for no key update', [userId])
-        return (await retire(em, announce, where)).length
-      })
+      const batch = () =>
+        changes.transaction(async (em, announce) => {
+          // Whoever issues holds the user's row shared: this waits for what is under way, and then sees it.
+          await em.execute('select id from users where id = ? for no key update', [userId])
+          return retireBatch(em, announce, where, keep)
+        })
+      return inTime(batch, longest)
     },
 
     async revokeCurrent({ id }) {

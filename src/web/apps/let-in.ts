@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { notFound } from '../../errors.ts'
 import type { Authorization, Authorizations } from '../../grants/authorizations.ts'
+import { REQUEST_MS } from '../../in-time.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import { phrase } from '../phrase.ts'
 import { asked, idOf, listed } from '../query.ts'
@@ -47,7 +48,9 @@ export function letInApps({ site, authorizations, catalogue }: LetInOptions): Fa
     app.post('/:id/withdraw', async (request, reply) => {
       const { id } = personOf(request).user
       const found = await authorizations.find(id, idOf(request))
-      await authorizations.withdraw(id, idOf(request))
+      const { count, complete } = await authorizations.withdraw(id, idOf(request), { longest: REQUEST_MS })
+      if (!complete)
+        return reply.goOn(`/apps/${found?.clientId}/withdraw`, 'tokensRevokedSoFar', { count: String(count) })
       return reply.goOn('/apps', 'appWithdrawn', { app: found?.clientName ?? '' })
     })
   }

@@ -3,6 +3,7 @@ import { validate as isUuid } from 'uuid'
 import { conflict, notFound } from '../../errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { SignOut } from '../../grants/sign-out.ts'
+import { REQUEST_MS } from '../../in-time.ts'
 import { ROLES, type Role, type User } from '../../users/user.entity.ts'
 import type { Users } from '../../users/users.ts'
 import { phrase } from '../phrase.ts'
@@ -107,7 +108,8 @@ export function manageUsers({ site, users, signOut }: ManageUsersOptions): Fasti
 
     app.post('/users/:id/sign-out', async (request, reply) => {
       const { id, name } = await find(request)
-      await signOut(id)
+      const { count, complete } = await signOut(id, { longest: REQUEST_MS })
+      if (!complete) return reply.goOn(`/manage/users/${id}/sign-out`, 'tokensRevokedSoFar', { count: String(count) })
       return reply.goOn(`/manage/users/${id}`, 'userSignedOut', { name })
     })
   }

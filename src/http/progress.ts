@@ -1,0 +1,7 @@
+import type { FastifyReply } from 'fastify'
+import type { Progress } from '../in-time.ts'
+
+/** 204 when nothing is left to do, else 202 with how far the request came. */
+export function sendProgress(reply: FastifyReply, { count, complete }: Progress): FastifyReply {
+  return complete ? reply.code(204).send(null) : reply.code(202).send({ data: { count, complete } })
+}

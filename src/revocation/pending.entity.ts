@@ -1,0 +1,16 @@
+import { defineEntity, p } from '@mikro-orm/postgresql'
+
+const PendingStatusesSchema = defineEntity({
+  name: 'PendingStatuses',
+  tableName: 'oauth_pending_statuses',
+  properties: {
+    id: p.uuid().primary(),
+    kind: p.string().length(10).$type<'user' | 'client'>(),
+    /** The last token whose event is written. */
+    after: p.uuid(),
+  },
+})
+
+/** A user or client whose tokens have another status now, of which not every event is written yet. */
+export class PendingStatuses extends PendingStatusesSchema.class {}
+PendingStatusesSchema.setClass(PendingStatuses)

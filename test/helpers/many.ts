@@ -1,0 +1,15 @@
+import type { House } from '../../src/house.ts'
+
+/** Makes copies of a token, each with a place of its own in the status list. */
+export async function copyToken({ db }: House, id: string, copies: number): Promise<void> {
+  const fields = await db.query<{ name: string }>(
+    `select column_name as name from information_schema.columns where table_name = 'oauth_access_tokens'
+      and column_name not in ('id', 'status_index', 'hash') and table_schema = current_schema()`,
+  )
+  const names = fields.map(({ name }) => name).join(', ')
+  await db.query(
+    `insert into oauth_access_tokens (id, status_index, ${names}) select gen_random_uuid(), n + 500000, ${names}
+      from oauth_access_tokens, generate_series(1, ${copies}) as n where id = ?`,
+    [id],
+  )
+}
