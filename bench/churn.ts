@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { startEngine } from '../src/embedded/engine.ts'
+import { startEngine } from '../src/database/embedded/engine.ts'
 
 /**
  * Opens and closes the embedded database again and again, beside busy cores, and counts the processes that this killed:

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { openDatabase } from '../src/database.ts'
-import { migrate } from '../src/migrations.ts'
+import { migrate } from '../src/database/migrations.ts'
+import { openDatabase } from '../src/open-database.ts'
 
 /** A migrated database of its own on the server. */
 export interface BenchDatabase {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
-import { readOverview } from '../src/revocation/overview.ts'
+import { readOverview } from '../src/status/overview.ts'
 import { machine } from './machine.ts'
 import { type Fault, faults } from './rig/faults.ts'
 import { followFeed, hangUp } from './rig/http.ts'

@@ -1,8 +1,8 @@
 import { enableCompileCache } from 'node:module'
 import { resolve } from 'node:path'
 import { type Config, loadConfig } from './config/config.ts'
-import { startEmbedded } from './embedded/embedded.ts'
-import { StartupError } from './errors.ts'
+import { startEmbedded } from './database/embedded/embedded.ts'
+import { StartupError } from './errors/errors.ts'
 import { loadCatalogue } from './scopes/catalogue.ts'
 
 const LONGEST_CLOSE_MS = 10_000

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import { createApp } from './app.ts'
 import type { Config } from './config/config.ts'
-import { openDatabase } from './database.ts'
-import type { Embedded } from './embedded/embedded.ts'
-import { StartupError } from './errors.ts'
+import type { Embedded } from './database/embedded/embedded.ts'
+import { requireMigrated } from './database/migrations.ts'
+import { StartupError } from './errors/errors.ts'
 import { type House, type Log, openHouse } from './house.ts'
-import { warnOfLeftScopes } from './left-scopes.ts'
-import { requireMigrated } from './migrations.ts'
+import { openDatabase } from './open-database.ts'
+import { warnOfLeftScopes } from './tokens/left-scopes-warning.ts'
 import { ensureAdministrator, welcome } from './welcome.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { PREBUILT } from '../../src/embedded/prebuilt.ts'
+import { PREBUILT } from '../../src/database/embedded/prebuilt.ts'
 import type { Bench, Case } from '../bench.ts'
 import { type Launched, launch } from '../launch.ts'
 import { flood } from '../load.ts'

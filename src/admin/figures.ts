@@ -1,5 +1,5 @@
 import { v7 as uuid } from 'uuid'
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 
 /** How many days back, and for what expires how many ahead. */
 export const SPANS = [30, 90] as const

@@ -1,5 +1,5 @@
 import { Client } from '../clients/client.entity.ts'
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 import { User } from '../users/user.entity.ts'
 
 /** Names for lists that hold ids, a query for a whole page of them. */

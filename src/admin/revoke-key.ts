@@ -1,4 +1,4 @@
-import type { Progress } from '../in-time.ts'
+import type { Progress } from '../database/in-time.ts'
 import type { SigningKey } from '../keys/key.entity.ts'
 import type { Keys } from '../keys/keys.ts'
 import { signedIds } from '../keys/revocation.ts'

@@ -1,5 +1,5 @@
-import type { Em } from '../database.ts'
-import { newId } from '../ids.ts'
+import type { Em } from '../database/database.ts'
+import { newId } from '../database/ids.ts'
 import { currentActor } from './actor.ts'
 import { AuditEvent, type EventKind } from './event.entity.ts'
 

@@ -1,5 +1,5 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 import { AuditEvent, type EventKind } from './event.entity.ts'
 
 export interface TrailFilter {

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { type FieldError, PosternError, StartupError } from '../errors.ts'
+import { type FieldError, PosternError, StartupError } from '../errors/errors.ts'
 import { printable } from './output.ts'
 
 /** Wrong usage that only the command itself can see. */

@@ -14,7 +14,7 @@ export type Access = 'create' | 'change' | 'read'
  */
 export function withHouse<T>(work: (house: House) => Promise<T>, access: Access = 'change'): Promise<T> {
   const ready = async (house: House) => {
-    const { requireMigrated } = await import('../migrations.ts')
+    const { requireMigrated } = await import('../database/migrations.ts')
     await requireMigrated(house.db, access !== 'read')
     if (access !== 'read') await house.ensureStored()
     return work(house)
@@ -35,7 +35,7 @@ export async function withBareHouse<T>(
 ): Promise<T> {
   const { chosenScopesFile, loadConfig } = await import('../config/config.ts')
   const { commandCatalogue, readDeployment, settleCommand } = await import('../deployment/deployment.ts')
-  const { startEmbedded } = await import('../embedded/embedded.ts')
+  const { startEmbedded } = await import('../database/embedded/embedded.ts')
   const checked = loadConfig(process.env, {}, { create: access === 'create' })
   // It opens on a thread of its own while the rest is loaded.
   const embedded = checked.databaseUrl ? undefined : startEmbedded(checked.dataDir, { existing: access !== 'create' })
@@ -43,7 +43,7 @@ export async function withBareHouse<T>(
   try {
     // A key is created only beside a database that is there.
     const given = access === 'change' ? loadConfig() : checked
-    const [{ openDatabase }, { openHouse }] = await Promise.all([import('../database.ts'), import('../house.ts')])
+    const [{ openDatabase }, { openHouse }] = await Promise.all([import('../open-database.ts'), import('../house.ts')])
     const databasePoolSize = Math.max(connections, given.databasePoolSize)
     // Whoever gave a command waits for it as long as they like.
     const db = await openDatabase({ ...given, databasePoolSize, databaseTimeout: 0, embedded })

@@ -78,7 +78,7 @@ export function keyCommands(postern: Command): void {
 /** A row that was tampered with stops every other start; this is the way to withdraw it. */
 function withTamperedKeys<T>(work: (house: House) => Promise<T>): Promise<T> {
   const ready = async (house: House) => {
-    const { requireMigrated } = await import('../migrations.ts')
+    const { requireMigrated } = await import('../database/migrations.ts')
     await requireMigrated(house.db, true)
     return work(house)
   }

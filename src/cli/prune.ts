@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 import type { PruneOptions } from '../tokens/prune.ts'
 import { withHouse } from './house.ts'
 import { examples, hoursOption, JSON_OPTION, type JsonOption } from './options.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 import { withBareHouse } from './house.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer } from './output.ts'
@@ -39,7 +39,7 @@ export function migrateCommand(postern: Command): void {
 
 /** @returns the names of what it applied */
 async function migrateDatabase(): Promise<string[]> {
-  const { migrate } = await import('../migrations.ts')
+  const { migrate } = await import('../database/migrations.ts')
   return withBareHouse(
     async house => {
       const { db } = house

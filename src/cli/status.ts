@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { NodeState, Overview } from '../revocation/overview.ts'
+import type { NodeState, Overview } from '../status/overview.ts'
 import { withHouse } from './house.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, table } from './output.ts'
@@ -28,12 +28,12 @@ async function run({ watch = false, json }: Options): Promise<void> {
   const { loadConfig } = await import('../config/config.ts')
   const { databaseUrl, dataDir } = loadConfig(process.env, {}, { create: false })
   if (!databaseUrl) {
-    const { requireDataDir } = await import('../embedded/existing.ts')
+    const { requireDataDir } = await import('../database/embedded/existing.ts')
     requireDataDir(dataDir)
     // The server holds the embedded database, and nothing about it could be behind.
     return answer(json, { embedded: true, newest: null, nodes: [] }, ONE_NODE)
   }
-  const { readOverview } = await import('../revocation/overview.ts')
+  const { readOverview } = await import('../status/overview.ts')
   await withHouse(async ({ db }) => {
     let shown = ''
     for (;;) {

@@ -1,5 +1,5 @@
-import type { Em } from '../database.ts'
-import { invalid } from '../errors.ts'
+import type { Em } from '../database/database.ts'
+import { invalid } from '../errors/errors.ts'
 import { normalUri } from '../guard/audience.ts'
 
 /** Beside those of signing keys, events and migrations. */

@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import type { JWK } from 'jose'
-import { invalid } from '../errors.ts'
+import { invalid } from '../errors/errors.ts'
 
 /** What a client may sign its assertions with (RFC 7518 §3.1, RFC 8037); never `none`, never a shared secret. */
 export const ASSERTION_ALGORITHMS = [

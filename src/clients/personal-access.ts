@@ -1,4 +1,4 @@
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 import { Client } from './client.entity.ts'
 
 export const PERSONAL_ACCESS = { name: 'Personal access tokens', authMethod: 'none', personalAccess: true } as const

@@ -1,7 +1,7 @@
-import type { Changes } from '../changes/changes.ts'
-import { createMemory } from '../changes/memory.ts'
+import type { Changes } from '../cluster/changes.ts'
+import { createMemory } from '../cluster/memory.ts'
 import type { Config } from '../config/config.ts'
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 import { normalUri } from '../guard/audience.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 

@@ -1,8 +1,8 @@
 import type { JWK } from 'jose'
-import { invalid } from '../errors.ts'
+import { invalid } from '../errors/errors.ts'
 import { normalUri } from '../guard/audience.ts'
-import { checkedName, mustBeVisible } from '../names.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import { checkedName, mustBeVisible } from '../text/names.ts'
 import {
   AUTH_METHODS,
   type AuthMethod,

@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts'
+import { invalid } from '../errors/errors.ts'
 
 /** Schemes that run or show what follows them. */
 const DANGEROUS = new Set(['javascript:', 'data:', 'vbscript:', 'file:', 'blob:', 'about:'])

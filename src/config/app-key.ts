@@ -1,7 +1,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { StartupError } from '../errors.ts'
+import { StartupError } from '../errors/errors.ts'
 import { makeFolder } from './folder.ts'
 import { folderProblem } from './folder-problem.ts'
 

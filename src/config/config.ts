@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import Value from 'typebox/value'
-import { StartupError } from '../errors.ts'
+import { StartupError } from '../errors/errors.ts'
 import { ownAppKey } from './app-key.ts'
 import { appKey, type Kind } from './kinds.ts'
 import { SETTINGS, type Setting, type Settings } from './schema.ts'

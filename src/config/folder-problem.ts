@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { StartupError } from '../errors.ts'
+import { StartupError } from '../errors/errors.ts'
 
 const ELSEWHERE = 'or set DATA_DIR to a directory'
 const FULL = `the disk is full. Free some space, ${ELSEWHERE} on another disk.`

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts'
-import type { Database } from '../database.ts'
-import { StartupError } from '../errors.ts'
+import type { Database } from '../database/database.ts'
+import { StartupError } from '../errors/errors.ts'
 import { type Catalogue, type CatalogueInput, RESERVED } from '../scopes/catalogue.ts'
 
 /** Settings that tokens depend on; commands use those of the server unless the environment sets others. */

@@ -1,5 +1,5 @@
 import type { Client, GrantType } from '../clients/client.entity.ts'
-import type { Em } from '../database.ts'
+import type { Em } from '../database/database.ts'
 import type { Mint } from '../tokens/mint.ts'
 import type { Target } from '../tokens/target.ts'
 import { issuedEvent } from '../tokens/writer.ts'

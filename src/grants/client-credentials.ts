@@ -1,4 +1,4 @@
-import { invalidClient } from '../protocol-errors.ts'
+import { invalidClient } from '../errors/protocol.ts'
 import type { Mint } from '../tokens/mint.ts'
 import type { WriteRow } from '../tokens/writer.ts'
 import { answer } from './answer.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { Em } from '../database.ts'
-import { newId } from '../ids.ts'
+import type { Em } from '../database/database.ts'
+import { newId } from '../database/ids.ts'
 import { hashText } from '../tokens/text.ts'
 import { AuthCode } from './code.entity.ts'
 

@@ -1,6 +1,6 @@
 import { record } from '../audit/audit.ts'
-import type { Em } from '../database.ts'
-import { newId } from '../ids.ts'
+import type { Em } from '../database/database.ts'
+import { newId } from '../database/ids.ts'
 import { Consent } from './consent.entity.ts'
 
 /** What a user lets a client have. */

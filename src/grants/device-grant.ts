@@ -1,7 +1,7 @@
-import type { Changes } from '../changes/changes.ts'
 import type { Client } from '../clients/client.entity.ts'
-import type { Em } from '../database.ts'
-import type { PosternError } from '../errors.ts'
+import type { Changes } from '../cluster/changes.ts'
+import type { Em } from '../database/database.ts'
+import type { PosternError } from '../errors/errors.ts'
 import {
   accessDenied,
   authorizationPending,
@@ -9,7 +9,7 @@ import {
   invalidGrant,
   invalidRequest,
   slowDown,
-} from '../protocol-errors.ts'
+} from '../errors/protocol.ts'
 import { hashText } from '../tokens/text.ts'
 import type { Begin } from './begin.ts'
 import { DeviceCode } from './device.entity.ts'

@@ -1,7 +1,7 @@
 import type { Client } from '../clients/client.entity.ts'
+import { invalidTarget } from '../errors/protocol.ts'
 import { isMeantFor } from '../guard/audience.ts'
 import type { Token } from '../guard/token.ts'
-import { invalidTarget } from '../protocol-errors.ts'
 import { type AudienceConfig, audienceOf, isForServer, resourcesOf } from '../tokens/audience.ts'
 import type { Inspect } from '../tokens/inspect.ts'
 import { whyNot } from '../tokens/records.ts'

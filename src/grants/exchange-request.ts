@@ -1,5 +1,5 @@
 import type { TokenFormat } from '../clients/client.entity.ts'
-import { invalidRequest } from '../protocol-errors.ts'
+import { invalidRequest } from '../errors/protocol.ts'
 import type { Params } from './grant.ts'
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'

@@ -1,4 +1,4 @@
-import { invalidScope } from '../protocol-errors.ts'
+import { invalidScope } from '../errors/protocol.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
 import { WILDCARD } from '../scopes/set.ts'

@@ -1,6 +1,6 @@
 import { LockMode } from '@mikro-orm/postgresql'
-import type { Em } from '../database.ts'
-import { invalidGrant } from '../protocol-errors.ts'
+import type { Em } from '../database/database.ts'
+import { invalidGrant } from '../errors/protocol.ts'
 import { User } from '../users/user.entity.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Client } from '../clients/client.entity.ts'
+import { invalidTarget } from '../errors/protocol.ts'
 import { isMeantFor } from '../guard/audience.ts'
-import { invalidTarget } from '../protocol-errors.ts'
 import { resourcesOf } from '../tokens/audience.ts'
 
 /**

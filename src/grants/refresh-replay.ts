@@ -1,4 +1,4 @@
-import type { Em } from '../database.ts'
+import type { Em } from '../database/database.ts'
 import { decryptUnder, encryptUnder } from '../security/encrypt.ts'
 import type { TokenAnswer } from './grant.ts'
 import { RefreshToken } from './refresh.entity.ts'

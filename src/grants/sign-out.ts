@@ -1,6 +1,6 @@
 import { record } from '../audit/audit.ts'
-import type { Changes } from '../changes/changes.ts'
-import { inTime, type Progress } from '../in-time.ts'
+import type { Changes } from '../cluster/changes.ts'
+import { inTime, type Progress } from '../database/in-time.ts'
 import { Session } from '../users/session.entity.ts'
 import { type Ending, endGrants } from './refresh-family.ts'
 

@@ -1,6 +1,6 @@
 import type { Happening } from '../audit/audit.ts'
-import type { Em } from '../database.ts'
-import { invalidGrant } from '../protocol-errors.ts'
+import type { Em } from '../database/database.ts'
+import { invalidGrant } from '../errors/protocol.ts'
 import { insertToken } from '../tokens/insert.ts'
 import type { NewRow } from '../tokens/writer.ts'
 

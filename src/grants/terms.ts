@@ -1,6 +1,6 @@
 import type { Client, GrantType } from '../clients/client.entity.ts'
 import type { Config } from '../config/config.ts'
-import { invalidScope, invalidTarget } from '../protocol-errors.ts'
+import { invalidScope, invalidTarget } from '../errors/protocol.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
 import { common, WILDCARD } from '../scopes/set.ts'

@@ -1,4 +1,4 @@
-import { raise } from '../errors.ts'
+import { raise } from '../errors/errors.ts'
 import { ambiguousToken, unauthenticated } from './errors.ts'
 
 /** The parts of a request that may carry a token; every framework's fits. */

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import { PosternError } from '../errors.ts'
+import { PosternError } from '../errors/errors.ts'
 import { noGuard } from './errors.ts'
 import { resourceMetadataOf } from './metadata.ts'
 import { ANY_TOKEN, allOf, anyOf, assertToken, type Needs, requireScopes } from './needs.ts'

@@ -1,4 +1,4 @@
-import { PosternError } from '../errors.ts'
+import { PosternError } from '../errors/errors.ts'
 import type { Authenticate } from './needs.ts'
 import { type Endings, type OnEnd, Token, tie } from './token.ts'
 

@@ -8,7 +8,7 @@ import {
   tooManyAttempts,
   toProblem,
   unavailable,
-} from '../errors.ts'
+} from '../errors/errors.ts'
 import { insufficientScope, invalidToken } from '../guard/errors.ts'
 import { BEARER } from '../guard/openapi.ts'
 import { exampleOf, type Schema } from './examples.ts'

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import type { Changes } from '../changes/changes.ts'
-import type { Database } from '../database.ts'
-import { misrouted } from '../errors.ts'
-import { waitFor } from '../patience.ts'
+import type { Changes } from '../cluster/changes.ts'
+import type { Database } from '../database/database.ts'
+import { waitFor } from '../database/patience.ts'
+import { misrouted } from '../errors/errors.ts'
 import { problem } from './schemas.ts'
 
 const Healthy = Type.Object({ status: Type.Literal('ok') })

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyInstance } from 'fastify'
-import { toProblem } from '../errors.ts'
+import { toProblem } from '../errors/errors.ts'
 import { refusal } from './problems.ts'
 
 /** Headers a problem carries where no reply carries them. */

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type FieldError, internalError, invalid, notFound, PosternError, toProblem } from '../errors.ts'
+import { type FieldError, internalError, invalid, notFound, PosternError, toProblem } from '../errors/errors.ts'
 
 /** Renders errors as problem details (RFC 9457), whatever `Accept` says. Nothing of the inside goes out. */
 export function useProblems(app: FastifyInstance): void {

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { Progress } from '../in-time.ts'
+import type { Progress } from '../database/in-time.ts'
 
 /** 204 when nothing is left to do, else 202 with how far the request came. */
 export function sendProgress(reply: FastifyReply, { count, complete }: Progress): FastifyReply {

@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts'
+import { invalid } from '../errors/errors.ts'
 
 /** What both JavaScript and PostgreSQL can hold, and RFC 3339 can write: the years 1 to 9999 in UTC. */
 const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z')

@@ -3,7 +3,7 @@ import { Ajv, type Options, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
-import { badRequest, type FieldError, invalid } from '../errors.ts'
+import { badRequest, type FieldError, invalid } from '../errors/errors.ts'
 import { MOST_ERRORS } from './problems.ts'
 
 const settings: Options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false }

@@ -1,7 +1,7 @@
 import { type CryptoKey, importJWK, type JWK } from 'jose'
 import { v7 as uuid } from 'uuid'
 import type { Algorithm } from '../config/config.ts'
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 import type { KeyState, SigningKey } from './key.entity.ts'
 import { type Seal, tampered } from './sealing.ts'
 import { createSigner, type Sign } from './signer.ts'

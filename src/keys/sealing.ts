@@ -1,6 +1,6 @@
 import { CompactEncrypt, compactDecrypt, type JWK } from 'jose'
 import { deriveKey } from '../config/app-key.ts'
-import { StartupError } from '../errors.ts'
+import { StartupError } from '../errors/errors.ts'
 
 /** Encrypts private keys at rest (JWE, RFC 7516: `dir`, A256GCM). */
 export interface Seal {

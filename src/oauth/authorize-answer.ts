@@ -1,5 +1,5 @@
-import { PosternError } from '../errors.ts'
-import { printable } from '../protocol-errors.ts'
+import { PosternError } from '../errors/errors.ts'
+import { printable } from '../errors/protocol.ts'
 
 /** Where an answer goes, once that has been proved. */
 export interface ReturnAddress {

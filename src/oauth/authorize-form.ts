@@ -1,6 +1,6 @@
 import { jwtVerify, SignJWT } from 'jose'
 import { deriveKey } from '../config/app-key.ts'
-import { badRequest } from '../errors.ts'
+import { badRequest } from '../errors/errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
 import { ANSWER_SECONDS } from './pushed.ts'
 

@@ -1,5 +1,5 @@
+import { invalidRequest } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
-import { invalidRequest } from '../protocol-errors.ts'
 import { isTarget, joined, pairs } from './form.ts'
 
 /** What an authorization request may say; the rest is ignored (RFC 6749 §3.1). */

@@ -1,8 +1,8 @@
 import formbody from '@fastify/formbody'
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
-import { PosternError } from '../errors.ts'
+import { PosternError } from '../errors/errors.ts'
+import { invalidRequest, printable, withChallenge } from '../errors/protocol.ts'
 import { inOurWords } from '../http/problems.ts'
-import { invalidRequest, printable, withChallenge } from '../protocol-errors.ts'
 import { readForm } from './form.ts'
 
 /**

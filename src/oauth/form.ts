@@ -1,6 +1,6 @@
+import { invalidRequest, invalidTarget } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
 import { LOOKED_AT } from '../http/validation.ts'
-import { invalidRequest, invalidTarget } from '../protocol-errors.ts'
 
 /**
  * Reads a form body. A parameter that comes twice is refused, but for those that may, whose values are joined; one

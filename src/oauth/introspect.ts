@@ -1,5 +1,5 @@
 import type { Client } from '../clients/client.entity.ts'
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 import type { Audience } from '../guard/audience.ts'
 import { statusListUri } from '../guard/claims.ts'
 import { wholeSecond } from '../guard/token.ts'

@@ -1,6 +1,6 @@
 import type { ClientMetadata, ClientSettings } from '../clients/rules.ts'
-import { type FieldError, invalid, type PosternError } from '../errors.ts'
-import { invalidClientMetadata, invalidRedirectUri } from '../protocol-errors.ts'
+import { type FieldError, invalid, type PosternError } from '../errors/errors.ts'
+import { invalidClientMetadata, invalidRedirectUri } from '../errors/protocol.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
 import type { Registered } from './registration.ts'

@@ -1,5 +1,5 @@
 import { type TProperties, Type } from 'typebox'
-import { tooManyRequests } from '../errors.ts'
+import { tooManyRequests } from '../errors/errors.ts'
 import { CLIENT_BASIC } from '../http/schemas.ts'
 
 /** `{error, error_description}` (RFC 6749 §5.2), for OpenAPI; the error handler writes it itself. */

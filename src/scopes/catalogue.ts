@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { invalid, StartupError } from '../errors.ts'
+import { invalid, StartupError } from '../errors/errors.ts'
 import { grants, WILDCARD } from './set.ts'
 
 /** One permission, as `GET /scopes` gives it. */

@@ -1,5 +1,5 @@
 import { type Happening, record } from '../audit/audit.ts'
-import type { Em } from '../database.ts'
+import type { Em } from '../database/database.ts'
 import { AccessToken } from './token.entity.ts'
 import type { NewRow } from './writer.ts'
 

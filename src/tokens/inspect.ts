@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import type { PosternError } from '../errors.ts'
+import type { PosternError } from '../errors/errors.ts'
 import { ByText, flat } from '../guard/by-text.ts'
 import type { Verified, Verifier } from '../guard/verifier.ts'
 import { type AudienceConfig, audienceOf } from './audience.ts'

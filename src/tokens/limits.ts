@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import { forbidden, invalid } from '../errors.ts'
+import { forbidden, invalid } from '../errors/errors.ts'
 import { insufficientScope } from '../guard/errors.ts'
 import type { Token } from '../guard/token.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'

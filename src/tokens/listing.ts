@@ -1,6 +1,6 @@
-import type { Database } from '../database.ts'
-import { containing } from '../like.ts'
-import { rowsOf } from '../rows.ts'
+import type { Database } from '../database/database.ts'
+import { containing } from '../database/like.ts'
+import { rowsOf } from '../database/rows.ts'
 import { AccessToken, type ShownToken } from './token.entity.ts'
 
 export type ListState = 'live' | 'suspended' | 'ended' | 'all'

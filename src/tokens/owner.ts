@@ -1,6 +1,6 @@
 import { LockMode } from '@mikro-orm/postgresql'
-import type { Em } from '../database.ts'
-import { conflict } from '../errors.ts'
+import type { Em } from '../database/database.ts'
+import { conflict } from '../errors/errors.ts'
 import { type Role, User } from '../users/user.entity.ts'
 
 /** Whose token it is to be. */

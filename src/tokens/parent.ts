@@ -1,5 +1,5 @@
-import type { Announce } from '../changes/changes.ts'
-import type { Em } from '../database.ts'
+import type { Announce } from '../cluster/changes.ts'
+import type { Em } from '../database/database.ts'
 import { common } from '../scopes/set.ts'
 import { AccessToken } from './token.entity.ts'
 

@@ -1,4 +1,4 @@
-import { type FieldError, invalid } from '../errors.ts'
+import { type FieldError, invalid } from '../errors/errors.ts'
 import { resourcesOf } from './audience.ts'
 import type { Target, Targets } from './target.ts'
 import type { AccessToken } from './token.entity.ts'

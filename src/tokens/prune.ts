@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MAX, NIL } from 'uuid'
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 
 export interface PruneOptions {
   revoked: boolean

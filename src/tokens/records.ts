@@ -1,5 +1,5 @@
-import type { Change, Changes } from '../changes/changes.ts'
-import type { Database } from '../database.ts'
+import type { Change, Changes } from '../cluster/changes.ts'
+import type { Database } from '../database/database.ts'
 import { invalidToken } from '../guard/errors.ts'
 import { Recent } from '../guard/recent.ts'
 import { type OnUse, Token } from '../guard/token.ts'

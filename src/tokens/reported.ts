@@ -1,4 +1,4 @@
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { type AudienceConfig, audienceOf, isForServer } from './audience.ts'
 import type { Usage, Use } from './usage.ts'

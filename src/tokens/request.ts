@@ -1,6 +1,6 @@
-import { invalid } from '../errors.ts'
+import { invalid } from '../errors/errors.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
-import { checkedName } from '../names.ts'
+import { checkedName } from '../text/names.ts'
 import type { IssueForUserBody } from './schemas.ts'
 import type { NewToken } from './tokens.ts'
 

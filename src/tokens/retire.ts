@@ -1,8 +1,8 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
 import { type EventColumns, eventColumns } from '../audit/audit.ts'
-import type { Announce } from '../changes/changes.ts'
-import type { Em } from '../database.ts'
-import { BATCH, type Batch } from '../in-time.ts'
+import type { Announce } from '../cluster/changes.ts'
+import type { Em } from '../database/database.ts'
+import { BATCH, type Batch } from '../database/in-time.ts'
 import { AccessToken } from './token.entity.ts'
 
 /** A token that somebody wants revoked, as the database's functions read it. */

@@ -1,6 +1,6 @@
-import { inBatches } from '../batches.ts'
-import type { Change, Changes } from '../changes/changes.ts'
-import type { Database } from '../database.ts'
+import type { Change, Changes } from '../cluster/changes.ts'
+import { inBatches } from '../database/batches.ts'
+import type { Database } from '../database/database.ts'
 import { type Asked, asked, type PersonalOf } from './retire.ts'
 
 /**

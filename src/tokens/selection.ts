@@ -1,8 +1,8 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
-import type { Changes } from '../changes/changes.ts'
-import type { Database } from '../database.ts'
-import { invalid } from '../errors.ts'
-import { BATCH, type Batch, inTime, type Progress } from '../in-time.ts'
+import type { Changes } from '../cluster/changes.ts'
+import type { Database } from '../database/database.ts'
+import { BATCH, type Batch, inTime, type Progress } from '../database/in-time.ts'
+import { invalid } from '../errors/errors.ts'
 import { retire } from './retire.ts'
 import { AccessToken } from './token.entity.ts'
 

@@ -1,4 +1,4 @@
-import type { Database } from '../database.ts'
+import type { Database } from '../database/database.ts'
 import { grants } from '../scopes/set.ts'
 
 /** One token's use, as far as it is not in the database yet. */

@@ -1,7 +1,7 @@
 import { eventColumns, type Happening } from '../audit/audit.ts'
-import { inBatches } from '../batches.ts'
 import type { Config } from '../config/config.ts'
-import type { Database } from '../database.ts'
+import { inBatches } from '../database/batches.ts'
+import type { Database } from '../database/database.ts'
 import type { AccessToken } from './token.entity.ts'
 
 export type NewRow = Pick<

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type RateLimiterAbstract, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
-import { tooManyAttempts } from '../errors.ts'
+import { tooManyAttempts } from '../errors/errors.ts'
 
 /** The attempts on one key that this process knows of. */
 interface Gate {

@@ -1,6 +1,6 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
-import { invalid } from '../errors.ts'
-import { mustBeVisible } from '../names.ts'
+import { invalid } from '../errors/errors.ts'
+import { mustBeVisible } from '../text/names.ts'
 
 const EMAIL = /^[^\s@<>()[\],;:\\"]{1,64}@[^\s@<>()[\],;:\\"]{1,253}$/
 /** In octets (RFC 5321 §4.5.3.1, RFC 6531): what a mail server takes. */

@@ -1,5 +1,5 @@
 import { hash, verify } from '@node-rs/argon2'
-import { invalid } from '../errors.ts'
+import { invalid } from '../errors/errors.ts'
 
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane; about 6 ms. */
 const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const

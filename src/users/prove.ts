@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts'
+import { invalid } from '../errors/errors.ts'
 import type { Throttle } from './throttle.ts'
 import type { User } from './user.entity.ts'
 import type { Users } from './users.ts'

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { forbidden, invalid } from '../errors.ts'
+import { forbidden, invalid } from '../errors/errors.ts'
 import { requireToken } from '../guard/checks.ts'
 import type { Token } from '../guard/token.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'

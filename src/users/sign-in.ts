@@ -1,6 +1,6 @@
 import { record } from '../audit/audit.ts'
-import type { Database } from '../database.ts'
-import { wrongCredentials } from '../errors.ts'
+import type { Database } from '../database/database.ts'
+import { wrongCredentials } from '../errors/errors.ts'
 import type { Throttle } from './throttle.ts'
 import type { User } from './user.entity.ts'
 import type { Users } from './users.ts'

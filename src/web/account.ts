@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { invalid } from '../errors.ts'
+import { invalid } from '../errors/errors.ts'
 import type { Params } from '../grants/grant.ts'
 import type { House } from '../house.ts'
 import { normalizeEmail } from '../users/emails.ts'

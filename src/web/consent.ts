@@ -1,6 +1,6 @@
 import type { Client } from '../clients/client.entity.ts'
-import type { Database } from '../database.ts'
-import { badRequest } from '../errors.ts'
+import type { Database } from '../database/database.ts'
+import { badRequest } from '../errors/errors.ts'
 import { consentedScopes } from '../grants/consents.ts'
 import type { Params } from '../grants/grant.ts'
 import type { Catalogue, Scope } from '../scopes/catalogue.ts'

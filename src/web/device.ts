@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { signedOut } from '../errors.ts'
+import { signedOut } from '../errors/errors.ts'
 import type { Device, DeviceRequest } from '../grants/device.ts'
 import type { Params } from '../grants/grant.ts'
 import type { Terms } from '../grants/terms.ts'

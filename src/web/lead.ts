@@ -1,4 +1,4 @@
-import { PosternError } from '../errors.ts'
+import { PosternError } from '../errors/errors.ts'
 import { RefusedToClient } from '../oauth/authorize-answer.ts'
 import type { AuthorizeRequests } from '../oauth/authorize-request.ts'
 import type { Site } from './site.ts'

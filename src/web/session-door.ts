@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { forbidden, signedOut } from '../errors.ts'
+import { forbidden, signedOut } from '../errors/errors.ts'
 import { problem } from '../http/schemas.ts'
 import type { SessionToken } from '../tokens/session-token.ts'
 import { toUser, UserSchema } from '../users/schemas.ts'

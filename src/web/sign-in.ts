@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { nowActing } from '../audit/actor.ts'
-import { PosternError } from '../errors.ts'
+import { PosternError } from '../errors/errors.ts'
 import type { Params } from '../grants/grant.ts'
 import { normalizeEmail } from '../users/emails.ts'
 import type { Sessions } from '../users/sessions.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type FieldError, forbidden, PosternError, signedOut } from '../errors.ts'
+import { type FieldError, forbidden, PosternError, signedOut } from '../errors/errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
 import { type Site, signInPath } from './site.ts'
 import { texts } from './texts.ts'

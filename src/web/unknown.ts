@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
-import { notFound } from '../errors.ts'
+import { notFound } from '../errors/errors.ts'
 import { namedIn } from './accept.ts'
 
 /** What is for programs only: below these everything that goes wrong is JSON, whoever asks. */

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { readOverview } from '../../src/revocation/overview.ts'
-import { eventually, hearing, type Node, ONLY_SHARED, openNodes } from '../changes/nodes.ts'
+import { readOverview } from '../../src/status/overview.ts'
+import { eventually, hearing, type Node, ONLY_SHARED, openNodes } from '../cluster/nodes.ts'
 import { APP_KEY, actingAs } from '../helpers/app.ts'
 import { type CommandLine, commandsOn, temporaryFolder } from './postern.ts'
 

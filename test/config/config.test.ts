@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import t from 'tap'
 import { type Config, loadConfig } from '../../src/config/config.ts'
 import { SETTINGS, type Setting } from '../../src/config/schema.ts'
-import { StartupError } from '../../src/errors.ts'
+import { StartupError } from '../../src/errors/errors.ts'
 
 const APP_KEY = randomBytes(32).toString('base64')
 const HOUR = 3_600

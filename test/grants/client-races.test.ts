@@ -1,6 +1,6 @@
 import t from 'tap'
 import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
-import { eventually, hearing, type Node, ONLY_SHARED, openNodes } from '../changes/nodes.ts'
+import { eventually, hearing, type Node, ONLY_SHARED, openNodes } from '../cluster/nodes.ts'
 import { newUser } from '../helpers/app.ts'
 import { letIn } from '../helpers/family.ts'
 import { basic, exchangeOf, form } from '../helpers/oauth.ts'

@@ -7,10 +7,11 @@ import { Migrator } from '@mikro-orm/migrations'
 import { MikroORM } from '@mikro-orm/postgresql'
 import pg from 'pg'
 import { ormOptions } from '../../mikro-orm.config.ts'
-import { type Database, type DatabaseOptions, openDatabase } from '../../src/database.ts'
-import { embeddedDialect } from '../../src/embedded/dialect.ts'
-import type { Engine } from '../../src/embedded/engine.ts'
-import { migrate } from '../../src/migrations.ts'
+import type { Database } from '../../src/database/database.ts'
+import { embeddedDialect } from '../../src/database/embedded/dialect.ts'
+import type { Engine } from '../../src/database/embedded/engine.ts'
+import { migrate } from '../../src/database/migrations.ts'
+import { type DatabaseOptions, openDatabase } from '../../src/open-database.ts'
 
 /** A PostgreSQL to run the suite on; without it each test has an embedded database of its own. */
 export const SERVER = process.env.TEST_DATABASE_URL

@@ -1,7 +1,7 @@
 import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { openDatabase } from '../../src/database.ts'
 import { openHouse } from '../../src/house.ts'
+import { openDatabase } from '../../src/open-database.ts'
 import { APP_KEY, CATALOGUE, ISSUER, type TestApp, type TestOptions } from './app.ts'
 import { testDatabase } from './database.ts'
 

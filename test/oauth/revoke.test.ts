@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { NewClient } from '../../src/clients/clients.ts'
-import { unavailable } from '../../src/errors.ts'
+import { unavailable } from '../../src/errors/errors.ts'
 import { actingAs, newUser, type TestApp, testApp } from '../helpers/app.ts'
 import { letIn, opens, refresh } from '../helpers/family.ts'
 import { basic, form } from '../helpers/oauth.ts'

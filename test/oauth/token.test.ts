@@ -1,6 +1,6 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t from 'tap'
-import { unavailable } from '../../src/errors.ts'
+import { unavailable } from '../../src/errors/errors.ts'
 import { ISSUER, testApp } from '../helpers/app.ts'
 import { bearer } from '../helpers/asking.ts'
 import { basic, form } from '../helpers/oauth.ts'

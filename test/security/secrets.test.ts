@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { LightMyRequestResponse } from 'fastify'
 import t from 'tap'
-import { openDatabase } from '../../src/database.ts'
+import { openDatabase } from '../../src/open-database.ts'
 import { APP_KEY } from '../helpers/app.ts'
 import { asking, bearer } from '../helpers/asking.ts'
 import { authorizeUrl, Browser, pkce } from '../helpers/browser.ts'

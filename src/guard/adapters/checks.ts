@@ -1,4 +1,4 @@
-import { PosternError } from '../../errors.ts'
+import { PosternError } from '../../errors/errors.ts'
 import { createAuthenticator } from '../authenticator.ts'
 import { bearerText, type Carrier } from '../bearer.ts'
 import { ANY_TOKEN, allOf, anyOf, assertToken, type Needs, requireScopes } from '../needs.ts'

@@ -1,4 +1,4 @@
-import { PosternError } from '../../errors.ts'
+import { PosternError } from '../../errors/errors.ts'
 
 const CODE = 'issuer_refused'
 

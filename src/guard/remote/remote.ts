@@ -1,4 +1,4 @@
-import { PosternError } from '../../errors.ts'
+import { PosternError } from '../../errors/errors.ts'
 import { createEnds } from '../ends.ts'
 import { invalidToken, issuerAway } from '../errors.ts'
 import { normalizeIssuer } from '../issuer-url.ts'

@@ -1,6 +1,6 @@
 import { validate as isUuid } from 'uuid'
 import type { Names } from '../../admin/names.ts'
-import { badRequest, type PosternError } from '../../errors.ts'
+import { badRequest, type PosternError } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import { parseDay } from '../../http/time.ts'
 import type { Selector } from '../../tokens/selection.ts'

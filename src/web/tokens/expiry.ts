@@ -1,5 +1,5 @@
 import { parseDuration } from '../../config/duration.ts'
-import { invalid } from '../../errors.ts'
+import { invalid } from '../../errors/errors.ts'
 import { parseDay } from '../../http/time.ts'
 import { texts } from '../texts.ts'
 

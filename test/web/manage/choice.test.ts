@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createChanges } from '../../../src/changes/changes.ts'
+import { createChanges } from '../../../src/cluster/changes.ts'
 import { createUsers } from '../../../src/users/users.ts'
 import { userOf } from '../../../src/web/manage/choice.ts'
 import { openTestDatabase } from '../../helpers/database.ts'

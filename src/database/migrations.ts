@@ -1,0 +1,48 @@
+import { readdirSync } from 'node:fs'
+import { StartupError } from '../errors/errors.ts'
+import type { Database } from './database.ts'
+
+const MIGRATION = /^(Migration\d+)\.[jt]s$/
+
+/**
+ * Brings an embedded database up to date, and looks whether a shared one is.
+ * @param change false: an embedded one is not changed either
+ * @throws StartupError when a database that is not changed lacks migrations that this version needs
+ */
+export async function requireMigrated(db: Database, change = true): Promise<void> {
+  const missing = await missingMigrations(db)
+  if (missing.length === 0) return
+  if (!db.embedded || !change) {
+    throw new StartupError(`The database lacks ${missing.length} migration(s). Run: npx postern migrate`)
+  }
+  await migrate(db)
+}
+
+/**
+ * Brings the tables up to date.
+ * @returns the names of the migrations it applied
+ */
+export async function migrate(db: Database): Promise<string[]> {
+  // Loaded only here: most starts find nothing to migrate.
+  const { Migrator } = await import('@mikro-orm/migrations')
+  // Behind a pooler it may go by another name in the URL, and MikroORM would make one of that name.
+  const [database] = await db.query<{ name: string }>('select current_database() as name')
+  db.orm.config.set('dbName', database?.name)
+  const applied = await new Migrator(db.orm.em).up()
+  return applied.map(({ name }) => name)
+}
+
+/** Names of the migrations in the folder that the database does not list: two statements, where MikroORM needs ten. */
+async function missingMigrations(db: Database): Promise<string[]> {
+  const { path } = db.orm.config.get('migrations')
+  const names = readdirSync(path as string).flatMap(file => MIGRATION.exec(file)?.[1] ?? [])
+  const applied = new Set(await appliedMigrations(db))
+  return names.filter(name => !applied.has(name))
+}
+
+async function appliedMigrations(db: Database): Promise<string[]> {
+  const [table] = await db.query<{ name: string | null }>(`select to_regclass('mikro_orm_migrations')::text as name`)
+  if (!table?.name) return []
+  const rows = await db.query<{ name: string }>(`select name from ${table.name}`)
+  return rows.map(({ name }) => name)
+}

@@ -1,0 +1,155 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import type { ClientAuthentication } from '../clients/authenticate.ts'
+import type { Client } from '../clients/client.entity.ts'
+import type { Changes } from '../cluster/changes.ts'
+import { PosternError } from '../errors/errors.ts'
+import { invalidClient } from '../errors/protocol.ts'
+import { EVENT_STREAM, type StatusChange, toEvent } from '../guard/event-stream.ts'
+import { STATUS } from '../guard/status-bits.ts'
+import { CLIENT_BASIC, problem } from '../http/schemas.ts'
+import type { Feed, Message } from './feed.ts'
+
+export interface FeedRoutesOptions {
+  feed: Feed
+  changes: Changes
+  clientAuthentication: ClientAuthentication
+  /** Readers at once on this node. */
+  most?: number
+}
+
+/** What one reader may leave unread; it is cut off then, and resumes where it was. */
+const MOST_UNREAD_BYTES = 1_048_576
+
+const EXAMPLE = toEvent('status', { sequence: 42, list: 2, index: 46_407, status: STATUS.revoked } as StatusChange)
+
+/** The event stream of revocations (HTML Standard §9.2, server-sent events). */
+export function feedRoutes({
+  feed,
+  changes,
+  clientAuthentication,
+  most = 1_000,
+}: FeedRoutesOptions): FastifyPluginAsyncTypebox {
+  const streams = new Map<ServerResponse, string>()
+
+  changes.subscribe(change => {
+    if (change.kind !== 'client') return
+    for (const [stream, client] of streams) if (client === change.id) stream.end()
+  })
+
+  return async app => {
+    app.addHook('preClose', async () => {
+      for (const stream of streams.keys()) stream.end()
+    })
+
+    app.get(
+      '/events',
+      {
+        schema: {
+          operationId: 'followEvents',
+          summary: 'Follow the changes of statuses',
+          description:
+            'Server-sent events for clients that authenticate: `status` with `{sequence, list, index, status}`, `heartbeat` with `{sequence}`, `reload` when what was missed is too old to tell, and `keys` with `{sequence, revoked}`, the ids of all revoked signing keys. `Last-Event-ID` resumes.',
+          tags: ['Revocation'],
+          security: [{ [CLIENT_BASIC]: [] }],
+          headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'A sequence number' })) }),
+          response: {
+            200: {
+              description: 'The stream',
+              content: { 'text/event-stream': { schema: Type.String({ examples: [EXAMPLE] }) } },
+            },
+            401: problem('The client did not prove who it is'),
+            503: problem('There are as many readers as this node serves'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const { authorization } = request.headers
+        const authenticate = () => clientAuthentication.authenticate({ authorization, params: {} })
+        const client = await authenticate()
+        // Whoever needs no proof to read this could be anybody.
+        if (client.authMethod === 'none') throw invalidClient()
+        // What a GET would answer, without a stream that never ends (RFC 9110 §9.3.2).
+        if (request.method === 'HEAD') return reply.headers(HEADERS).send('' as never)
+        if (streams.size >= most) throw full()
+        const stream = reply.raw
+        streams.set(stream, client.id)
+        reply.hijack()
+        stream.on('error', () => {})
+        stream.writeHead(200, { ...reply.getHeaders(), ...HEADERS } as OutgoingHttpHeaders)
+        const since = lastEventId(request.headers['last-event-id'])
+        const end = await feed
+          .follow(client.id, since, messages => write(stream, messages))
+          .catch(error => {
+            request.log.warn({ err: error }, 'could not follow the changes of statuses')
+            stream.end()
+            return () => {}
+          })
+        const stopWatching = endWithSecret(stream, client, authenticate)
+        stream.on('close', () => {
+          streams.delete(stream)
+          stopWatching()
+          end()
+        })
+        if (stream.destroyed) stream.emit('close')
+      },
+    )
+  }
+}
+
+const LONGEST_TIMEOUT_MS = 2_147_483_647
+
+/**
+ * Ends the stream when its client could not begin it any more, since the secret that it came with has expired. That a
+ * client changes is heard; that time passes is not.
+ * @returns what stops the watch
+ */
+function endWithSecret(stream: ServerResponse, client: Client, authenticate: () => Promise<Client>): () => void {
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  const wait = ({ secrets }: Client) => {
+    const times = secrets.flatMap(({ expires_at: at }) => (at === null ? [] : [Date.parse(at)]))
+    const next = Math.min(...times.filter(time => time > Date.now()))
+    if (stopped || next === Number.POSITIVE_INFINITY) return
+    timer = setTimeout(look, Math.min(next - Date.now() + 1, LONGEST_TIMEOUT_MS)).unref()
+  }
+  // A database that is away ends it too: the reader comes back, and is asked again.
+  const look = () => void authenticate().then(wait, () => stream.end())
+  wait(client)
+  return () => {
+    stopped = true
+    clearTimeout(timer)
+  }
+}
+
+const HEADERS = {
+  'content-type': EVENT_STREAM,
+  'cache-control': 'no-store',
+  // Proxies that collect an answer before they pass it on would hold back what must arrive at once.
+  'x-accel-buffering': 'no',
+}
+
+function write(stream: ServerResponse, messages: readonly Message[]): void {
+  if (stream.destroyed || stream.writableEnded) return
+  stream.write(messages.map(text).join(''))
+  if (stream.writableLength > MOST_UNREAD_BYTES) stream.destroy()
+}
+
+function text(message: Message): string {
+  if (message.kind === 'status') return toEvent('status', message.change)
+  const { kind, ...body } = message
+  return toEvent(kind, body)
+}
+
+function lastEventId(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,15}$/.test(header) ? Number(header) : undefined
+}
+
+const full = () =>
+  new PosternError({
+    status: 503,
+    code: 'too_many_readers',
+    detail: 'This node serves as many readers as it can.',
+    headers: { 'retry-after': '5' },
+  })

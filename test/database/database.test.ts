@@ -1,0 +1,227 @@
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import t from 'tap'
+import { createApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import type { Database } from '../../src/database/database.ts'
+import { unavailable } from '../../src/errors/errors.ts'
+import { type House, openHouse } from '../../src/house.ts'
+import { openDatabase } from '../../src/open-database.ts'
+import { ensureAdministrator } from '../../src/welcome.ts'
+import { APP_KEY, actingAs, CATALOGUE, ISSUER, newUser, PASSWORD } from '../helpers/app.ts'
+import { openTestDatabase, SERVER, testDatabase } from '../helpers/database.ts'
+import { openWire, type Wire } from '../helpers/wire.ts'
+
+const ONLY_SHARED = { skip: SERVER ? false : 'needs a PostgreSQL' }
+const POOL = 2
+
+type Test = Parameters<typeof testDatabase>[0]
+
+async function openHouseAt(t: Test, databaseUrl: string, databaseTimeout?: number): Promise<House> {
+  const db = await openDatabase({ databaseUrl, databasePoolSize: POOL, databaseTimeout, dataDir: undefined })
+  const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), databaseUrl }
+  const house = await openHouse({ config, catalogue: CATALOGUE, db })
+  t.teardown(() => house.close())
+  return house
+}
+
+/** A server whose wire to its database can break. */
+async function openWired(t: Test, timeout?: number): Promise<{ app: FastifyInstance; house: House; wire: Wire }> {
+  const wire = await openWire(t, (await testDatabase(t)).databaseUrl as string)
+  const house = await openHouseAt(t, wire.url, timeout)
+  await house.ensure()
+  return { app: await createApp(house), house, wire }
+}
+
+const isAway = ({ statusCode, headers }: LightMyRequestResponse) =>
+  statusCode === 503 && /^\d+$/.test(String(headers['retry-after']))
+
+t.test('the database is away: every route says so, and nothing is said to be done', ONLY_SHARED, async t => {
+  const { app, house, wire } = await openWired(t)
+  const scopes = ['tokens:read', 'tokens:write', 'admin:read', 'admin:write']
+  const { user, id, headers } = await actingAs(house, scopes, { role: 'admin' })
+  t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200)
+  wire.cut()
+
+  const questions = [
+    { method: 'GET', url: '/api/user' },
+    { method: 'GET', url: '/api/tokens' },
+    { method: 'POST', url: '/api/tokens', payload: { name: 'x' } },
+    { method: 'PATCH', url: `/api/tokens/${id}`, payload: { name: 'x' } },
+    { method: 'POST', url: `/api/tokens/${id}/rotate` },
+    { method: 'DELETE', url: `/api/tokens/${id}` },
+    { method: 'DELETE', url: '/api/tokens' },
+    { method: 'DELETE', url: '/api/tokens/current' },
+    { method: 'GET', url: '/admin/users' },
+    { method: 'POST', url: '/admin/keys/rotate' },
+  ] as const
+  for (const question of questions) {
+    const answer = await app.inject({ ...question, headers })
+    t.ok(isAway(answer), `${question.method} ${question.url} is ${answer.statusCode}`)
+    t.match(answer.headers['content-type'], 'application/problem+json')
+    t.notMatch(answer.body, /ECONN|127\.0\.0\.1|select|postgres/i, 'without a word of what is behind it')
+  }
+  const password = { email: user.email, password: PASSWORD, device_name: 'x' }
+  t.ok(isAway(await app.inject({ method: 'POST', url: '/api/tokens', payload: password })), 'signing in')
+  t.ok(isAway(await app.inject('/health/ready')), 'and whoever runs it is told')
+  for (const url of ['/health/live', '/scopes', '/.well-known/jwks.json']) {
+    t.equal((await app.inject(url)).statusCode, 200, `${url} needs no database`)
+  }
+
+  wire.mend()
+  t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'and back, with nothing changed')
+})
+
+t.test('the database says nothing any more: whoever asked is told so in time', ONLY_SHARED, async t => {
+  const { app, house, wire } = await openWired(t, 1)
+  const { id, headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
+  t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200)
+  wire.block()
+  // More than there are connections, and in a transaction as well as by one statement.
+  const questions = [
+    { method: 'GET', url: '/api/tokens' },
+    { method: 'POST', url: '/api/tokens', payload: { name: 'x' } },
+    { method: 'DELETE', url: `/api/tokens/${id}` },
+    { method: 'PATCH', url: `/api/tokens/${id}`, payload: { name: 'x' } },
+  ] as const
+  const answers = await Promise.all(questions.map(question => app.inject({ ...question, headers })))
+  for (const [i, answer] of answers.entries()) t.ok(isAway(answer), `${questions[i]?.method} is ${answer.statusCode}`)
+
+  wire.mend()
+  t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200, 'on connections of its own again')
+})
+
+t.test('what waits too long for a lock is let go of, there too', ONLY_SHARED, async t => {
+  const { databaseUrl } = await testDatabase(t)
+  const house = await openHouseAt(t, databaseUrl as string, 1)
+  const other = await openHouseAt(t, databaseUrl as string)
+  await house.ensure()
+  const app = await createApp(house)
+  const { id, headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
+  const held = Promise.withResolvers<void>()
+  const free = Promise.withResolvers<void>()
+  const holding = other.db.transaction(async em => {
+    await em.execute('select from oauth_access_tokens where id = ? for update', [id])
+    held.resolve()
+    await free.promise
+  })
+  await held.promise
+  t.ok(isAway(await app.inject({ method: 'DELETE', url: `/api/tokens/${id}`, headers })), 'whoever asked is told')
+  const waiting = await other.db.query(
+    `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  )
+  t.equal(waiting.length, 0, 'nobody waits there for what nobody waits for here')
+  free.resolve()
+  await holding
+  t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200, 'and nothing has changed')
+})
+
+t.test('what the server says after it was asked to let go is no answer', ONLY_SHARED, async t => {
+  const db = await openDatabase({ ...(await testDatabase(t)), databaseTimeout: 0.2 })
+  t.teardown(() => db.close())
+  const deaf = 'do $$ begin perform pg_sleep(10); exception when query_canceled then null; end $$'
+  await t.rejects(db.query(deaf), unavailable() as Error)
+  await t.rejects(
+    db.transaction(em => em.execute(deaf)),
+    unavailable() as Error,
+  )
+  t.strictSame(await db.query('select 1 as one'), [{ one: 1 }], 'and the next is asked on another connection')
+})
+
+const MOMENTS: [moment: RegExp, what: 'one' | 'all'][] = [
+  [/revoke_tokens/, 'one'],
+  [/begin|start transaction/i, 'all'],
+  [/retire_tokens/, 'all'],
+  [/commit/i, 'all'],
+]
+
+for (const [moment, what] of MOMENTS) {
+  t.test(`the database goes away just before ${moment} of revoking ${what}`, ONLY_SHARED, async t => {
+    const { app, house, wire } = await openWired(t)
+    const { id, headers } = await actingAs(house, ['tokens:write'])
+    const url = what === 'one' ? `/api/tokens/${id}` : '/api/tokens'
+    // What a start asks of the database is behind it.
+    await app.ready()
+    // More often than there are connections: none of them may be lost to the pool.
+    wire.cutBefore(moment)
+    for (let i = 0; i < POOL * 3; i++) {
+      const answer = await app.inject({ method: 'DELETE', url, headers })
+      t.ok(isAway(answer), `it is not said to be done: ${answer.statusCode}`)
+    }
+    wire.mend()
+    t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'nor is it')
+    t.equal((await app.inject({ method: 'DELETE', url, headers })).statusCode, 204)
+    t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 401)
+  })
+}
+
+t.test('a deadlock is nobody’s error', ONLY_SHARED, async t => {
+  const house = await openHouseAt(t, (await testDatabase(t)).databaseUrl as string)
+  await house.ensure()
+  const one = await newUser(house)
+  const two = await newUser(house)
+  const both = Promise.withResolvers<void>()
+  let holding = 0
+  const swap = (first: string, second: string, name: string) =>
+    house.db.transaction(async em => {
+      const rename = (id: string) => em.execute('update users set name = ? where id = ?', [name, id])
+      await rename(first)
+      if (++holding >= 2) both.resolve()
+      await both.promise
+      await rename(second)
+    })
+  await Promise.all([swap(one.id, two.id, 'Ada'), swap(two.id, one.id, 'Grace')])
+  t.ok(holding > 2, 'one of them was tried again')
+  const rows = await house.db.query<{ name: string }>('select distinct name from users')
+  t.equal(rows.length, 1, 'and each was done whole')
+})
+
+for (const code of ['40001', '40P01']) {
+  t.test(`work that the database wants tried again (${code}) is`, async t => {
+    const db = await openTestDatabase(t)
+    t.teardown(() => db.close())
+    await db.query('create table tries (n int)')
+    t.equal(await failing(db, code, 2), 3, 'it succeeds at the third')
+    t.strictSame(await db.query('select n from tries'), [{ n: 3 }], 'and what failed left nothing')
+    await t.rejects(failing(db, code, Infinity), { code: 'temporarily_unavailable' }, 'but not for ever')
+    await t.rejects(failing(db, '22012', 1), { code: '22012' }, 'an error of ours is not tried again')
+  })
+}
+
+async function failing(db: Database, code: string, times: number): Promise<number> {
+  let tries = 0
+  await db.transaction(async em => {
+    tries++
+    await em.execute('insert into tries values (?)', [tries])
+    if (tries <= times) await em.execute(`do $$ begin raise exception 'again' using errcode = '${code}'; end $$`)
+  })
+  return tries
+}
+
+t.test('a database that is closed answers what it was asked before, and nothing after', async t => {
+  const db = await openDatabase({ ...(await testDatabase(t)), databasePoolSize: POOL })
+  // One has a connection, one has it made for it, and the others wait for a turn.
+  const asked = Array.from({ length: 5 }, (_, n) => db.query<{ n: number }>('select ?::int as n', [n]))
+  await new Promise(setImmediate)
+  await db.close()
+  t.strictSame(
+    (await Promise.all(asked)).flat(),
+    [0, 1, 2, 3, 4].map(n => ({ n })),
+  )
+  const later = [() => db.query('select 1'), () => db.call('now', []), () => db.run(em => em.execute('select 1'))]
+  for (const ask of later) await t.rejects(ask(), unavailable() as Error, 'nor is it opened again')
+})
+
+t.test('nodes that start at once on one empty database make everything once', ONLY_SHARED, async t => {
+  const databaseUrl = (await testDatabase(t)).databaseUrl as string
+  const houses = await Promise.all(Array.from({ length: 4 }, () => openHouseAt(t, databaseUrl)))
+  await Promise.all(houses.map(house => house.ensure()))
+  const made = await Promise.all(houses.map(house => ensureAdministrator(house)))
+  t.equal(made.filter(Boolean).length, 1, 'one node shows the password of the one administrator')
+  const [house] = houses as [House]
+  t.strictSame((await house.keys.list()).map(key => key.state).sort(), ['current', 'next'])
+  const clients = await house.db.query(`select 1 from oauth_clients where personal_access`)
+  t.equal(clients.length, 1)
+  t.equal(await house.users.count(), 1)
+  const { token } = await actingAs(house)
+  for (const other of houses) t.ok(await other.authenticate(token), 'and all agree on the keys')
+})

@@ -1,0 +1,141 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { POSTGRES_MAJOR } from '../../../src/database/embedded/opening.ts'
+import { openDatabase } from '../../../src/open-database.ts'
+import { embeddedTemplate, SERVER } from '../../helpers/database.ts'
+import { launch } from '../../helpers/process.ts'
+
+type Test = { teardown(work: () => unknown): void }
+
+const ONLY_EMBEDDED = { skip: SERVER ? 'the embedded database has a run of its own' : false }
+const open = async (dataDir: string) =>
+  openDatabase({ databaseUrl: undefined, databasePoolSize: 1, dataDir, dump: await embeddedTemplate() })
+
+/** A small file system of its own, where this user may mount one. @returns undefined where not */
+function smallDisk(t: Test, options: string): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-disk-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'ignore' })
+  } catch {
+    return undefined
+  }
+  t.teardown(() => execFileSync('umount', [folder]))
+  return folder
+}
+
+t.test('what is no directory is named as what it is', async t => {
+  const folder = t.testdir({ file: '' })
+  symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling'))
+  symlinkSync(join(folder, 'circle'), join(folder, 'circle'))
+  const cases: [string, RegExp][] = [
+    [join(folder, 'file'), /file is not a directory\. Set DATA_DIR to one\.$/],
+    [join(folder, 'file', 'in'), /file is not a directory\. Set DATA_DIR to one\.$/],
+    ['/dev/null/x', /\/dev\/null is not a directory/],
+    [join(folder, 'dangling'), /dangling is a symbolic link to nothing\. Create its target, or/],
+    [join(folder, 'dangling', 'in'), /dangling is a symbolic link to nothing/],
+    [join(folder, 'circle'), /round in a circle/],
+    ['/proc/x', /no directory can be created there|no permission/],
+    ['/sys/x', /no directory can be created there|no permission|read-only/],
+    [join(folder, 'x'.repeat(300)), /the path is too long/],
+  ]
+  for (const [dataDir, reason] of cases) {
+    const error = await open(dataDir).catch(error => error)
+    t.match(error, { name: 'StartupError', message: reason })
+    t.match(error.message, /^DATA_DIR [^\n]+ cannot be written \(E\w+\): [^\n]+$/)
+  }
+})
+
+t.test('a disk that is full before the start', ONLY_EMBEDDED, async t => {
+  const disk = smallDisk(t, 'size=4k')
+  if (!disk) return t.pass('this user cannot mount')
+  writeFileSync(join(disk, 'filling'), 'x'.repeat(4096))
+  const DATA_DIR = join(disk, 'data')
+  const refused = await launch(t, { DATA_DIR })
+  t.equal(await refused.ended, 1)
+  t.match(refused.stderr(), /^postern: DATA_DIR [^\n]+ \(ENOSPC\): the disk is full\. Free some space, or [^\n]+\n$/)
+  t.notOk(existsSync(join(DATA_DIR, 'app.key')), 'no empty key is left for the next start')
+})
+
+t.test('a disk that the database does not fit on', ONLY_EMBEDDED, async t => {
+  const disk = smallDisk(t, 'size=2m')
+  if (!disk) return t.pass('this user cannot mount')
+  const error = await open(join(disk, 'data')).catch(error => error)
+  t.match(error, { name: 'StartupError', message: /cannot be opened: the disk is full [^\n]+\.$/ })
+  execFileSync('mount', ['-o', 'remount,size=200m', disk])
+  await (await open(join(disk, 'data'))).close()
+  t.pass('and with more room the next start works')
+})
+
+t.test('a disk that is read-only', ONLY_EMBEDDED, async t => {
+  const disk = smallDisk(t, 'ro')
+  if (!disk) return t.pass('this user cannot mount')
+  for (const dataDir of [disk, join(disk, 'data')]) {
+    await t.rejects(open(dataDir), { name: 'StartupError', message: /\(EROFS\): the file system is read-only/ })
+  }
+})
+
+/** Fails every lock as file systems do that have none. */
+const NO_LOCKS = `#include <errno.h>
+#include <stdlib.h>
+#include <stdarg.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+static int pass(const char *name, int fd, int cmd, void *arg) {
+  if (cmd == F_SETLK || cmd == F_SETLK64) { errno = atoi(getenv("LOCK_ERRNO")); return -1; }
+  int (*real)(int, int, ...) = dlsym(((void *) -1l), name);
+  return real(fd, cmd, arg);
+}
+int fcntl(int fd, int cmd, ...) { va_list l; va_start(l, cmd); return pass("fcntl", fd, cmd, va_arg(l, void *)); }
+int fcntl64(int fd, int cmd, ...) { va_list l; va_start(l, cmd); return pass("fcntl64", fd, cmd, va_arg(l, void *)); }
+`
+
+function withoutLocks(folder: string): string | undefined {
+  const library = join(folder, 'locks.so')
+  try {
+    writeFileSync(join(folder, 'locks.c'), NO_LOCKS)
+    execFileSync('cc', ['-shared', '-fPIC', '-o', library, join(folder, 'locks.c'), '-ldl'], { stdio: 'ignore' })
+    return library
+  } catch {
+    return undefined
+  }
+}
+
+t.test('a file system that cannot lock is not taken for a database in use', ONLY_EMBEDDED, async t => {
+  const folder = t.testdir()
+  const library = process.platform === 'linux' ? withoutLocks(folder) : undefined
+  if (!library) return t.pass('there is no compiler')
+  // ENOLCK, EOPNOTSUPP, ENOSYS, EACCES
+  for (const LOCK_ERRNO of ['37', '95', '38', '13']) {
+    const refused = await launch(t, { DATA_DIR: join(folder, LOCK_ERRNO), LD_PRELOAD: library, LOCK_ERRNO })
+    t.equal(await refused.ended, 1)
+    t.match(
+      refused.stderr(),
+      /^postern: DATA_DIR \S+ is on a file system that cannot lock files, [^\n]+ local disk[^\n]+\n$/,
+    )
+  }
+})
+
+t.test('the files of another PostgreSQL are named as such, and left as they are', ONLY_EMBEDDED, async t => {
+  const dataDir = t.testdir()
+  const file = join(dataDir, 'postgres', 'PG_VERSION')
+  mkdirSync(join(dataDir, 'postgres'))
+  for (const [version, reason] of [
+    ['17', /created by PostgreSQL 17, .* has PostgreSQL \d+\. Run `postern dump FILE` .* `postern restore FILE`/],
+    ['9.6', /created by PostgreSQL 9\.6/],
+    ['', /its PG_VERSION is damaged/],
+  ] as const) {
+    writeFileSync(file, `${version}\n`)
+    const error = await open(dataDir).catch(error => error)
+    t.match(error, { name: 'StartupError', message: reason })
+    t.match(error.message, /^The database in .* cannot be opened: [^\n]+$/)
+    t.equal(readFileSync(file, 'utf8'), `${version}\n`)
+  }
+  const db = await open(t.testdir())
+  const [row] = await db.query<{ version: string }>('select version()')
+  t.match(row?.version, new RegExp(`^PostgreSQL ${POSTGRES_MAJOR}\\.`), 'the version that files are compared with')
+  await db.close()
+})

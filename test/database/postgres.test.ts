@@ -1,0 +1,56 @@
+import t from 'tap'
+import { createApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { openHouse } from '../../src/house.ts'
+import { openDatabase } from '../../src/open-database.ts'
+import { APP_KEY, actingAs, CATALOGUE, ISSUER } from '../helpers/app.ts'
+import { SERVER, testDatabase } from '../helpers/database.ts'
+
+const ONLY_SHARED = { skip: SERVER ? false : 'needs a PostgreSQL' }
+
+const SETTINGS = [
+  `datestyle = 'German, DMY'`,
+  `datestyle = 'SQL, DMY'`,
+  `timezone = 'Asia/Kathmandu'`,
+  `intervalstyle = 'sql_standard'`,
+  `bytea_output = 'escape'`,
+  `standard_conforming_strings = off`,
+  `client_encoding = 'LATIN1'`,
+  `default_transaction_isolation = 'serializable'`,
+  `default_transaction_isolation = 'repeatable read'`,
+  `default_transaction_deferrable = on`,
+]
+
+for (const setting of SETTINGS) {
+  t.test(`a database with ${setting} is read as any other`, ONLY_SHARED, async t => {
+    const databaseUrl = (await testDatabase(t)).databaseUrl as string
+    const place = { databaseUrl, databasePoolSize: 4, dataDir: undefined }
+    const admin = await openDatabase(place)
+    await admin.query(`alter database ${new URL(databaseUrl).pathname.slice(1)} set ${setting}`)
+    await admin.close()
+    const db = await openDatabase(place)
+    const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), databaseUrl }
+    const house = await openHouse({ config, catalogue: CATALOGUE, db })
+    await house.ensure()
+    const app = await createApp(house)
+    t.teardown(() => app.close())
+    const { headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
+    const expires_at = '2027-02-03T04:05:06.789Z'
+    const name = `Zürich ’\\' 東京`
+    const payload = { name, expires_at, scopes: ['tokens:read'] }
+    const made = await app.inject({ method: 'POST', url: '/api/tokens', headers, payload })
+    t.equal(made.statusCode, 201, made.body)
+    const { id } = made.json().data
+    const read = (await app.inject({ url: `/api/tokens/${id}`, headers })).json().data
+    t.match(read, { name, expires_at: made.json().data.expires_at })
+    t.ok(Math.abs(Date.parse(read.created_at) - Date.now()) < 60_000, read.created_at)
+    const gone = await Promise.all(
+      [1, 2, 3].map(() => app.inject({ method: 'DELETE', url: `/api/tokens/${id}`, headers })),
+    )
+    for (const { statusCode } of gone) t.ok([204, 404].includes(statusCode), String(statusCode))
+    const [{ level } = {}] = await db.query<{ level: string }>(
+      `select current_setting('transaction_isolation') as level`,
+    )
+    t.equal(level, 'read committed')
+  })
+}

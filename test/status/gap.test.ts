@@ -1,0 +1,31 @@
+import t from 'tap'
+import type { Message } from '../../src/status/feed.ts'
+import { actingAs, testApp } from '../helpers/app.ts'
+
+t.test('a failover that lost the last commits: numbers come a second time, and are not skipped', async t => {
+  const { house } = await testApp(t)
+  const { db, tokens, lists, feed, changes } = house
+  let told: Message[] = []
+  const { client } = await house.clients.create({ name: 'Orders API' })
+  t.teardown(await feed.follow(client.id, undefined, messages => void told.push(...messages)))
+  const [lost, other] = [await actingAs(house), await actingAs(house)]
+  await tokens.revoke(lost.user.id, lost.id)
+  await lists.catchUp()
+  const before = lists.sequence
+
+  await db.query('delete from oauth_status_events where sequence = ?', [before])
+  await db.query('update oauth_access_tokens set revoked = false where id = ?', [lost.id])
+  await db.query(`select setval(pg_get_serial_sequence('oauth_status_events', 'sequence'), ?, false)`, [before])
+  changes.hear({ kind: 'everything' })
+  await lists.catchUp()
+  t.equal(lists.sequence, before - 1, 'the lists are as the database is')
+  const reloads = told.filter(({ kind }) => kind === 'reload')
+  t.strictSame(reloads, [{ kind: 'reload', sequence: before - 1 }], 'and readers are told to load them')
+
+  told = []
+  await tokens.revoke(other.user.id, other.id)
+  await lists.catchUp()
+  t.equal(lists.sequence, before)
+  const statuses = told.filter(({ kind }) => kind === 'status')
+  t.match(statuses, [{ change: { sequence: before, status: 1 } }], 'the number that came again is told')
+})
