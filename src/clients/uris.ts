@@ -33,7 +33,7 @@ const ANSWERS: ReadonlySet<string> = new Set([
 ])
 
 /** The first parameter of a query that belongs to the answer, decoded; some frameworks read names in either case. */
-const reservedName = ({ searchParams }: URL): string | undefined =>
+export const reservedName = ({ searchParams }: Pick<URL, 'searchParams'>): string | undefined =>
   [...searchParams.keys()].find(name => ANSWERS.has(name.trim().toLowerCase()))
 
 /** Absolute, without a fragment (RFC 6749 §3.1.2), or what the answer says itself (RFC 6749 §3.1); https, loopback http, or an app's own scheme (RFC 8252 §7). */

@@ -44,7 +44,7 @@ export interface GrantAim {
   /** The `audience` of a row; null: they come to naming none. undefined: none was named. */
   readonly asked: string | null | undefined
   /**
-   * Some of the resources that a grant named when it began, or all (RFC 8707 §2.2).
+   * Some of the resources that a grant is for, or all (RFC 8707 §2.2); any of them, where it named none and is for all.
    * @param granted the `audience` of the grant
    * @throws 400 `invalid_target` for one that was not granted
    */
@@ -102,7 +102,7 @@ export function createTerms({ catalogue, targets, config }: TermsOptions): Terms
         asked,
         narrow(granted) {
           if (asked === undefined) return granted
-          if (granted === null ? asked === null : targets.isWithin(asked, granted)) return asked
+          if (targets.isWithin(asked, granted)) return asked
           throw invalidTarget('The grant is for another resource.')
         },
         at(scopes, audience) {

@@ -1,5 +1,6 @@
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import type { Client } from '../clients/client.entity.ts'
+import { reservedName } from '../clients/uris.ts'
 import { PosternError, raise } from '../errors/errors.ts'
 import { invalidRequest, requestNotSupported, unauthorizedClient, unsupportedResponseType } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
@@ -94,6 +95,12 @@ function returnAddress(client: Client, { params, repeated }: Sent): ReturnAddres
   if (redirectUri === undefined) throw invalidRequest('redirect_uri is missing.')
   if (!isRegistered(redirectUri, client.redirectUris))
     throw invalidRequest('The app did not register this redirect_uri.')
+  // Registered by an earlier version, which took such a URI.
+  const reserved = reservedName(new URL(redirectUri))
+  if (reserved !== undefined)
+    throw invalidRequest(
+      `The redirect_uri has ${reserved} in its query, which the answer to the app says itself. Register one without it.`,
+    )
   const to = { redirectUri, state }
   if (returnLength(to) <= LONGEST_RETURN) return to
   throw invalidRequest(

@@ -78,7 +78,10 @@ t.test('a code is traded for tokens', async t => {
     t.match(JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url').toString()), { aud: audience, sub: user.id })
     const again = { ...(await given(calendar, { resource: audience })), resource: audience }
     t.equal((await redeem(calendar, again)).statusCode, 200, 'which may be named again')
-    const other = { ...(await given(calendar)), resource: audience }
+    const narrower = { ...(await given(calendar)), resource: audience }
+    const [, claims = ''] = (await redeem(calendar, narrower)).json().access_token.split('.')
+    t.match(JSON.parse(Buffer.from(claims, 'base64url').toString()), { aud: audience }, 'a code for every API')
+    const other = { ...(await given(calendar, { resource: audience })), resource: house.config.audience }
     t.match((await redeem(calendar, other)).json(), { error: 'invalid_target' })
   })
 

@@ -76,6 +76,19 @@ t.test('a person is told, and sent nowhere, when', async t => {
     await stays(t, authorizeUrl(client, { redirect_uri: [CALLBACK, CALLBACK] }), /redirect_uri was sent more than once/)
   })
 
+  t.test('the redirect URI was registered with a parameter of the answer, before that was refused', async t => {
+    for (const name of ['state', 'code', 'iss', 'error', '%73tate', 'STATE']) {
+      const uri = `https://app.example/cb?${name}=x`
+      const early = await newApp()
+      await house.db.query('update oauth_clients set redirect_uris = ?::jsonb where id = ?', [
+        JSON.stringify([uri]),
+        early.id,
+      ])
+      const page = authorizeUrl({ id: early.id, redirectUris: [uri] }, { state: 's' })
+      await stays(t, page, /has (state|code|iss|error|STATE) in its query/)
+    }
+  })
+
   t.test('the redirect URI is another than was registered, by whatever little', async t => {
     const exact = await newApp({
       redirectUris: ['https://app.example/cb', 'http://127.0.0.1:8080/cb', 'com.example.app:/cb'],
