@@ -11,6 +11,7 @@ import { AuthCode } from './src/grants/code.entity.ts'
 import { Consent } from './src/grants/consent.entity.ts'
 import { DeviceCode } from './src/grants/device.entity.ts'
 import { RefreshToken } from './src/grants/refresh.entity.ts'
+import { RememberedConsent } from './src/grants/remembered.entity.ts'
 import { SigningKey } from './src/keys/key.entity.ts'
 import { PushedRequest } from './src/oauth/pushed-request.entity.ts'
 import { StatusEvent } from './src/status/event.entity.ts'
@@ -51,6 +52,7 @@ export function ormOptions({
       RefreshToken,
       DeviceCode,
       Consent,
+      RememberedConsent,
       PushedRequest,
       AuditEvent,
       StatusList,

@@ -22,7 +22,7 @@ export interface ClientAuthentication {
    * @throws 400 `invalid_request` for two ways at once, 401 `invalid_client` for everything else
    */
   authenticate(credentials: Credentials): Promise<Client>
-  /** A live client by id, from memory when it is there; undefined when it is unknown or revoked. */
+  /** A live client by id, from memory when it is there; undefined when it is unknown or revoked, or its owner disabled. */
   find(id: string): Client | undefined | Promise<Client | undefined>
 }
 
@@ -57,10 +57,25 @@ export function createClientAuthentication({
     concerns: (change, id) => change.kind === 'client' && change.id === id,
   })
 
+  const owners = createMemory<Owner>({
+    changes,
+    load: async id =>
+      (await db.query<Owner>('select disabled_at is not null as disabled from users where id = ?', [id]))[0],
+    concerns: (change, id) => change.kind === 'user' && change.id === id,
+  })
+
   function find(id: string): Client | undefined | Promise<Client | undefined> {
     // The database takes an id in either case; memory has to hold it under one.
     const client = isUuid(id) ? known(id.toLowerCase()) : undefined
     return client instanceof Promise ? client.then(live) : live(client)
+  }
+
+  /** Nobody answers for a client whose owner is disabled. */
+  function live(client: Client | undefined): Client | undefined | Promise<Client | undefined> {
+    if (!client || client.revoked || client.personalAccess) return undefined
+    if (client.user === null) return client
+    const owner = owners(client.user)
+    return owner instanceof Promise ? owner.then(found => ofOwner(client, found)) : ofOwner(client, owner)
   }
 
   async function prove(credentials: Credentials): Promise<Client> {
@@ -124,7 +139,11 @@ export function createClientAuthentication({
   }
 }
 
-const live = (client: Client | undefined) => (client?.revoked || client?.personalAccess ? undefined : client)
+interface Owner {
+  disabled: boolean
+}
+
+const ofOwner = (client: Client, owner: Owner | undefined) => (owner && !owner.disabled ? client : undefined)
 
 /** Whether a request says nothing at all of a client. */
 export function namesNoClient({ authorization, params }: Credentials): boolean {

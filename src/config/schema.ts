@@ -72,6 +72,8 @@ export const SETTINGS = {
   authCodeLifetime: setting('AUTH_CODE_LIFETIME', kinds.duration(), 60),
   deviceCodeLifetime: setting('DEVICE_CODE_LIFETIME', kinds.duration(), 600),
   sessionLifetime: setting('SESSION_LIFETIME', kinds.duration(), seconds('P14D')),
+  /** How long an app need not ask again for what a user let it have; 0: it always asks. */
+  consentLifetime: setting('CONSENT_LIFETIME', kinds.durationOrNone, seconds('P90D')),
   /** How long a resource server may keep a status list before it looks again. */
   statusListTtl: setting('STATUS_LIST_TTL', kinds.duration(), 15),
   /** Lets whoever holds it register clients (RFC 7591); without it nobody can. */

@@ -67,7 +67,7 @@ export interface DeviceOptions {
   changes: Changes
   terms: Terms
   throttle: Pick<Throttle, 'attemptCode'>
-  config: Pick<Config, 'issuer' | 'deviceCodeLifetime'>
+  config: Pick<Config, 'issuer' | 'deviceCodeLifetime' | 'consentLifetime'>
   /** What draws user codes. */
   draw?: () => string
 }
@@ -142,7 +142,7 @@ export function createDevice({ db, changes, terms, throttle, config, draw = newU
         const most = terms.narrowed(client, device.scopes, undefined, role)
         const scopes = chosen ? most.filter(scope => chosen.includes(scope)) : most
         if (chosen) device.scopes = scopes
-        await grantConsent(em, { user, client: client.id, scopes })
+        await grantConsent(em, { user, client, audience: device.audience, scopes }, config.consentLifetime)
       }),
 
     deny: (id, { id: user }) => changes.transaction(em => answered(em, id, { state: 'denied', user })),

@@ -3,7 +3,8 @@ import type { Database, Em } from '../database/database.ts'
 import type { PosternError } from '../errors/errors.ts'
 import { accessDenied } from '../errors/protocol.ts'
 import { issueCode } from '../grants/codes.ts'
-import { consentedScopes, grantConsent } from '../grants/consents.ts'
+import { grantConsent } from '../grants/consents.ts'
+import { isRemembered, rememberedScopes } from '../grants/remembered.ts'
 import type { Terms } from '../grants/terms.ts'
 import { mustBeSignedIn, type SignedIn } from '../users/sessions.ts'
 import { answerLocation, RefusedToClient } from './authorize-answer.ts'
@@ -18,7 +19,8 @@ export interface Decisions {
    */
   scopes(request: AuthorizeRequest, person: SignedIn): Promise<string[]>
   /**
-   * Answers without asking what was answered before, where that counts: for a client that can prove who it is.
+   * Answers without asking what was answered before, where that counts: for the same audience, and a client that
+   * can prove who it is and is what it was then.
    * @returns where the browser is sent with a code; undefined: ask
    */
   remembered(request: AuthorizeRequest, person: SignedIn, scopes: string[]): Promise<string | undefined>
@@ -31,7 +33,7 @@ export interface Decisions {
 export interface DecisionsOptions {
   db: Database
   terms: Terms
-  config: Pick<Config, 'issuer' | 'authCodeLifetime'>
+  config: Pick<Config, 'issuer' | 'authCodeLifetime' | 'consentLifetime'>
 }
 
 export function createDecisions({ db, terms, config }: DecisionsOptions): Decisions {
@@ -54,10 +56,11 @@ export function createDecisions({ db, terms, config }: DecisionsOptions): Decisi
     },
 
     async remembered(request, person, scopes) {
-      if (!request.client.isConfidential() || request.prompt.has('consent')) return undefined
+      const { client, audience } = request
+      if (!isRemembered(client, config.consentLifetime) || request.prompt.has('consent')) return undefined
       return db.transaction(async em => {
         await mustBeSignedIn(em, person)
-        const known = await consentedScopes(em, person.user.id, request.client.id)
+        const known = await rememberedScopes(em, { user: person.user.id, client, audience })
         const covered = known !== undefined && scopes.every(scope => known.has(scope))
         return covered ? answer(em, request, person, scopes) : undefined
       })
@@ -66,7 +69,8 @@ export function createDecisions({ db, terms, config }: DecisionsOptions): Decisi
     approve: (request, person, scopes) =>
       db.transaction(async em => {
         await mustBeSignedIn(em, person)
-        await grantConsent(em, { user: person.user.id, client: request.client.id, scopes })
+        const { client, audience } = request
+        await grantConsent(em, { user: person.user.id, client, audience, scopes }, config.consentLifetime)
         return answer(em, request, person, scopes)
       }),
 

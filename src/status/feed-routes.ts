@@ -31,11 +31,14 @@ export function feedRoutes({
   clientAuthentication,
   most = 1_000,
 }: FeedRoutesOptions): FastifyPluginAsyncTypebox {
-  const streams = new Map<ServerResponse, string>()
+  const streams = new Map<ServerResponse, Client>()
 
   changes.subscribe(change => {
-    if (change.kind !== 'client') return
-    for (const [stream, client] of streams) if (client === change.id) stream.end()
+    // Whoever may still read comes back. An owner may have been disabled.
+    for (const [stream, { id, user }] of streams) {
+      if (change.kind === 'client' && id === change.id) stream.end()
+      if (change.kind === 'user' && user === change.id) stream.end()
+    }
   })
 
   return async app => {
@@ -74,7 +77,7 @@ export function feedRoutes({
         if (request.method === 'HEAD') return reply.headers(HEADERS).send('' as never)
         if (streams.size >= most) throw full()
         const stream = reply.raw
-        streams.set(stream, client.id)
+        streams.set(stream, client)
         reply.hijack()
         stream.on('error', () => {})
         stream.writeHead(200, { ...reply.getHeaders(), ...HEADERS } as OutgoingHttpHeaders)

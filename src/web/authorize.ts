@@ -44,7 +44,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     if (location) return reply.redirect(location, 303)
     if (request.prompt.has('none')) throw new RefusedToClient(request, consentRequired('The user has to be asked.'))
     const { client, redirectUri } = request
-    const view = await consentView(client, person.user, scopes)
+    const view = await consentView({ client, scopes, audience: request.audience }, person.user)
     const form = await forms.close({ query, scopes }, person)
     const other = signInPath(site, await keepRequest(request, person.user.id))
     const more = { form, other, destinationHtml: destination(redirectUri) }

@@ -1,15 +1,22 @@
 import type { Client } from '../clients/client.entity.ts'
+import type { Resources } from '../clients/resources.ts'
+import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
 import { badRequest } from '../errors/errors.ts'
 import { consentedScopes } from '../grants/consents.ts'
 import type { Params } from '../grants/grant.ts'
+import { isRemembered } from '../grants/remembered.ts'
+import type { Terms } from '../grants/terms.ts'
+import { isMeantFor, normalUri } from '../guard/audience.ts'
 import type { Catalogue, Scope } from '../scopes/catalogue.ts'
+import { resourcesOf } from '../tokens/audience.ts'
 import type { Person } from '../users/user.entity.ts'
 import type { Users } from '../users/users.ts'
 import { asWritten, phrase } from './phrase.ts'
 import { chosenScopes, scopeField } from './scope-choice.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
+import { lengthInWords } from './times.ts'
 
 /** What a person is told before letting an app in; whatever is HTML already says so. */
 export interface Consent {
@@ -17,6 +24,10 @@ export interface Consent {
   headingHtml: string
   ownerHtml: string
   accountHtml: string
+  /** The resource servers that its tokens would be good at. */
+  placesHtml: string[]
+  /** How long it would have access, and whether it asks again. */
+  lasting: string
   scopes: AskedScope[]
   /** The person let the app in before, with other scopes or the same. */
   knownBefore: boolean
@@ -32,19 +43,58 @@ export interface AskedScope extends Scope {
   isNew: boolean
 }
 
-/** Who asks, for what, and with whose account. */
-export type ConsentView = (client: Client, user: Person, scopes: readonly string[]) => Promise<Consent>
+/** What an app asks for. */
+export interface Asked {
+  client: Client
+  scopes: readonly string[]
+  /** As in the row of a token; null: it names no resource. */
+  audience: string | null
+}
+
+/** Who asks, for what, where and how long, and with whose account. */
+export type ConsentView = (asked: Asked, user: Person) => Promise<Consent>
 
 export interface ConsentViewOptions {
   site: Site
   users: Pick<Users, 'find'>
   catalogue: Catalogue
   db: Database
+  resources: Pick<Resources, 'list'>
+  terms: Pick<Terms, 'aim'>
+  config: Pick<
+    Config,
+    'audience' | 'issuer' | 'requireResource' | 'consentLifetime' | 'refreshTokenLifetime' | 'accessTokenLifetime'
+  >
 }
 
 const text = texts.consent
 
-export function createConsentView({ site, users, catalogue, db }: ConsentViewOptions): ConsentView {
+export function createConsentView(options: ConsentViewOptions): ConsentView {
+  const { site, users, catalogue, db, resources, terms, config } = options
+
+  async function places({ scopes, audience }: Asked): Promise<string[]> {
+    const target = (await terms.aim(undefined)).at([...scopes], audience)
+    if (target.audience === null)
+      return [phrase(text.at[config.requireResource ? 'issuer' : 'all'], { site: site.name })]
+    const known = await resources.list()
+    return resourcesOf(target.audience).map(uri => {
+      if (isMeantFor(uri, [config.audience]) && !config.requireResource) return phrase(text.at.all, { site: site.name })
+      const name = known.find(resource => normalUri(resource.uri) === normalUri(uri))?.name
+      return name === undefined ? phrase(text.at.uri, { uri }) : phrase(text.at.api, { name, uri })
+    })
+  }
+
+  function lasting(client: Client): string {
+    const access = client.grantTypes.includes('refresh_token')
+      ? (client.refreshTokenLifetime ?? config.refreshTokenLifetime)
+      : (client.accessTokenLifetime ?? config.accessTokenLifetime)
+    const { always, remembered } = text.asksAgain
+    const again = isRemembered(client, config.consentLifetime) ? remembered : always
+    return `${text.lasts} ${again}`
+      .replace('{access}', lengthInWords(access))
+      .replace('{remembered}', lengthInWords(config.consentLifetime))
+  }
+
   async function owner(client: Client): Promise<string> {
     if (client.registrationHash) return phrase(text.by.itself, { site: site.name })
     if (!client.user) return phrase(text.by.operator, { site: site.name })
@@ -52,7 +102,8 @@ export function createConsentView({ site, users, catalogue, db }: ConsentViewOpt
     return phrase(text.by.person, { name, email })
   }
 
-  return async (client, { id: userId, name, email }, scopes) => {
+  return async (request, { id: userId, name, email }) => {
+    const { client, scopes } = request
     const known = await db.run(em => consentedScopes(em, userId, client.id))
     const asked = catalogue.scopes.filter(({ id }) => scopes.includes(id))
     return {
@@ -60,6 +111,8 @@ export function createConsentView({ site, users, catalogue, db }: ConsentViewOpt
       headingHtml: phrase(text.title, { app: client.name }),
       ownerHtml: await owner(client),
       accountHtml: phrase(text.account, { name, email }),
+      placesHtml: await places(request),
+      lasting: lasting(client),
       scopes: asked.map(each => ({ ...each, field: scopeField(each.id), isNew: known?.has(each.id) === false })),
       knownBefore: known !== undefined,
       unproved: !client.isConfidential(),

@@ -44,7 +44,7 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
     no?: string,
     status = no === undefined ? 200 : 400,
   ) {
-    const view = await consentView(waiting.client, user, asked(waiting, user))
+    const view = await consentView({ ...waiting, scopes: asked(waiting, user) }, user)
     const other = signInPath(site, withCode(userCode))
     const codeHtml = phrase(text.code, { code: asShown(userCode) })
     const data = { ...view, userCode, other, codeHtml, refusal: no }

@@ -64,6 +64,17 @@ export const texts = {
       operator: 'An app that the operator of {site} added.',
       itself: 'An app that registered itself. Nobody at {site} knows who made it.',
     },
+    at: {
+      all: 'It would use these at every API of {site}.',
+      issuer: 'It would use these at {site} itself.',
+      api: 'It would use these at {name} ({uri}).',
+      uri: 'It would use these at {uri}.',
+    },
+    lasts: 'It would have access for up to {access} after it was last let in, unless you take that back under Apps.',
+    asksAgain: {
+      always: 'It asks you each time.',
+      remembered: 'For {remembered} it need not ask you again for the same.',
+    },
     account: 'It would act for your account, {name} ({email}).',
     other: 'Use another account',
     scopes: 'It asks to:',

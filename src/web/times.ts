@@ -41,5 +41,13 @@ export function when(time: Date, now?: number): string {
 
 const SOON_MS = 7 * 86_400_000
 
+/** A length of time as people say it: `90 days`, `36 hours`. @param seconds */
+export function lengthInWords(seconds: number): string {
+  const ms = seconds * 1000
+  const [unit, size] = UNITS.find(([, size, from]) => Math.round(ms / size) >= from) ?? (['minute', 60_000] as const)
+  const amount = Math.max(1, Math.round(ms / size))
+  return new Intl.NumberFormat(texts.lang, { style: 'unit', unit, unitDisplay: 'long' }).format(amount)
+}
+
 /** Whether something that ends then needs looking after. */
 export const isSoon = (time: Date, now = Date.now()): boolean => time.getTime() - now < SOON_MS

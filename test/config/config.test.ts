@@ -141,6 +141,14 @@ const TABLE: Row[] = [
   lifetime('DEVICE_CODE_LIFETIME', 'deviceCodeLifetime'),
   lifetime('SESSION_LIFETIME', 'sessionLifetime'),
   [
+    'CONSENT_LIFETIME',
+    [
+      ['P30D', 'consentLifetime', 2_592_000],
+      ['0', 'consentLifetime', 0],
+    ],
+    ['90', 'for ever'],
+  ],
+  [
     'REFRESH_GRACE',
     [
       ['PT10S', 'refreshGrace', 10],
