@@ -33,8 +33,7 @@ import { scopeRoutes } from './scopes/routes.ts'
 import { feedRoutes } from './status/feed-routes.ts'
 import { measureRevocation } from './status/measures.ts'
 import { statusListRoutes } from './status/routes.ts'
-import { userOf } from './tokens/authenticate.ts'
-import type { TokenUser } from './tokens/records.ts'
+import { type TokenUser, userBehind } from './tokens/records.ts'
 import { provesItself, tokenRoutes } from './tokens/routes.ts'
 import { createSessionToken } from './tokens/session-token.ts'
 import { userRoutes } from './users/routes.ts'
@@ -134,8 +133,8 @@ function actForRequest(request: FastifyRequest, _reply: unknown, done: () => voi
   actingFor({ userId: null, clientId: null, address: request.ip }, done)
 }
 
-function requestUser(this: Parameters<typeof userOf>[0]): TokenUser | null {
-  return this.token ? userOf(this) : null
+function requestUser(this: FastifyRequest): TokenUser | null {
+  return this.token ? userBehind(this.token) : null
 }
 
 function neverStored(_request: FastifyRequest, reply: FastifyReply, _payload: unknown, done: () => void) {

@@ -11,6 +11,7 @@ import { startListener } from './cluster/listener.ts'
 import type { Config } from './config/config.ts'
 import type { Database } from './database/database.ts'
 import { readDeployment, type Settled, saveDeployment, settleIssuer } from './deployment/deployment.ts'
+import type { Log } from './errors/log.ts'
 import { authorizationCode } from './grants/authorization-code.ts'
 import { type Authorizations, createAuthorizations } from './grants/authorizations.ts'
 import { createBegin } from './grants/begin.ts'
@@ -58,11 +59,6 @@ export interface HouseOptions {
   /** In place of the one the configuration names; closed with the house. */
   db?: Database | undefined
   log?: Log | undefined
-}
-
-export interface Log {
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
 }
 
 /** Every room without its routes: what HTTP, the command line and an embedding application share. */

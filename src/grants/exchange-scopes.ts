@@ -1,7 +1,7 @@
 import { invalidScope } from '../errors/protocol.ts'
+import { WILDCARD } from '../guard/scope-set.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
-import { WILDCARD } from '../scopes/set.ts'
 import type { Role } from '../users/user.entity.ts'
 
 /**

@@ -1,9 +1,9 @@
 import type { Client, GrantType } from '../clients/client.entity.ts'
 import type { Config } from '../config/config.ts'
 import { invalidScope, invalidTarget } from '../errors/protocol.ts'
+import { common, WILDCARD } from '../guard/scope-set.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
-import { common, WILDCARD } from '../scopes/set.ts'
 import type { Target, Targets } from '../tokens/target.ts'
 import type { Role } from '../users/user.entity.ts'
 

@@ -1,7 +1,7 @@
-import type { ReservedScope } from '../scopes/catalogue.ts'
-import { grants, missing } from '../scopes/set.ts'
 import { invalidToken } from './errors.ts'
 import { Recent } from './recent.ts'
+import type { ReservedScope } from './reserved-scopes.ts'
+import { grants, missing } from './scope-set.ts'
 
 /**
  * Give it your scopes and a misspelt one does not compile:

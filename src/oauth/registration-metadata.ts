@@ -1,10 +1,16 @@
+import type { WithSecret } from '../clients/clients.ts'
 import type { ClientMetadata, ClientSettings } from '../clients/rules.ts'
 import { type FieldError, invalid, type PosternError } from '../errors/errors.ts'
 import { invalidClientMetadata, invalidRedirectUri } from '../errors/protocol.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
-import type { Registered } from './registration.ts'
 import type { RegistrationBody } from './registration-schemas.ts'
+
+/** A client that registered itself. `secret` is the text of a new secret, undefined where there is no new one. */
+export interface Registered extends WithSecret {
+  /** The text that manages the client. */
+  registrationToken: string
+}
 
 const UNNAMED = 'Unnamed application'
 

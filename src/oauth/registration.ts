@@ -1,18 +1,12 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Client } from '../clients/client.entity.ts'
-import type { Clients, WithSecret } from '../clients/clients.ts'
+import type { Clients } from '../clients/clients.ts'
 import { hashSecret } from '../clients/secrets.ts'
 import { invalidRequest } from '../errors/protocol.ts'
 import { invalidToken } from '../guard/errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { settingsOf } from './registration-metadata.ts'
+import { type Registered, settingsOf } from './registration-metadata.ts'
 import type { RegistrationBody } from './registration-schemas.ts'
-
-/** A client that registered itself. `secret` is the text of a new secret, undefined where there is no new one. */
-export interface Registered extends WithSecret {
-  /** The text that manages the client. */
-  registrationToken: string
-}
 
 /** Clients that register and manage themselves (RFC 7591, RFC 7592). */
 export interface Registration {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { invalid, StartupError } from '../errors/errors.ts'
-import { grants, WILDCARD } from './set.ts'
+import type { ReservedScope } from '../guard/reserved-scopes.ts'
+import { grants, WILDCARD } from '../guard/scope-set.ts'
 
 /** One permission, as `GET /scopes` gives it. */
 export interface Scope {
@@ -35,9 +36,7 @@ export const RESERVED = [
   { id: 'clients:write', description: 'Create, change and revoke your applications', default: false },
   { id: 'admin:read', description: 'See every user, client, token and key', default: false },
   { id: 'admin:write', description: 'Manage every user, client, token and key', default: false },
-] as const satisfies readonly Scope[]
-
-export type ReservedScope = (typeof RESERVED)[number]['id'] | typeof USER_READ
+] as const satisfies readonly (Scope & { id: ReservedScope })[]
 
 /** scope-token of RFC 6749 §3.3, without the comma that links such as `?scopes=a,b` need. */
 const SCOPE_ID = /^[!#-+\--[\]-~]{1,128}$/

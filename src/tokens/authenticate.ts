@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import { nowActing } from '../audit/actor.ts'
 import type { Config } from '../config/config.ts'
 import { ByText, flat } from '../guard/by-text.ts'
@@ -6,7 +5,7 @@ import { invalidToken } from '../guard/errors.ts'
 import { type Token, wholeSecond } from '../guard/token.ts'
 import type { Verifier } from '../guard/verifier.ts'
 import { type AudienceConfig, isForIssuer, resourcesOf } from './audience.ts'
-import { accept, type Holder, type Records, type TokenRecord, type TokenUser, userBehind } from './records.ts'
+import { accept, type Holder, type Records, type TokenRecord } from './records.ts'
 import { isOpaqueText } from './text.ts'
 import type { Usage } from './usage.ts'
 
@@ -51,11 +50,6 @@ export interface AuthenticateOptions {
   /** Says which audiences are the issuer's own. A JWT names its audience itself; of an opaque text only its row does. */
   config: AudienceConfig & Pick<Config, 'tokenPrefix'>
   remember?: number
-}
-
-/** The user of a request that a token authenticated; null for a machine's. */
-export function userOf(request: FastifyRequest): TokenUser | null {
-  return userBehind(request.token)
 }
 
 /**

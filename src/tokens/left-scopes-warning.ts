@@ -1,4 +1,4 @@
-import type { Log } from '../house.ts'
+import type { Log } from '../errors/log.ts'
 import { type LeftScopes, MOST_LOOKED_AT } from './left-scopes.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.ts'
+import { WILDCARD } from '../guard/scope-set.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { WILDCARD } from '../scopes/set.ts'
 
 /** A scope that live tokens have and the catalogue has no longer. */
 export interface LeftScope {

@@ -1,9 +1,9 @@
 import type { Config } from '../config/config.ts'
 import { forbidden, invalid } from '../errors/errors.ts'
 import { insufficientScope } from '../guard/errors.ts'
+import { WILDCARD } from '../guard/scope-set.ts'
 import type { Token } from '../guard/token.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { WILDCARD } from '../scopes/set.ts'
 import type { Owner } from './owner.ts'
 import type { AccessToken } from './token.entity.ts'
 

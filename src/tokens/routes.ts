@@ -11,8 +11,7 @@ import { ownerless, ownerOf } from '../users/routes.ts'
 import { toOwnUser, toUser } from '../users/schemas.ts'
 import type { SignIn } from '../users/sign-in.ts'
 import type { User } from '../users/user.entity.ts'
-import { userOf } from './authenticate.ts'
-import type { TokenUser } from './records.ts'
+import { type TokenUser, userBehind } from './records.ts'
 import { newToken } from './request.ts'
 import {
   ChangeToken,
@@ -282,7 +281,7 @@ function hasCredentials({ body }: Pick<FastifyRequest, 'body'>): boolean {
 
 /** Whose token it is, from memory. @throws 403 for a machine's token */
 function caller(request: FastifyRequest): TokenUser {
-  const user = userOf(request)
+  const user = userBehind(request.token)
   if (user) return user
   throw ownerless()
 }

@@ -1,6 +1,6 @@
 import type { Clients } from '../clients/clients.ts'
+import { WILDCARD } from '../guard/scope-set.ts'
 import { Token } from '../guard/token.ts'
-import { WILDCARD } from '../scopes/set.ts'
 import type { SignedIn } from '../users/sessions.ts'
 import { setUserBehind } from './records.ts'
 

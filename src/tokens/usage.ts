@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.ts'
-import { grants } from '../scopes/set.ts'
+import { grants } from '../guard/scope-set.ts'
 
 /** One token's use, as far as it is not in the database yet. */
 export interface Use {

@@ -1,11 +1,13 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { invalid } from '../errors/errors.ts'
 import type { Params } from '../grants/grant.ts'
-import type { House } from '../house.ts'
 import { normalizeEmail } from '../users/emails.ts'
 import { normalizePassword, SHORTEST_PASSWORD } from '../users/passwords.ts'
 import { createProvePassword } from '../users/prove.ts'
 import type { Session } from '../users/session.entity.ts'
+import type { Sessions } from '../users/sessions.ts'
+import type { Throttle } from '../users/throttle.ts'
+import type { Users } from '../users/users.ts'
 import { deviceName } from './device-name.ts'
 import { asWritten } from './phrase.ts'
 import type { BeginSession } from './session.ts'
@@ -13,7 +15,13 @@ import { forSignedIn, personOf, refusalOf } from './signed-in.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
 
-export type AccountRoomOptions = Pick<House, 'users' | 'throttle' | 'sessions'> & { site: Site; begin: BeginSession }
+export interface AccountRoomOptions {
+  users: Users
+  throttle: Throttle
+  sessions: Sessions
+  site: Site
+  begin: BeginSession
+}
 
 const text = texts.account
 

@@ -1,46 +1,63 @@
 import type { FastifyPluginAsync } from 'fastify'
-import type { House } from '../house.ts'
-import { createDecisions } from '../oauth/authorize-decision.ts'
+import type { Config } from '../config/config.ts'
+import { createDecisions, type DecisionsOptions } from '../oauth/authorize-decision.ts'
 import { createConsentForms } from '../oauth/authorize-form.ts'
-import { accountRoom } from './account.ts'
-import { appsRoutes } from './apps/routes.ts'
+import type { AuthorizeRequests } from '../oauth/authorize-request.ts'
+import { type AccountRoomOptions, accountRoom } from './account.ts'
+import { type AppsOptions, appsRoutes } from './apps/routes.ts'
 import { assetRoutes } from './assets.ts'
 import { authorizeRoutes } from './authorize.ts'
-import { createConsentView } from './consent.ts'
+import { type ConsentViewOptions, createConsentView } from './consent.ts'
 import { usePages } from './context.ts'
-import { deviceRoutes } from './device.ts'
-import { createKeepRequest } from './keep-request.ts'
+import { type DeviceRoutesOptions, deviceRoutes } from './device.ts'
+import { createKeepRequest, type KeepRequestOptions } from './keep-request.ts'
 import { createLeadOf } from './lead.ts'
-import { manageRoutes } from './manage/routes.ts'
-import { createBeginSession } from './session.ts'
-import { signInRoutes } from './sign-in.ts'
+import { type ManageOptions, manageRoutes } from './manage/routes.ts'
+import { type BeginSessionOptions, createBeginSession } from './session.ts'
+import { type SignInOptions, signInRoutes } from './sign-in.ts'
 import { createSite } from './site.ts'
-import { tokenRoom } from './tokens/routes.ts'
+import { type TokenRoomOptions, tokenRoom } from './tokens/routes.ts'
 import { unknownPages } from './unknown.ts'
 
+type Made = 'site' | 'begin' | 'consentView' | 'leadOf'
+
+export type PagesOptions = DecisionsOptions &
+  Omit<
+    AccountRoomOptions &
+      AppsOptions &
+      BeginSessionOptions &
+      ConsentViewOptions &
+      DeviceRoutesOptions &
+      KeepRequestOptions &
+      ManageOptions &
+      SignInOptions &
+      TokenRoomOptions,
+    Made
+  > & { config: Readonly<Config>; authorizeRequests: AuthorizeRequests }
+
 /** Everything that people see, in the pages' own context. */
-export function pages(house: House): FastifyPluginAsync {
-  const { config, authorizeRequests: requests } = house
-  const decisions = createDecisions(house)
+export function pages(options: PagesOptions): FastifyPluginAsync {
+  const { config, authorizeRequests: requests } = options
+  const decisions = createDecisions(options)
   const forms = createConsentForms(config.appKey)
 
   return async app => {
     const site = createSite(config, app.prefix)
-    const consentView = createConsentView({ ...house, site })
+    const consentView = createConsentView({ ...options, site })
     await app.register(assetRoutes)
     await app.register(async pages => {
-      await usePages(pages, { ...house, site })
-      const begin = createBeginSession({ ...house, site })
-      await pages.register(signInRoutes({ ...house, site, begin, leadOf: createLeadOf(requests, site) }))
-      const keepRequest = createKeepRequest({ ...house, site })
-      const options = { site, requests, decisions, forms, consentView, keepRequest, config }
-      await pages.register(authorizeRoutes(options), { prefix: '/oauth' })
-      await pages.register(deviceRoutes({ ...house, site, consentView }))
-      await pages.register(appsRoutes(house, site), { prefix: '/apps' })
-      await pages.register(manageRoutes(house, site), { prefix: '/manage' })
+      await usePages(pages, { ...options, site })
+      const begin = createBeginSession({ ...options, site })
+      await pages.register(signInRoutes({ ...options, site, begin, leadOf: createLeadOf(requests, site) }))
+      const keepRequest = createKeepRequest({ ...options, site })
+      const authorize = { site, requests, decisions, forms, consentView, keepRequest, config }
+      await pages.register(authorizeRoutes(authorize), { prefix: '/oauth' })
+      await pages.register(deviceRoutes({ ...options, site, consentView }))
+      await pages.register(appsRoutes({ ...options, site }), { prefix: '/apps' })
+      await pages.register(manageRoutes({ ...options, site }), { prefix: '/manage' })
       pages.get('/', { schema: { hide: true } as never }, (_request, reply) => reply.redirect(`${site.base}/tokens`))
-      await pages.register(tokenRoom({ ...house, site }))
-      await pages.register(accountRoom({ ...house, site, begin }))
+      await pages.register(tokenRoom({ ...options, site }))
+      await pages.register(accountRoom({ ...options, site, begin }))
       await pages.register(unknownPages)
     })
   }

@@ -1,6 +1,6 @@
 import type { Params } from '../grants/grant.ts'
+import { WILDCARD } from '../guard/scope-set.ts'
 import { type Catalogue, RESERVED, type Scope } from '../scopes/catalogue.ts'
-import { WILDCARD } from '../scopes/set.ts'
 import type { Role } from '../users/user.entity.ts'
 
 /** A checkbox for a scope. */

@@ -1,7 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
-import type { House } from '../../house.ts'
 import { forSignedIn } from '../signed-in.ts'
-import type { Site } from '../site.ts'
 import { manageAudit } from './audit.ts'
 import { manageClients } from './clients.ts'
 import { manageKeys } from './keys.ts'
@@ -9,11 +7,18 @@ import { overview } from './overview.ts'
 import { manageTokens } from './tokens.ts'
 import { manageUsers } from './users.ts'
 
+type OptionsOf<Plugin extends (options: never) => unknown> = Parameters<Plugin>[0]
+export type ManageOptions = OptionsOf<typeof overview> &
+  OptionsOf<typeof manageUsers> &
+  OptionsOf<typeof manageClients> &
+  OptionsOf<typeof manageTokens> &
+  OptionsOf<typeof manageKeys> &
+  OptionsOf<typeof manageAudit>
+
 /** Below /manage: what administrators see and do, by the same functions as the management API. */
-export function manageRoutes(house: House, site: Site): FastifyPluginAsync {
-  const options = { ...house, site }
+export function manageRoutes(options: ManageOptions): FastifyPluginAsync {
   return async app => {
-    forSignedIn(app, { site, role: 'admin' })
+    forSignedIn(app, { site: options.site, role: 'admin' })
     await app.register(overview(options))
     await app.register(manageUsers(options))
     await app.register(manageClients(options))

@@ -1,0 +1,9 @@
+/** Scopes that every catalogue has: those of Postern's own routes. */
+export type ReservedScope =
+  | 'user:read'
+  | 'tokens:read'
+  | 'tokens:write'
+  | 'clients:read'
+  | 'clients:write'
+  | 'admin:read'
+  | 'admin:write'
