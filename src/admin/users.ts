@@ -7,6 +7,7 @@ import { conflict, notFound } from '../errors/errors.ts'
 import type { SignOut } from '../grants/sign-out.ts'
 import { checkScopes } from '../guard/checks.ts'
 import { insufficientScope } from '../guard/errors.ts'
+import { isAdminScope } from '../guard/scope-set.ts'
 import { Paged, page, paging } from '../http/paging.ts'
 import { sendProgress } from '../http/progress.ts'
 import { closed, noContent, problem, unfinished, validationProblem } from '../http/schemas.ts'
@@ -185,6 +186,6 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
 }
 
 function mustHaveAdmin({ token }: FastifyRequest, scopes: readonly string[]): void {
-  const lacking = token.lacks(scopes.filter(s => s.startsWith('admin:')))
+  const lacking = token.lacks(scopes.filter(isAdminScope))
   if (lacking.length > 0) throw insufficientScope('all', lacking, token.scopes, lacking)
 }

@@ -1,6 +1,7 @@
 import type { JWK } from 'jose'
 import { invalid } from '../errors/errors.ts'
 import { normalUri } from '../guard/audience.ts'
+import { isAdminScope } from '../guard/scope-set.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { checkedName, mustBeVisible } from '../text/names.ts'
 import {
@@ -133,7 +134,7 @@ function mustKeepItsPlace({ user, registrationHash, scopes, grantTypes, ...targe
   if (grantTypes?.includes('client_credentials')) {
     throw invalid({ path: 'grant_types', message: 'only an operator may register a client that acts for itself' })
   }
-  const admin = scopes?.filter(scope => scope.startsWith('admin:')) ?? []
+  const admin = scopes?.filter(isAdminScope) ?? []
   if (admin.length > 0) throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an operator may allow it` })
   if (targets.audience) throw invalid({ path: 'audience', message: 'only an operator may register a resource server' })
   if (targets.exchangeAudiences?.length) throw invalid({ path: 'exchange_audiences', message: OPERATORS })

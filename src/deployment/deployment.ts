@@ -1,7 +1,8 @@
 import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
 import { StartupError } from '../errors/errors.ts'
-import { type Catalogue, type CatalogueInput, RESERVED } from '../scopes/catalogue.ts'
+import type { Catalogue, CatalogueInput } from '../scopes/catalogue.ts'
+import { RESERVED } from '../scopes/reserved.ts'
 
 /** Settings that tokens depend on; commands use those of the server unless the environment sets others. */
 const SHARED = ['audience', 'tokenPrefix', 'personalTokenLifetime', 'tokenMaxLifetime'] as const

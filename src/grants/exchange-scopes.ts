@@ -1,5 +1,6 @@
 import { invalidScope } from '../errors/protocol.ts'
 import { WILDCARD } from '../guard/scope-set.ts'
+import { scopesForRole } from '../scopes/admin.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
 import type { Role } from '../users/user.entity.ts'
@@ -17,7 +18,7 @@ export function ownScopes(
   role: Role | undefined,
 ): string[] {
   const left = new Set(catalogue.unknown(granted))
-  const has = granted.filter(id => !left.has(id) && (role === 'admin' || !id.startsWith('admin:')))
+  const has = scopesForRole(granted, role).filter(id => !left.has(id))
   const asked = requestedScopes(catalogue, scope)
   if (asked === undefined) return has
   const lacking = asked.filter(id => !catalogue.covers(has, id) || !(id === WILDCARD || catalogue.has(id)))

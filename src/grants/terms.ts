@@ -1,7 +1,8 @@
 import type { Client, GrantType } from '../clients/client.entity.ts'
 import type { Config } from '../config/config.ts'
 import { invalidScope, invalidTarget } from '../errors/protocol.ts'
-import { common, WILDCARD } from '../guard/scope-set.ts'
+import { common, isAdminScope, WILDCARD } from '../guard/scope-set.ts'
+import { isForRole } from '../scopes/admin.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
 import type { Target, Targets } from '../tokens/target.ts'
@@ -134,8 +135,8 @@ const named = (catalogue: Catalogue, granted: readonly string[]) =>
 
 /** `admin:*` is for administrators, and for clients that were given it by name. */
 function mayHave(catalogue: Catalogue, client: Client, scope: string, role: Role | undefined): boolean {
-  if (scope.startsWith('admin:')) {
-    return (client.scopes?.includes(scope) ?? false) && (role === undefined || role === 'admin')
+  if (isAdminScope(scope)) {
+    return (client.scopes?.includes(scope) ?? false) && (role === undefined || isForRole(scope, role))
   }
   return client.scopes === null || catalogue.covers(client.scopes, scope)
 }

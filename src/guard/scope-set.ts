@@ -1,7 +1,9 @@
 /** Grants everything but the reserved `admin:*`. */
 export const WILDCARD = '*'
 
-const ADMIN = 'admin:'
+/** Whether a scope belongs to the administration: granted by name only, and to administrators (`admin.ts`). */
+export const isAdminScope = (id: string): boolean => id.startsWith('admin:')
+
 const NONE: readonly string[] = Object.freeze([])
 
 /**
@@ -10,7 +12,7 @@ const NONE: readonly string[] = Object.freeze([])
  */
 export function grants(granted: ReadonlySet<string>, wanted: string, inherit = false): boolean {
   if (granted.has(wanted)) return true
-  if (wanted.startsWith(ADMIN)) return false
+  if (isAdminScope(wanted)) return false
   if (granted.has(WILDCARD)) return true
   return inherit && ancestors(wanted).some(a => granted.has(a))
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { invalid, StartupError } from '../errors/errors.ts'
-import type { ReservedScope } from '../guard/reserved-scopes.ts'
-import { grants, WILDCARD } from '../guard/scope-set.ts'
+import { grants, isAdminScope, WILDCARD } from '../guard/scope-set.ts'
+import { RESERVED } from './reserved.ts'
 
 /** One permission, as `GET /scopes` gives it. */
 export interface Scope {
@@ -27,16 +27,6 @@ export interface ScopeInput {
 export const USER_READ = 'user:read'
 /** In every catalogue: of a deployment that describes it itself, as it does. */
 const STANDARD: Scope = { id: USER_READ, description: 'Read your name and e-mail address', default: false }
-
-/** Scopes of Postern's own routes; in every catalogue, after the deployment's. */
-export const RESERVED = [
-  { id: 'tokens:read', description: 'List your personal access tokens', default: false },
-  { id: 'tokens:write', description: 'Create, change and revoke your personal access tokens', default: false },
-  { id: 'clients:read', description: 'List your applications and those you let in', default: false },
-  { id: 'clients:write', description: 'Create, change and revoke your applications', default: false },
-  { id: 'admin:read', description: 'See every user, client, token and key', default: false },
-  { id: 'admin:write', description: 'Manage every user, client, token and key', default: false },
-] as const satisfies readonly (Scope & { id: ReservedScope })[]
 
 /** scope-token of RFC 6749 §3.3, without the comma that links such as `?scopes=a,b` need. */
 const SCOPE_ID = /^[!#-+\--[\]-~]{1,128}$/
@@ -126,7 +116,7 @@ function scope(entry: unknown, index: number, seen: Set<string>): Scope {
   if (typeof id !== 'string' || id === '') throw bad(`scope ${index + 1} has no id`)
   if (!SCOPE_ID.test(id))
     throw bad(`scope "${id}" must be printable ASCII without spaces, quotes, commas or backslashes`)
-  if (RESERVED_WORDS.has(id) || id.startsWith('admin:')) throw bad(`scope "${id}" is reserved`)
+  if (RESERVED_WORDS.has(id) || isAdminScope(id)) throw bad(`scope "${id}" is reserved`)
   if (seen.has(id)) throw bad(`scope "${id}" stands twice`)
   if (typeof description !== 'string' || description.trim() === '') throw bad(`scope "${id}" has no description`)
   if (typeof byDefault !== 'boolean') throw bad(`scope "${id}": "default" must be true or false`)

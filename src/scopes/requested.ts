@@ -1,3 +1,4 @@
+import { isAdminScope } from '../guard/scope-set.ts'
 import type { Catalogue } from './catalogue.ts'
 
 /**
@@ -24,4 +25,4 @@ const isForeign = (catalogue: Pick<Catalogue, 'has'>, word: string) =>
 
 /** The scopes that any client may get from any user: `admin:*` needs an administrator, and a client that names it. */
 export const publicScopes = ({ scopes }: Pick<Catalogue, 'scopes'>): string[] =>
-  scopes.map(({ id }) => id).filter(id => !id.startsWith('admin:'))
+  scopes.map(({ id }) => id).filter(id => !isAdminScope(id))

@@ -2,6 +2,7 @@ import type { Affects, Announced } from '../cluster/changes.ts'
 import type { Database, Em } from '../database/database.ts'
 import type { StatusChange } from '../guard/event-stream.ts'
 import type { Status } from '../guard/status-bits.ts'
+import { hasAdminScopeSql } from '../scopes/admin.ts'
 import { postpone } from './pending.ts'
 
 /** Whoever writes events holds it until the commit, so that sequence numbers become visible in their order. */
@@ -60,7 +61,7 @@ const MARK_DEMOTED = `
   update oauth_access_tokens t set changed = true from users u
   where u.id = t.user_id and t.user_id in (select jsonb_array_elements_text(?::jsonb)::uuid)
     and u.role <> 'admin' and not t.revoked and not t.changed
-    and (t.scopes @> '["admin:read"]'::jsonb or t.scopes @> '["admin:write"]'::jsonb)
+    and ${hasAdminScopeSql('t.scopes')}
   returning t.id`
 
 const IDS = '(select jsonb_array_elements_text(?::jsonb)::uuid)'

@@ -3,6 +3,7 @@ import { forbidden, invalid } from '../errors/errors.ts'
 import { insufficientScope } from '../guard/errors.ts'
 import { WILDCARD } from '../guard/scope-set.ts'
 import type { Token } from '../guard/token.ts'
+import { isForRole } from '../scopes/admin.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { Owner } from './owner.ts'
 import type { AccessToken } from './token.entity.ts'
@@ -39,8 +40,8 @@ export function createLimits(
     held: readonly string[] = [],
   ): string[] {
     const scopes = catalogue.resolve(requested, held)
-    const admin = scopes.filter(s => s.startsWith('admin:') && !held.includes(s))
-    if (admin.length > 0 && user.role !== 'admin') {
+    const admin = scopes.filter(s => !isForRole(s, user.role) && !held.includes(s))
+    if (admin.length > 0) {
       throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an administrator may have it` })
     }
     if (!within) return scopes

@@ -1,6 +1,7 @@
 import { LockMode } from '@mikro-orm/postgresql'
 import type { Em } from '../database/database.ts'
 import { conflict } from '../errors/errors.ts'
+import { scopesForRole } from '../scopes/admin.ts'
 import { type Role, User } from '../users/user.entity.ts'
 
 /** Whose token it is to be. */
@@ -20,5 +21,5 @@ export const LOST = 'The user or the token that asks has lost the right to this 
 export async function heldBy(em: Em, id: string): Promise<(scopes: string[]) => string[]> {
   const user = await em.findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_READ })
   if (!user || user.disabledAt) throw conflict(LOST)
-  return scopes => (user.role === 'admin' ? scopes : scopes.filter(scope => !scope.startsWith('admin:')))
+  return scopes => scopesForRole(scopes, user.role)
 }

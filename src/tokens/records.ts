@@ -3,6 +3,7 @@ import type { Database } from '../database/database.ts'
 import { invalidToken } from '../guard/errors.ts'
 import { Recent } from '../guard/recent.ts'
 import { type OnUse, Token } from '../guard/token.ts'
+import { scopesForRole } from '../scopes/admin.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { Role } from '../users/user.entity.ts'
 import type { StatusIndex } from './mint.ts'
@@ -192,7 +193,7 @@ function read(row: Row, inherit: boolean, onUse: OnUse | undefined): TokenRecord
     clientId: row.client_id,
     name: row.name,
     // Who is an administrator no more has no administrator's scopes, whatever the token was given.
-    scopes: row.user_id && row.role !== 'admin' ? row.scopes.filter(s => !s.startsWith('admin:')) : row.scopes,
+    scopes: row.user_id ? scopesForRole(row.scopes, row.role as Role) : row.scopes,
     expiresAt,
     inherit,
     onUse,

@@ -1,6 +1,7 @@
 import type { Clients } from '../clients/clients.ts'
 import { WILDCARD } from '../guard/scope-set.ts'
 import { Token } from '../guard/token.ts'
+import { ADMIN_SCOPES } from '../scopes/admin.ts'
 import type { SignedIn } from '../users/sessions.ts'
 import { setUserBehind } from './records.ts'
 
@@ -12,7 +13,7 @@ import { setUserBehind } from './records.ts'
 export type SessionToken = (person: SignedIn) => Promise<Token>
 
 const ALL = [WILDCARD]
-const ALL_AND_ADMIN = [WILDCARD, 'admin:read', 'admin:write']
+const ALL_AND_ADMIN = [WILDCARD, ...ADMIN_SCOPES]
 const NEVER = new Date('9999-12-31T00:00:00Z')
 
 export function createSessionToken(clients: Pick<Clients, 'personalAccess'>): SessionToken {

@@ -1,6 +1,8 @@
 import type { Params } from '../grants/grant.ts'
 import { WILDCARD } from '../guard/scope-set.ts'
-import { type Catalogue, RESERVED, type Scope } from '../scopes/catalogue.ts'
+import { isForRole } from '../scopes/admin.ts'
+import type { Catalogue, Scope } from '../scopes/catalogue.ts'
+import { RESERVED } from '../scopes/reserved.ts'
 import type { Role } from '../users/user.entity.ts'
 
 /** A checkbox for a scope. */
@@ -81,14 +83,14 @@ export function scopeChoice(
     checked: checked.includes(id),
     included: catalogue.inherit && !checked.includes(id) && catalogue.covers(narrow, id),
   })
-  const offered = RESERVED.filter(({ id }) => role === 'admin' || !id.startsWith('admin:'))
+  const offered = RESERVED.filter(({ id }) => isForRole(id, role))
   const all = { id: WILDCARD, description: wildcard }
   const kept = held.filter(id => !hasBox(catalogue, role, id)).map(id => ({ id, name: REMOVE + id }))
   return { groups: grouped(catalogue, box), reserved: [...offered, all].map(box), kept }
 }
 
 const hasBox = (catalogue: Catalogue, role: Role, id: string) =>
-  id === WILDCARD || (catalogue.has(id) && (role === 'admin' || !id.startsWith('admin:')))
+  id === WILDCARD || (catalogue.has(id) && isForRole(id, role))
 
 function grouped(catalogue: Catalogue, box: (scope: Scope) => ScopeBox): ScopeGroup[] {
   const reserved = new Set<string>(RESERVED.map(({ id }) => id))

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { Client } from '../../clients/client.entity.ts'
 import type { Clients } from '../../clients/clients.ts'
 import type { Params } from '../../grants/grant.ts'
+import { isAdminScope } from '../../guard/scope-set.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import { phrase } from '../phrase.ts'
 import { asked, listed } from '../query.ts'
@@ -25,7 +26,7 @@ const section = 'apps' as const
 /** The apps that a person built: made, changed, revoked, by the same functions as at /api/clients. */
 export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPluginAsync {
   const path = `${site.base}/apps/own`
-  const scopes = catalogue.scopes.filter(({ id }) => !id.startsWith('admin:'))
+  const scopes = catalogue.scopes.filter(({ id }) => !isAdminScope(id))
   const choices = { grants: GRANTS, scopes }
 
   const keptOf = ({ scopes: held }: Client) => held?.filter(id => !scopes.some(scope => scope.id === id)) ?? []
