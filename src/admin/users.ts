@@ -21,6 +21,7 @@ import { ChangeUser, CreateUser, Id, ManagedUser, toManagedUser } from './schema
 
 const tags = ['Administration']
 const Answer = Type.Object({ data: ManagedUser })
+const lastAdministrator = problem('The user is the last administrator')
 const unknownUser = problem('There is no such user')
 
 export interface AdminUsersOptions {
@@ -104,7 +105,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
           tags,
           params: Id('user'),
           body: ChangeUser,
-          response: { 200: Answer, 404: unknownUser, 422: validationProblem },
+          response: { 200: Answer, 404: unknownUser, 409: lastAdministrator, 422: validationProblem },
         },
       },
       async ({ params, body }) => {
@@ -129,7 +130,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
               '1,000 tokens in batches, within seconds.',
             tags,
             params: Id('user'),
-            response: { 200: Answer, 404: unknownUser },
+            response: { 200: Answer, 404: unknownUser, ...(act === 'disable' && { 409: lastAdministrator }) },
           },
         },
         async ({ params }) => ({ data: toManagedUser(await users[act]((await find(params.id)).id)) }),

@@ -8,6 +8,7 @@ import { containing } from '../database/like.ts'
 import { invalid, notFound, raise } from '../errors/errors.ts'
 import { checkedName } from '../text/names.ts'
 import { checkedEmail, emailForms } from './emails.ts'
+import { holdAdministrators } from './last-administrator.ts'
 import { checkNewPassword, hashPassword, passwordMatches } from './passwords.ts'
 import { endSessions } from './sessions.ts'
 import { type Role, User } from './user.entity.ts'
@@ -34,11 +35,14 @@ export interface Users {
   findByEmail(email: string): Promise<User | undefined>
   /** Oldest first. @param search only those whose name or e-mail address contains it, in upper or lower case */
   list(page?: { limit?: number; after?: string | undefined; search?: string | undefined }): Promise<User[]>
-  /** As a whole or not at all. A new password ends the user's sessions. @throws 422 as `create` does */
+  /**
+   * As a whole or not at all. A new password ends the user's sessions.
+   * @throws 422 as `create` does; 409 when the last administrator would become a user
+   */
   update(id: string, change: UserChange): Promise<User>
   /** Ends the user's sessions. */
   setPassword(id: string, password: string): Promise<void>
-  /** From the next request on none of the user's tokens and sessions opens anything. */
+  /** From the next request on none of the user's tokens and sessions opens anything. @throws 409 for the last administrator */
   disable(id: string): Promise<User>
   enable(id: string): Promise<User>
   /** The live user that e-mail and password name; undefined after the same time for whatever reason. */
@@ -52,8 +56,10 @@ export function createUsers(db: Database, changes: Changes): Users {
   const change = (id: string, parts: Partial<Record<EventKind, Partial<User>>>) =>
     changes.transaction(async (em, announce) => {
       const values: Partial<User> = Object.assign({}, ...Object.values(parts))
+      const mustNotBeLast = await holdAdministrators(em, values)
       const user = await em.findOne(User, { id })
       if (!user) throw notFound('user')
+      mustNotBeLast(user)
       if (values.email !== undefined) await mustBeFree(em, values.email, id)
       const affects = affectedBy(user, values)
       em.assign(user, { ...values, updatedAt: new Date() })

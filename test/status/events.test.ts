@@ -1,5 +1,5 @@
 import t from 'tap'
-import { actingAs, testApp } from '../helpers/app.ts'
+import { actingAs, newUser, testApp } from '../helpers/app.ts'
 
 const { house } = await testApp(t)
 
@@ -41,6 +41,7 @@ t.test('disabling and enabling a user write one event for each live token, and n
 })
 
 t.test('a demotion writes an event for each token that had scopes of an administrator', async t => {
+  await newUser(house, 'admin')
   const user = await userWithTokens('admin')
   t.same(await written(() => house.users.update(user.id, { role: 'user' })), { 3: 2 })
 })

@@ -35,6 +35,7 @@ t.test('a token made while its user is disabled is good nowhere', async t => {
 })
 
 t.test('one with a right of the administration, while the user loses it', async t => {
+  await newUser(house, 'admin')
   const user = await newUser(house, 'admin')
   const issue = () => house.tokens.issuePersonal({ user, name: 'beside', scopes: ['admin:read'] })
   await madeBeside(t, issue, () => house.users.update(user.id, { role: 'user' }))
