@@ -23,9 +23,21 @@ export interface Family {
   audience: string | null
 }
 
+/** Prefixes of before included. Other texts need no look-up. */
+export function isRefreshText(tokenPrefix: string, text: string): boolean {
+  const prefix = text.slice(0, -RANDOM_CHARACTERS)
+  const isPrefix = prefix === refreshPrefix(tokenPrefix) || /^[\w-]*r_$/.test(prefix)
+  return isPrefix && /^[\w-]+$/.test(text.slice(prefix.length)) && text.length > RANDOM_CHARACTERS
+}
+
 /** 256 random bits behind a prefix that secret scanners find: `post_` makes `postr_`. */
 export const newRefreshText = (tokenPrefix: string) =>
-  tokenPrefix.replace(/_$/, 'r_') + randomBytes(32).toString('base64url')
+  refreshPrefix(tokenPrefix) + randomBytes(RANDOM_BYTES).toString('base64url')
+
+const RANDOM_BYTES = 32
+/** In base64url. */
+const RANDOM_CHARACTERS = 43
+const refreshPrefix = (tokenPrefix: string) => tokenPrefix.replace(/_$/, 'r_')
 
 /** Stores a link of a family in the transaction of `em`. */
 export async function addLink(em: Em, family: Family, text: string, expiresAt: Date): Promise<void> {

@@ -38,6 +38,18 @@ export class StatusBits {
     this.#bytes[at] = ((this.#bytes[at] ?? 0) & ~(3 << shift)) | (status << shift)
   }
 
+  /** Sets revoked again what is revoked in the other list: that has no way back. */
+  keepRevoked(other: StatusBits): void {
+    const bytes = other.#bytes?.length ?? 0
+    for (let at = 0; at < bytes; at++) {
+      // Most bytes are 0.
+      if (!other.#bytes?.[at]) continue
+      for (let index = at * PER_BYTE; index < (at + 1) * PER_BYTE; index++) {
+        if (other.get(index) === STATUS.revoked) this.set(index, STATUS.revoked)
+      }
+    }
+  }
+
   /** Bytes held in memory. */
   get bytes(): number {
     return this.#bytes?.length ?? 0

@@ -2,6 +2,7 @@ import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { isMeantFor } from './audience.ts'
 import { ByText, flat } from './by-text.ts'
 import { invalidToken } from './errors.ts'
+import { hasDuplicateNames } from './json-names.ts'
 
 /** What a signed token says, once its signature has been checked. Times are in milliseconds since the epoch. */
 export interface Verified {
@@ -65,7 +66,8 @@ export function createVerifier<V extends { readonly text: string }>({
   const options = {
     typ: 'at+jwt',
     algorithms: ALGORITHMS,
-    requiredClaims: ['exp', 'jti', 'sub'],
+    // RFC 9068 §2.2
+    requiredClaims: ['exp', 'iat', 'jti', 'sub', 'client_id'],
   }
   const accepts = acceptedBy(audience)
 
@@ -75,6 +77,8 @@ export function createVerifier<V extends { readonly text: string }>({
     const { payload } = await jwtVerify(text, key, { ...options, currentDate: new Date(now()) }).catch(error => {
       throw refusal(error)
     })
+    if (hasDuplicateClaims(text)) throw invalidToken(MALFORMED)
+    if ((payload.iat as number) * 1000 > now() + LARGEST_SKEW_MS) throw invalidToken(TOO_EARLY)
     // Asked now: which ones are accepted may have been learnt with the keys.
     if (!issuers().includes(payload.iss as string)) throw invalidToken(OTHER_ISSUER)
     if (!(await accepts(payload.aud))) throw invalidToken('The access token is meant for another audience.')
@@ -97,6 +101,9 @@ function acceptedBy(audience: VerifierOptions<unknown>['audience']): (aud: unkno
   return aud => isMeantFor(aud, [audience].flat())
 }
 
+/** What the clocks of two machines may differ by, for a token that is used at once. */
+const LARGEST_SKEW_MS = 60_000
+const TOO_EARLY = 'The access token is not valid yet.'
 const OTHER_ISSUER = 'The access token comes from another issuer.'
 const MALFORMED = 'The access token is malformed.'
 
@@ -107,6 +114,12 @@ const MALFORMED = 'The access token is malformed.'
 function isCanonical(text: string): boolean {
   const signature = text.slice(text.lastIndexOf('.') + 1)
   return Buffer.from(signature, 'base64url').toString('base64url') === signature
+}
+
+/** In the header or in the payload, whose signature held. */
+function hasDuplicateClaims(text: string): boolean {
+  const parts = text.split('.').slice(0, 2)
+  return parts.some(part => hasDuplicateNames(Buffer.from(part, 'base64url').toString()))
 }
 
 function read(text: string, payload: JWTPayload): Verified {
@@ -124,7 +137,7 @@ function refusal(error: unknown): Error {
   // The key could not be had, for a reason that is not the token's: that error speaks for itself.
   if (status !== undefined && status >= 500) return error as Error
   if (code === 'ERR_JWT_EXPIRED') return invalidToken('The access token has expired.', error)
-  if (claim === 'nbf') return invalidToken('The access token is not valid yet.', error)
+  if (claim === 'nbf') return invalidToken(TOO_EARLY, error)
   if (claim === 'typ') return invalidToken('This is not an access token.', error)
   return invalidToken('The access token was not issued here, or was altered.', error)
 }

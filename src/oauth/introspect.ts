@@ -1,5 +1,7 @@
 import type { Client } from '../clients/client.entity.ts'
+import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
+import { isRefreshText } from '../grants/refresh-family.ts'
 import type { Audience } from '../guard/audience.ts'
 import { statusListUri } from '../guard/claims.ts'
 import { wholeSecond } from '../guard/token.ts'
@@ -40,7 +42,7 @@ export interface IntrospectOptions {
   db: Database
   inspect: Inspect
   usage: Usage
-  config: AudienceConfig
+  config: AudienceConfig & Pick<Config, 'tokenPrefix'>
 }
 
 const INACTIVE: Introspection = Object.freeze({ active: false })
@@ -72,6 +74,7 @@ export function createIntrospect({ db, inspect, usage, config }: IntrospectOptio
 
   /** Only to the client it was given to: a resource server that took one for an access token would let it in. */
   async function ofRefresh(client: Client, text: string): Promise<Introspection> {
+    if (!isRefreshText(config.tokenPrefix, text)) return INACTIVE
     const [link] = await db.query<RefreshRow>(LIVE_REFRESH, [hashText(text), client.id])
     if (!link) return INACTIVE
     return {

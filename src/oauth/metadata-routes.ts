@@ -51,6 +51,7 @@ const Metadata = Type.Object({
       examples: ['https://auth.example.com'],
     }),
   ),
+  token_prefix: Type.String({ description: 'What opaque tokens begin with', examples: ['post_'] }),
   previous_issuers: Type.Optional(
     Type.Array(Type.String(), {
       description:

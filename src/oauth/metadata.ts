@@ -7,7 +7,7 @@ import type { Catalogue } from '../scopes/catalogue.ts'
 import { publicScopes } from '../scopes/requested.ts'
 
 export interface MetadataOptions {
-  config: Pick<Config, 'issuer' | 'issuerPrevious' | 'audience' | 'requireResource'>
+  config: Pick<Config, 'issuer' | 'issuerPrevious' | 'tokenPrefix' | 'audience' | 'requireResource'>
   catalogue: Catalogue
   keys: Keys
   grants: Grants
@@ -20,7 +20,7 @@ const CONFIDENTIAL = AUTH_METHODS.filter(method => method !== 'none')
 
 /** What a client has to know of this server (RFC 8414 §2): what works, read off what is there, and nothing else. */
 export function describeServer({ config, catalogue, keys, grants }: MetadataOptions, has: HasRoute) {
-  const { issuer, issuerPrevious, audience, requireResource } = config
+  const { issuer, issuerPrevious, tokenPrefix, audience, requireResource } = config
   const endpoint = (name: string, method: 'GET' | 'POST', path: string, more: object = {}) =>
     has(method, path) ? { [name]: issuer + path, ...more } : {}
   return {
@@ -52,6 +52,8 @@ export function describeServer({ config, catalogue, keys, grants }: MetadataOpti
     protected_resources: [audience],
     // Ours: the `aud` of tokens that name no resource, which every registered API accepts.
     ...(!requireResource && { deployment_audience: audience }),
+    // Ours: guards ask about no opaque text that is not made like one of these.
+    token_prefix: tokenPrefix,
     // Ours: what this issuer was called before; tokens that name it are accepted, here and by guards.
     ...(issuerPrevious.length > 0 && { previous_issuers: issuerPrevious }),
     ...endpoint('service_documentation', 'GET', '/docs'),

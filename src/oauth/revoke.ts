@@ -1,10 +1,12 @@
 import { record } from '../audit/audit.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { Announce, Changes } from '../cluster/changes.ts'
+import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { invalidGrant } from '../errors/protocol.ts'
 import { RefreshToken } from '../grants/refresh.entity.ts'
 import type { Refresh } from '../grants/refresh.ts'
+import { isRefreshText } from '../grants/refresh-family.ts'
 import type { Inspect } from '../tokens/inspect.ts'
 import type { RevokeOne } from '../tokens/revoker.ts'
 import { hashText } from '../tokens/text.ts'
@@ -24,12 +26,13 @@ export interface RevokeOptions {
   inspect: Inspect
   refresh: Pick<Refresh, 'revokeGrant'>
   revokeOne: RevokeOne
+  config: Pick<Config, 'tokenPrefix'>
 }
 
 const OTHERS =
   'The token was issued to another client. A personal access token is revoked with DELETE /api/tokens/current.'
 
-export function createRevoke({ db, changes, inspect, refresh, revokeOne }: RevokeOptions): Revoke {
+export function createRevoke({ db, changes, inspect, refresh, revokeOne, config }: RevokeOptions): Revoke {
   async function ofAccess(id: string): Promise<void> {
     const token = await db.run(em => em.findOne(AccessToken, { id }, { fields: ['grant'] }))
     const grant = token?.grant
@@ -52,6 +55,7 @@ export function createRevoke({ db, changes, inspect, refresh, revokeOne }: Revok
     const access = await inspect(text)
     if (access && access.record.token.clientId !== client.id) throw invalidGrant(OTHERS)
     if (access) await ofAccess(access.record.token.id)
-    else await changes.transaction((em, announce) => ofRefresh(em, announce, client, text))
+    else if (isRefreshText(config.tokenPrefix, text))
+      await changes.transaction((em, announce) => ofRefresh(em, announce, client, text))
   }
 }

@@ -32,6 +32,26 @@ t.test('tokens of a running server', async t => {
   const plain = await asker(at)
   const usedAt = async (id: string) => house.usage.seen((await house.selection.find(id)) as AccessToken).lastUsedAt
 
+  t.test('what is made like no token costs the database nothing', async t => {
+    const { query } = house.db
+    let queries = 0
+    const counted: typeof query = (...args) => {
+      queries++
+      return query(...args)
+    }
+    await plain.ask('nonsense')
+    Object.assign(house.db, { query: counted })
+    t.teardown(() => Object.assign(house.db, { query }))
+    const { token } = await actingAs(house, [], { format: 'opaque' })
+    queries = 0
+    for (const text of ['nonsense', `${token}x`, `${token.slice(0, -1)}${token.endsWith('a') ? 'b' : 'a'}`, 'a.b.c']) {
+      t.strictSame((await plain.ask(text)).json(), INACTIVE)
+    }
+    t.equal(queries, 0)
+    t.strictSame((await plain.ask(`postr_${'x'.repeat(43)}`)).json(), INACTIVE)
+    t.equal(queries, 1, 'it could be a refresh token')
+  })
+
   for (const format of ['jwt', 'opaque'] as const) {
     t.test(`a personal access token, ${format}`, async t => {
       const { user, token, id } = await actingAs(house, ['orders:read', 'reports', 'user:read'], { format })

@@ -1,24 +1,35 @@
-/** The issuer's time, in milliseconds since the epoch. */
+/** The time that tokens are checked against, in milliseconds since the epoch. */
 export interface Clock {
   now(): number
-  /** The issuer said what time it is there. @param seconds the resolution of what it said */
-  hear(date: number): void
+  /**
+   * Something that the issuer signed names a time that was there: it is that late at least.
+   * @param date milliseconds since the epoch
+   * @returns whether this machine's time can agree with that
+   */
+  signed(date: number): boolean
 }
 
-/** A difference that a `Date` header's whole seconds and the way here explain is none. */
-const TOLERATED_MS = 2_000
+/** A machine whose clock is further behind than this has to be mended; what is signed corrects no more. */
+export const LARGEST_CORRECTION_MS = 300_000
 
 /**
- * Tokens are checked against the clock of whoever issued them: a resource server whose own clock is wrong neither
- * refuses good tokens nor accepts expired ones. Between two answers time is counted by a clock that nobody sets.
+ * The machine's time. No header of an answer counts, since none is signed: a `Date` or `Age` from before would revive
+ * what is over. What the issuer signed proves that it is that late at least; so it moves the time forward only, and not
+ * far. From then on it is counted by a clock that nobody sets, so that a machine that is set back revives nothing.
  */
 export function createClock(): Clock {
-  let base: { date: number; at: number } | undefined
-  const now = () => (base ? base.date + performance.now() - base.at : Date.now())
+  let proved = Number.NEGATIVE_INFINITY
+  let provedAt = 0
+  const atLeast = () => proved + performance.now() - provedAt
   return {
-    now,
-    hear(date) {
-      if (Number.isFinite(date) && Math.abs(date - now()) > TOLERATED_MS) base = { date, at: performance.now() }
+    now: () => Math.max(Date.now(), atLeast()),
+    signed(date) {
+      if (!(date - Date.now() <= LARGEST_CORRECTION_MS)) return false
+      if (date > atLeast()) {
+        proved = date
+        provedAt = performance.now()
+      }
+      return true
     },
   }
 }

@@ -1,4 +1,3 @@
-import type { Clock } from './clock.ts'
 import { unreachable } from './refusal.ts'
 
 /** What the guard asks of its issuer. */
@@ -33,7 +32,7 @@ interface Failure {
 }
 
 /** No redirect is followed: whoever could redirect the issuer's answers could give them. */
-export function createHttp(clock: Clock): Http {
+export function createHttp(): Http {
   const failed = new Map<string, Failure>()
   const slow = new Set<string>()
 
@@ -65,9 +64,7 @@ export function createHttp(clock: Clock): Http {
 
   async function read(url: string, init: RequestInit): Promise<{ status: number; text: string }> {
     const answer = await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(LONGEST_MS) })
-    clock.hear(dateOf(answer))
-    if (Number(answer.headers.get('content-length') ?? 0) > LARGEST_BYTES) throw new Error(`${url} is too large`)
-    return { status: answer.status, text: await answer.text() }
+    return { status: answer.status, text: await bodyOf(answer) }
   }
 
   return {
@@ -85,10 +82,19 @@ export function createHttp(clock: Clock): Http {
   }
 }
 
-/** What time it is where the answer was made: a cache on the way keeps its `Date` and counts in `Age` (RFC 9111 §5.1). */
-function dateOf({ headers }: Response): number {
-  const age = Number(headers.get('age') ?? 0)
-  return Date.parse(headers.get('date') ?? '') + (age > 0 ? age * 1000 : 0)
+/** Bounded by what it inflates to: a few kilobytes of gzip are gigabytes of text. @throws when there is more */
+async function bodyOf({ body }: Response): Promise<string> {
+  if (!body) return ''
+  const decoder = new TextDecoder()
+  let bytes = 0
+  let text = ''
+  // Leaving the loop cancels what is left.
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > LARGEST_BYTES) throw new Error(`the answer is larger than ${LARGEST_BYTES} bytes`)
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
 }
 
 /** Client authentication by Basic, both halves form-encoded (RFC 6749 §2.3.1). */

@@ -3,6 +3,7 @@ import type { StatusChange } from '../event-stream.ts'
 import { type Status, StatusBits } from '../status-bits.ts'
 import type { Clock } from './clock.ts'
 import type { Http } from './http.ts'
+import type { Monitor } from './monitor.ts'
 import { within } from './patience.ts'
 
 /** Where the status of a token stands (draft-ietf-oauth-status-list §6.1). */
@@ -37,6 +38,7 @@ export interface RemoteListsOptions {
   /** It, and what it was called before: tokens from then name their lists so. */
   issuers: () => readonly string[]
   http: Http
+  monitor: Monitor
   key: JWTVerifyGetKey
   clock: Clock
   /** Whether the feed has shown a sign of life a moment ago. */
@@ -49,6 +51,8 @@ interface Held {
   bits: StatusBits
   /** The last event that is in it; undefined: the issuer does not say. */
   sequence: number | undefined
+  /** When it was signed, or last known to hold by the feed; seconds since the epoch. */
+  iat: number
   /** Monotonic; when what it says was known to hold. */
   heldAt: number
   /** Milliseconds. */
@@ -62,7 +66,7 @@ const UNCACHED = { 'cache-control': 'no-cache' }
 const MOST_RECENT = 10_000
 
 export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
-  const { issuer, issuers, http, key, clock, followed, maxStaleness } = options
+  const { issuer, issuers, http, monitor, key, clock, followed, maxStaleness } = options
   const held = new Map<string, Held>()
   const fetching = new Map<string, { list: Promise<Held>; at: number }>()
   /** Thousands of tokens name the same list: as one text in memory it is found without being read. */
@@ -100,9 +104,24 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
     for (const change of recent) {
       if (change.list === number && change.sequence > (list.sequence ?? 0)) list.bits.set(change.index, change.status)
     }
+    const before = held.get(uri)
+    if (before && isOlder(list, before)) throw new Error(`${uri} is older than the list that is held.`)
+    if (before && isAsOld(list, before)) list.bits.keepRevoked(before.bits)
     held.set(uri, list)
     return list
   }
+
+  /** A cache, or somebody, brings again what was replaced. Nodes have clocks of their own, so `iat` alone says nothing. */
+  function isOlder(list: Held, before: Held): boolean {
+    // The feed has told all that is missing in it, and that was set.
+    if (joined(list)) return false
+    if (list.sequence === undefined || before.sequence === undefined) return list.iat < before.iat
+    return list.sequence < before.sequence && list.iat <= before.iat
+  }
+
+  /** Nothing says which of the two came first; what is revoked remains so. */
+  const isAsOld = (list: Held, before: Held) =>
+    list.iat === before.iat && (list.sequence === undefined || before.sequence === undefined)
 
   async function fetchList(uri: string, headers: Record<string, string>): Promise<Held> {
     const { status, text, askedAt } = await http.get(uri, { accept: 'application/statuslist+jwt', ...headers })
@@ -116,14 +135,29 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
     })
     const body = payload.status_list as { bits?: unknown; lst?: unknown }
     if (body?.bits !== 2 || typeof body.lst !== 'string') throw new Error(`${uri} is not a list of two bits`)
+    const { iat = Number.NaN } = payload
+    if (!clock.signed(iat * 1000)) throw new Error(`${uri} ${FROM_THE_FUTURE}`)
     const sequence = typeof payload.sequence === 'number' ? payload.sequence : undefined
     // It holds for what was so when it was signed, however long it was kept on the way here.
-    const signedAgo = Math.max(0, clock.now() - Number(payload.iat) * 1000 - 1_000)
+    const signedAgo = Math.max(0, clock.now() - iat * 1000 - 1_000)
     return {
       bits: StatusBits.decode(body.lst),
       sequence,
+      iat,
       heldAt: askedAt - signedAgo,
       ttl: Number(payload.ttl ?? 15) * 1000,
+    }
+  }
+
+  async function watched(loading: Promise<Held>): Promise<Held> {
+    try {
+      const list = await loading
+      monitor.ok('lists')
+      return list
+    } catch (error) {
+      const expired = (error as { code?: string }).code === 'ERR_JWT_EXPIRED'
+      monitor.failed('lists', expired ? new Error(EXPIRED, { cause: error }) : error)
+      throw error
     }
   }
 
@@ -132,7 +166,7 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
     const now = performance.now()
     const pending = fetching.get(uri)
     if (pending && now - pending.at <= (held.get(uri)?.ttl ?? Number.POSITIVE_INFINITY)) return pending.list
-    const begun = { list: load(uri), at: now }
+    const begun = { list: watched(load(uri)), at: now }
     fetching.set(uri, begun)
     const forget = () => void (fetching.get(uri) === begun && fetching.delete(uri))
     begun.list.then(forget, forget)
@@ -183,7 +217,9 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
       recent = recent.slice(-MOST_RECENT)
     },
     confirm(at) {
-      for (const list of held.values()) if (joined(list)) list.heldAt = at
+      const iat = Math.floor(clock.now() / 1000)
+      for (const list of held.values())
+        if (joined(list)) Object.assign(list, { heldAt: at, iat: Math.max(iat, list.iat) })
     },
     follow(sequence) {
       since = sequence
@@ -196,5 +232,9 @@ export function createRemoteLists(options: RemoteListsOptions): RemoteLists {
     },
   }
 }
+
+const FROM_THE_FUTURE = 'was signed in the future, by the clock of this machine. Check that clock.'
+const EXPIRED =
+  'The status lists that the issuer sends are out of date, by the clock of this machine. Check that clock, and caches between the two.'
 
 const listNumber = (uri: string) => Number(uri.slice(uri.lastIndexOf('/') + 1))

@@ -14,6 +14,8 @@ export interface Metadata {
   token_usage_endpoint?: string
   /** Ours: the `aud` of tokens that name no resource. */
   deployment_audience?: string
+  /** Ours: what opaque tokens begin with. */
+  token_prefix?: string
   /** Ours: identifiers that the issuer had before, and whose tokens it still accepts. */
   previous_issuers?: string[]
 }
@@ -36,10 +38,11 @@ export async function fetchMetadata(http: Http, url: string): Promise<Metadata> 
       `The metadata at ${from} is of the issuer ${JSON.stringify(found.issuer)}, not of ${JSON.stringify(url)}. Set the guard's issuer to what the metadata says.`,
     )
   }
-  const { deployment_audience: audience, previous_issuers: previous, ...rest } = found
+  const { deployment_audience: audience, previous_issuers: previous, token_prefix: prefix, ...rest } = found
   return {
     ...rest,
     ...(typeof audience === 'string' && { deployment_audience: audience }),
+    ...(typeof prefix === 'string' && { token_prefix: prefix }),
     previous_issuers: Array.isArray(previous) ? previous.filter(isPrevious).slice(0, MOST_PREVIOUS) : [],
   }
 }

@@ -15,7 +15,7 @@ export interface GuardHealth {
   problems: string[]
 }
 
-export type Part = 'metadata' | 'audience' | 'keys' | 'feed' | 'introspection' | 'usage'
+export type Part = 'metadata' | 'audience' | 'keys' | 'lists' | 'feed' | 'introspection' | 'usage'
 
 /** What goes wrong between a guard and its issuer, by the part that it goes wrong for. */
 export interface Monitor {

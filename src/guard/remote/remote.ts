@@ -16,6 +16,7 @@ import { createIssuer } from './issuer.ts'
 import { createKeep, type Known } from './known.ts'
 import { createRemoteLists } from './lists.ts'
 import { createMonitor, type GuardHealth } from './monitor.ts'
+import { createOpaqueTexts } from './opaque.ts'
 import { checkRemoteOptions } from './options.ts'
 import { within } from './patience.ts'
 import { isRefusal } from './refusal.ts'
@@ -85,7 +86,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
   const url = normalizeIssuer(options.issuer) as string
   const credentials = credentialsOf(options)
   const clock = createClock()
-  const http = createHttp(clock)
+  const http = createHttp()
   const monitor = createMonitor(onRefused)
   const rule = createAudienceRule(options.audience, () => issuer, monitor)
   const { accepts } = rule
@@ -121,6 +122,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
     issuer: url,
     issuers,
     http,
+    monitor,
     key,
     clock,
     followed,
@@ -153,12 +155,14 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
         began(sequence) {
           lists.follow(sequence)
           answers.clear()
+          opaque.clear()
         },
         // Another node, or one that was started again, perhaps with other settings.
         connected: () => issuer.refresh(),
         changed(change) {
           lists.apply(change)
           answers.changed(change.list, change.index)
+          opaque.clear()
         },
         keysRevoked: issuer.keys.revoke,
         alive() {
@@ -226,6 +230,13 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
     return letIn(answer)
   }
 
+  const opaque = createOpaqueTexts({
+    issuer,
+    canAsk: credentials !== undefined,
+    ask,
+    onMissingClient: onRefused,
+  })
+
   function judge(signed: Known, status: number | undefined): Token | Promise<Token> {
     if (status === STATUS.valid) return letIn(signed)
     if (status === STATUS.revoked) throw invalidToken('The access token has been revoked.')
@@ -248,8 +259,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
     const known = recallAsked(text)
     if (known) return known
     if (text.split('.').length === 3) return verifier.verify(text).then(check)
-    if (!credentials) throw invalidToken('The access token is malformed.')
-    return ask(text)
+    return opaque.check(text)
   }
 
   /** However many steps a check takes, whoever sent the request has an answer in time. */
