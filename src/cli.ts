@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
 import { clientCommands } from './cli/clients.ts'
+import { dumpCommands } from './cli/dump.ts'
 import { exitCode, explain } from './cli/errors.ts'
 import { keyCommands } from './cli/keys.ts'
 import { examples } from './cli/options.ts'
@@ -55,6 +56,7 @@ ${examples(
   tokenCommands(postern)
   keyCommands(postern)
   pruneCommand(postern)
+  dumpCommands(postern)
   statusCommand(postern)
   scopesCommand(postern)
   return postern

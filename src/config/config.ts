@@ -63,6 +63,9 @@ export function chosenScopesFile(env: Environment = process.env): string | undef
   return env.SCOPES_FILE || existsSync(file) ? file : undefined
 }
 
+/** The APP_KEY that somebody set, in padded base64; undefined: none. */
+export const chosenAppKey = (env: Environment = process.env): string | undefined => readAppKey(env, {})
+
 function readAppKey(env: Environment, given: ConfigOptions): string | undefined {
   const setting = { variable: 'APP_KEY', kind: appKey }
   return ('appKey' in given ? fromOption('appKey', setting, given) : fromEnvironment(setting, env)) as

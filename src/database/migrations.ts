@@ -20,29 +20,37 @@ export async function requireMigrated(db: Database, change = true): Promise<void
 
 /**
  * Brings the tables up to date.
+ * @param names only these; undefined: all
  * @returns the names of the migrations it applied
  */
-export async function migrate(db: Database): Promise<string[]> {
+export async function migrate(db: Database, names?: string[]): Promise<string[]> {
   // Loaded only here: most starts find nothing to migrate.
   const { Migrator } = await import('@mikro-orm/migrations')
   // Behind a pooler it may go by another name in the URL, and MikroORM would make one of that name.
   const [database] = await db.query<{ name: string }>('select current_database() as name')
   db.orm.config.set('dbName', database?.name)
-  const applied = await new Migrator(db.orm.em).up()
+  const applied = await new Migrator(db.orm.em).up(names && { migrations: names })
   return applied.map(({ name }) => name)
 }
 
 /** Names of the migrations in the folder that the database does not list: two statements, where MikroORM needs ten. */
 async function missingMigrations(db: Database): Promise<string[]> {
-  const { path } = db.orm.config.get('migrations')
-  const names = readdirSync(path as string).flatMap(file => MIGRATION.exec(file)?.[1] ?? [])
-  const applied = new Set(await appliedMigrations(db))
-  return names.filter(name => !applied.has(name))
+  const applied = new Set(await appliedMigrations(db.query))
+  return knownMigrations(db).filter(name => !applied.has(name))
 }
 
-async function appliedMigrations(db: Database): Promise<string[]> {
-  const [table] = await db.query<{ name: string | null }>(`select to_regclass('mikro_orm_migrations')::text as name`)
+/** Names of the migrations of this version, oldest first. */
+export function knownMigrations(db: Database): string[] {
+  const { path } = db.orm.config.get('migrations')
+  return readdirSync(path as string)
+    .flatMap(file => MIGRATION.exec(file)?.[1] ?? [])
+    .sort()
+}
+
+/** Names of the migrations that the database has, oldest first; none where it has no tables. */
+export async function appliedMigrations(query: <Row extends object>(sql: string) => Promise<Row[]>): Promise<string[]> {
+  const [table] = await query<{ name: string | null }>(`select to_regclass('mikro_orm_migrations')::text as name`)
   if (!table?.name) return []
-  const rows = await db.query<{ name: string }>(`select name from ${table.name}`)
-  return rows.map(({ name }) => name)
+  const rows = await query<{ name: string }>(`select name from ${table.name}`)
+  return rows.map(({ name }) => name).sort()
 }

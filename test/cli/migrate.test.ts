@@ -1,29 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import pg from 'pg'
 import t from 'tap'
-import { APP_KEY } from '../helpers/app.ts'
 import { SERVER } from '../helpers/database.ts'
-import { commandsOn, ONE_LINE, temporaryFolder } from './postern.ts'
-
-type Test = { teardown(work: () => unknown): void }
-
-/** The command line on an empty database: nobody has migrated it. */
-async function onEmptyDatabase(t: Test) {
-  const DATA_DIR = temporaryFolder(t)
-  if (!SERVER) return commandsOn({ DATA_DIR })
-  const name = `postern_test_${randomBytes(6).toString('hex')}`
-  await query(SERVER, `create database ${name}`)
-  t.teardown(() => query(SERVER as string, `drop database if exists ${name} with (force)`))
-  const url = new URL(SERVER)
-  url.pathname = `/${name}`
-  return commandsOn({ DATA_DIR, DATABASE_URL: url.href, APP_KEY })
-}
-
-async function query(url: string, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  await client.query(sql).finally(() => client.end())
-}
+import { ONE_LINE, onEmptyDatabase } from './postern.ts'
 
 t.test('it says what it applied, makes the keys and the client, and a second time nothing', async t => {
   const postern = await onEmptyDatabase(t)

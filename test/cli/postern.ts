@@ -8,7 +8,7 @@ import { loadConfig } from '../../src/config/config.ts'
 import { buildApp, type House, openPostern } from '../../src/index.ts'
 import { openDatabase } from '../../src/open-database.ts'
 import { APP_KEY } from '../helpers/app.ts'
-import { testDatabase } from '../helpers/database.ts'
+import { emptyDatabase, SERVER, testDatabase } from '../helpers/database.ts'
 import { freePort } from '../helpers/port.ts'
 
 const BIN = resolve(import.meta.dirname, '../../bin/postern.js')
@@ -73,6 +73,13 @@ export function commandsOn(given: Record<string, string>): CommandLine {
       return work(house).finally(() => house.close())
     },
   }
+}
+
+/** The command line on an empty database: nobody has migrated it. */
+export async function onEmptyDatabase(t: Test): Promise<CommandLine> {
+  const DATA_DIR = temporaryFolder(t)
+  if (!SERVER) return commandsOn({ DATA_DIR })
+  return commandsOn({ DATA_DIR, DATABASE_URL: await emptyDatabase(SERVER, t), APP_KEY })
 }
 
 async function databaseOfItsOwn(t: Test): Promise<Record<string, string>> {

@@ -84,6 +84,14 @@ async function makeTemplate(server: string, client: pg.Client, template: string)
   await client.query(`alter database ${draft} rename to ${template}`)
 }
 
+/** @returns the URL of a database without tables */
+export async function emptyDatabase(server: string, t: Teardown): Promise<string> {
+  const name = `postern_test_${randomBytes(6).toString('hex')}`
+  await asAdmin(server, client => client.query(`create database ${name}`))
+  t.teardown(() => asAdmin(server, client => client.query(`drop database if exists ${name} with (force)`)))
+  return at(server, name)
+}
+
 async function asAdmin(server: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client({ connectionString: server })
   await client.connect()

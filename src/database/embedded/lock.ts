@@ -84,6 +84,6 @@ function tryFile(folder: string): { writeError?: unknown; lockError?: unknown } 
 
 const noLocks = (folder: string, error: unknown) =>
   new StartupError(
-    `DATA_DIR ${folder} is on a file system that cannot lock files, as network shares (SMB, NFS) may be, and two processes would damage the database. Set DATA_DIR to a directory on a local disk, or use a PostgreSQL (DATABASE_URL).`,
+    `DATA_DIR ${folder} is on a file system that cannot lock files, as network shares (SMB, NFS) may be, and two processes would damage the database. Set DATA_DIR to a directory on a local disk, or use a PostgreSQL (DATABASE_URL); \`postern restore FILE\` fills either from a dump.`,
     error,
   )

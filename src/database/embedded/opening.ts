@@ -20,7 +20,7 @@ export class Refusal extends Error {}
 export function requireMajor(version: string): void {
   if (version === POSTGRES_MAJOR) return
   if (!/^\d{1,3}(\.\d+)?$/.test(version)) {
-    throw new Refusal('its PG_VERSION is damaged. Restore it from a backup: postern restore FILE')
+    throw new Refusal('its PG_VERSION is damaged. Restore a backup: `postern restore FILE` with an empty DATA_DIR.')
   }
   throw new Refusal(
     `it was created by PostgreSQL ${version}, and this version of Postern has PostgreSQL ${POSTGRES_MAJOR}. ` +

@@ -51,7 +51,7 @@ function openExisting(folder: string, modules: WasmModules): Promise<PGlite> {
 function mustBeEmpty(folder: string): void {
   if (!existsSync(folder) || readdirSync(folder).length === 0) return
   throw new Refusal(
-    `${folder} has files but no PG_VERSION, and is left as it is. Restore it from a backup, or move it away.`,
+    `${folder} has files but no PG_VERSION, and is left as it is. Restore a backup (\`postern restore FILE\` with an empty DATA_DIR), or move it away.`,
   )
 }
 

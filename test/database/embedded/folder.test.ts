@@ -1,31 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { POSTGRES_MAJOR } from '../../../src/database/embedded/opening.ts'
 import { openDatabase } from '../../../src/open-database.ts'
 import { embeddedTemplate, SERVER } from '../../helpers/database.ts'
+import { smallDisk } from '../../helpers/disk.ts'
 import { launch } from '../../helpers/process.ts'
-
-type Test = { teardown(work: () => unknown): void }
 
 const ONLY_EMBEDDED = { skip: SERVER ? 'the embedded database has a run of its own' : false }
 const open = async (dataDir: string) =>
   openDatabase({ databaseUrl: undefined, databasePoolSize: 1, dataDir, dump: await embeddedTemplate() })
-
-/** A small file system of its own, where this user may mount one. @returns undefined where not */
-function smallDisk(t: Test, options: string): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'postern-disk-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'ignore' })
-  } catch {
-    return undefined
-  }
-  t.teardown(() => execFileSync('umount', [folder]))
-  return folder
-}
 
 t.test('what is no directory is named as what it is', async t => {
   const folder = t.testdir({ file: '' })

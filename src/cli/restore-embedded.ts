@@ -1,0 +1,69 @@
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { appKeyFile, storedAppKey } from '../config/app-key.ts'
+import { folderProblem } from '../config/folder-problem.ts'
+import { postgresFolder } from '../database/embedded/existing.ts'
+import { lockFolder } from '../database/embedded/lock.ts'
+import { requireAppKey } from '../dump/app-key.ts'
+import { loadDump } from '../dump/load.ts'
+import type { Dump } from '../dump/read.ts'
+import { StartupError } from '../errors/errors.ts'
+import { openDatabase } from '../open-database.ts'
+
+/** Where a database grows until it is whole. Nothing looks for one there. */
+const growing = (dataDir: string) => join(dataDir, 'restoring')
+/** What an empty data directory may have in it: a lock, a key, what a restore left that was killed, what a disk has. */
+const NOT_DATA = /^(lock(-journal)?|app\.key|restoring|lost\+found)$/
+
+/**
+ * Puts a dump into a data directory that is empty or absent. The database appears in it whole or not at all.
+ * @param givenKey the APP_KEY of the environment
+ * @returns how many rows
+ * @throws StartupError when there is something in the directory, or the dump cannot be read to its end
+ */
+export async function restoreEmbedded(dataDir: string, dump: Dump, givenKey: string | undefined): Promise<number> {
+  requireVacant(dataDir)
+  requireAppKey(dump.header, [givenKey, storedAppKey(dataDir)])
+  const unlock = lockFolder(dataDir)
+  try {
+    requireVacant(dataDir)
+    return await grow(dataDir, dump)
+  } finally {
+    rmSync(growing(dataDir), { recursive: true, force: true })
+    unlock()
+  }
+}
+
+function requireVacant(dataDir: string): void {
+  const entries = entriesOf(dataDir).filter(name => !NOT_DATA.test(name))
+  if (entries.length === 0) return
+  throw new StartupError(
+    `${dataDir} is not empty, and nothing is ever overwritten. Set DATA_DIR to an empty directory, or move this one away.`,
+  )
+}
+
+function entriesOf(dataDir: string): string[] {
+  try {
+    return readdirSync(dataDir)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw folderProblem(dataDir, error)
+  }
+}
+
+async function grow(dataDir: string, dump: Dump): Promise<number> {
+  const folder = growing(dataDir)
+  rmSync(folder, { recursive: true, force: true })
+  const db = await openDatabase({ databaseUrl: undefined, databasePoolSize: 1, dataDir: folder })
+  const rows = await loadDump(db, dump).finally(() => db.close())
+  try {
+    const { app_key: key } = dump.header
+    if (key && !existsSync(appKeyFile(dataDir))) {
+      writeFileSync(appKeyFile(dataDir), `${key}\n`, { mode: 0o600, flag: 'wx' })
+    }
+    renameSync(postgresFolder(folder), postgresFolder(dataDir))
+  } catch (error) {
+    throw folderProblem(dataDir, error)
+  }
+  return rows
+}

@@ -1,0 +1,79 @@
+import type { Database } from '../database/database.ts'
+import { appliedMigrations, knownMigrations, migrate } from '../database/migrations.ts'
+import { StartupError } from '../errors/errors.ts'
+import type { Header } from './format.ts'
+import type { Dump } from './read.ts'
+import { inSession, type Session } from './session.ts'
+import { dumpedTables, existingTables, sequencesOf } from './tables.ts'
+
+/**
+ * How far each sequence jumps. The server that wrote the dump may have given out further numbers before it ended: of
+ * status lists, which tokens name, and of events, which readers of the feed have seen.
+ */
+const JUMP: Record<string, number> = { integer: 1_000, bigint: 1_000_000_000 }
+
+/**
+ * Puts a dump into an empty database: the tables as they were when it was written, the rows in one transaction, then
+ * the migrations since.
+ * @returns how many rows
+ * @throws StartupError when the database is not empty, or the file cannot be read to its end; then it stays without rows
+ */
+export async function loadDump(db: Database, dump: Dump): Promise<number> {
+  const { migrations } = dump.header
+  requireKnown(db, dump.header)
+  const applied = await appliedMigrations(db.query)
+  await inSession(db, session => requireEmpty(db, session), { readOnly: true })
+  if (applied.some(name => !migrations.includes(name))) throw notEmpty()
+  await migrate(db, migrations)
+  const rows = await inSession(db, session => loadRows(db, session, dump))
+  await migrate(db)
+  return rows
+}
+
+function requireKnown(db: Database, { migrations, version }: Header): void {
+  const known = knownMigrations(db)
+  if (migrations.every(name => known.includes(name))) return
+  throw new StartupError(`it was written by Postern ${version}, which is newer. Restore it with that version.`)
+}
+
+async function requireEmpty(db: Database, session: Session): Promise<void> {
+  for (const table of await existingTables(db, session)) {
+    const [row] = await session.rows(`select 1 from "${table}" limit 1`)
+    if (row) throw notEmpty()
+  }
+}
+
+const notEmpty = () =>
+  new StartupError('the database is not empty, and nothing is ever overwritten. Set DATABASE_URL to a new database.')
+
+async function loadRows(db: Database, session: Session, dump: Dump): Promise<number> {
+  const tables = await dumpedTables(db, session)
+  // Whoever starts a server now waits, and finds what it needs.
+  await session.rows(`lock table ${tables.map(name => `"${name}"`).join(', ')} in access exclusive mode`)
+  await requireEmpty(db, session)
+  const batches = dump.batches()
+  for (;;) {
+    const next = await batches.next()
+    if (next.done) {
+      await goOn(db, session, next.value.sequences)
+      return next.value.rows
+    }
+    const { table, rows } = next.value
+    if (!tables.includes(table)) throw new StartupError(`it has a table that this version does not know: ${table}.`)
+    await session.rows(`insert into "${table}" select * from jsonb_populate_recordset(null::"${table}", $1::jsonb)`, [
+      `[${rows.join(',')}]`,
+    ])
+  }
+}
+
+/**
+ * Nothing is given out twice: lists that exist give out no more indices, since tokens that were issued after the dump may
+ * have the next ones, and sequences go on far behind the last number.
+ */
+async function goOn(db: Database, session: Session, last: Record<string, number>): Promise<void> {
+  await session.rows('update oauth_status_lists set reserved = size where reserved < size')
+  for (const { name, sequence, type } of await sequencesOf(db, session)) {
+    const next = (last[name] ?? 0) + (JUMP[type] as number)
+    await session.rows('select setval($1::regclass, $2::bigint)', [sequence, String(next)])
+  }
+}

@@ -1,0 +1,71 @@
+import type { Database } from '../database/database.ts'
+import type { Session } from './session.ts'
+
+/**
+ * What is not worth keeping: nodes write themselves down when they start, and events say only what changed. Without them
+ * every reader of the feed loads the lists anew after a restore.
+ */
+const LEFT_OUT = ['nodes', 'oauth_status_events']
+
+/** Every table of Postern, whether it exists or not; a database may have tables of others. */
+export function everyTable(db: Database): string[] {
+  const metadata = [...db.orm.getMetadata().getAll().values()]
+  return [...new Set(metadata.flatMap(({ tableName }) => tableName || []))].sort()
+}
+
+/** @returns the tables that there are and a dump has, each behind those that its rows refer to */
+export async function dumpedTables(db: Database, session: Session): Promise<string[]> {
+  const existing = await existingTables(db, session)
+  const references = await session.rows<{ child: string; parent: string }>(
+    `select child.relname as child, parent.relname as parent from pg_constraint c
+     join pg_class child on child.oid = c.conrelid join pg_class parent on parent.oid = c.confrelid
+     where c.contype = 'f' and c.conrelid <> c.confrelid
+       and c.conrelid in (select to_regclass(quote_ident(name)) from jsonb_array_elements_text($1::jsonb) name)`,
+    [JSON.stringify(existing)],
+  )
+  return inOrder(
+    existing.filter(name => !LEFT_OUT.includes(name)),
+    references,
+  )
+}
+
+/** @returns those of Postern's tables that the database has */
+export async function existingTables(db: Database, session: Session): Promise<string[]> {
+  const rows = await session.rows<{ name: string }>(
+    `select name from jsonb_array_elements_text($1::jsonb) name where to_regclass(quote_ident(name)) is not null`,
+    [JSON.stringify(everyTable(db))],
+  )
+  return rows.map(({ name }) => name)
+}
+
+function inOrder(tables: string[], references: { child: string; parent: string }[]): string[] {
+  const ordered: string[] = []
+  const add = (table: string) => {
+    if (ordered.includes(table) || !tables.includes(table)) return
+    for (const { child, parent } of references) if (child === table) add(parent)
+    ordered.push(table)
+  }
+  for (const table of tables) add(table)
+  return ordered
+}
+
+/** A sequence that numbers a column of one of Postern's tables. */
+export interface Sequence {
+  /** `table.column` */
+  name: string
+  /** The sequence itself, quoted. */
+  sequence: string
+  /** Of the column: `integer` or `bigint`. */
+  type: string
+}
+
+export const sequencesOf = async (db: Database, session: Session): Promise<Sequence[]> =>
+  session.rows<Sequence>(
+    `select t.relname || '.' || a.attname as name, a.atttypid::regtype::text as type,
+       pg_get_serial_sequence(t.oid::regclass::text, a.attname) as sequence
+     from pg_class t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+     where t.oid in (select to_regclass(quote_ident(name)) from jsonb_array_elements_text($1::jsonb) name)
+       and pg_get_serial_sequence(t.oid::regclass::text, a.attname) is not null
+     order by name`,
+    [JSON.stringify(await existingTables(db, session))],
+  )
