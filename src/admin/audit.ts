@@ -4,11 +4,10 @@ import { EVENT_KINDS } from '../audit/event.entity.ts'
 import type { Trail } from '../audit/trail.ts'
 import { checkScopes } from '../guard/checks.ts'
 import { Paged, page, paging } from '../http/paging.ts'
-import { closed, validationProblem } from '../http/schemas.ts'
+import { closed, Uuid, validationProblem } from '../http/schemas.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
 import { AuditEventSchema, toEvent } from './schemas.ts'
 
-const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
 const Moment = Type.String({ format: 'date-time', maxLength: 64 })
 
 export function adminAudit(trail: Trail): FastifyPluginAsyncTypebox {
@@ -26,9 +25,9 @@ export function adminAudit(trail: Trail): FastifyPluginAsyncTypebox {
             {
               ...paging,
               kind: Type.Optional(Type.Enum([...EVENT_KINDS])),
-              user_id: Type.Optional(Uuid),
-              client_id: Type.Optional(Uuid),
-              token_id: Type.Optional(Uuid),
+              user_id: Type.Optional(Uuid()),
+              client_id: Type.Optional(Uuid()),
+              token_id: Type.Optional(Uuid()),
               since: Type.Optional(Moment),
               until: Type.Optional(Moment),
             },

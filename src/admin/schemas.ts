@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import type { AuditEvent } from '../audit/event.entity.ts'
 import { EVENT_KINDS } from '../audit/event.entity.ts'
 import { ALGORITHMS } from '../config/config.ts'
-import { closed, Name, Nullable, Time } from '../http/schemas.ts'
+import { closed, Name, Nullable, Time, Uuid } from '../http/schemas.ts'
 import { KEY_STATES, type SigningKey } from '../keys/key.entity.ts'
 import { signsFrom } from '../keys/schedule.ts'
 import { TokenSchema } from '../tokens/schemas.ts'
@@ -43,14 +43,12 @@ export const ManagedToken = Type.Object({ ...TokenSchema.properties, user_id: Nu
 
 /** The conditions of a selection of tokens, in a query string and in a body alike. */
 export const selector = {
-  user_id: Type.Optional(Type.String({ pattern: '^[0-9a-f-]{36}$' })),
-  client_id: Type.Optional(Type.String({ pattern: '^[0-9a-f-]{36}$' })),
+  user_id: Type.Optional(Uuid()),
+  client_id: Type.Optional(Uuid()),
   scope: Type.Optional(Type.String({ maxLength: 128, description: 'Tokens that were given this scope' })),
   made_before: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
   unused_since: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
-  key_id: Type.Optional(
-    Type.String({ pattern: '^[0-9a-f-]{36}$', description: 'Signed tokens that were made while this key signed' }),
-  ),
+  key_id: Type.Optional(Uuid('Signed tokens that were made while this key signed')),
 }
 
 export const RevokeTokens = Type.Object(

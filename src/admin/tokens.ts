@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
-import { validate as isUuid } from 'uuid'
 import { REQUEST_MS } from '../database/in-time.ts'
 import { invalid, notFound } from '../errors/errors.ts'
 import { checkScopes } from '../guard/checks.ts'
@@ -10,6 +9,7 @@ import { parseOptionalDateTime } from '../http/time.ts'
 import type { Keys } from '../keys/keys.ts'
 import { signedIds } from '../keys/revocation.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import { isUuid } from '../text/uuid.ts'
 import type { RevokeOne } from '../tokens/revoker.ts'
 import { toToken } from '../tokens/schemas.ts'
 import type { Selection, Selector } from '../tokens/selection.ts'
@@ -144,8 +144,8 @@ type Sent = Omit<Static<typeof RevokeTokens>, 'dry_run'>
 async function toSelector(sent: Sent, keys: Keys): Promise<Selector> {
   const { user_id, client_id, scope, made_before, unused_since, key_id } = sent
   return {
-    userId: uuid('user_id', user_id),
-    clientId: uuid('client_id', client_id),
+    userId: user_id,
+    clientId: client_id,
     scope,
     madeBefore: parseOptionalDateTime('made_before', made_before),
     unusedSince: parseOptionalDateTime('unused_since', unused_since),
@@ -154,15 +154,10 @@ async function toSelector(sent: Sent, keys: Keys): Promise<Selector> {
 }
 
 async function signedBy(kid: string, keys: Keys): Promise<readonly [string, string]> {
-  const key = (await keys.list()).find(({ id }) => id === kid)
+  const key = (await keys.list()).find(({ id }) => id === kid.toLowerCase())
   if (!key) throw invalid({ path: 'key_id', message: 'must be the id of a signing key' })
   return signedIds(key) ?? NO_IDS
 }
 
 /** No id is in it. */
 const NO_IDS = ['ffffffff-ffff-ffff-ffff-ffffffffffff', '00000000-0000-0000-0000-000000000000'] as const
-
-function uuid(path: string, text: string | undefined): string | undefined {
-  if (text === undefined || isUuid(text)) return text
-  throw invalid({ path, message: 'must be an id' })
-}

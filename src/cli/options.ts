@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
-import { validate as isUuid } from 'uuid'
 import { parseDuration } from '../config/duration.ts'
+import { isUuid } from '../text/uuid.ts'
 
 export interface JsonOption {
   json?: boolean

@@ -1,11 +1,10 @@
 import type { Command } from 'commander'
 import type { Database } from '../database/database.ts'
+import { takeLock } from '../database/locks.ts'
 import { withBareHouse } from './house.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer } from './output.ts'
 
-/** Any number that every version of `postern migrate` agrees on, and nothing else takes. */
-const MIGRATE_LOCK = 7_083_203
 /** One connection holds the lock while another migrates. */
 const LOCK_AND_WORK = 2
 
@@ -57,7 +56,7 @@ async function migrateDatabase(): Promise<string[]> {
  */
 function oneAtATime<T>(db: Database, work: () => Promise<T>): Promise<T> {
   return db.transaction(async em => {
-    await em.execute('select pg_advisory_xact_lock(?)', [MIGRATE_LOCK])
+    await takeLock(em, 'migration')
     return work()
   })
 }

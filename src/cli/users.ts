@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { House } from '../house.ts'
+import { isUuid } from '../text/uuid.ts'
 import type { Role, User } from '../users/user.entity.ts'
 import { CommandError, UsageError } from './errors.ts'
 import { everyRow, withHouse } from './house.ts'
@@ -93,7 +94,6 @@ export function userCommands(postern: Command): void {
 
 /** @throws CommandError when there is no such user */
 export async function findUser({ users }: House, who: string): Promise<User> {
-  const { validate: isUuid } = await import('uuid')
   const user = isUuid(who) ? await users.find(who) : await users.findByEmail(who)
   if (user) return user
   throw new CommandError(`There is no user ${who}. See who there is: postern user list`)

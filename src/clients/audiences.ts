@@ -1,9 +1,7 @@
 import type { Em } from '../database/database.ts'
+import { takeLock } from '../database/locks.ts'
 import { invalid } from '../errors/errors.ts'
 import { normalUri } from '../guard/audience.ts'
-
-/** Beside those of signing keys, events and migrations. */
-const AUDIENCE_LOCK = 7_083_210
 
 /**
  * An audience belongs to one client, in whatever way it is written (RFC 3986 §6.2.2, §6.2.3). Until the transaction of
@@ -12,7 +10,7 @@ const AUDIENCE_LOCK = 7_083_210
  * @throws 422
  */
 export async function mustBeFree(em: Em, audience: string, client?: string): Promise<void> {
-  await em.execute('select pg_advisory_xact_lock(?)', [AUDIENCE_LOCK])
+  await takeLock(em, 'audiences')
   const taken = await em.execute<{ id: string; audience: string }[]>(
     'select id, audience from oauth_clients where audience is not null and not revoked',
   )

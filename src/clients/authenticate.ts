@@ -1,14 +1,14 @@
-import { hash, timingSafeEqual } from 'node:crypto'
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
-import { validate as isUuid } from 'uuid'
 import type { Changes } from '../cluster/changes.ts'
 import { createMemory } from '../cluster/memory.ts'
 import type { Database } from '../database/database.ts'
 import { PosternError } from '../errors/errors.ts'
 import { invalidClient, invalidRequest, withChallenge } from '../errors/protocol.ts'
+import { hashSecret, isSecret } from '../security/secrets.ts'
+import { isUuid } from '../text/uuid.ts'
 import { Client, type ClientSecret } from './client.entity.ts'
 import { ASSERTION_ALGORITHMS } from './jwks.ts'
-import { awaitsFirstUse, hashSecret } from './secrets.ts'
+import { awaitsFirstUse } from './secrets.ts'
 
 /** What a request shows of its client. */
 export interface Credentials {
@@ -133,7 +133,7 @@ export function createClientAuthentication({
     const first = await db.query(
       `insert into oauth_used_assertions (client_id, hash, expires_at) values (?, ?, ?)
        on conflict do nothing returning client_id`,
-      [client, hash('sha256', jti, 'buffer'), expiresAt],
+      [client, hashSecret(jti), expiresAt],
     )
     if (first.length === 0) throw invalidClient('The client assertion was used before.')
   }
@@ -200,9 +200,8 @@ function subjectOf(assertion: string): string {
 
 /** Two secrets may live while one replaces the other; each is compared in constant time. */
 function checkSecret(client: Client | undefined, secret: string): ClientSecret {
-  const given = Buffer.from(hashSecret(secret))
   const secrets = client?.secrets.length ? client.secrets : [NO_SECRET]
-  const matches = secrets.filter(s => timingSafeEqual(Buffer.from(s.hash), given) && isLive(s.expires_at))
+  const matches = secrets.filter(s => isSecret(secret, Buffer.from(s.hash, 'hex')) && isLive(s.expires_at))
   const [match] = matches
   if (!match || !client) throw invalidClient()
   return match

@@ -1,5 +1,4 @@
 import { LockMode } from '@mikro-orm/postgresql'
-import { validate as isUuid } from 'uuid'
 import { record } from '../audit/audit.ts'
 import type { Changes } from '../cluster/changes.ts'
 import type { Config } from '../config/config.ts'
@@ -7,12 +6,14 @@ import type { Database, Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
 import { conflict, invalid, notFound } from '../errors/errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import { newSecret } from '../security/secrets.ts'
+import { isUuid } from '../text/uuid.ts'
 import { mustBeFree } from './audiences.ts'
 import { blank } from './blank.ts'
 import { Client } from './client.entity.ts'
 import { createPersonalAccess, PERSONAL_ACCESS } from './personal-access.ts'
 import { type ClientSettings, checkedSettings, mustFit, standardGrants } from './rules.ts'
-import { leaving, newSecret, storedSecret } from './secrets.ts'
+import { leaving, storedSecret } from './secrets.ts'
 
 export interface NewClient extends ClientSettings {
   name: string

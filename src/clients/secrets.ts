@@ -1,14 +1,9 @@
-import { hash, randomBytes } from 'node:crypto'
+import { hashSecret } from '../security/secrets.ts'
 import type { ClientSecret } from './client.entity.ts'
-
-/** 256 bits; stored as SHA-256, since a slow hash adds nothing to a random secret. */
-export const newSecret = () => randomBytes(32).toString('base64url')
-
-export const hashSecret = (text: string) => hash('sha256', text)
 
 /** A secret as it is stored. @param expiresAt null: until it is rotated */
 export const storedSecret = (text: string, expiresAt: Date | null = null): ClientSecret => ({
-  hash: hashSecret(text),
+  hash: hashSecret(text).toString('hex'),
   created_at: new Date().toISOString(),
   expires_at: expiresAt?.toISOString() ?? null,
   used_at: null,

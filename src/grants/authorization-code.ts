@@ -5,7 +5,7 @@ import type { Changes } from '../cluster/changes.ts'
 import type { Em } from '../database/database.ts'
 import type { PosternError } from '../errors/errors.ts'
 import { invalidGrant, invalidRequest } from '../errors/protocol.ts'
-import { hashText } from '../tokens/text.ts'
+import { hashSecret } from '../security/secrets.ts'
 import type { Begin } from './begin.ts'
 import { AuthCode } from './code.entity.ts'
 import type { Grant, Params, TokenAnswer } from './grant.ts'
@@ -27,7 +27,7 @@ const DEAD = 'The code is unknown, expired, used, or of another client.'
 /** The grant type `authorization_code` (RFC 6749 §4.1.3) with PKCE (RFC 7636 §4.6). A code has one try. */
 export function authorizationCode({ changes, terms, begin }: AuthorizationCodeOptions): Grant {
   async function redeem(em: Em, client: Client, params: Params, aim: GrantAim): Promise<Outcome> {
-    const code = await em.findOne(AuthCode, { hash: hashText(params.code as string), client: client.id })
+    const code = await em.findOne(AuthCode, { hash: hashSecret(params.code as string), client: client.id })
     if (!code) throw invalidGrant(DEAD)
     const audience = aim.narrow(code.audience)
     const user = await liveUser(em, code.user)

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import type { Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
-import { hashText } from '../tokens/text.ts'
+import { hashSecret, newSecret } from '../security/secrets.ts'
 import { AuthCode } from './code.entity.ts'
 
 /** What a code stands for: who lets which client have what, and what its redemption must match. */
@@ -13,12 +12,12 @@ export type NewCode = Pick<AuthCode, 'user' | 'client' | 'redirectUri' | 'scopes
  * @returns its text, 256 random bits, of which only the SHA-256 is stored
  */
 export async function issueCode(em: Em, given: NewCode, lifetime: number): Promise<string> {
-  const text = randomBytes(32).toString('base64url')
+  const text = newSecret()
   const now = Date.now()
   await em.insert(AuthCode, {
     ...given,
     id: newId(),
-    hash: hashText(text),
+    hash: hashSecret(text),
     usedAt: null,
     createdAt: new Date(now),
     expiresAt: new Date(now + lifetime * 1000),

@@ -10,7 +10,7 @@ import {
   invalidRequest,
   slowDown,
 } from '../errors/protocol.ts'
-import { hashText } from '../tokens/text.ts'
+import { hashSecret } from '../security/secrets.ts'
 import type { Begin } from './begin.ts'
 import { DeviceCode } from './device.entity.ts'
 import type { Grant } from './grant.ts'
@@ -43,7 +43,7 @@ export function deviceGrant({ changes, terms, begin }: DeviceGrantOptions): Gran
     if (text === undefined) throw invalidRequest('device_code is missing.')
     const aim = await terms.aim(resource)
     const outcome = await changes.transaction(async em => {
-      const device = await em.findOne(DeviceCode, { hash: hashText(text), client: client.id })
+      const device = await em.findOne(DeviceCode, { hash: hashSecret(text), client: client.id })
       if (!device) throw invalidGrant(DEAD)
       aim.narrow(device.audience)
       const answer = device.state === 'approved' ? await redeem(em, client, device, aim) : undefined

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { UniqueConstraintViolationException } from '@mikro-orm/postgresql'
 import { Client } from '../clients/client.entity.ts'
 import type { Changes } from '../cluster/changes.ts'
@@ -6,8 +5,8 @@ import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
 import { conflict } from '../errors/errors.ts'
+import { hashSecret, newSecret } from '../security/secrets.ts'
 import { sweep } from '../tokens/prune.ts'
-import { hashText } from '../tokens/text.ts'
 import type { Throttle } from '../users/throttle.ts'
 import type { Role } from '../users/user.entity.ts'
 import { grantConsent } from './consents.ts'
@@ -82,7 +81,7 @@ export function createDevice({ db, changes, terms, throttle, config, draw = newU
   async function store(code: Omit<DeviceCode, 'userCodeHash'>, draws = MOST_DRAWS): Promise<string> {
     const userCode = draw()
     try {
-      await db.run(em => em.insert(DeviceCode, { ...code, userCodeHash: hashText(userCode) }))
+      await db.run(em => em.insert(DeviceCode, { ...code, userCodeHash: hashSecret(userCode) }))
       return userCode
     } catch (error) {
       if (draws === 1 || !(error instanceof UniqueConstraintViolationException)) throw error
@@ -91,7 +90,7 @@ export function createDevice({ db, changes, terms, throttle, config, draw = newU
   }
 
   async function waiting(userCode: string): Promise<DeviceRequest | undefined> {
-    const userCodeHash = hashText(userCode)
+    const userCodeHash = hashSecret(userCode)
     const device = await db.run(em => em.findOne(DeviceCode, { ...waits(), userCodeHash }))
     const client = device && (await db.run(em => em.findOne(Client, { id: device.client, revoked: false })))
     if (!client) return undefined
@@ -106,14 +105,14 @@ export function createDevice({ db, changes, terms, throttle, config, draw = newU
 
   return {
     async start({ client, params }) {
-      const text = randomBytes(32).toString('base64url')
+      const text = newSecret()
       const now = Date.now()
       const aim = await terms.aim(params.resource)
       const audience = aim.asked ?? null
       const { scopes } = aim.at(terms.scopes(client, params.scope), audience)
       const userCode = await store({
         id: newId(),
-        hash: hashText(text),
+        hash: hashSecret(text),
         client: client.id,
         user: null,
         scopes,

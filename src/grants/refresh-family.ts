@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import type { Client } from '../clients/client.entity.ts'
 import type { Announce } from '../cluster/changes.ts'
 import type { Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
 import { BATCH, type Batch } from '../database/in-time.ts'
+import { hashSecret, newSecret } from '../security/secrets.ts'
 import { retire, retireBatch } from '../tokens/retire.ts'
-import { hashText } from '../tokens/text.ts'
 import { AuthCode } from './code.entity.ts'
 import { DeviceCode } from './device.entity.ts'
 import { RefreshToken } from './refresh.entity.ts'
@@ -31,11 +30,9 @@ export function isRefreshText(tokenPrefix: string, text: string): boolean {
 }
 
 /** 256 random bits behind a prefix that secret scanners find: `post_` makes `postr_`. */
-export const newRefreshText = (tokenPrefix: string) =>
-  refreshPrefix(tokenPrefix) + randomBytes(RANDOM_BYTES).toString('base64url')
+export const newRefreshText = (tokenPrefix: string) => refreshPrefix(tokenPrefix) + newSecret()
 
-const RANDOM_BYTES = 32
-/** In base64url. */
+/** Of 256 bits in base64url. */
 const RANDOM_CHARACTERS = 43
 const refreshPrefix = (tokenPrefix: string) => tokenPrefix.replace(/_$/, 'r_')
 
@@ -45,7 +42,7 @@ export async function addLink(em: Em, family: Family, text: string, expiresAt: D
     ...family,
     id: newId(),
     client: family.client.id,
-    hash: hashText(text),
+    hash: hashSecret(text),
     revoked: false,
     usedAt: null,
     replay: null,

@@ -4,11 +4,11 @@ import type { Announce, Changes } from '../cluster/changes.ts'
 import type { Config } from '../config/config.ts'
 import type { Em } from '../database/database.ts'
 import { invalidGrant, invalidRequest } from '../errors/protocol.ts'
+import { hashSecret } from '../security/secrets.ts'
 import { holdOwners } from '../tokens/insert.ts'
 import type { Issued, Mint } from '../tokens/mint.ts'
 import { retire } from '../tokens/retire.ts'
 import type { Target } from '../tokens/target.ts'
-import { hashText } from '../tokens/text.ts'
 import { issuedEvent } from '../tokens/writer.ts'
 import { answer } from './answer.ts'
 import type { Grant, GrantRequest } from './grant.ts'
@@ -117,7 +117,7 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
       if (text === undefined) throw invalidRequest('refresh_token is missing.')
       const aim = await terms.aim(request.params.resource)
       const { link, given } = await changes.transaction(async (em, announce) => {
-        const link = await em.findOne(RefreshToken, { hash: hashText(text), client: request.client.id })
+        const link = await em.findOne(RefreshToken, { hash: hashSecret(text), client: request.client.id })
         if (!link) throw invalidGrant(DEAD)
         return { link, given: await trade(em, announce, request, link, text, aim) }
       })

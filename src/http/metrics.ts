@@ -1,9 +1,9 @@
-import { hash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Config } from '../config/config.ts'
 import { bearerText } from '../guard/bearer.ts'
 import { invalidToken } from '../guard/errors.ts'
+import { hashSecret, isSecret } from '../security/secrets.ts'
 
 /**
  * What a room has to show: it is given the registry, and the library that holds metrics.
@@ -18,13 +18,13 @@ export type Measure = (registry: Registry, prom: typeof import('prom-client')) =
 export function metricsRoutes(token: Config['metricsToken'], measures: readonly Measure[]): FastifyPluginAsync {
   return async app => {
     if (token === undefined) return
+    const expected = hashSecret(token)
     const prom = await import('prom-client')
     const registry = new prom.Registry()
     prom.collectDefaultMetrics({ register: registry })
     const refresh = measures.flatMap(measure => measure(registry, prom) ?? [])
     app.get('/metrics', { schema: { hide: true } as never }, async (request, reply) => {
-      const expected = hash('sha256', token, 'buffer')
-      if (!timingSafeEqual(hash('sha256', bearerText(request as never), 'buffer'), expected)) {
+      if (!isSecret(bearerText(request as never), expected)) {
         throw invalidToken('This is not the METRICS_TOKEN.')
       }
       await Promise.all(refresh.map(look => look()))

@@ -1,6 +1,6 @@
 import { type TSchema, Type } from 'typebox'
-import { validate as isUuid } from 'uuid'
 import { invalid } from '../errors/errors.ts'
+import { isUuid } from '../text/uuid.ts'
 import { Nullable } from './schemas.ts'
 
 /** The query parameters of every list. */

@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox'
+import { UUID_PATTERN } from '../text/uuid.ts'
 
 /** Bodies take nothing they do not know: a misspelt field is an answer, not a surprise. */
 export const closed = { additionalProperties: false } as const
@@ -16,6 +17,10 @@ export const TOKEN_EXAMPLE =
 /** RFC 3339 in UTC; the serializer calls `toISOString`. */
 export const Time = (description?: string) =>
   Type.Unsafe<Date | string>({ type: 'string', format: 'date-time', ...(description && { description }) })
+
+/** An id in a request, in either case. */
+export const Uuid = (description?: string) =>
+  Type.String({ pattern: UUID_PATTERN, ...(description && { description }) })
 
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 

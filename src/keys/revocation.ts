@@ -1,6 +1,6 @@
-import { validate as isUuid } from 'uuid'
 import { record } from '../audit/audit.ts'
 import { notFound } from '../errors/errors.ts'
+import { isUuid } from '../text/uuid.ts'
 import { SigningKey } from './key.entity.ts'
 import { idsBetween } from './loaded.ts'
 import { type KeyChange, make, promote, promoteDue } from './rotation.ts'

@@ -4,14 +4,13 @@ import type { Announce } from '../cluster/changes.ts'
 import type { Algorithm } from '../config/config.ts'
 import type { Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
+import { takeLock } from '../database/locks.ts'
 import { SigningKey } from './key.entity.ts'
 import { isDue, PUBLISH_MS } from './schedule.ts'
 import type { Seal } from './sealing.ts'
 
-const SETUP_LOCK = 7_083_201
-
 /** Setting up and rotating are done by one node at a time. */
-export const lock = (em: Em) => em.execute('select pg_advisory_xact_lock(?)', [SETUP_LOCK])
+export const lock = (em: Em) => takeLock(em, 'keys')
 
 /**
  * What a rotation did. `signs`: the key signs from now on. `early`: as `signs`, but copies of the JWK Set may lack it.

@@ -6,11 +6,11 @@ import type { Audience } from '../guard/audience.ts'
 import { statusListUri } from '../guard/claims.ts'
 import { wholeSecond } from '../guard/token.ts'
 import { USER_READ } from '../scopes/catalogue.ts'
+import { hashSecret } from '../security/secrets.ts'
 import { type AudienceConfig, isForServer } from '../tokens/audience.ts'
 import type { Inspect, Inspected } from '../tokens/inspect.ts'
 import { signedAudience } from '../tokens/mint.ts'
 import { whyNot } from '../tokens/records.ts'
-import { hashText } from '../tokens/text.ts'
 import type { Usage } from '../tokens/usage.ts'
 
 /** RFC 7662 §2.2. Of an inactive token nothing else is said. Times are in seconds since the epoch. */
@@ -75,7 +75,7 @@ export function createIntrospect({ db, inspect, usage, config }: IntrospectOptio
   /** Only to the client it was given to: a resource server that took one for an access token would let it in. */
   async function ofRefresh(client: Client, text: string): Promise<Introspection> {
     if (!isRefreshText(config.tokenPrefix, text)) return INACTIVE
-    const [link] = await db.query<RefreshRow>(LIVE_REFRESH, [hashText(text), client.id])
+    const [link] = await db.query<RefreshRow>(LIVE_REFRESH, [hashSecret(text), client.id])
     if (!link) return INACTIVE
     return {
       active: true,

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import type { Database, Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
 import { invalidRequest } from '../errors/protocol.ts'
 import { decryptUnder, encryptUnder } from '../security/encrypt.ts'
+import { hashSecret, newSecret } from '../security/secrets.ts'
 import { sweep } from '../tokens/prune.ts'
-import { hashText } from '../tokens/text.ts'
 import { PushedRequest } from './pushed-request.entity.ts'
 
 /** An authorization request that is stored on the server, with the `request_uri` that names it. */
@@ -51,11 +50,11 @@ export const ANSWER_SECONDS = 15 * 60
 export function createPushedRequests(db: Database): PushedRequests {
   /** @returns the `request_uri` */
   async function store(marker: string, client: string, parameters: Record<string, string>, seconds: number) {
-    const text = marker + randomBytes(32).toString('base64url')
+    const text = marker + newSecret()
     const createdAt = new Date()
     const expiresAt = after(createdAt, seconds)
     const sealed = await encryptUnder(text, PURPOSE, parameters)
-    const row = { id: newId(), hash: hashText(text), client, parameters: sealed, createdAt, expiresAt }
+    const row = { id: newId(), hash: hashSecret(text), client, parameters: sealed, createdAt, expiresAt }
     await db.run(em => em.insert(PushedRequest, row))
     await sweep(db, 'oauth_pushed_requests')
     return PREFIX + text
@@ -72,7 +71,7 @@ export function createPushedRequests(db: Database): PushedRequests {
     find: (requestUri, client) =>
       db.run(async em => {
         const text = requestUri.slice(PREFIX.length)
-        const live = { hash: hashText(text), client, expiresAt: { $gt: new Date() } }
+        const live = { hash: hashSecret(text), client, expiresAt: { $gt: new Date() } }
         const found = requestUri.startsWith(PREFIX) ? await em.findOne(PushedRequest, live) : null
         if (!found) throw gone()
         const { id, createdAt } = found

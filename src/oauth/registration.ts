@@ -1,10 +1,9 @@
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Client } from '../clients/client.entity.ts'
 import type { Clients } from '../clients/clients.ts'
-import { hashSecret } from '../clients/secrets.ts'
 import { invalidRequest } from '../errors/protocol.ts'
 import { invalidToken } from '../guard/errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import { hashSecret, isSecret, newSecret } from '../security/secrets.ts'
 import { type Registered, settingsOf } from './registration-metadata.ts'
 import type { RegistrationBody } from './registration-schemas.ts'
 
@@ -26,27 +25,25 @@ export interface RegistrationOptions {
   initialAccessToken: string
 }
 
-const sha256 = (text: string) => hash('sha256', text, 'buffer')
-
 export function createRegistration({ clients, catalogue, initialAccessToken }: RegistrationOptions): Registration {
-  const initialHash = sha256(initialAccessToken)
+  const initialHash = hashSecret(initialAccessToken)
 
   async function managed(id: string, token: string): Promise<Client> {
     const client = await clients.find(id).catch(error => {
       if (error.status !== 404) throw error
     })
     const known = client?.registrationHash ?? Buffer.alloc(initialHash.length)
-    if (timingSafeEqual(known, sha256(token)) && client && !client.revoked) return client
+    if (isSecret(token, known) && client && !client.revoked) return client
     throw invalidToken('The registration access token does not manage this client, or the client is gone.')
   }
 
   return {
     async register(initialToken, body) {
-      if (!timingSafeEqual(sha256(initialToken), initialHash)) {
+      if (!isSecret(initialToken, initialHash)) {
         throw invalidToken('The initial access token is wrong: ask whoever runs this server for it.')
       }
-      const registrationToken = randomBytes(32).toString('base64url')
-      const registrationHash = sha256(registrationToken)
+      const registrationToken = newSecret()
+      const registrationHash = hashSecret(registrationToken)
       return { ...(await clients.create({ ...settingsOf(catalogue, body), registrationHash })), registrationToken }
     },
 
@@ -74,7 +71,7 @@ function mustBeOf({ id, secrets }: Client, body: RegistrationBody & Record<strin
   if (ours) throw invalidRequest(`Leave ${ours} out: it is not for the client to say.`)
   if (body.client_id !== id) throw invalidRequest('client_id must be that of the client.')
   const given = body.client_secret
-  if (given !== undefined && !secrets.some(secret => secret.hash === hashSecret(given))) {
+  if (given !== undefined && !secrets.some(secret => isSecret(given, Buffer.from(secret.hash, 'hex')))) {
     throw invalidRequest('client_secret is not that of the client. It is not needed here.')
   }
 }

@@ -7,9 +7,9 @@ import { invalidGrant } from '../errors/protocol.ts'
 import { RefreshToken } from '../grants/refresh.entity.ts'
 import type { Refresh } from '../grants/refresh.ts'
 import { isRefreshText } from '../grants/refresh-family.ts'
+import { hashSecret } from '../security/secrets.ts'
 import type { Inspect } from '../tokens/inspect.ts'
 import type { RevokeOne } from '../tokens/revoker.ts'
-import { hashText } from '../tokens/text.ts'
 import { AccessToken } from '../tokens/token.entity.ts'
 
 /**
@@ -42,7 +42,7 @@ export function createRevoke({ db, changes, inspect, refresh, revokeOne, config 
   }
 
   async function ofRefresh(em: Em, announce: Announce, client: Client, text: string): Promise<void> {
-    const link = await em.findOne(RefreshToken, { hash: hashText(text) })
+    const link = await em.findOne(RefreshToken, { hash: hashSecret(text) })
     if (!link) return
     if (link.client !== client.id) throw invalidGrant(OTHERS)
     const died = await refresh.revokeGrant(em, announce, link.grant)

@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { nowActing } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import { forbidden } from '../errors/errors.ts'
-import { CLIENT_BASIC, closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import { CLIENT_BASIC, closed, noContent, problem, Uuid, validationProblem } from '../http/schemas.ts'
 import { parseDateTime } from '../http/time.ts'
 import { createTakeReport, type ReportedOptions } from '../tokens/reported.ts'
 
@@ -13,14 +13,12 @@ export type UsageRoutesOptions = ReportedOptions & { clientAuthentication: Clien
 const MOST_USES = 2_000
 const LARGEST_REPORT = 524_288
 
-const UUID = '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$'
-
 const Report = Type.Object(
   {
     uses: Type.Array(
       Type.Object(
         {
-          id: Type.String({ pattern: UUID, description: 'Id of the token: its `jti`' }),
+          id: Uuid('Id of the token: its `jti`'),
           at: Type.String({ format: 'date-time', maxLength: 64, description: 'When it was last used' }),
           scopes: Type.Optional(
             Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {

@@ -1,12 +1,10 @@
 import type { Affects, Announced } from '../cluster/changes.ts'
 import type { Database, Em } from '../database/database.ts'
+import { takeLock } from '../database/locks.ts'
 import type { StatusChange } from '../guard/event-stream.ts'
 import type { Status } from '../guard/status-bits.ts'
 import { hasAdminScopeSql } from '../scopes/admin.ts'
 import { postpone } from './pending.ts'
-
-/** Whoever writes events holds it until the commit, so that sequence numbers become visible in their order. */
-const SEQUENCE_LOCK = 7_083_202
 
 /** What the issuer says of a token now, from its row, its client's, its user's, and the one it was exchanged for. */
 const STATUS_SQL = `
@@ -45,7 +43,7 @@ export async function writeEvents(em: Em, announced: readonly Announced[]): Prom
     [OF_PARENTS_CLIENT, clients],
   ] as const
   if (groups.every(([, ids]) => ids.length === 0)) return
-  await em.execute('select pg_advisory_xact_lock(?)', [SEQUENCE_LOCK])
+  await takeLock(em, 'statusEvents')
   for (const [where, ids] of groups) if (ids.length > 0) await em.execute(INSERT_WHERE(where), [JSON.stringify(ids)])
 }
 

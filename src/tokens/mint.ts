@@ -4,8 +4,9 @@ import { newId } from '../database/ids.ts'
 import type { Audience } from '../guard/audience.ts'
 import { accessTokenClaims } from '../guard/claims.ts'
 import type { Keys } from '../keys/keys.ts'
+import { hashSecret } from '../security/secrets.ts'
 import { type AudienceConfig, audienceOf } from './audience.ts'
-import { hashText, newOpaqueText } from './text.ts'
+import { newOpaqueText } from './text.ts'
 import type { NewRow } from './writer.ts'
 
 /** What a token is to be, decided by whoever asks for it to be minted. */
@@ -58,7 +59,7 @@ export function createMint({ keys, takeIndex, config, onMint = () => {} }: MintO
     const token: NewRow = { ...blank, ...draft, ...status, id: newId(), createdAt: now, updatedAt: now }
     if (token.format === 'jwt') return { token, plainText: await keys.sign(claims(token, config), 'at+jwt') }
     const plainText = newOpaqueText(config.tokenPrefix)
-    return { token: { ...token, hash: hashText(plainText) }, plainText }
+    return { token: { ...token, hash: hashSecret(plainText) }, plainText }
   }
 }
 

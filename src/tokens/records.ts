@@ -5,10 +5,10 @@ import { Recent } from '../guard/recent.ts'
 import { type OnUse, Token } from '../guard/token.ts'
 import { scopesForRole } from '../scopes/admin.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import { hashSecret } from '../security/secrets.ts'
 import type { Role } from '../users/user.entity.ts'
 import type { StatusIndex } from './mint.ts'
 import { bounded, PARENT_COLUMNS, PARENT_JOINS, type ParentColumns, parentRefusal } from './parent.ts'
-import { hashText } from './text.ts'
 
 /** The user of a request, as far as a request needs to know. */
 export interface TokenUser {
@@ -173,7 +173,7 @@ export function createRecords(
     },
     heard: () => (changes.hearing ? changes.count : undefined),
     find: id => once('t.id = ?', id),
-    findByText: text => once('t.hash = ?', hashText(text)),
+    findByText: text => once('t.hash = ?', hashSecret(text)),
   }
 }
 

@@ -1,4 +1,4 @@
-import { hash, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { BASE62, checksum, RANDOM_CHARACTERS } from '../guard/opaque-text.ts'
 
 export { isOpaqueText } from '../guard/opaque-text.ts'
@@ -10,9 +10,4 @@ export { isOpaqueText } from '../guard/opaque-text.ts'
 export function newOpaqueText(prefix: string): string {
   const random = Array.from({ length: RANDOM_CHARACTERS }, () => BASE62[randomInt(62)]).join('')
   return prefix + random + checksum(random)
-}
-
-/** What is stored in place of an opaque token: the SHA-256 of its text. */
-export function hashText(text: string): Buffer {
-  return hash('sha256', text, 'buffer')
 }

@@ -1,12 +1,12 @@
-import { hash, randomBytes } from 'node:crypto'
 import { LockMode } from '@mikro-orm/postgresql'
-import { validate as isUuid } from 'uuid'
 import { record } from '../audit/audit.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
 import { rowsOf } from '../database/rows.ts'
 import { notFound, signedOut, wrongCredentials } from '../errors/errors.ts'
+import { hashSecret, newSecret } from '../security/secrets.ts'
+import { isUuid } from '../text/uuid.ts'
 import { Session } from './session.entity.ts'
 import { type Person, User } from './user.entity.ts'
 
@@ -66,15 +66,15 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
     begin: (user, device, replaces) =>
       db.transaction(async em => {
         await mustStillBe(em, user)
-        if (replaces !== undefined) await em.nativeDelete(Session, { hash: hashOf(replaces) })
-        const text = randomBytes(32).toString('base64url')
+        if (replaces !== undefined) await em.nativeDelete(Session, { hash: hashSecret(replaces) })
+        const text = newSecret()
         await em.insert(Session, newSession(user, device, text, config.sessionLifetime))
         record(em, { kind: 'sign_in.succeeded', userId: user.id })
         return text
       }),
 
     async find(text) {
-      const [row] = await db.query<{ session: Row; owner: Row }>(FIND, [hashOf(text)])
+      const [row] = await db.query<{ session: Row; owner: Row }>(FIND, [hashSecret(text)])
       if (!row) return undefined
       const session = sessions.read(row.session)
       const now = Date.now()
@@ -85,7 +85,7 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
 
     end: text =>
       db.transaction(async em => {
-        const session = await em.findOne(Session, { hash: hashOf(text) })
+        const session = await em.findOne(Session, { hash: hashSecret(text) })
         if (!session || (await em.nativeDelete(Session, { id: session.id })) === 0) return
         record(em, { kind: 'session.ended', userId: session.user })
       }),
@@ -126,8 +126,6 @@ export async function mustBeSignedIn(em: Em, { session, user }: SignedIn): Promi
 /** Ends every session of a user, in the transaction of `em`. */
 export const endSessions = (em: Em, user: string): Promise<number> => em.nativeDelete(Session, { user })
 
-const hashOf = (text: string) => hash('sha256', text, 'buffer')
-
 /** Held until the session is stored, so that whoever disables the user or changes the password ends it too. */
 async function mustStillBe(em: Em, user: User): Promise<void> {
   const now = await em.findOne(User, { id: user.id }, { lockMode: LockMode.PESSIMISTIC_READ })
@@ -138,7 +136,7 @@ function newSession(user: User, { address, userAgent }: Device, text: string, se
   const now = new Date()
   return {
     id: newId(),
-    hash: hashOf(text),
+    hash: hashSecret(text),
     user: user.id,
     address,
     userAgent: userAgent.slice(0, LONGEST_USER_AGENT),

@@ -1,12 +1,10 @@
 import t from 'tap'
+import { LOCKS } from '../../src/database/locks.ts'
 import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
 import { eventually, hearing, type Node, ONLY_SHARED, openNodes } from '../cluster/nodes.ts'
 import { newUser } from '../helpers/app.ts'
 import { letIn } from '../helpers/family.ts'
 import { basic, exchangeOf, form } from '../helpers/oauth.ts'
-
-/** What whoever writes status events holds (src/revocation/events.ts). */
-const SEQUENCE_LOCK = 7_083_202
 
 t.test('what is redeemed beside the revocation of a client is issued to nobody', ONLY_SHARED, async t => {
   const [one, two] = (await openNodes(t, 2)) as [Node, Node]
@@ -25,7 +23,7 @@ t.test('what is redeemed beside the revocation of a client is issued to nobody',
     let redeemed: ReturnType<typeof form> | undefined
     let revoked: Promise<void> | undefined
     await two.house.db.transaction(async em => {
-      await em.execute('select pg_advisory_xact_lock(?)', [SEQUENCE_LOCK])
+      await em.execute('select pg_advisory_xact_lock(?)', [LOCKS.statusEvents])
       revoked = one.house.clients.revoke(clientId)
       t.ok(await eventually(async () => (await waiting()) === 1, one), 'the revocation waits')
       redeemed = redeem()

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { validate as isUuid } from 'uuid'
+import { isUuid } from '../../text/uuid.ts'
 import type { Site } from '../site.ts'
 
 const REMEMBERED = 5
