@@ -13,6 +13,7 @@ import { allClients, ownClients } from './clients/routes.ts'
 import { authorizationRoutes } from './grants/authorization-routes.ts'
 import { guard, type Token } from './guard/index.ts'
 import type { House } from './house.ts'
+import { openNoBrowserDialog } from './http/browser-dialog.ts'
 import { connectionLimits, endIdleOnClose } from './http/connections.ts'
 import { useForwarded } from './http/forwarded.ts'
 import { healthRoutes } from './http/health.ts'
@@ -58,6 +59,7 @@ export function serverPlugin(house: House, mounted = false): FastifyPluginAsync 
     app.setSerializerCompiler(serializerCompiler)
     useRequestLog(app)
     app.addHook('preValidation', actForRequest)
+    openNoBrowserDialog(app)
     app.decorateRequest('user', { getter: requestUser } as never)
 
     useSecurityHeaders(app, mounted ? undefined : config)

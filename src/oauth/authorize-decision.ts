@@ -7,6 +7,7 @@ import { grantConsent } from '../grants/consents.ts'
 import { isRemembered, rememberedScopes } from '../grants/remembered.ts'
 import type { Terms } from '../grants/terms.ts'
 import { mustBeSignedIn, type SignedIn } from '../users/sessions.ts'
+import type { Role } from '../users/user.entity.ts'
 import { answerLocation, RefusedToClient } from './authorize-answer.ts'
 import type { AuthorizeRequest } from './authorize-request.ts'
 import { answerPushed } from './pushed.ts'
@@ -48,7 +49,7 @@ export function createDecisions({ db, terms, config }: DecisionsOptions): Decisi
   return {
     async scopes(request, { user }) {
       try {
-        const scopes = terms.scopes(request.client, request.scope, user.role)
+        const scopes = terms.scopes(request.client, withinReach(request.scope, user.role), user.role)
         return (await terms.aim(undefined)).at(scopes, request.audience).scopes
       } catch (error) {
         throw new RefusedToClient(request, error as PosternError)
@@ -80,4 +81,14 @@ export function createDecisions({ db, terms, config }: DecisionsOptions): Decisi
       throw new RefusedToClient(request, accessDenied('The user did not let the app in.'))
     },
   }
+}
+
+/**
+ * Without the scopes that only administrators can give, where the user is none and asked for more than those: the
+ * explorer's "select all" names them, and the answer's `scope` says what is left (RFC 6749 §3.3).
+ */
+function withinReach(scope: string | undefined, role: Role): string | undefined {
+  if (role === 'admin') return scope
+  const left = scope?.split(' ').filter(word => word && !word.startsWith('admin:'))
+  return left && left.length > 0 ? left.join(' ') : scope
 }

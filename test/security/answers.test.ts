@@ -1,5 +1,5 @@
 import t from 'tap'
-import { actingAs, testApp } from '../helpers/app.ts'
+import { actingAs, newUser, testApp } from '../helpers/app.ts'
 import { asking } from '../helpers/asking.ts'
 import { operationsOf, send } from '../helpers/operations.ts'
 import { isProblem } from '../helpers/problem.ts'
@@ -39,6 +39,7 @@ t.test('every route of the administration refuses who is no administrator, whate
   t.ok(admin.length > 10)
   const user = await actingAs(house, ['*'])
   const demoted = await actingAs(house, ['*', 'admin:read', 'admin:write'], { role: 'admin' })
+  await newUser(house, 'admin')
   await house.users.update(demoted.user.id, { role: 'user' })
   for (const operation of admin) {
     for (const { headers } of [user, demoted])

@@ -49,6 +49,37 @@ t.test('an administrator may let it administrate, and nobody else', async t => {
   t.match(refused.headers.location, /error=invalid_scope/)
 })
 
+t.test('whoever selects all scopes gets those that they can have', async t => {
+  const document = (await app.inject({ url: '/docs/json', headers: { host } })).json()
+  const all = Object.keys(document.components.securitySchemes.oauth2.flows.authorizationCode.scopes)
+  t.ok(all.includes('admin:write'))
+  const { scope } = (await authorize(await newUser(house), all.join(' '))).json()
+  t.strictSame(
+    scope.split(' '),
+    all.filter(id => !id.startsWith('admin:')),
+  )
+  const everything = (await authorize(await newUser(house, 'admin'), all.join(' '))).json()
+  t.strictSame(everything.scope.split(' '), all)
+})
+
+t.test('a wrong secret opens no dialog of the browser over the explorer', async t => {
+  const wrong = Buffer.from('nobody:wrong').toString('base64')
+  const ask = (url: string, more = {}) =>
+    form(app, url, { grant_type: 'client_credentials', token: 'x' }, { authorization: `Basic ${wrong}`, ...more })
+  for (const url of ['/oauth/introspect', '/oauth/revoke', '/oauth/token', '/oauth/par']) {
+    const script = await ask(url, {
+      'sec-fetch-site': 'same-origin',
+      'sec-fetch-dest': 'empty',
+      'sec-fetch-mode': 'cors',
+    })
+    t.match(script, { statusCode: 401 }, url)
+    t.match(script.json(), { error: 'invalid_client' })
+    t.notOk(script.headers['www-authenticate'], url)
+    t.match((await ask(url)).headers['www-authenticate'], /^Basic /, 'RFC 6749 §5.2')
+    t.match((await ask(url, { 'sec-fetch-site': 'cross-site' })).headers['www-authenticate'], /^Basic /)
+  }
+})
+
 t.test('the answer goes to the explorer and nowhere else', async t => {
   const browser = new Browser(app)
   for (const uri of [`${REDIRECT}/x`, 'https://evil.example/docs/static/oauth2-redirect.html', `${ISSUER}/docs`]) {
