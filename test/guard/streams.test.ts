@@ -3,11 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { createTestIssuer } from 'postern/testing'
 import t from 'tap'
 import { bearer } from '../helpers/asking.ts'
 
-/** The snippets of docs/resource-servers.md about streams, run as they stand. */
+/** The snippets of docs/resource-servers.md about streams and health, run as they stand. */
 
 const ROOT = join(import.meta.dirname, '../..')
 const DOCS = readFileSync(join(ROOT, 'docs/resource-servers.md'), 'utf8')
@@ -64,4 +65,27 @@ t.test('a WebSocket is closed with its token', async t => {
   issuer.revoke(token)
   const [closed] = await once(socket, 'close')
   t.strictSame([closed.code, closed.reason], [1008, 'The access token has ended'])
+})
+
+t.test('health and metrics say how it is with the issuer', async t => {
+  const { healthApi } = await snippet('health-api.ts')
+  const own = await createTestIssuer()
+  t.teardown(() => own.close())
+  const app = await healthApi(own.guard)
+  t.teardown(() => app.close())
+  await app.posternGuard.ready()
+  const metrics = async () => (await app.inject('/metrics')).body
+  t.match((await app.inject('/health/ready')).json(), { status: 'ok', feed: 'live', problems: [] })
+  t.match(await metrics(), /status="ok"} 1\n(.*\n)*postern_guard_feed_live 1\npostern_guard_problems 0\n$/)
+  await own.close()
+  while (app.posternGuard.health().status !== 'degraded' || app.posternGuard.health().problems.length === 0) {
+    await pause(20)
+  }
+  t.match(await app.inject('/health/ready'), { statusCode: 200 }, 'this API goes on')
+  t.match(await metrics(), /status="degraded"} 1\n/)
+  const wrong = await healthApi({ ...issuer.guard, clientSecret: 'wrong' })
+  t.teardown(() => wrong.close())
+  await t.rejects(wrong.posternGuard.ready(), /clientSecret/)
+  const refused = await wrong.inject('/health/ready')
+  t.match([refused.statusCode, refused.json().status], [503, 'failed'])
 })

@@ -14,6 +14,8 @@ const API = 'https://orders.example.com'
 interface Front {
   url: string
   target?: string
+  /** Ends the event streams that are open. */
+  cut(): void
   /** Requests, by path. */
   asked: string[]
   /** The last good answer to each path. */
@@ -24,7 +26,11 @@ interface Front {
 
 /** What an issuer is reached through: a cache that went wrong, or somebody in between. */
 async function front(t: Test): Promise<Front> {
-  const said: Front = { url: '', asked: [], recorded: new Map() }
+  const streams = new Set<ServerResponse>()
+  const cut = () => {
+    for (const stream of streams) stream.destroy()
+  }
+  const said: Front = { url: '', asked: [], recorded: new Map(), cut }
   const server = createServer(async (request, response) => {
     const path = String(request.url)
     const body = await text(request)
@@ -33,7 +39,10 @@ async function front(t: Test): Promise<Front> {
     const { method, headers } = request
     const onward = ask(`${said.target}${path}`, { method, headers, agent: false }, async answer => {
       response.writeHead(answer.statusCode as number, answer.headers)
-      if (path.endsWith('/events')) return answer.pipe(response)
+      if (path.endsWith('/events')) {
+        streams.add(response)
+        return answer.pipe(response)
+      }
       const recorded = await text(answer)
       said.recorded.set(path, recorded)
       response.end(recorded)
@@ -202,4 +211,44 @@ t.test('a guard without a client says what an opaque token needs', async t => {
   t.match(told, [/clientId and clientSecret/])
   t.equal(told.length, 1, 'once')
   t.equal(health().status, 'ok', 'a stranger can send one')
+})
+
+t.test('a list that somebody else signed is not taken: from memory for maxStaleness, then 503', async t => {
+  const { issuer, house, guard } = await rig(t)
+  const { status, health } = guard({ maxStaleness: 3 })
+  const { token } = await actingAs(house, ['orders:read'])
+  t.equal(await status(token), 200)
+  issuer.lie = (path, response) => {
+    if (!isList(path)) return false
+    const [head, body] = String(issuer.recorded.get(path)).split('.')
+    response.writeHead(200).end(`${head}.${body}.${'A'.repeat(86)}`)
+    return true
+  }
+  await through(t, issuer, 1, 200, () => status(token))
+  t.match(health(), { status: 'degraded', problems: [/signature/] })
+  while ((await status(token)) !== 503) await pause(50)
+  issuer.lie = undefined
+  while ((await status(token)) !== 200) await pause(50)
+  t.equal(health().status, 'ok')
+})
+
+t.test('without its feed a guard polls the lists, and reads what it missed once it is back', async t => {
+  const { issuer, house, guard, credentials } = await rig(t)
+  const { status, health, ready } = guard(credentials)
+  await ready()
+  const { user, id, token } = await actingAs(house, ['orders:read'])
+  t.equal(await status(token), 200)
+  issuer.lie = (path, response) => {
+    if (path.endsWith('/events')) response.writeHead(503).end()
+    return path.endsWith('/events')
+  }
+  issuer.cut()
+  while (health().feed !== 'lost') await pause(20)
+  t.match(health(), { status: 'degraded' })
+  t.equal(await status(token), 200)
+  await house.tokens.revoke(user.id, id)
+  while ((await status(token)) !== 401) await pause(50)
+  issuer.lie = undefined
+  while (health().feed !== 'live') await pause(20)
+  t.equal(await status(token), 401)
 })
