@@ -69,7 +69,7 @@ export const SETTINGS = {
   refreshTokenLifetime: setting('REFRESH_TOKEN_LIFETIME', kinds.duration(), seconds('P30D')),
   /** How long a rotated refresh token repeats its answer to whoever lost it; 0: not at all. */
   refreshGrace: setting('REFRESH_GRACE', kinds.durationOrNone, 0),
-  authCodeLifetime: setting('AUTH_CODE_LIFETIME', kinds.duration(), 60),
+  authCodeLifetime: setting('AUTH_CODE_LIFETIME', kinds.duration(600, ' of at most 10 minutes'), 60),
   deviceCodeLifetime: setting('DEVICE_CODE_LIFETIME', kinds.duration(), 600),
   sessionLifetime: setting('SESSION_LIFETIME', kinds.duration(), seconds('P14D')),
   /** How long an app need not ask again for what a user let it have; 0: it always asks. */

@@ -137,7 +137,14 @@ const TABLE: Row[] = [
   lifetime('ACCESS_TOKEN_LIFETIME', 'accessTokenLifetime'),
   lifetime('CLIENT_CREDENTIALS_LIFETIME', 'clientCredentialsLifetime'),
   lifetime('REFRESH_TOKEN_LIFETIME', 'refreshTokenLifetime'),
-  lifetime('AUTH_CODE_LIFETIME', 'authCodeLifetime'),
+  [
+    'AUTH_CODE_LIFETIME',
+    [
+      ['PT30S', 'authCodeLifetime', 30],
+      ['PT10M', 'authCodeLifetime', 600],
+    ],
+    ['soon', '60', 'PT10M1S', '1h'],
+  ],
   lifetime('DEVICE_CODE_LIFETIME', 'deviceCodeLifetime'),
   lifetime('SESSION_LIFETIME', 'sessionLifetime'),
   [

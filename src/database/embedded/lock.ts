@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { makeFolder } from '../../config/folder.ts'
 import { folderProblem } from '../../config/folder-problem.ts'
 import { StartupError } from '../../errors/errors.ts'
+import { closeToOthers } from './permissions.ts'
 
 /** SQLITE_BUSY: someone else has the lock. */
 const BUSY = 5
@@ -23,7 +24,9 @@ export const lockFile = (folder: string) => join(folder, 'lock')
 export function lockFolder(folder: string): () => void {
   try {
     makeFolder(folder)
-    return lockOne(lockFile(folder))
+    const unlock = lockOne(lockFile(folder))
+    closeToOthers(folder)
+    return unlock
   } catch (error) {
     throw lockProblem(folder, error)
   }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
@@ -36,6 +36,7 @@ async function open({ folder, dump }: EngineOptions, modules: WasmModules): Prom
   if (existsSync(half)) rmSync(folder, { recursive: true, force: true })
   if (existsSync(join(folder, 'PG_VERSION'))) return openExisting(folder, modules)
   mustBeEmpty(folder)
+  mkdirSync(folder, { mode: 0o700, recursive: true })
   writeFileSync(half, '')
   const pglite = await create({ ...modules, dataDir: folder }, dump)
   rmSync(half)

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { POSTGRES_MAJOR } from '../../../src/database/embedded/opening.ts'
@@ -33,6 +33,28 @@ t.test('what is no directory is named as what it is', async t => {
     t.match(error.message, /^DATA_DIR [^\n]+ cannot be written \(E\w+\): [^\n]+$/)
   }
 })
+
+t.test(
+  'a directory that was open to others is closed to them, unless it has other things in it',
+  ONLY_EMBEDDED,
+  async t => {
+    const mode = (path: string) => statSync(path).mode & 0o777
+    const dataDir = t.testdir()
+    chmodSync(dataDir, 0o777)
+    await (await open(dataDir)).close()
+    t.equal(mode(dataDir), 0o700)
+    t.equal(mode(join(dataDir, 'postgres')), 0o700)
+    for (const name of ['', 'postgres', 'lock']) chmodSync(join(dataDir, name), 0o777)
+    writeFileSync(join(dataDir, 'app.key'), '', { mode: 0o666 })
+    writeFileSync(join(dataDir, 'notes'), '')
+    await (await open(dataDir)).close()
+    t.same(
+      ['postgres', 'lock', 'app.key'].map(name => mode(join(dataDir, name)) & 0o077),
+      [0, 0, 0],
+    )
+    t.equal(mode(dataDir), 0o777, 'a directory that others may need stays as it is')
+  },
+)
 
 t.test('a disk that is full before the start', ONLY_EMBEDDED, async t => {
   const disk = smallDisk(t, 'size=4k')
