@@ -4,12 +4,23 @@ import { type FieldError, internalError, invalid, notFound, PosternError, toProb
 
 /** Renders errors as problem details (RFC 9457), whatever `Accept` says. Nothing of the inside goes out. */
 export function useProblems(app: FastifyInstance): void {
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = inOurWords(error, request)
-    if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
-    return sendProblem(reply, known)
-  })
+  useErrorRenderer(app, sendProblem)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound('route')))
+}
+
+/** How a context shows an error. */
+export type RenderError = (reply: FastifyReply, error: PosternError) => FastifyReply | Promise<unknown>
+
+/**
+ * The one error handler: names what went wrong, logs it when it is the server's fault, and leaves it to the context to show.
+ * @param translate names what the context alone knows; default: `inOurWords`
+ */
+export function useErrorRenderer(app: FastifyInstance, render: RenderError, translate = inOurWords): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const known = translate(error, request)
+    if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
+    return render(reply, known)
+  })
 }
 
 /** For what Fastify refuses before it knows a route: a path that is not UTF-8, or an endless part of one. */

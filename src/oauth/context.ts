@@ -1,8 +1,8 @@
 import formbody from '@fastify/formbody'
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { PosternError } from '../errors/errors.ts'
 import { invalidRequest, printable, withChallenge } from '../errors/protocol.ts'
-import { inOurWords } from '../http/problems.ts'
+import { useErrorRenderer } from '../http/problems.ts'
 import { readForm } from './form.ts'
 
 /**
@@ -13,11 +13,7 @@ export async function useProtocol(app: FastifyInstance): Promise<void> {
   await app.register(formbody, { parser: readForm })
   // Texts by name are all that a schema can ask of a form; what is missing is said in the protocol's words.
   app.setValidatorCompiler(() => () => true)
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = inOurWords(error, request)
-    if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
-    return sendProtocolError(reply, known)
-  })
+  useErrorRenderer(app, sendProtocolError)
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (!reply.hasHeader('cache-control')) reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
     done()

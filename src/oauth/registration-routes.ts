@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Clients } from '../clients/clients.ts'
 import type { Config } from '../config/config.ts'
 import { bearerText } from '../guard/bearer.ts'
 import { BEARER } from '../guard/openapi.ts'
-import { inOurWords } from '../http/problems.ts'
+import { useErrorRenderer } from '../http/problems.ts'
 import { noContent } from '../http/schemas.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { sendProtocolError } from './context.ts'
@@ -122,11 +122,7 @@ function useRegistration(app: FastifyInstance): void {
   app.addHook('preValidation', async (request: FastifyRequest) => {
     request.body = withoutNulls(request.body)
   })
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = inOurWords(error, request)
-    if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
-    return sendProtocolError(reply, asRegistrationError(known))
-  })
+  useErrorRenderer(app, (reply, error) => sendProtocolError(reply, asRegistrationError(error)))
   app.addHook('onSend', async (_request, reply) => {
     if (!reply.hasHeader('cache-control')) reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
   })

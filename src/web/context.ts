@@ -5,7 +5,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Config } from '../config/config.ts'
 import { PosternError } from '../errors/errors.ts'
 import type { Params } from '../grants/grant.ts'
-import { inOurWords } from '../http/problems.ts'
+import { inOurWords, useErrorRenderer } from '../http/problems.ts'
 import { readForm } from '../oauth/form.ts'
 import type { Sessions } from '../users/sessions.ts'
 import { ASSETS } from './assets.ts'
@@ -69,7 +69,7 @@ export async function usePages(app: FastifyInstance, { site, sessions }: Context
     reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY' })
     if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', policy())
   })
-  app.setErrorHandler(showError(site))
+  useErrorRenderer(app, showError(site), forPeople)
 }
 
 function pageOf(site: Site): FastifyReply['page'] {
@@ -94,10 +94,9 @@ const policy = (leadsAway = false) =>
     "base-uri 'none'",
   ].join('; ')
 
-const showError = (site: Site) => async (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-  const known = forPeople(error, request)
-  if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
-  const { status, code, message, headers } = known
+const showError = (site: Site) => async (reply: FastifyReply, error: PosternError) => {
+  const { request } = reply
+  const { status, code, message, headers } = error
   const title = texts.error.titles[code] ?? texts.error.title
   reply.headers(headers)
   const signIn = !request.signedIn && ['signed_out', 'not_found', 'stale_form'].includes(code)
