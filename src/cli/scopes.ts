@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { loadConfig } from '../config/config.ts'
+import { chosenScopesFile, loadConfig } from '../config/config.ts'
+import { hasDatabase } from '../database/embedded/existing.ts'
 import { type Catalogue, loadCatalogue } from '../scopes/catalogue.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, table } from './output.ts'
@@ -15,10 +16,30 @@ export function scopesCommand(postern: Command): void {
     .option('--types', 'print the declaration with which a misspelt scope does not compile')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern scopes', 'postern scopes --types > src/scopes.d.ts'))
-    .action(({ types, json }: Options) => {
-      const catalogue = loadCatalogue(loadConfig(process.env, {}, { create: false }).scopesFile)
+    .action(async ({ types, json }: Options) => {
+      const catalogue = await catalogueHere()
       answer(json, catalogue.scopes, types ? declaration(catalogue) : asTable(catalogue))
     })
+}
+
+/**
+ * The catalogue in SCOPES_FILE; else that of the server whose database is here, which an application may have given its
+ * own; else the file that a server would begin with.
+ * @throws StartupError when there is a database, and neither it nor a file can be read
+ */
+async function catalogueHere(): Promise<Catalogue> {
+  const config = loadConfig(process.env, {}, { create: false })
+  const fromFile = () => loadCatalogue(config.scopesFile)
+  if (process.env.SCOPES_FILE) return fromFile()
+  if (!config.databaseUrl && !hasDatabase(config.dataDir)) return fromFile()
+  const { withBareHouse } = await import('./house.ts')
+  try {
+    return await withBareHouse(async ({ catalogue }) => catalogue, { access: 'read' })
+  } catch (error) {
+    // Such as a server that runs on the embedded database.
+    if (chosenScopesFile()) return fromFile()
+    throw error
+  }
 }
 
 const asTable = ({ scopes }: Catalogue) =>

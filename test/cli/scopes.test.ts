@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import t from 'tap'
+import { openPostern } from '../../src/index.ts'
 import { commandsOn, ONE_LINE, PLAIN, temporaryFolder } from './postern.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -55,6 +56,18 @@ t.test('with the printed types a misspelt scope does not compile', async t => {
   t.same(compile('orders:read'), { status: 0, stdout: '' })
   t.same(compile("chef's:menu"), { status: 0, stdout: '' })
   t.match(compile('ordes:read'), { status: 1, stdout: /route\.ts.*error TS2345/ })
+})
+
+t.test('in the folder of an application that embeds the server it is the catalogue of the application', async t => {
+  const DATA_DIR = join(temporaryFolder(t), 'data')
+  const appKey = Buffer.alloc(32, 1).toString('base64')
+  const catalogue = [{ id: 'parcels:read', description: 'Track parcels' }]
+  await (await openPostern({ dataDir: DATA_DIR, appKey, catalogue })).close()
+  const own = commandsOn({ DATA_DIR })
+  t.equal((await own.json(['scopes']))[0].id, 'parcels:read')
+  t.match((await own.run(['scopes', '--types'])).stdout, "| 'parcels:read'")
+  const chosen = await own.json(['scopes'], { env: { SCOPES_FILE: scopesFile } })
+  t.equal(chosen[0].id, 'orders:read', 'a file that is named counts')
 })
 
 t.test('a catalogue that cannot be used is named in one line', async t => {
