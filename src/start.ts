@@ -5,6 +5,7 @@ import type { Embedded } from './database/embedded/embedded.ts'
 import { requireMigrated } from './database/migrations.ts'
 import { StartupError } from './errors/errors.ts'
 import type { Log } from './errors/log.ts'
+import { plainHttpWarning } from './guard/plain-http.ts'
 import { type House, openHouse } from './house.ts'
 import { openDatabase } from './open-database.ts'
 import { warnOfLeftScopes } from './tokens/left-scopes-warning.ts'
@@ -42,6 +43,8 @@ async function open(house: House, log: Log): Promise<FastifyInstance> {
     const administrator = await ensureAdministrator(house)
     process.stdout.write(welcome(config.issuer, administrator))
     void warnOfLeftScopes(house.leftScopes, log)
+    const insecure = plainHttpWarning(config.issuer)
+    if (insecure) process.stderr.write(`postern: ${insecure}\n`)
     if (house.notice) process.stderr.write(`postern: ${house.notice}\n`)
     return app
   } catch (error) {

@@ -79,3 +79,18 @@ t.test('wrong settings end it in one line', async t => {
 function catalogue(...ids: string[]): string {
   return JSON.stringify(ids.map(id => ({ id, description: 'Does it' })))
 }
+
+t.test(
+  'an issuer with plain http on a public address is warned of',
+  { skip: SERVER ? 'the same there' : false },
+  async t => {
+    const server = await launch(t, { DATA_DIR: t.testdir(), ISSUER: 'http://id.example.com' })
+    await server.ready
+    server.kill('SIGTERM')
+    await server.ended
+    t.match(
+      server.stderr(),
+      /^postern: The issuer http:\/\/id\.example\.com is plain http on a public address: [^\n]+\n/,
+    )
+  },
+)

@@ -3,6 +3,7 @@ import { createEnds } from '../ends.ts'
 import { invalidToken, issuerAway } from '../errors.ts'
 import { normalizeIssuer } from '../issuer-url.ts'
 import type { Authenticate } from '../needs.ts'
+import { plainHttpWarning } from '../plain-http.ts'
 import { STATUS } from '../status-bits.ts'
 import type { OnUse, Token } from '../token.ts'
 import { createVerifier } from '../verifier.ts'
@@ -84,6 +85,8 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
   checkRemoteOptions('guard', options)
   const { maxStaleness = 60, inherit = false, remember = 100_000 } = options
   const url = normalizeIssuer(options.issuer) as string
+  const insecure = plainHttpWarning(url)
+  if (insecure) process.emitWarning(insecure, 'PosternWarning')
   const credentials = credentialsOf(options)
   const clock = createClock()
   const http = createHttp()
