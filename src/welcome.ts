@@ -17,7 +17,7 @@ export async function ensureAdministrator({ users, db }: House): Promise<FirstAd
   if ((await users.count()) > 0) return undefined
   const password = Array.from({ length: 20 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
   try {
-    await users.create({ email: EMAIL, name: 'Administrator', password, role: 'admin' })
+    await users.create({ email: EMAIL, name: 'Administrator', password, role: 'admin', mustChangePassword: true })
   } catch (error) {
     // Another node that started in the same moment made it, and says so.
     if ((await users.count()) > 0 && !db.embedded) return undefined
@@ -35,7 +35,7 @@ export function welcome(issuer: string, administrator: FirstAdministrator | unde
 function firstSteps(issuer: string, { email, password }: FirstAdministrator): string {
   const body = JSON.stringify({ email, password, device_name: 'first token' })
   return `
-  The first administrator, shown this once:
+  The first administrator, shown this once; sign in to choose your own:
 
     e-mail    ${email}
     password  ${password}

@@ -72,6 +72,8 @@ export const SETTINGS = {
   authCodeLifetime: setting('AUTH_CODE_LIFETIME', kinds.duration(600, ' of at most 10 minutes'), 60),
   deviceCodeLifetime: setting('DEVICE_CODE_LIFETIME', kinds.duration(), 600),
   sessionLifetime: setting('SESSION_LIFETIME', kinds.duration(), seconds('P14D')),
+  /** A sign-in ends when nothing was done with it for so long. */
+  sessionIdle: setting('SESSION_IDLE', kinds.duration(), seconds('P3D')),
   /** How long an app need not ask again for what a user let it have; 0: it always asks. */
   consentLifetime: setting('CONSENT_LIFETIME', kinds.durationOrNone, seconds('P90D')),
   /** How long a resource server may keep a status list before it looks again. */

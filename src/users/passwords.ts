@@ -1,5 +1,6 @@
 import { hash, verify } from '@node-rs/argon2'
 import { invalid } from '../errors/errors.ts'
+import { COMMON_PASSWORDS } from './common-passwords.ts'
 
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane; about 6 ms. */
 const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
@@ -38,12 +39,38 @@ export async function passwordMatches(
   return false
 }
 
+let common: ReadonlySet<string> | undefined
+
+/** Whose password it is to be. */
+export interface PasswordOwner {
+  email: string
+  name: string
+}
+
 /**
- * @throws 422 when a new password is too short or too long (OWASP ASVS 6.2). What counts is characters in normal form:
- * 256 of them are 1,024 bytes at most.
+ * @throws 422 when a new password is too short or too long, or among what is tried first: common passwords, blanks, and
+ * the owner's own address and name (OWASP ASVS 6.2). What counts is characters in normal form: 256 of them are 1,024
+ * bytes at most.
  */
-export function checkNewPassword(password: string, path = 'password'): void {
+export function checkNewPassword(password: string, owner: PasswordOwner, path = 'password'): void {
   const length = [...normalizePassword(password)].length
   if (length < SHORTEST_PASSWORD) throw invalid({ path, message: `must have at least ${SHORTEST_PASSWORD} characters` })
   if (length > LONGEST_PASSWORD) throw invalid({ path, message: `must have at most ${LONGEST_PASSWORD} characters` })
+  const guess = comparable(password)
+  if (guess === '') throw invalid({ path, message: 'must have characters that can be seen' })
+  common ??= new Set(COMMON_PASSWORDS.split(' ').map(comparable))
+  if (common.has(guess)) throw invalid({ path, message: 'is among the passwords that are tried first' })
+  if (ownWords(owner).includes(guess)) throw invalid({ path, message: 'must not be the e-mail address or the name' })
+}
+
+/** Upper case, width, blanks and what cannot be seen make no other guess. */
+const comparable = (text: string) =>
+  text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replaceAll(/[\s\p{C}]/gu, '')
+
+function ownWords({ email, name }: PasswordOwner): string[] {
+  const at = email.lastIndexOf('@')
+  return [email, email.slice(0, at), email.slice(at + 1), name].map(comparable)
 }

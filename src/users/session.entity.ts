@@ -13,6 +13,8 @@ const SessionSchema = defineEntity({
     userAgent: p.string().length(255),
     createdAt: p.datetime(),
     lastSeenAt: p.datetime(),
+    /** When the password was last asked for; null: at sign-in. */
+    provedAt: p.datetime().nullable(),
     expiresAt: p.datetime().index(),
   },
 })

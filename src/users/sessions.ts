@@ -33,6 +33,8 @@ export interface Sessions {
   begin(user: User, device: Device, replaces?: string): Promise<string>
   /** The live session of this text, and its user. */
   find(text: string): Promise<SignedIn | undefined>
+  /** The user has proved the password again. */
+  confirm(id: string): Promise<void>
   /** Signs out. Nothing happens when there is no such session. */
   end(text: string): Promise<void>
   /** Where a user is signed in, last seen first: 100 sessions at most. */
@@ -50,7 +52,12 @@ const LONGEST_USER_AGENT = 255
 
 type Row = Record<string, unknown>
 
-export function createSessions(db: Database, config: Pick<Config, 'sessionLifetime'>): Sessions {
+export function createSessions(db: Database, config: Pick<Config, 'sessionLifetime' | 'sessionIdle'>): Sessions {
+  const idleMs = config.sessionIdle * 1000
+  /** Seen often enough that a session in use does not end. */
+  const seenEveryMs = Math.min(SEEN_EVERY_MS, idleMs / 2)
+  const inUseSince = () => new Date(Date.now() - idleMs)
+
   const metadata = db.orm.getMetadata()
   const sessions = rowsOf<Session, 'hash'>(metadata.get(Session))
   const users = rowsOf<User, 'passwordHash'>(metadata.get(User))
@@ -60,7 +67,7 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
     select (select to_json(one) from (select ${sessions.columns('s')}) one) as session,
       (select to_json(one) from (select ${users.columns('u')}) one) as owner
     from sessions s join users u on u.id = s.user_id and u.disabled_at is null
-    where s.hash = ? and s.expires_at > now()`
+    where s.hash = ? and s.expires_at > now() and s.last_seen_at > ?`
 
   return {
     begin: (user, device, replaces) =>
@@ -74,13 +81,17 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
       }),
 
     async find(text) {
-      const [row] = await db.query<{ session: Row; owner: Row }>(FIND, [hashSecret(text)])
+      const [row] = await db.query<{ session: Row; owner: Row }>(FIND, [hashSecret(text), inUseSince()])
       if (!row) return undefined
       const session = sessions.read(row.session)
       const now = Date.now()
-      const since = new Date(now - SEEN_EVERY_MS)
+      const since = new Date(now - seenEveryMs)
       if (session.lastSeenAt <= since) await db.query(SEE, [new Date(now), session.id, since])
       return { session, user: users.read(row.owner) }
+    },
+
+    async confirm(id) {
+      await db.run(em => em.nativeUpdate(Session, { id }, { provedAt: new Date() }))
     },
 
     end: text =>
@@ -94,7 +105,7 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
       db.run(em =>
         em.find(
           Session,
-          { user: userId, expiresAt: { $gt: new Date() } },
+          { user: userId, expiresAt: { $gt: new Date() }, lastSeenAt: { $gt: inUseSince() } },
           { orderBy: { lastSeenAt: 'desc', id: 'desc' }, limit: MOST_LISTED },
         ),
       ),
@@ -122,6 +133,13 @@ export async function mustBeSignedIn(em: Em, { session, user }: SignedIn): Promi
   const now = await em.findOne(User, { id: user.id }, { lockMode: LockMode.PESSIMISTIC_READ })
   if (!now || now.disabledAt || (await em.count(Session, { id: session.id })) === 0) throw signedOut()
 }
+
+/** Milliseconds after which a sensitive act asks for the password again. */
+const FRESH_MS = 600_000
+
+/** Whether the password was asked for a moment ago (OWASP ASVS 7.5). */
+export const isFresh = ({ createdAt, provedAt }: Pick<Session, 'createdAt' | 'provedAt'>): boolean =>
+  Date.now() - (provedAt ?? createdAt).getTime() < FRESH_MS
 
 /** Ends every session of a user, in the transaction of `em`. */
 export const endSessions = (em: Em, user: string): Promise<number> => em.nativeDelete(Session, { user })

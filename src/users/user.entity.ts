@@ -12,6 +12,8 @@ const UserSchema = defineEntity({
     email: p.string().length(254).unique(),
     name: p.string().length(255),
     passwordHash: p.text().hidden(),
+    /** The password was made by the server: its owner has to choose another one at the first sign-in. */
+    mustChangePassword: p.boolean().default(false),
     role: p.string().length(16).$type<Role>(),
     disabledAt: p.datetime().nullable(),
     createdAt: p.datetime(),

@@ -9,7 +9,7 @@ import { invalid, notFound, raise } from '../errors/errors.ts'
 import { checkedName } from '../text/names.ts'
 import { checkedEmail, emailForms } from './emails.ts'
 import { holdAdministrators } from './last-administrator.ts'
-import { checkNewPassword, hashPassword, passwordMatches } from './passwords.ts'
+import { checkNewPassword, hashPassword, type PasswordOwner, passwordMatches } from './passwords.ts'
 import { endSessions } from './sessions.ts'
 import { type Role, User } from './user.entity.ts'
 
@@ -18,6 +18,8 @@ export interface NewUser {
   name: string
   password: string
   role?: Role
+  /** The password has to be changed at the first sign-in. */
+  mustChangePassword?: boolean
 }
 
 export interface UserChange {
@@ -82,14 +84,15 @@ export function createUsers(db: Database, changes: Changes): Users {
 
   return {
     find,
-    async create({ email, name, password, role = 'user' }) {
-      checkNewPassword(password)
+    async create({ email, name, password, role = 'user', mustChangePassword = false }) {
       const now = new Date()
       const fields = { email: checkedEmail(email), name: checkedName(name), role }
+      checkNewPassword(password, fields)
       const passwordHash = await hashPassword(password)
+      const values = { ...fields, passwordHash, mustChangePassword }
       return db.transaction(async em => {
         await mustBeFree(em, fields.email)
-        const user = em.create(User, { id: newId(), ...fields, passwordHash, createdAt: now, updatedAt: now })
+        const user = em.create(User, { id: newId(), ...values, createdAt: now, updatedAt: now })
         await em.flush().catch(taken)
         record(em, { kind: 'user.created', userId: user.id, details: { role } })
         return user
@@ -108,11 +111,13 @@ export function createUsers(db: Database, changes: Changes): Users {
         ...(role !== undefined && { role }),
       }
       if (password === undefined) return change(id, { 'user.changed': values })
+      const now = await find(id)
+      const owner = { email: values.email ?? now.email, name: values.name ?? now.name }
       const others = Object.keys(values).length > 0 && { 'user.changed': values }
-      return change(id, { ...others, 'user.password_changed': await newPassword(password) })
+      return change(id, { ...others, 'user.password_changed': await newPassword(password, owner) })
     },
     async setPassword(id, password) {
-      await change(id, { 'user.password_changed': await newPassword(password) })
+      await change(id, { 'user.password_changed': await newPassword(password, await find(id)) })
     },
     disable: id => change(id, { 'user.disabled': { disabledAt: new Date() } }),
     enable: id => change(id, { 'user.enabled': { disabledAt: null } }),
@@ -131,9 +136,9 @@ function affectedBy(user: User, { role, disabledAt }: Partial<User>): Affects {
   return role !== undefined && role !== user.role && user.role === 'admin' ? 'role' : 'nothing'
 }
 
-async function newPassword(password: string): Promise<Pick<User, 'passwordHash'>> {
-  checkNewPassword(password)
-  return { passwordHash: await hashPassword(password) }
+async function newPassword(password: string, owner: PasswordOwner) {
+  checkNewPassword(password, owner)
+  return { passwordHash: await hashPassword(password), mustChangePassword: false }
 }
 
 /** The user of this address, however it is spelt and was stored. */
@@ -160,7 +165,7 @@ function matching(part: string) {
 }
 
 /** What the audit trail says of a change: which fields, and only those values that are nobody's secret. */
-function told({ role, ...values }: Partial<User>): Record<string, unknown> {
+function told({ role, mustChangePassword: _, ...values }: Partial<User>): Record<string, unknown> {
   return { fields: [...Object.keys(values), ...(role ? ['role'] : [])], ...(role && { role }) }
 }
 

@@ -10,6 +10,7 @@ import { readForm } from '../oauth/form.ts'
 import type { Sessions } from '../users/sessions.ts'
 import { ASSETS } from './assets.ts'
 import { type NoticeName, sendNotice, takeNotice } from './notice.ts'
+import { ownPasswordFirst } from './own-password.ts'
 import { phrase } from './phrase.ts'
 import { boundTo, readSession, useSessions } from './session.ts'
 import type { Site } from './site.ts'
@@ -65,6 +66,7 @@ export async function usePages(app: FastifyInstance, { site, sessions }: Context
     return this.redirect(base + path, 303)
   })
   app.addHook('preValidation', request => readSession(request, site, sessions))
+  app.addHook('preHandler', ownPasswordFirst(site))
   app.addHook('onSend', async (_request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY' })
     if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', policy())

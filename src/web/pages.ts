@@ -13,6 +13,7 @@ import { type DeviceRoutesOptions, deviceRoutes } from './device.ts'
 import { createKeepRequest, type KeepRequestOptions } from './keep-request.ts'
 import { createLeadOf } from './lead.ts'
 import { type ManageOptions, manageRoutes } from './manage/routes.ts'
+import { type NewPasswordOptions, newPassword } from './new-password.ts'
 import { type BeginSessionOptions, createBeginSession } from './session.ts'
 import { type SignInOptions, signInRoutes } from './sign-in.ts'
 import { createSite } from './site.ts'
@@ -30,6 +31,7 @@ export type PagesOptions = DecisionsOptions &
       DeviceRoutesOptions &
       KeepRequestOptions &
       ManageOptions &
+      NewPasswordOptions &
       SignInOptions &
       TokenRoomOptions,
     Made
@@ -57,6 +59,7 @@ export function pages(options: PagesOptions): FastifyPluginAsync {
       await pages.register(manageRoutes({ ...options, site }), { prefix: '/manage' })
       pages.get('/', { schema: { hide: true } as never }, (_request, reply) => reply.redirect(`${site.base}/tokens`))
       await pages.register(tokenRoom({ ...options, site }))
+      await pages.register(newPassword({ ...options, site, begin }))
       await pages.register(accountRoom({ ...options, site, begin }))
       await pages.register(unknownPages)
     })

@@ -7,6 +7,7 @@ import { toUser, UserSchema } from '../users/schemas.ts'
 import type { Sessions } from '../users/sessions.ts'
 import { boundTo, readSession, useSessions } from './session.ts'
 import type { Site } from './site.ts'
+import { texts } from './texts.ts'
 
 export interface SessionDoorOptions {
   site: Site
@@ -33,6 +34,7 @@ export async function useSessionDoor(api: FastifyInstance, options: SessionDoorO
   })
   async function enter(request: FastifyRequest): Promise<void> {
     await readSession(request, site, sessions)
+    if (request.signedIn?.user.mustChangePassword) throw forbidden(texts.newPassword.first)
     if (request.signedIn) request.token = await sessionToken(request.signedIn)
   }
 

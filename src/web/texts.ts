@@ -52,6 +52,20 @@ export const texts = {
     missing: 'Give both your e-mail address and your password.',
     already: 'You are signed in as {name} ({email}). You can sign in as somebody else here.',
   },
+  newPassword: {
+    title: 'Choose a password',
+    lead: 'You signed in with a password that was made for you. Choose one of your own before you go on.',
+    first: 'Choose a password of your own first: sign in at the pages.',
+    same: 'must be another one',
+    submit: 'Go on',
+  },
+  confirm: {
+    title: 'Your password, please',
+    lead: 'You signed in some time ago, and this needs to be you. Give the password of {email} again.',
+    password: 'Your password',
+    wrong: 'That is not your password.',
+    submit: 'Go on',
+  },
   signedIn: {
     title: 'You are signed in',
     who: 'You are signed in as {name} ({email}).',

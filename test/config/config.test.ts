@@ -147,6 +147,7 @@ const TABLE: Row[] = [
   ],
   lifetime('DEVICE_CODE_LIFETIME', 'deviceCodeLifetime'),
   lifetime('SESSION_LIFETIME', 'sessionLifetime'),
+  lifetime('SESSION_IDLE', 'sessionIdle'),
   [
     'CONSENT_LIFETIME',
     [

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { type ConfirmOptions, createConfirm } from '../confirm.ts'
 import { forSignedIn } from '../signed-in.ts'
 import { manageAudit } from './audit.ts'
 import { manageClients } from './clients.ts'
@@ -13,12 +14,14 @@ export type ManageOptions = OptionsOf<typeof overview> &
   OptionsOf<typeof manageClients> &
   OptionsOf<typeof manageTokens> &
   OptionsOf<typeof manageKeys> &
-  OptionsOf<typeof manageAudit>
+  OptionsOf<typeof manageAudit> &
+  ConfirmOptions
 
 /** Below /manage: what administrators see and do, by the same functions as the management API. */
 export function manageRoutes(options: ManageOptions): FastifyPluginAsync {
   return async app => {
     forSignedIn(app, { site: options.site, role: 'admin' })
+    app.addHook('preHandler', createConfirm(options))
     await app.register(overview(options))
     await app.register(manageUsers(options))
     await app.register(manageClients(options))

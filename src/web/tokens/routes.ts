@@ -1,30 +1,37 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Config } from '../../config/config.ts'
+import type { Params } from '../../grants/grant.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import type { Usage } from '../../tokens/usage.ts'
+import { type ConfirmOptions, createConfirm } from '../confirm.ts'
+import { scopeField } from '../scope-choice.ts'
 import { forSignedIn } from '../signed-in.ts'
-import type { Site } from '../site.ts'
 import { tokenList } from './list.ts'
 import { type NewTokenOptions, newTokenPages } from './new.ts'
 import { tokenPages } from './one.ts'
 import { createShowMade } from './show-made.ts'
 import { tokenViews } from './view.ts'
 
-export type TokenRoomOptions = Omit<NewTokenOptions, 'show'> & {
-  site: Site
-  tokens: Tokens
-  usage: Usage
-  config: Pick<Config, 'issuer'>
-}
+export type TokenRoomOptions = Omit<NewTokenOptions, 'show'> &
+  ConfirmOptions & {
+    tokens: Tokens
+    usage: Usage
+    config: Pick<Config, 'issuer'>
+  }
 
 /** Where people make and manage their personal access tokens: the same work as at /api/tokens. */
-export function tokenRoom({ tokens, usage, catalogue, resources, config, site }: TokenRoomOptions): FastifyPluginAsync {
+export function tokenRoom(options: TokenRoomOptions): FastifyPluginAsync {
+  const { tokens, usage, catalogue, resources, config, site } = options
   const view = tokenViews(usage)
   const show = createShowMade(site, config)
   return async app => {
     forSignedIn(app, { site })
+    app.addHook('preHandler', createConfirm({ ...options, isSensitive: namesAdminScope }))
     await app.register(tokenList({ site, tokens, view }))
     await app.register(newTokenPages({ tokens, catalogue, resources, show, config }))
     await app.register(tokenPages({ tokens, catalogue, view, show }))
   }
 }
+
+/** An administrator's token outlives the sign-in that it comes from. */
+const namesAdminScope = (fields: Params) => Object.keys(fields).some(name => name.startsWith(scopeField('admin:')))

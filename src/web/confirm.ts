@@ -1,0 +1,59 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Params } from '../grants/grant.ts'
+import { createProvePassword } from '../users/prove.ts'
+import { isFresh, type Sessions } from '../users/sessions.ts'
+import type { Throttle } from '../users/throttle.ts'
+import type { Users } from '../users/users.ts'
+import { personOf, type Refusal, refusalOf } from './signed-in.ts'
+import type { Site } from './site.ts'
+import { typedForm } from './stale-form.ts'
+import { texts } from './texts.ts'
+
+/** The field in which the own password comes beside those of the form. */
+const FIELD = 'own_password'
+
+export interface ConfirmOptions {
+  users: Users
+  throttle: Throttle
+  sessions: Pick<Sessions, 'confirm'>
+  site: Site
+  /** Which forms ask; default: all of them. */
+  isSensitive?: (fields: Params) => boolean
+}
+
+/**
+ * Asks for the password again before a form of this context counts, unless it was asked for in the last ten minutes (OWASP ASVS
+ * 7.5.3). What was filled in is sent again with it, but for passwords. For after the check of the CSRF token.
+ */
+export function createConfirm({ users, throttle, sessions, site, isSensitive = () => true }: ConfirmOptions) {
+  const provePassword = createProvePassword(users, throttle)
+
+  function ask(request: FastifyRequest, reply: FastifyReply, refusal?: Refusal) {
+    const form = typedForm(request, site.outside(request.url)) ?? {
+      action: site.outside(request.url),
+      fields: [],
+      passwords: [],
+    }
+    const passwords = form.passwords.filter(name => name !== FIELD)
+    const data = { title: texts.confirm.title, form: { ...form, passwords }, refusal: refusal?.message }
+    return reply.page('confirm.eta', data, { status: refusal?.status ?? 403 })
+  }
+
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    const body = (request.body ?? {}) as Params
+    if (request.method !== 'POST' || !isSensitive(body)) return
+    const { session, user } = personOf(request)
+    const { [FIELD]: password, ...rest } = body
+    if (password === undefined && isFresh(session)) return
+    if (password === undefined) return reply.send(await ask(request, reply))
+    try {
+      await provePassword(user.id, request.ip, password, FIELD)
+    } catch (error) {
+      const { status } = refusalOf(error)
+      const message = status === 429 ? refusalOf(error).message : texts.confirm.wrong
+      return reply.send(await ask(request, reply, { status, message }))
+    }
+    await sessions.confirm(session.id)
+    request.body = rest
+  }
+}
