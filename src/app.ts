@@ -132,7 +132,7 @@ export async function createApp(house: House, within?: FastifyInstance): Promise
 
 /** After the body was read, since reading it leaves the asynchronous context it began in. */
 function actForRequest(request: FastifyRequest, _reply: unknown, done: () => void) {
-  actingFor({ userId: null, clientId: null, address: request.ip }, done)
+  actingFor({ userId: null, clientId: null, tokenId: null, sessionId: null, address: request.ip }, done)
 }
 
 function requestUser(this: FastifyRequest): TokenUser | null {

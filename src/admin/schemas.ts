@@ -87,6 +87,8 @@ export const AuditEventSchema = Type.Object({
   token_id: NullableId,
   actor_user_id: NullableId,
   actor_client_id: NullableId,
+  actor_token_id: NullableId,
+  actor_session_id: NullableId,
   address: Nullable(Type.String()),
   details: Type.Record(Type.String(), Type.Unknown()),
 })
@@ -100,6 +102,8 @@ export const toEvent = (event: AuditEvent) => ({
   token_id: event.tokenId,
   actor_user_id: event.actorUserId,
   actor_client_id: event.actorClientId,
+  actor_token_id: event.actorTokenId,
+  actor_session_id: event.actorSessionId,
   address: event.address,
   details: event.details,
 })

@@ -4,14 +4,15 @@ import { REQUEST_MS } from '../database/in-time.ts'
 import { invalid, notFound } from '../errors/errors.ts'
 import { checkScopes } from '../guard/checks.ts'
 import { Paged, page, paging } from '../http/paging.ts'
-import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import { sendRevoked } from '../http/progress.ts'
+import { closed, problem, validationProblem } from '../http/schemas.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
 import type { Keys } from '../keys/keys.ts'
 import { signedIds } from '../keys/revocation.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { isUuid } from '../text/uuid.ts'
 import type { RevokeOne } from '../tokens/revoker.ts'
-import { toToken } from '../tokens/schemas.ts'
+import { gone, goneWithOthers, toToken } from '../tokens/schemas.ts'
 import type { Selection, Selector } from '../tokens/selection.ts'
 import type { AccessToken } from '../tokens/token.entity.ts'
 import type { Usage } from '../tokens/usage.ts'
@@ -87,12 +88,11 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
           summary: 'Revoke a token of anybody',
           tags,
           params: Id('token'),
-          response: { 204: noContent('Revoked'), 404: unknownToken },
+          response: { 200: goneWithOthers, 204: gone, 404: unknownToken },
         },
       },
       async ({ params }, reply) => {
-        await revokeOne((await find(params.id)).id)
-        return reply.code(204).send(null)
+        return sendRevoked(reply, await revokeOne((await find(params.id)).id))
       },
     )
 

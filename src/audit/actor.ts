@@ -4,11 +4,15 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 export interface Actor {
   userId: string | null
   clientId: string | null
+  /** The token that a request carries; null: none. */
+  tokenId: string | null
+  /** The session of the pages; null: none. */
+  sessionId: string | null
   /** IP address; null: the command line, or the server itself. */
   address: string | null
 }
 
-const NOBODY: Actor = Object.freeze({ userId: null, clientId: null, address: null })
+const NOBODY: Actor = Object.freeze({ userId: null, clientId: null, tokenId: null, sessionId: null, address: null })
 const storage = new AsyncLocalStorage<Actor>()
 
 /** Everything `work` does is done by this actor. What is learnt later (a sign-in) is written into the same object. */

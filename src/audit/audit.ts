@@ -13,7 +13,18 @@ export interface Happening {
 
 type AuditRow = Pick<
   AuditEvent,
-  'id' | 'at' | 'kind' | 'userId' | 'clientId' | 'tokenId' | 'actorUserId' | 'actorClientId' | 'address' | 'details'
+  | 'id'
+  | 'at'
+  | 'kind'
+  | 'userId'
+  | 'clientId'
+  | 'tokenId'
+  | 'actorUserId'
+  | 'actorClientId'
+  | 'actorTokenId'
+  | 'actorSessionId'
+  | 'address'
+  | 'details'
 >
 
 /** What a function of the database needs besides what happened, to write down its event; by column. */
@@ -21,19 +32,30 @@ export interface EventColumns {
   event_id: string
   actor_user_id: string | null
   actor_client_id: string | null
+  actor_token_id: string | null
+  actor_session_id: string | null
   address: string | null
 }
 
 /** Of an event whose doer is whoever acts now. */
 export function eventColumns(): EventColumns {
-  const { userId, clientId, address } = currentActor()
-  return { event_id: newId(), actor_user_id: userId, actor_client_id: clientId, address }
+  const { userId, clientId, tokenId, sessionId, address } = currentActor()
+  return {
+    event_id: newId(),
+    actor_user_id: userId,
+    actor_client_id: clientId,
+    actor_token_id: tokenId,
+    actor_session_id: sessionId,
+    address,
+  }
 }
 
 /** The row that tells of a happening, by whoever acts now. */
 function auditRow({ kind, userId = null, clientId = null, tokenId = null, details = {} }: Happening): AuditRow {
-  const { userId: actorUserId, clientId: actorClientId, address } = currentActor()
-  return { id: newId(), at: new Date(), kind, userId, clientId, tokenId, actorUserId, actorClientId, address, details }
+  const { userId: actorUserId, clientId: actorClientId, tokenId: actorTokenId, ...actor } = currentActor()
+  const { sessionId: actorSessionId, address } = actor
+  const by = { actorUserId, actorClientId, actorTokenId, actorSessionId, address }
+  return { id: newId(), at: new Date(), kind, userId, clientId, tokenId, ...by, details }
 }
 
 /** Writes it down in the transaction of the act itself, so that neither happens without the other. */

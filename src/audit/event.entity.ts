@@ -47,6 +47,9 @@ const AuditEventSchema = defineEntity({
     /** Who did it. */
     actorUserId: p.uuid().nullable().strictNullable(),
     actorClientId: p.uuid().nullable().strictNullable(),
+    /** With which token, or in which session. */
+    actorTokenId: p.uuid().nullable().strictNullable(),
+    actorSessionId: p.uuid().nullable().strictNullable(),
     address: p.string().length(64).nullable().strictNullable(),
     /** Never a secret. */
     details: p.json<Record<string, unknown>>(),

@@ -116,14 +116,15 @@ async function list({ user: who, all, json }: ListOptions): Promise<void> {
 }
 
 async function revoke(id: string, { json }: JsonOption): Promise<void> {
-  const { token, seen, catalogue } = await withHouse(async ({ selection, revokeOne, usage, catalogue }) => {
-    await revokeOne(id)
+  const { token, seen, catalogue, count } = await withHouse(async ({ selection, revokeOne, usage, catalogue }) => {
+    const count = await revokeOne(id)
     const token = await selection.find(id)
     if (!token) throw new CommandError(`There is no token ${id}.`)
-    return { token, seen: usage.seen(token), catalogue }
+    return { token, seen: usage.seen(token), catalogue, count }
   })
   const { toToken } = await import('../tokens/schemas.ts')
-  answer(json, { data: toToken(catalogue, token, seen) }, `Revoked ${describe(token)}`)
+  const others = count > 1 ? `, and with it what it issued: ${count - 1} more` : ''
+  answer(json, { data: toToken(catalogue, token, seen), count }, `Revoked ${describe(token)}${others}`)
 }
 
 type Named = Pick<ShownToken, 'name' | 'scopes'>

@@ -17,6 +17,7 @@ export const blank = (): Row => ({
   audience: null,
   exchangeAudiences: null,
   resources: null,
+  issuesPersonalTokens: false,
   accessTokenLifetime: null,
   refreshTokenLifetime: null,
   tokenFormat: 'jwt',

@@ -58,6 +58,8 @@ const ClientSchema = defineEntity({
     exchangeAudiences: p.json<string[]>().nullable().strictNullable(),
     /** Resources besides its own that an operator allowed it to name when it acts for itself (RFC 8707); null: none. */
     resources: p.json<string[]>().nullable().strictNullable(),
+    /** Whether an operator allowed tokens of it to issue and rotate personal ones. */
+    issuesPersonalTokens: p.boolean().default(false),
     /** Seconds; null: the default of the grant. */
     accessTokenLifetime: p.integer().nullable().strictNullable(),
     refreshTokenLifetime: p.integer().nullable().strictNullable(),

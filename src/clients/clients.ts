@@ -12,6 +12,7 @@ import { mustBeFree } from './audiences.ts'
 import { blank } from './blank.ts'
 import { Client } from './client.entity.ts'
 import { createPersonalAccess, PERSONAL_ACCESS } from './personal-access.ts'
+import { retireIssued } from './retire-issued.ts'
 import { type ClientSettings, checkedSettings, mustFit, standardGrants } from './rules.ts'
 import { leaving, storedSecret } from './secrets.ts'
 
@@ -167,6 +168,7 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
         // What the tokens of a revoked client open is asked of the client; its audience is free for another.
         em.assign(client, { revoked: true, audience: null, updatedAt: new Date() })
         announce({ kind: 'client', id })
+        for (const token of await retireIssued(em, id)) announce({ kind: 'token', id: token })
         // Named by its table: the grants are built on clients, and not the other way round.
         await em.execute('update oauth_refresh_tokens set revoked = true where client_id = ? and not revoked', [id])
       })
@@ -180,7 +182,7 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
       if (row.audience) await mustBeFree(em, row.audience)
       const now = new Date()
       const client = em.create(Client, { ...row, id: newId(), createdAt: now, updatedAt: now })
-      const { name, grantTypes, scopes, audience, exchangeAudiences, resources, user } = row
+      const { name, grantTypes, scopes, audience, exchangeAudiences, resources, issuesPersonalTokens, user } = row
       const details = {
         name,
         grant_types: grantTypes,
@@ -188,6 +190,7 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
         audience,
         ...(exchangeAudiences && { exchange_audiences: exchangeAudiences }),
         ...(resources && { resources }),
+        ...(issuesPersonalTokens && { issues_personal_tokens: true }),
       }
       record(em, { kind: 'client.created', clientId: client.id, userId: user, details })
       return client

@@ -44,6 +44,8 @@ export interface ClientSettings {
   exchangeAudiences?: readonly string[] | null | undefined
   /** Resources besides its own that it may name with `client_credentials` (RFC 8707); null: none. */
   resources?: readonly string[] | null | undefined
+  /** Lets tokens of it, with `tokens:write`, issue and rotate personal ones of their users. */
+  issuesPersonalTokens?: boolean | undefined
   tokenFormat?: string | undefined
   /** Seconds; null: the default of the grant. */
   accessTokenLifetime?: number | null | undefined
@@ -62,11 +64,11 @@ export interface Rules {
 
 type Checked = Pick<Client, 'name' | 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
   Pick<Client, 'tokenFormat' | 'accessTokenLifetime' | 'refreshTokenLifetime' | 'metadata'> &
-  Pick<Client, 'exchangeAudiences' | 'resources'>
+  Pick<Client, 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens'>
 
 /** What the fields of a client must be together: the row as it is to be stored. */
 export type Whole = Pick<Client, 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
-  Pick<Client, 'user' | 'registrationHash' | 'exchangeAudiences' | 'resources'>
+  Pick<Client, 'user' | 'registrationHash' | 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens'>
 
 const nullOr =
   <V, T>(check: (value: V, rules: Rules) => T) =>
@@ -85,6 +87,7 @@ const CHECKS: { [K in keyof Checked]: (value: never, rules: Rules) => Checked[K]
   audience: nullOr((text: string) => checkedAudience(text)),
   exchangeAudiences: nullOr(audiences('exchange_audiences')),
   resources: nullOr(audiences('resources')),
+  issuesPersonalTokens: (value: boolean) => value,
   tokenFormat: (value: string) => oneOf('token_format', TOKEN_FORMATS, value),
   accessTokenLifetime: nullOr(lifetime('access_token_lifetime')),
   refreshTokenLifetime: nullOr(lifetime('refresh_token_lifetime')),
@@ -138,6 +141,7 @@ function mustKeepItsPlace({ user, registrationHash, scopes, grantTypes, ...targe
   if (admin.length > 0) throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an operator may allow it` })
   if (targets.audience) throw invalid({ path: 'audience', message: 'only an operator may register a resource server' })
   if (targets.exchangeAudiences?.length) throw invalid({ path: 'exchange_audiences', message: OPERATORS })
+  if (targets.issuesPersonalTokens) throw invalid({ path: 'issues_personal_tokens', message: OPERATORS })
   if (targets.resources?.length) throw invalid({ path: 'resources', message: OPERATORS })
 }
 

@@ -37,6 +37,9 @@ export const ClientSchema = Type.Object({
   resources: Type.Array(Type.String({ examples: ['https://stock.example.com'] }), {
     description: 'Resources besides its own that an operator allowed it to name with `client_credentials`',
   }),
+  issues_personal_tokens: Type.Boolean({
+    description: 'Whether an operator allowed tokens of it to issue and rotate personal ones',
+  }),
   token_format: Type.Enum([...TOKEN_FORMATS]),
   access_token_lifetime: Nullable(Type.Integer()),
   refresh_token_lifetime: Nullable(Type.Integer()),
@@ -60,6 +63,7 @@ export const toClient = (client: Client): Static<typeof ClientSchema> => ({
   audience: client.audience,
   exchange_audiences: client.exchangeAudiences ?? [],
   resources: client.resources ?? [],
+  issues_personal_tokens: client.issuesPersonalTokens,
   token_format: client.tokenFormat,
   access_token_lifetime: client.accessTokenLifetime,
   refresh_token_lifetime: client.refreshTokenLifetime,
@@ -104,6 +108,7 @@ const operatorSettings = {
   audience: Type.Optional(Nullable(Type.String({ maxLength: 2_000 }))),
   exchange_audiences: Type.Optional(Nullable(Uris)),
   resources: Type.Optional(Nullable(Uris)),
+  issues_personal_tokens: Type.Optional(Type.Boolean()),
   access_token_lifetime: Type.Optional(Lifetime),
   refresh_token_lifetime: Type.Optional(Lifetime),
 }
@@ -149,6 +154,7 @@ export function toSettings(body: Sent): ClientSettings {
     audience: body.audience,
     exchangeAudiences: body.exchange_audiences,
     resources: body.resources,
+    issuesPersonalTokens: body.issues_personal_tokens,
     accessTokenLifetime: body.access_token_lifetime,
     refreshTokenLifetime: body.refresh_token_lifetime,
   }

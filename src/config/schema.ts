@@ -54,6 +54,12 @@ export const SETTINGS = {
   signingAlgorithm: setting('SIGNING_ALGORITHM', kinds.oneOf(ALGORITHMS), 'ES256'),
   tokenPrefix: setting('TOKEN_PREFIX', kinds.tokenPrefix, 'post_'),
   tokenMaxLifetime: setting('TOKEN_MAX_LIFETIME', kinds.duration(), seconds('P2Y')),
+  /** From the first token of a family on; no rotation goes beyond. */
+  tokenFamilyLifetime: setting(
+    'TOKEN_FAMILY_LIFETIME',
+    kinds.duration(),
+    (config: Settings) => config.tokenMaxLifetime,
+  ),
   // A deployment that shortens the limit need not repeat it for the lifetime that nobody chose.
   personalTokenLifetime: setting('PERSONAL_TOKEN_LIFETIME', kinds.duration(), (config: Settings) =>
     Math.min(seconds('P1Y'), config.tokenMaxLifetime),

@@ -50,7 +50,7 @@ export function tokenExchange(options: TokenExchangeOptions): Grant {
     const token = (await audiences.sentTo(client, text)) ?? (await prove(authenticate, text))
     if (client.personalAccess && token.clientId !== client.id) throw invalidRequest(NOT_PERSONAL)
     if (token.userId === null && !client.isOperators()) throw unauthorizedClient(NOT_MACHINES)
-    nowActing({ clientId: client.id })
+    nowActing({ clientId: client.id, tokenId: token.id })
     return token
   }
 

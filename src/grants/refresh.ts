@@ -7,6 +7,7 @@ import { invalidGrant, invalidRequest } from '../errors/protocol.ts'
 import { hashSecret } from '../security/secrets.ts'
 import { holdOwners } from '../tokens/insert.ts'
 import type { Issued, Mint } from '../tokens/mint.ts'
+import { passOn } from '../tokens/pass-on.ts'
 import { retire } from '../tokens/retire.ts'
 import type { Target } from '../tokens/target.ts'
 import { issuedEvent } from '../tokens/writer.ts'
@@ -60,8 +61,9 @@ export function createRefresh({ changes, mint, terms, config }: RefreshOptions):
     const scopes = terms.narrowed(client, link.scopes, params.scope, user.role)
     const target = aim.at(scopes, aim.narrow(link.audience))
     if (!(await redeem(em, link))) return recallReplay(link, text, graceMs)
-    await retire(em, announce, { id: link.accessToken })
     const issued = await issue(em, client, link, target)
+    await passOn(em, [link.accessToken], issued.token.id)
+    await retire(em, announce, { id: link.accessToken })
     const given = answer(issued, await follow(em, client, link, issued.token.id))
     const expiresAt = issued.token.expiresAt.getTime()
     if (graceMs > 0) await keepReplay(em, link, text, { answer: given, expiresAt })

@@ -3,6 +3,7 @@ export type ReservedScope =
   | 'user:read'
   | 'tokens:read'
   | 'tokens:write'
+  | 'tokens:rotate'
   | 'clients:read'
   | 'clients:write'
   | 'admin:read'

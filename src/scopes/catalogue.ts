@@ -30,6 +30,9 @@ const STANDARD: Scope = { id: USER_READ, description: 'Read your name and e-mail
 
 /** scope-token of RFC 6749 §3.3, without the comma that links such as `?scopes=a,b` need. */
 const SCOPE_ID = /^[!#-+\--[\]-~]{1,128}$/
+/** What a personal token has besides the defaults of the catalogue, when its maker names no scopes. */
+export const TOKENS_ROTATE = 'tokens:rotate'
+
 const RESERVED_WORDS = new Set(['*', 'admin', 'tokens', 'clients', ...RESERVED.map(s => s.id)])
 
 /** The ordered list of all scopes of a deployment. */

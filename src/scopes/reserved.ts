@@ -4,6 +4,7 @@ import type { ReservedScope } from '../guard/reserved-scopes.ts'
 export const RESERVED = [
   { id: 'tokens:read', description: 'List your personal access tokens', default: false },
   { id: 'tokens:write', description: 'Create, change and revoke your personal access tokens', default: false },
+  { id: 'tokens:rotate', description: 'Replace the token itself by a successor', default: false },
   { id: 'clients:read', description: 'List your applications and those you let in', default: false },
   { id: 'clients:write', description: 'Create, change and revoke your applications', default: false },
   { id: 'admin:read', description: 'See every user, client, token and key', default: false },

@@ -69,7 +69,7 @@ export function createAuthenticate(options: AuthenticateOptions) {
   }
 
   function acting(token: Token): Token {
-    nowActing({ userId: token.userId, clientId: token.clientId })
+    nowActing({ userId: token.userId, clientId: token.clientId, tokenId: token.id })
     return token
   }
 

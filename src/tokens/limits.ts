@@ -4,7 +4,7 @@ import { insufficientScope } from '../guard/errors.ts'
 import { WILDCARD } from '../guard/scope-set.ts'
 import type { Token } from '../guard/token.ts'
 import { isForRole } from '../scopes/admin.ts'
-import type { Catalogue } from '../scopes/catalogue.ts'
+import { type Catalogue, TOKENS_ROTATE } from '../scopes/catalogue.ts'
 import type { Owner } from './owner.ts'
 import type { AccessToken } from './token.entity.ts'
 
@@ -22,6 +22,8 @@ export interface Limits {
   ): string[]
   /** @throws 422 for an end that lies in the past, or too far ahead */
   expiryFor(chosen: Date | undefined, within: Token | undefined): Date
+  /** What no rotation of a token that is issued now passes: the longest life of a family, or the end of the token that asks. */
+  familyEnd(within: Token | undefined): Date
   /**
    * A longer-lived token is not given what the asking one has for a shorter time.
    * @throws 403
@@ -31,7 +33,7 @@ export interface Limits {
 
 export function createLimits(
   catalogue: Catalogue,
-  config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime'>,
+  config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime' | 'tokenFamilyLifetime'>,
 ): Limits {
   function scopesFor(
     user: Owner,
@@ -39,7 +41,7 @@ export function createLimits(
     within: Token | undefined,
     held: readonly string[] = [],
   ): string[] {
-    const scopes = catalogue.resolve(requested, held)
+    const scopes = catalogue.resolve(requested ?? [...catalogue.defaults, TOKENS_ROTATE], held)
     const admin = scopes.filter(s => !isForRole(s, user.role) && !held.includes(s))
     if (admin.length > 0) {
       throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an administrator may have it` })
@@ -77,7 +79,9 @@ export function createLimits(
     throw forbidden('The token would keep a new scope for longer than the token that asks has it.')
   }
 
-  return { scopesFor, expiryFor, mustNotOutlast }
+  const familyEnd = (within: Token | undefined) => lastRotation(new Date(), config, within?.expiresAt)
+
+  return { scopesFor, expiryFor, familyEnd, mustNotOutlast }
 }
 
 /** @throws 403 that names the scopes the asking token lacks; `*` is had only by a token that has it */
@@ -85,6 +89,20 @@ export function mustCover(within: Token, scopes: readonly string[]): void {
   const lacking = [...within.lacks(scopes.filter(s => s !== WILDCARD))]
   if (scopes.includes(WILDCARD) && !within.scopes.includes(WILDCARD)) lacking.push(WILDCARD)
   if (lacking.length > 0) throw insufficientScope('all', scopes, within.scopes, lacking)
+}
+
+/**
+ * When a family ends at the latest.
+ * @param first when its first token was issued
+ * @param bound an end that it may not pass besides
+ */
+export function lastRotation(
+  first: Date,
+  { tokenFamilyLifetime }: Pick<Config, 'tokenFamilyLifetime'>,
+  bound?: Date,
+): Date {
+  const end = first.getTime() + tokenFamilyLifetime * 1000
+  return wholeSeconds(bound ? Math.min(end, bound.getTime()) : end)
 }
 
 /** A JWT counts whole seconds (RFC 7519 §2), so the row does too. */

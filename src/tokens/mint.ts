@@ -1,3 +1,4 @@
+import { currentActor } from '../audit/actor.ts'
 import type { TokenFormat } from '../clients/client.entity.ts'
 import type { Config } from '../config/config.ts'
 import { newId } from '../database/ids.ts'
@@ -24,6 +25,12 @@ export interface Draft {
   grant?: string | null
   /** The token it was exchanged for, and dies with (RFC 8693). */
   parent?: string | null
+  /** The token that issues it, and takes it along. */
+  issuedBy?: string | null
+  /** The first token of its family; undefined: it begins one if it has an end for it. */
+  family?: string
+  /** No rotation passes this. */
+  familyExpiresAt?: Date
 }
 
 /** A row that is not stored yet, and the only place its plain text ever exists. */
@@ -56,7 +63,10 @@ export function createMint({ keys, takeIndex, config, onMint = () => {} }: MintO
     onMint()
     const { list: statusList, index: statusIndex } = await takeIndex(draft.expiresAt)
     const status = { statusList, statusIndex }
-    const token: NewRow = { ...blank, ...draft, ...status, id: newId(), createdAt: now, updatedAt: now }
+    const id = newId()
+    const family = draft.family ?? (draft.familyExpiresAt ? id : null)
+    const session = currentActor().sessionId
+    const token: NewRow = { ...blank, ...draft, ...status, id, family, session, createdAt: now, updatedAt: now }
     if (token.format === 'jwt') return { token, plainText: await keys.sign(claims(token, config), 'at+jwt') }
     const plainText = newOpaqueText(config.tokenPrefix)
     return { token: { ...token, hash: hashSecret(plainText) }, plainText }
@@ -69,6 +79,10 @@ const blank = {
   grant: null,
   parent: null,
   successor: null,
+  issuedBy: null,
+  session: null,
+  family: null,
+  familyExpiresAt: null,
   revoked: false,
   suspended: false,
   changed: false,

@@ -1,6 +1,8 @@
 import { LockMode } from '@mikro-orm/postgresql'
+import { currentActor } from '../audit/actor.ts'
 import type { Em } from '../database/database.ts'
 import { conflict } from '../errors/errors.ts'
+import type { Token } from '../guard/token.ts'
 import { scopesForRole } from '../scopes/admin.ts'
 import { type Role, User } from '../users/user.entity.ts'
 
@@ -9,6 +11,10 @@ export interface Owner {
   id: string
   role: Role
 }
+
+/** The id of the token that asks; null: a session does, which is none, or nobody. */
+export const issuerOf = (within: Token | undefined): string | null =>
+  within === undefined || within.id === currentActor().sessionId ? null : within.id
 
 /** Why something is not issued that could have been a moment ago. */
 export const LOST = 'The user or the token that asks has lost the right to this meanwhile.'

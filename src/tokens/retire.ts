@@ -24,12 +24,12 @@ export function asked(id: string, of?: PersonalOf): Asked {
   return { ...eventColumns(), id: id.toLowerCase(), user_id: of?.user ?? null, client_id: of?.client ?? null }
 }
 
-/** Those that died: the live ones among what was asked for, and what was exchanged for them. */
+/** Those that died: the live ones among what was asked for, and what they issued: by exchange, by minting. */
 const RETIRE = 'select id from retire_tokens(?, ?)'
 
 /**
- * Revokes every live token that matches, and those exchanged for one of them, in the transaction of `em`; each is
- * announced and written down.
+ * Revokes every live token that matches, and what those issued, in the transaction of `em`; each is announced and
+ * written down.
  * @returns the ids of those that died
  */
 export async function retire(em: Em, announce: Announce, where: FilterQuery<AccessToken>): Promise<string[]> {
@@ -63,8 +63,17 @@ export async function retireBatch(
   return { count: dead.length, last }
 }
 
-/** A token, and the one that it was exchanged for and would die with. */
+const ABOVE = `
+  with recursive above as (
+    select id, parent_id, issued_by_id from oauth_access_tokens where id = ?
+    union
+    select t.id, t.parent_id, t.issued_by_id
+    from above a join oauth_access_tokens t on t.id in (a.parent_id, a.issued_by_id)
+  )
+  select id from above`
+
+/** A token, and those that issued it and would take it along. */
 async function heldBy(em: Em, id: string | undefined): Promise<string[]> {
-  const token = id === undefined ? null : await em.findOne(AccessToken, { id }, { fields: ['parent'] })
-  return token ? [token.id, ...(token.parent ? [token.parent] : [])] : []
+  const rows = id === undefined ? [] : ((await em.execute(ABOVE, [id])) as { id: string }[])
+  return rows.map(row => row.id)
 }

@@ -4,7 +4,7 @@ import { REQUEST_MS } from '../database/in-time.ts'
 import { invalid } from '../errors/errors.ts'
 import { checkScopes, requireToken } from '../guard/checks.ts'
 import { page } from '../http/paging.ts'
-import { sendProgress } from '../http/progress.ts'
+import { sendProgress, sendRevoked } from '../http/progress.ts'
 import { noContent, problem, unfinished, validationProblem } from '../http/schemas.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { ownerless, ownerOf } from '../users/routes.ts'
@@ -17,6 +17,7 @@ import {
   ChangeToken,
   deadToken,
   gone,
+  goneWithOthers,
   IssuedSchema,
   IssueToken,
   type IssueTokenBody,
@@ -161,14 +162,13 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
         schema: {
           operationId: 'revokeCurrentToken',
           summary: 'Revoke the token that makes the request',
-          description: 'Signing out.',
+          description: 'Signing out. What it issued goes with it.',
           tags,
-          response: { 204: gone },
+          response: { 200: goneWithOthers, 204: gone },
         },
       },
       async (request, reply) => {
-        await tokens.revokeCurrent(request.token)
-        return reply.code(204).send(null)
+        return sendRevoked(reply, await tokens.revokeCurrent(request.token))
       },
     )
 
@@ -179,7 +179,8 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
         schema: {
           operationId: 'rotateCurrentToken',
           summary: 'Replace the token that makes the request',
-          description: 'A successor with the same name, scopes and lifetime.',
+          description:
+            'A successor with the same name, scopes and lifetime, but no longer than its family. The token needs `tokens:rotate` or `tokens:write`.',
           tags,
           body: RotateToken,
           response: { 201: IssuedSchema, 404: unknownToken, 409: deadToken, 422: validationProblem },
@@ -187,7 +188,10 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
       },
       async (request, reply) => {
         const user = caller(request)
-        const issued = await tokens.rotate(user, request.token.id, { overlap: request.body?.overlap })
+        const issued = await tokens.rotate(user, request.token.id, {
+          overlap: request.body?.overlap,
+          itself: request.token,
+        })
         return answer(reply, issued, toOwnUser(request.token, user))
       },
     )
@@ -257,14 +261,14 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
         schema: {
           operationId: 'revokeToken',
           summary: 'Revoke a token',
+          description: 'What it issued goes with it.',
           tags,
           params: TokenParams,
-          response: { 204: gone, 404: unknownToken },
+          response: { 200: goneWithOthers, 204: gone, 404: unknownToken },
         },
       },
       async (request, reply) => {
-        await tokens.revoke(ownerOf(request), request.params.id)
-        return reply.code(204).send(null)
+        return sendRevoked(reply, await tokens.revoke(ownerOf(request), request.params.id))
       },
     )
   }

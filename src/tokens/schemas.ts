@@ -83,7 +83,7 @@ const scopes = Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxIt
 const wishes = {
   name: Type.Optional({ ...name, description: 'What the token is for; `device_name` is the same thing' }),
   device_name: Type.Optional(name),
-  scopes: Type.Optional({ ...scopes, description: 'Omitted: the default scopes' }),
+  scopes: Type.Optional({ ...scopes, description: 'Omitted: the default scopes, and `tokens:rotate`' }),
   expires_in: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_155_760_000, description: 'Seconds' })),
   expires_at: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
   format: Type.Optional(Type.Enum([...TOKEN_FORMATS])),
@@ -176,4 +176,12 @@ export const TokenAnswer = Type.Object({ data: TokenSchema })
 export const unknownToken = problem('The user has no such token')
 export const deadToken = problem('The token has been revoked or has expired')
 export const lostToken = problem('The user or the token that asks has lost the right to it meanwhile')
-export const gone = noContent('Revoked')
+export const gone = noContent('Revoked, and it had issued none that lives')
+export const goneWithOthers = {
+  ...Type.Object({
+    data: Type.Object({
+      count: Type.Integer({ examples: [3], description: 'How many were revoked, itself among them' }),
+    }),
+  }),
+  description: 'Revoked, and with it what it issued: by exchange, or with `tokens:write`',
+}

@@ -11,6 +11,7 @@ const AccessTokenSchema = defineEntity({
     { name: 'oauth_access_tokens_client_live_index', properties: ['client', 'id'], where: 'not revoked' },
     { name: 'oauth_access_tokens_grant_index', properties: ['grant'], where: 'grant_id is not null' },
     { name: 'oauth_access_tokens_parent_index', properties: ['parent'], where: 'parent_id is not null' },
+    { name: 'oauth_access_tokens_issued_by_index', properties: ['issuedBy'], where: 'issued_by_id is not null' },
     // What a node reads into its status lists when it starts.
     {
       name: 'oauth_access_tokens_not_valid_index',
@@ -41,6 +42,14 @@ const AccessTokenSchema = defineEntity({
     parent: p.uuid().nullable().strictNullable().fieldName('parent_id'),
     /** The token that replaced it by a rotation, whose overlap it may still live through; null: none did. */
     successor: p.uuid().nullable().strictNullable().fieldName('successor_id'),
+    /** The token that issued it, or the successor of that, and takes it along when it is revoked; null: none did. */
+    issuedBy: p.uuid().nullable().strictNullable().fieldName('issued_by_id'),
+    /** The session that issued it; null: none did. */
+    session: p.uuid().nullable().strictNullable().fieldName('session_id'),
+    /** The first token of its family, which goes on by rotation; null: of a personal token from before there were any. */
+    family: p.uuid().nullable().strictNullable().fieldName('family_id'),
+    /** No rotation passes this; null: counted from `createdAt`. */
+    familyExpiresAt: p.datetime().nullable().strictNullable(),
     revoked: p.boolean().default(false),
     suspended: p.boolean().default(false),
     /** Scopes or expiry are not what a signed text says any more: whoever holds it has to ask. */

@@ -13,8 +13,9 @@ import { checkedName } from '../text/names.ts'
 import { isUuid } from '../text/uuid.ts'
 import { createLimits } from './limits.ts'
 import { createListing, type Page } from './listing.ts'
+import { assertMayIssue } from './may-issue.ts'
 import type { Issued, Mint } from './mint.ts'
-import { LOST, type Owner } from './owner.ts'
+import { issuerOf, LOST, type Owner } from './owner.ts'
 import { announceChange } from './parent.ts'
 import { createPersonalTarget } from './personal-target.ts'
 import { retireBatch } from './retire.ts'
@@ -54,7 +55,8 @@ export interface Tokens {
   find(userId: string, id: string): Promise<AccessToken>
   change(user: Owner, id: string, change: TokenChange, within?: Token): Promise<AccessToken>
   rotate: Rotate
-  revoke(userId: string, id: string): Promise<void>
+  /** @returns how many died: what it issued goes with it; 0: it was dead already */
+  revoke(userId: string, id: string): Promise<number>
   /**
    * All personal tokens of a user, and those exchanged for them; called again it goes on.
    * @param options `keep`: a token that goes last; `longest`: milliseconds after which it begins no further batch
@@ -62,7 +64,7 @@ export interface Tokens {
    */
   revokeAll(userId: string, options?: { keep?: string | undefined; longest?: number }): Promise<Progress>
   /** The token that made a request, whatever client it was issued under. @throws 404 when a session made it */
-  revokeCurrent(token: Token): Promise<void>
+  revokeCurrent(token: Token): Promise<number>
   /** With the scopes and the end that it has now, whatever it was given. */
   findCurrent(token: Token): Promise<AccessToken>
 }
@@ -77,7 +79,7 @@ export interface TokensOptions {
   write: WriteRow
   revokeOne: RevokeOne
   usage: Pick<Usage, 'seen'>
-  config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime'>
+  config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime' | 'tokenFamilyLifetime'>
 }
 
 export function createTokens(options: TokensOptions): Tokens {
@@ -102,11 +104,12 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   const list = createListing(db)
-  const { scopesFor, expiryFor, mustNotOutlast } = createLimits(catalogue, config)
+  const { scopesFor, expiryFor, familyEnd, mustNotOutlast } = createLimits(catalogue, config)
   const personalTarget = createPersonalTarget(targets)
 
   return {
     async issuePersonal({ user, name, scopes, expiresAt, format, resources, within }) {
+      if (within) await assertMayIssue(within, clients)
       const client = await clients.personalAccess()
       const issued = await mint({
         user: user.id,
@@ -115,6 +118,8 @@ export function createTokens(options: TokensOptions): Tokens {
         ...(await personalTarget.of(scopesFor(user, scopes, within), resources, scopes !== undefined)),
         format: format ?? client.tokenFormat,
         expiresAt: expiryFor(expiresAt, within),
+        issuedBy: issuerOf(within),
+        familyExpiresAt: familyEnd(within),
       })
       if (!(await write(issued.token, within?.id))) throw conflict(LOST)
       return issued
@@ -146,13 +151,14 @@ export function createTokens(options: TokensOptions): Tokens {
         return token
       }),
 
-    rotate: createRotate({ changes, catalogue, mint, usage, config, find }),
+    rotate: createRotate({ changes, catalogue, clients, mint, usage, config, find }),
 
     async revoke(userId, id) {
       const client = (await clients.personalAccess()).id
-      const died = isUuid(id) && (await revokeOne(id, { user: userId, client }))
+      const died = isUuid(id) ? await revokeOne(id, { user: userId, client }) : 0
       // Whether it was dead already, or is not there for this user.
       if (!died) await find(userId, id)
+      return died
     },
 
     async revokeAll(userId, { keep, longest = Infinity } = {}) {
@@ -170,6 +176,7 @@ export function createTokens(options: TokensOptions): Tokens {
       const died = await revokeOne(id)
       // A session made the request, which is ended elsewhere.
       if (!died && !(await db.run(em => em.findOne(AccessToken, { id })))) throw notFound('token')
+      return died
     },
 
     async findCurrent({ id, scopes, expiresAt }) {

@@ -17,6 +17,10 @@ export type NewRow = Pick<
   | 'grant'
   | 'parent'
   | 'successor'
+  | 'issuedBy'
+  | 'session'
+  | 'family'
+  | 'familyExpiresAt'
   | 'revoked'
   | 'suspended'
   | 'changed'
@@ -90,6 +94,10 @@ function toJson(row: NewRow, within: string | undefined): string {
     audience: row.audience ?? undefined,
     grant_id: row.grant ?? undefined,
     parent_id: row.parent ?? undefined,
+    issued_by_id: row.issuedBy ?? undefined,
+    session_id: row.session ?? undefined,
+    family_id: row.family ?? undefined,
+    family_expires_at: row.familyExpiresAt ?? undefined,
     status_list: row.statusList,
     status_index: row.statusIndex,
     created_at: row.createdAt,

@@ -41,7 +41,10 @@ export const boundTo = ({ signedIn }: FastifyRequest) => signedIn?.session.id ??
 export async function readSession(request: FastifyRequest, site: Site, sessions: Sessions): Promise<void> {
   const text = request.cookies[site.sessionCookie]
   request.signedIn = text === undefined ? undefined : await sessions.find(text)
-  if (request.signedIn) nowActing({ userId: request.signedIn.user.id })
+  if (request.signedIn) {
+    const { session, user } = request.signedIn
+    nowActing({ userId: user.id, sessionId: session.id })
+  }
 }
 
 /** Begins a session in the browser that sent a request, for a user who has just proved the password. */

@@ -134,6 +134,7 @@ const TABLE: Row[] = [
   ['TOKEN_PREFIX', [['acme_', 'tokenPrefix', 'acme_']], ['acme', 'Acme_', 'a_', 'a b_', '_']],
   lifetime('PERSONAL_TOKEN_LIFETIME', 'personalTokenLifetime', ['P3Y']),
   lifetime('TOKEN_MAX_LIFETIME', 'tokenMaxLifetime'),
+  lifetime('TOKEN_FAMILY_LIFETIME', 'tokenFamilyLifetime'),
   lifetime('ACCESS_TOKEN_LIFETIME', 'accessTokenLifetime'),
   lifetime('CLIENT_CREDENTIALS_LIFETIME', 'clientCredentialsLifetime'),
   lifetime('REFRESH_TOKEN_LIFETIME', 'refreshTokenLifetime'),

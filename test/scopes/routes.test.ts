@@ -6,6 +6,7 @@ const RESERVED = [
   'user:read',
   'tokens:read',
   'tokens:write',
+  'tokens:rotate',
   'clients:read',
   'clients:write',
   'admin:read',

@@ -32,7 +32,7 @@ for (const format of ['jwt', 'opaque'] as const) {
 }
 
 t.test('a successor that is in use is not replaced', async t => {
-  const old = await actingAs(house, ['orders:read'])
+  const old = await actingAs(house, ['orders:read', 'tokens:rotate'])
   const api = asking(app, old.headers)
   const { token, data } = (await api.post('/api/tokens/current/rotate', OVERLAP)).json()
   t.ok(await opens(token))
@@ -51,7 +51,7 @@ t.test('a successor that was renamed, narrowed, suspended, rotated or revoked wa
     (id, user) => house.tokens.revoke(user.id, id),
   ]
   for (const act of acts) {
-    const old = await actingAs(house, ['orders:read'])
+    const old = await actingAs(house, ['orders:read', 'tokens:rotate'])
     const user = { id: old.user.id, role: 'user' as const }
     const { token } = await house.tokens.rotate(user, old.id, OVERLAP)
     await new Promise(resolve => setImmediate(resolve))
@@ -61,7 +61,7 @@ t.test('a successor that was renamed, narrowed, suspended, rotated or revoked wa
 })
 
 t.test('a second time without an overlap ends the old token at once', async t => {
-  const old = await actingAs(house)
+  const old = await actingAs(house, ['tokens:rotate'])
   const api = asking(app, old.headers)
   const lost = (await api.post('/api/tokens/current/rotate', OVERLAP)).json()
   const { token } = (await api.post('/api/tokens/current/rotate')).json()
@@ -69,7 +69,7 @@ t.test('a second time without an overlap ends the old token at once', async t =>
 })
 
 t.test('a token that was narrowed since gives its successor no more than it has', async t => {
-  const old = await actingAs(house, ['orders:read', 'reports'])
+  const old = await actingAs(house, ['orders:read', 'reports', 'tokens:rotate'])
   const user = { id: old.user.id, role: 'user' as const }
   await house.tokens.rotate(user, old.id, OVERLAP)
   await house.tokens.change(user, old.id, { scopes: ['reports'] })
@@ -79,7 +79,7 @@ t.test('a token that was narrowed since gives its successor no more than it has'
 t.test('of many at once, on two nodes, one successor lives', async t => {
   const other = await openHouse({ config: house.config, catalogue: CATALOGUE, db: house.db })
   await other.ensure()
-  const old = await actingAs(house, ['orders:read'])
+  const old = await actingAs(house, ['orders:read', 'tokens:rotate'])
   const user = { id: old.user.id, role: 'user' as const }
   const all = await Promise.all(
     [house, other, house, other].map(node => node.tokens.rotate(user, old.id, { overlap: 60 })),

@@ -68,7 +68,12 @@ const revoke = one.map(
 async function begin(): Promise<World> {
   const user = await newUser(house)
   const expiresAt = new Date(Date.now() + 30 * 86_400_000)
-  const { plainText: text, token } = await house.tokens.issuePersonal({ user, name: 'deploy', scopes: [], expiresAt })
+  const { plainText: text, token } = await house.tokens.issuePersonal({
+    user,
+    name: 'deploy',
+    scopes: ['tokens:rotate'],
+    expiresAt,
+  })
   const first = { id: token.id, text, alive: true, seen: false, expiresAt: token.expiresAt.toISOString() }
   return { user, tokens: [first] }
 }

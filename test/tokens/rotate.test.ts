@@ -8,7 +8,7 @@ const opens = async (token: string) => (await asking(app, bearer(token)).get('/a
 
 for (const format of ['jwt', 'opaque'] as const) {
   t.test(`a token is replaced by one with the same name, scopes and lifetime: ${format}`, async t => {
-    const old = await actingAs(house, ['orders:read', 'reports'], { format })
+    const old = await actingAs(house, ['orders:read', 'reports', 'tokens:rotate'], { format })
     t.ok(await opens(old.token))
     const before = (await asking(app, old.headers).get('/api/tokens/current')).json().data
     const answer = await asking(app, old.headers).post('/api/tokens/current/rotate')
@@ -24,7 +24,7 @@ for (const format of ['jwt', 'opaque'] as const) {
 }
 
 t.test('with an overlap the old token lives on, and only so long', async t => {
-  const old = await actingAs(house)
+  const old = await actingAs(house, ['tokens:rotate'])
   const { token } = (await asking(app, old.headers).post('/api/tokens/current/rotate', { overlap: 3600 })).json()
   const left = await asking(app, old.headers).get('/api/tokens/current')
   t.equal(left.statusCode, 200)
@@ -48,7 +48,7 @@ t.test('an overlap never gives the old token a longer life', async t => {
 })
 
 t.test('an overlap is a whole number of seconds up to a week', async t => {
-  const { headers } = await actingAs(house)
+  const { headers } = await actingAs(house, ['tokens:rotate'])
   for (const overlap of [-1, 604_801, 1.5, '60', null]) {
     const answer = await asking(app, headers).post('/api/tokens/current/rotate', { overlap })
     t.equal(answer.statusCode, 422, String(overlap))
@@ -59,7 +59,7 @@ t.test('an overlap is a whole number of seconds up to a week', async t => {
 })
 
 t.test('of many at once one succeeds', async t => {
-  const { headers, user } = await actingAs(house)
+  const { headers, user } = await actingAs(house, ['tokens:rotate'])
   const answers = await Promise.all(
     Array.from({ length: 8 }, () => asking(app, headers).post('/api/tokens/current/rotate')),
   )
@@ -69,8 +69,8 @@ t.test('of many at once one succeeds', async t => {
 })
 
 t.test('a token is rotated once, and never when it is dead', async t => {
-  const old = await actingAs(house, ['orders:read'])
-  const owner = await actingAs(house, ['*'], { user: old.user })
+  const old = await actingAs(house, ['orders:read', 'tokens:rotate'])
+  const owner = await actingAs(house, ['*', 'tokens:rotate'], { user: old.user })
   await asking(app, owner.headers).delete(`/api/tokens/${old.id}`)
   const answer = await asking(app, owner.headers).post(`/api/tokens/${old.id}/rotate`)
   t.match(answer.json(), { status: 409, detail: 'The token has been revoked.' })

@@ -120,10 +120,15 @@ for (const format of ['jwt', 'opaque'] as const) {
   })
 }
 
-t.test('the current token needs no scope to look at itself, to be replaced or to go', async t => {
+t.test('the current token needs no scope to look at itself or to go, and one to be replaced', async t => {
   const { id, headers } = await actingAs(house, [])
-  const me = asking(app, headers)
-  t.match((await me.get('/api/tokens/current')).json(), { data: { id, scopes: [] } })
+  t.match((await asking(app, headers).get('/api/tokens/current')).json(), { data: { id, scopes: [] } })
+  const refused = await asking(app, headers).post('/api/tokens/current/rotate')
+  t.equal(refused.statusCode, 403)
+  t.match(refused.headers['www-authenticate'], 'error="insufficient_scope"')
+  t.match(refused.headers['www-authenticate'], 'scope="tokens:rotate"')
+  t.equal((await asking(app, headers).delete('/api/tokens/current')).statusCode, 204)
+  const me = asking(app, (await actingAs(house, ['tokens:rotate'])).headers)
   const { token } = (await me.post('/api/tokens/current/rotate')).json()
   t.equal((await asking(app, bearer(token)).delete('/api/tokens/current')).statusCode, 204)
   t.equal((await asking(app, bearer(token)).get('/api/tokens/current')).statusCode, 401)

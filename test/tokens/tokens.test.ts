@@ -16,7 +16,7 @@ const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toI
 
 t.test('what nobody chose has a default: scopes of the catalogue, one year, a JWT', async t => {
   const { token, data, user } = (await signIn()).json()
-  t.strictSame(data.scopes, ['orders:read'])
+  t.strictSame(data.scopes, ['orders:read', 'tokens:rotate'])
   t.equal(data.format, 'jwt')
   t.ok(Math.abs(lifetime({ data }) - YEAR) <= 5)
   t.match(data, { name: 'laptop', revoked: false, suspended: false, last_used_at: null })

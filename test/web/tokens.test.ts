@@ -114,7 +114,7 @@ t.test('the form for a new token', async t => {
   t.test('offers the scopes in groups, the defaults ticked, the reserved ones apart', async t => {
     const { browser } = await person()
     const { body } = await browser.get('/tokens/new')
-    t.strictSame(ticked(body), ['scope.orders:read'])
+    t.strictSame(ticked(body), ['scope.orders:read', 'scope.tokens:rotate'])
     t.match(body, /<legend><code>orders<\/code>.*Read orders.*Place orders.*<legend><code>reports<\/code>/s)
     t.match(body, /<fieldset class="reserved">.*tokens:write.*<code>\*<\/code>/s)
     t.notMatch(body, 'admin:')
@@ -204,7 +204,7 @@ t.test('the form for a new token', async t => {
       })
       t.equal(page.statusCode, 400, JSON.stringify(fields))
       t.match(/role="alert"[^>]*>([^<]*)/.exec(page.body)?.[1], said)
-      t.strictSame(ticked(page.body), ['scope.reports'])
+      t.strictSame(ticked(page.body), ['scope.reports', 'scope.tokens:rotate'])
       t.notMatch(page.body, '<script>')
     }
     t.equal((await house.tokens.list(user.id, { limit: 1 })).length, 0)
@@ -217,7 +217,7 @@ t.test('a token', async t => {
     const plainText = plainTextOf(await make(browser, { 'scope.orders:read': '1' })) as string
     const [{ id } = { id: '' }] = await house.tokens.list(user.id, { limit: 1 })
     const page = await browser.get(`/tokens/${id}`)
-    t.strictSame(ticked(page.body), ['scope.orders:read'])
+    t.strictSame(ticked(page.body), ['scope.orders:read', 'scope.tokens:rotate'])
     const form = new RegExp(`${id}$`)
     const saved = await browser.submit(page, { name: HOSTILE, 'scope.orders:read': '1' }, form)
     t.equal(saved.headers.location, `/tokens/${id}`)
@@ -335,7 +335,7 @@ t.test('hostile scopes are shown as text', async t => {
   const made = await browser.submit(page, { name: HOSTILE, expires_in: '7d', "scope.a&'b": '1' }, /tokens$/)
   t.equal(made.statusCode, 201)
   const [token] = await house.tokens.list(user.id, { limit: 1 })
-  t.strictSame(token?.scopes, ['<b>:x', "a&'b"])
+  t.strictSame(token?.scopes, ['<b>:x', "a&'b", 'tokens:rotate'])
   for (const path of ['/tokens', '/tokens/new', `/tokens/${token?.id}`, `/tokens/${token?.id}/revoke`]) {
     const { body } = await browser.get(path)
     t.notMatch(body, /<img|<b>|<script>|\u202e/, path)

@@ -106,8 +106,9 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
 
     app.post('/tokens/:id/revoke', async (request, reply) => {
       const { id, name } = await find(idOf(request))
-      await revokeOne(id)
-      return reply.goOn('/manage/tokens', 'tokenRevokedFor', { name: name ?? id })
+      const count = await revokeOne(id)
+      const values = { name: name ?? id, count: String(count - 1) }
+      return reply.goOn('/manage/tokens', count > 1 ? 'tokenRevokedForWith' : 'tokenRevokedFor', values)
     })
   }
 }

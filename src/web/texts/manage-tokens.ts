@@ -35,7 +35,7 @@ export const tokens = {
   revoke: {
     title: 'Revoke a token',
     question: 'Revoke {name}?',
-    detail: 'From the next request on it opens nothing, and nothing that was exchanged for it. It cannot be undone.',
+    detail: 'From the next request on it opens nothing, and nothing that it issued. It cannot be undone.',
     submit: 'Revoke the token',
   },
   revokeAll: {

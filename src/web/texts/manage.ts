@@ -14,6 +14,7 @@ export const manage = {
     tokensRevoked: 'Tokens revoked: {count}.',
     tokensRevokedSoFar: 'Tokens revoked so far: {count}. There were too many for one step: go on with the others.',
     tokenRevokedFor: 'The token {name} is revoked.',
+    tokenRevokedForWith: 'The token {name} is revoked, and with it what it issued: {count} more.',
     keysRotated: 'The key {id} signs now.',
     keysRotatedEarly:
       'The key {id} signs now. Servers that cache the public keys may refuse new tokens for some minutes.',

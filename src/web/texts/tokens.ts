@@ -5,6 +5,7 @@ export const tokens = {
     tokenSuspended: 'The token “{name}” is suspended. It opens nothing until you resume it.',
     tokenResumed: 'The token “{name}” works again.',
     tokenRevoked: 'The token “{name}” is revoked. It opens nothing any more.',
+    tokenRevokedWith: 'The token “{name}” is revoked, and with it what it issued: {count} more.',
     tokenShown: 'The token “{name}” is made. Its text was shown once and cannot be shown again.',
   },
   list: {
@@ -97,7 +98,7 @@ export const tokens = {
   },
   revoke: {
     title: 'Revoke a token',
-    ask: 'Revoke the token “{name}”? Whatever uses it is refused from the next request on. This cannot be undone.',
+    ask: 'Revoke the token “{name}”? Whatever uses it is refused from the next request on, and the tokens that it issued are revoked with it. This cannot be undone.',
     submit: 'Revoke it',
     cancel: 'Keep it',
   },

@@ -2,7 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Resources } from '../../clients/resources.ts'
 import type { Config } from '../../config/config.ts'
 import type { Params } from '../../grants/grant.ts'
-import type { Catalogue } from '../../scopes/catalogue.ts'
+import { type Catalogue, TOKENS_ROTATE } from '../../scopes/catalogue.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import type { Person } from '../../users/user.entity.ts'
 import { chosenScopes, scopeChoice } from '../scope-choice.ts'
@@ -51,7 +51,7 @@ export function newTokenPages({ tokens, catalogue, resources, show, config }: Ne
 
   return async app => {
     app.get('/tokens/new', (request, reply) =>
-      form(reply, personOf(request).user, fromLink(request, catalogue.defaults)),
+      form(reply, personOf(request).user, fromLink(request, [...catalogue.defaults, TOKENS_ROTATE])),
     )
 
     app.post('/tokens', async (request, reply) => {

@@ -111,8 +111,9 @@ export function tokenPages({ tokens, catalogue, view, show }: TokenPagesOptions)
 
     app.post('/tokens/:id/revoke', async (request, reply) => {
       const token = await find(request)
-      await tokens.revoke(personOf(request).user.id, token.id)
-      return reply.goOn('/tokens', 'tokenRevoked', { name: nameOf(token) })
+      const count = await tokens.revoke(personOf(request).user.id, token.id)
+      const values = { name: nameOf(token), count: String(count - 1) }
+      return reply.goOn('/tokens', count > 1 ? 'tokenRevokedWith' : 'tokenRevoked', values)
     })
   }
 }
