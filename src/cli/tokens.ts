@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { TokenFormat } from '../clients/client.entity.ts'
+import type { House } from '../house.ts'
 import type { ShownToken } from '../tokens/token.entity.ts'
 import { CommandError } from './errors.ts'
 import { everyRow, withHouse } from './house.ts'
@@ -80,6 +81,7 @@ async function issue({
       throw new CommandError(`The user ${user.email} is disabled. Enable them first: postern user enable ${user.email}`)
     }
     await house.ensure()
+    await recordIssuer(house)
     const expiresAt = expiresIn === undefined ? undefined : new Date(Date.now() + expiresIn * 1000)
     const { catalogue } = house
     return {
@@ -92,6 +94,12 @@ async function issue({
   const { toUser } = await import('../users/schemas.ts')
   answer(json, { token: plainText, data: toToken(catalogue, token), user: toUser(user) }, plainText)
   if (!json) note(`${describe(token)} for ${user.email}; expires ${day(token.expiresAt)}; id ${token.id}`)
+}
+
+/** The token names an issuer: a server that starts later with another one has to know. */
+async function recordIssuer(house: House): Promise<void> {
+  const { readDeployment } = await import('../deployment/deployment.ts')
+  if (!(await readDeployment(house.db))) await house.saveDeployment()
 }
 
 async function list({ user: who, all, json }: ListOptions): Promise<void> {

@@ -2,6 +2,7 @@ import t from 'tap'
 import { type Answer, commandLine, ONE_LINE } from './postern.ts'
 
 const DAY_MS = 86_400_000
+const OTHER = { ISSUER: 'https://other.example.com' }
 const PASSWORD = 'correct horse battery'
 const postern = await commandLine(t)
 const ada = await postern.inside(async ({ users }) => {
@@ -9,6 +10,8 @@ const ada = await postern.inside(async ({ users }) => {
   await users.disable(id)
   return users.create({ email: 'ada@example.com', name: 'Ada', password: PASSWORD })
 })
+
+await postern.inside(async ({ db }) => void (await db.query("delete from settings where name = 'deployment'")))
 
 const issue = (...more: string[]) => ['token', 'issue', '--user', 'ada@example.com', '--name', 'deploy', ...more]
 
@@ -22,6 +25,12 @@ t.test('the plain text stands alone on stdout, what it is on stderr', async t =>
   t.equal(issued.code, 0)
   t.match(issued.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
   t.match(issued.stderr, /^deploy \(orders:read tokens:read\) for ada@example\.com; expires .+; id [0-9a-f-]{36}\n$/)
+  const kept = await postern.run(['token', 'list', '--user', 'ada@example.com'], { env: OTHER })
+  t.match(
+    kept,
+    { code: 1, stderr: /ISSUER is https:\/\/other\.example\.com, but/ },
+    'its issuer is kept before any server starts',
+  )
   const { data } = (await current(issued.stdout.trim())).json()
   t.match(data, { name: 'deploy', scopes: ['orders:read', 'tokens:read'], format: 'jwt' })
   t.equal(Math.round((Date.parse(data.expires_at) - Date.parse(data.created_at)) / DAY_MS), 30)
