@@ -1,4 +1,4 @@
-import { Recent } from '../guard/recent.ts'
+import QuickLRU from 'quick-lru'
 import type { Change, Changes } from './changes.ts'
 
 export interface MemoryOptions<T extends object> {
@@ -17,7 +17,7 @@ export type Memory<T> = (id: string) => T | Promise<T | undefined>
 /** A value read while it may have changed is used once and not kept; a node that cannot hear keeps nothing. */
 export function createMemory<T extends object>(options: MemoryOptions<T>): Memory<T> {
   const { changes, load, concerns = () => false, clears = () => false, max = 10_000 } = options
-  const known = new Recent<string, T>(max)
+  const known = new QuickLRU<string, T>({ maxSize: max / 2 })
 
   const all = (change: Change) => change.kind === 'everything' || clears(change)
 

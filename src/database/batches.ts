@@ -54,9 +54,13 @@ export function inBatches<Item, Result>(options: BatchesOptions<Item, Result>): 
     } catch (error) {
       // What one of them stumbled over must not fail its neighbours; a database that is away fails them all.
       if (batch.length === 1 || error instanceof PosternError) for (const { reject } of batch) reject(error)
-      else if (atOnce > 1) await Promise.all(batch.map(each => go([each]).catch(each.reject)))
-      else for (const each of batch) await go([each]).catch(each.reject)
+      else await Promise.all(Array.from({ length: atOnce }, () => oneByOne(batch)))
     }
+  }
+
+  /** Several of these share what is left of a batch, each with one of its items at a time. */
+  async function oneByOne(left: Waiting<Item, Result>[]): Promise<void> {
+    for (let each = left.shift(); each; each = left.shift()) await go([each]).catch(each.reject)
   }
 
   async function run(): Promise<void> {

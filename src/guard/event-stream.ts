@@ -14,13 +14,3 @@ export const EVENT_STREAM = 'text/event-stream; charset=utf-8'
 /** An event of the feed as it is sent; `Last-Event-ID` resumes after its sequence number. */
 export const toEvent = (kind: string, body: { sequence: number }) =>
   `id: ${body.sequence}\nevent: ${kind}\ndata: ${JSON.stringify(body)}\n\n`
-
-/** The fields of an event, from its text without the blank line behind it. */
-export function readEvent(text: string): Record<string, string> {
-  return Object.fromEntries(
-    text.split('\n').flatMap(line => {
-      const at = line.indexOf(': ')
-      return at > 0 ? [[line.slice(0, at), line.slice(at + 2)]] : []
-    }),
-  )
-}

@@ -2,6 +2,7 @@
  * A map that holds the entries used last, and at most `max` of them. It keeps two generations: when the young one holds
  * half of what may be held it becomes the old one, and the old one goes with whatever was not used meanwhile. A look-up
  * writes nothing, where an order of use would write to four places in memory for each: this is asked on every request.
+ * Elsewhere `quick-lru` does; it makes an object for each entry, and hundreds of thousands are held here.
  */
 export class Recent<K, V> {
   readonly #generation: number

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Negotiator from 'negotiator'
 import { Type } from 'typebox'
 import { nowActing } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
@@ -126,13 +127,7 @@ export function introspectionEndpoint(options: IntrospectRoutesOptions): Fastify
   }
 }
 
-function prefersSigned(accept: string | undefined): boolean {
-  const wanted = accept?.includes(SIGNED_TYPE) ? quality(accept, SIGNED_TYPE) : 0
-  return wanted > 0 && wanted >= quality(accept ?? '', JSON_TYPE)
-}
-
-/** How much a media type is wanted, named in full (RFC 9110 §12.5.1). */
-function quality(accept: string, type: string): number {
-  const named = accept.split(',').find(part => part.split(';', 1)[0]?.trim().toLowerCase() === type)
-  return named === undefined ? 0 : Number(/;\s*q=([\d.]+)/i.exec(named)?.[1] ?? 1)
-}
+/** Whoever does not name it, as written, cannot read it: a wildcard is no wish for a signature. */
+const prefersSigned = (accept: string | undefined): boolean =>
+  accept?.includes(SIGNED_TYPE) === true &&
+  new Negotiator({ headers: { accept } }).mediaType([SIGNED_TYPE, JSON_TYPE]) === SIGNED_TYPE

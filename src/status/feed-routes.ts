@@ -90,12 +90,14 @@ export function feedRoutes({
             return () => {}
           })
         const stopWatching = endWithSecret(stream, client, authenticate)
-        stream.on('close', () => {
-          streams.delete(stream)
+        const leave = () => {
+          if (!streams.delete(stream)) return
           stopWatching()
           end()
-        })
-        if (stream.destroyed) stream.emit('close')
+        }
+        stream.on('close', leave)
+        // It may have closed before anybody listened.
+        if (stream.destroyed) leave()
       },
     )
   }

@@ -1,6 +1,10 @@
-/** What a header of content negotiation (RFC 9110 §12.5) names without refusing it, by `q=0`; in no order. */
-export const namedIn = (header: string | string[] = ''): string[] =>
-  String(header)
-    .split(',')
-    .filter(part => !/;\s*q=0(\.0*)?\s*$/.test(part))
-    .map(part => part.split(';', 1)[0]!.trim().toLowerCase())
+import type { IncomingMessage } from 'node:http'
+import Negotiator from 'negotiator'
+
+/** The media types that `Accept` names without refusing them (RFC 9110 §12.5.1), most wanted first. */
+export const acceptedTypes = ({ headers }: Pick<IncomingMessage, 'headers'>): string[] =>
+  new Negotiator({ headers }).mediaTypes().map(type => type.toLowerCase())
+
+/** The codings that `Accept-Encoding` names without refusing them (RFC 9110 §12.5.3), most wanted first. */
+export const acceptedEncodings = ({ headers }: Pick<IncomingMessage, 'headers'>): string[] =>
+  new Negotiator({ headers }).encodings().map(encoding => encoding.toLowerCase())

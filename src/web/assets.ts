@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompress, gzip } from 'node:zlib'
 import type { FastifyPluginAsync } from 'fastify'
-import { namedIn } from './accept.ts'
+import { acceptedEncodings } from './accept.ts'
 
 /** A file that pages load. Its name changes with it, so that browsers may keep it for good. */
 interface Asset {
@@ -39,7 +40,7 @@ export const assetRoutes: FastifyPluginAsync = async app => {
     const send = encoder(asset.text)
     const name = versioned(asset)
     app.get(asset.path, { schema: { hide: true } as never }, async (request, reply) => {
-      const encoding = accepted(request.headers['accept-encoding'])
+      const encoding = accepted(request.raw)
       reply.type(`${asset.type}; charset=utf-8`).header('vary', 'accept-encoding')
       // By another name, which an older or newer node gave it, it must not be kept as what that node would send.
       const named = request.url.endsWith(name)
@@ -62,5 +63,7 @@ function encoder(text: string): (encoding: Encoding) => Promise<Buffer> {
 }
 
 /** The best of ours that is named; what weighs more does not matter for two. */
-const accepted = (header?: string | string[]): Encoding | undefined =>
-  (['br', 'gzip'] as const).find(encoding => namedIn(header).includes(encoding))
+const accepted = (request: IncomingMessage): Encoding | undefined => {
+  const named = acceptedEncodings(request)
+  return (['br', 'gzip'] as const).find(encoding => named.includes(encoding))
+}

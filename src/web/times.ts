@@ -1,4 +1,4 @@
-import { Recent } from '../guard/recent.ts'
+import QuickLRU from 'quick-lru'
 import { texts } from './texts.ts'
 
 /** A unit says enough from two of it on: `in 36 hours` is more than `in 2 days`. */
@@ -22,7 +22,7 @@ export function inWords(time: Date, now = Date.now()): string {
 
 const MINUTE_MS = 60_000
 /** A page has twenty times, mostly those that it had when it was last looked at; each takes a while to write out. */
-const written = new Recent<number, string>(10_000)
+const written = new QuickLRU<number, string>({ maxSize: 5_000 })
 
 /** To the minute, in UTC. */
 export function exactly(time: Date): string {

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { notFound } from '../errors/errors.ts'
-import { namedIn } from './accept.ts'
+import { acceptedTypes } from './accept.ts'
 
 /** What is for programs only: below these everything that goes wrong is JSON, whoever asks. */
 const PROGRAMS = new Set(['api', 'oauth', 'admin'])
@@ -19,6 +19,6 @@ export const unknownPages: FastifyPluginAsync = async app => {
 /** Browsers name HTML; programs name what they can read, or take whatever comes. */
 function forPerson({ params, headers }: FastifyRequest): boolean {
   const [room = ''] = (params as { '*': string })['*'].split('/')
-  const named = namedIn(headers.accept)
+  const named = acceptedTypes({ headers })
   return !PROGRAMS.has(room) && named.includes('text/html') && !named.includes('application/json')
 }

@@ -47,6 +47,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     stdout: true,
     stderr: true,
   })
+  // Nobody reads them, and what nobody takes away would be kept.
+  worker.stdout.resume()
+  worker.stderr.resume()
   const exited = new Promise<void>(resolve => void worker.once('exit', () => resolve()))
   let closed = false
   let opened = false

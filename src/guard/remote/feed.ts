@@ -1,7 +1,8 @@
 import { type IncomingMessage, request as plainRequest } from 'node:http'
 import { request as secureRequest } from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
-import { readEvent, type StatusChange } from '../event-stream.ts'
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import type { StatusChange } from '../event-stream.ts'
 import { basicHeader, type Credentials } from './http.ts'
 import { REFUSED_PAUSE_MS } from './issuer.ts'
 import { answerError, isRefusal } from './refusal.ts'
@@ -52,8 +53,8 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
   /** This connection has told everything that was missed before it. */
   let complete = false
 
-  function take(event: Record<string, string>): void {
-    const data = JSON.parse(event.data ?? '{}')
+  function take(event: EventSourceMessage): void {
+    const data = JSON.parse(event.data)
     if (!Number.isSafeInteger(data.sequence)) throw new Error('an event of the feed has no sequence number')
     if (event.event === 'keys') {
       listener.keysRevoked(kidsIn(data.revoked))
@@ -161,14 +162,22 @@ function open(url: string, headers: Record<string, string>, signal: AbortSignal)
 }
 
 /** The events of each chunk together. */
-async function* parse(body: AsyncIterable<Uint8Array>): AsyncGenerator<Record<string, string>[]> {
+async function* parse(body: AsyncIterable<Uint8Array>): AsyncGenerator<EventSourceMessage[]> {
   const decoder = new TextDecoder()
-  let text = ''
+  let events: EventSourceMessage[] = []
+  let failure: Error | undefined
+  const parser = createParser({
+    maxBufferSize: LARGEST_EVENT,
+    onEvent: event => events.push(event),
+    onError: error => {
+      // Lines of fields that nobody knows are passed over, as the standard wants.
+      if (error.type === 'max-buffer-size-exceeded') failure = error
+    },
+  })
   for await (const chunk of body) {
-    text += decoder.decode(chunk, { stream: true })
-    const events = text.split('\n\n')
-    text = events.pop() ?? ''
-    if (text.length > LARGEST_EVENT) throw new Error('an event is too long')
-    if (events.length > 0) yield events.map(readEvent)
+    parser.feed(decoder.decode(chunk, { stream: true }))
+    if (failure) throw failure
+    if (events.length > 0) yield events
+    events = []
   }
 }
