@@ -1,6 +1,7 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { invalid } from '../errors/errors.ts'
 import { mustBeVisible } from '../text/names.ts'
+import { mustBeOneScript } from './look-alikes.ts'
 
 const EMAIL = /^[^\s@<>()[\],;:\\"]{1,64}@[^\s@<>()[\],;:\\"]{1,253}$/
 /** In octets (RFC 5321 §4.5.3.1, RFC 6531): what a mail server takes. */
@@ -33,14 +34,21 @@ export function emailForms(email: string): string[] {
   return [...new Set([folded(email), normal, inAscii(normal)])]
 }
 
-/** @throws 422 */
+/**
+ * An address as it is stored.
+ * @throws 422 for what is none, has characters that people cannot see, or mixes scripts
+ */
 export function checkedEmail(text: string): string {
+  // Before it is normalised: that drops some of them from the domain, and the address would be another than was typed.
+  if (/\p{C}/u.test(text.trim()))
+    throw invalid({ path: 'email', message: 'must not have characters that people cannot see' })
   const email = normalizeEmail(text)
   const ascii = inAscii(email)
   if (!EMAIL.test(email) || !EMAIL.test(ascii) || Buffer.byteLength(ascii) > LONGEST) {
     throw invalid({ path: 'email', message: 'must be an e-mail address' })
   }
   mustBeVisible(email, 'email')
+  mustBeOneScript(email)
   return email
 }
 

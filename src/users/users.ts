@@ -9,6 +9,7 @@ import { invalid, notFound, raise } from '../errors/errors.ts'
 import { checkedName } from '../text/names.ts'
 import { checkedEmail, emailForms } from './emails.ts'
 import { holdAdministrators } from './last-administrator.ts'
+import { looksLike } from './look-alikes.ts'
 import { checkNewPassword, hashPassword, type PasswordOwner, passwordMatches } from './passwords.ts'
 import { endSessions } from './sessions.ts'
 import { type Role, User } from './user.entity.ts'
@@ -152,6 +153,10 @@ async function named(em: Em, email: string): Promise<User | undefined> {
 async function mustBeFree(em: Em, email: string, id?: string): Promise<void> {
   const user = await named(em, email)
   if (user && user.id !== id) throw emailTaken()
+  const twin = looksLike(email)
+  const other = twin === undefined ? undefined : await named(em, twin)
+  // Said as of one that is taken: which letters differ is nothing to learn here.
+  if (other && other.id !== id) throw emailTaken()
 }
 
 function matching(part: string) {

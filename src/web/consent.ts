@@ -98,8 +98,9 @@ export function createConsentView(options: ConsentViewOptions): ConsentView {
   async function owner(client: Client): Promise<string> {
     if (client.registrationHash) return phrase(text.by.itself, { site: site.name })
     if (!client.user) return phrase(text.by.operator, { site: site.name })
-    const { name, email } = await users.find(client.user)
-    return phrase(text.by.person, { name, email })
+    // Nobody has confirmed the e-mail address, so it says nothing about who somebody is.
+    const { name } = await users.find(client.user)
+    return phrase(text.by.person, { name, site: site.name })
   }
 
   return async (request, { id: userId, name, email }) => {

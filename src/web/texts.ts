@@ -74,7 +74,7 @@ export const texts = {
   consent: {
     title: 'Let {app} in?',
     by: {
-      person: 'An app by {name} ({email}).',
+      person: 'An app by {name}, a user of {site}. Nobody has checked who that is.',
       operator: 'An app that the operator of {site} added.',
       itself: 'An app that registered itself. Nobody at {site} knows who made it.',
     },

@@ -59,5 +59,5 @@ export function letInApps({ site, authorizations, catalogue }: LetInOptions): Fa
 function ownerOf({ owner, registeredItself }: Authorization, site: string): string {
   const { by } = texts.consent
   if (registeredItself) return phrase(by.itself, { site })
-  return owner ? phrase(by.person, owner) : phrase(by.operator, { site })
+  return owner ? phrase(by.person, { name: owner.name, site }) : phrase(by.operator, { site })
 }

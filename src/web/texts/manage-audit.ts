@@ -31,6 +31,7 @@ export const audit = {
     'client.revoked': 'App revoked',
     'client.secret_rotated': 'App secret rotated',
     'key.rotated': 'Keys rotated',
+    'key.revoked': 'Key revoked',
     'user.created': 'User made',
     'user.changed': 'User changed',
     'user.disabled': 'User disabled',

@@ -1,0 +1,61 @@
+import t from 'tap'
+import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
+import { asking } from '../helpers/asking.ts'
+import { authorizeUrl, Browser } from '../helpers/browser.ts'
+
+const { app, house } = await testApp(t)
+await newUser(house, 'user', 'ada@example.com')
+await newUser(house, 'user', 'cope@scope.example')
+
+const NEW = [
+  ['a control', 'ad\u0001a@example.org'],
+  ['a zero-width space in the name', 'ad\u200ba@example.org'],
+  ['a zero-width space in the domain', 'ada@exam\u200bple.org'],
+  ['a soft hyphen in the domain', 'ada@exam\u00adple.org'],
+  ['an override of direction', 'ada\u202e@example.org'],
+  ['a private character', 'ada\ue000@example.org'],
+  ['Cyrillic among Latin', '\u0430da@example.org'],
+  ['Cyrillic among Latin in the domain', 'ada@ex\u0430mple.com'],
+  ['Greek among Latin', 'ad\u03b1@example.org'],
+  ['an existing address in Cyrillic', '\u0441\u043e\u0440\u0435@scope.example'],
+  ['an existing domain in Cyrillic', 'cope@\u0455\u0441\u043e\u0440\u0435.example'],
+] as const
+
+t.test('an address that shows something else than it is is refused, on every way to a new one', async t => {
+  const { headers, user } = await actingAs(house)
+  const admin = await actingAs(house, ['admin:write'], { role: 'admin' })
+  for (const [what, email] of NEW) {
+    const person = { email, name: 'Eve', password: PASSWORD }
+    t.equal((await asking(app, admin.headers).post('/admin/users', person)).statusCode, 422, `${what}: admin`)
+    const change = { email, current_password: PASSWORD }
+    t.equal((await asking(app, headers).put('/api/user', change)).statusCode, 422, `${what}: own`)
+  }
+  t.equal((await house.users.find(user.id)).email, user.email)
+})
+
+t.test('addresses in one script each, and those that are written together, are fine', async t => {
+  for (const email of [
+    'иван@пример.example',
+    'ivan@пример.example',
+    'josé@münchen.example',
+    '山田taro@例え.example',
+    '김mina@example.org',
+    'a-1.b_2+c@example.org',
+    'δοκιμή@παράδειγμα.example',
+  ]) {
+    t.match(await newUser(house, 'user', email), { email }, email)
+  }
+})
+
+t.test('the address of an owner is no identity on the consent page', async t => {
+  const owner = await newUser(house)
+  const browser = new Browser(app)
+  await browser.signIn(await newUser(house))
+  const redirectUris = ['https://app.example/callback']
+  const { client } = await house.clients.create({ name: 'App', redirectUris, userId: owner.id })
+  const page = await browser.get(authorizeUrl(client))
+  t.match(page.body, owner.name)
+  t.notMatch(page.body, owner.email)
+  await browser.approve(authorizeUrl(client))
+  t.notMatch((await browser.get('/apps')).body, owner.email)
+})
