@@ -6,12 +6,12 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
+import { guard, type Token } from '../packages/guard/src/index.ts'
 import { adminRoutes } from './admin/routes.ts'
 import { actingFor } from './audit/actor.ts'
 import { EXPLORER_ID } from './clients/explorer.ts'
 import { allClients, ownClients } from './clients/routes.ts'
 import { authorizationRoutes } from './grants/authorization-routes.ts'
-import { guard, type Token } from './guard/index.ts'
 import type { House } from './house.ts'
 import { openNoBrowserDialog } from './http/browser-dialog.ts'
 import { connectionLimits, endIdleOnClose } from './http/connections.ts'

@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { nameResource } from '../packages/guard/src/metadata.ts'
 import { createApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { StartupError } from './errors/errors.ts'
-import { nameResource } from './guard/metadata.ts'
 import type { House } from './house.ts'
 import { ownResource, wellKnownPaths } from './oauth/metadata-routes.ts'
 

@@ -40,6 +40,14 @@ t.test('no import points backwards', async t => {
   t.strictSame(backwards, [])
 })
 
+t.test('the guard imports nothing of the server', async t => {
+  const guard = globSync('packages/guard/src/**/*.ts', { cwd: ROOT })
+  t.strictSame(
+    guard.filter(file => /'(\.\.\/)+src\/(?!.*packages)/.test(readFileSync(join(ROOT, file), 'utf8'))),
+    [],
+  )
+})
+
 t.test('imports form no circle', async t => {
   const done = new Set<string>()
   const circles: string[] = []

@@ -12,7 +12,7 @@ t.test('the tarball holds what is meant and nothing else', async t => {
     /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|scopes\.json)$/,
     /^bin\/(postern|new-database)\.js$/,
     /^dist\/(package\.json|new-database\.tar)$/,
-    /^(?!.*\.test\.)dist\/(src\/|migrations\/|mikro-orm\.config\.)[\w./-]*\b(js|js\.map|d\.ts)$/,
+    /^(?!.*\.test\.)dist\/(src\/|packages\/guard\/src\/|migrations\/|mikro-orm\.config\.)[\w./-]*\b(js|js\.map|d\.ts)$/,
     /^dist\/src\/web\/(views\/[\w/-]+\.eta|assets\/[\w-]+\.(css|js|svg))$/,
   ]
   t.strictSame(

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { v7 as uuid } from 'uuid'
+import { accessTokenClaims } from '../../packages/guard/src/claims.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { accessTokenClaims } from '../../src/guard/claims.ts'
 import { type House, openHouse } from '../../src/house.ts'
 import type { Bench, Case } from '../bench.ts'
 import { onServer } from '../databases.ts'

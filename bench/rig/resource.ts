@@ -1,5 +1,5 @@
 import Fastify from 'fastify'
-import { checkScopes, guard, type RemoteOptions } from '../../src/guard/index.ts'
+import { checkScopes, guard, type RemoteOptions } from '../../packages/guard/src/index.ts'
 import { answer } from '../processes.ts'
 
 /** A clock that can be moved, as the one of a machine can; the guard knows nothing of it. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
-import { checkScopes, guard } from '../../src/guard/index.ts'
+import { checkScopes, guard } from '../../packages/guard/src/index.ts'
 import { answer, usageCall } from '../processes.ts'
 
 export interface Resource {

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { createRemote, type RemoteOptions } from '../../packages/guard/src/index.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { createRemote, type RemoteOptions } from '../../src/guard/index.ts'
 import { openHouse } from '../../src/house.ts'
 import { answer } from '../processes.ts'
 

@@ -1,7 +1,7 @@
+import { normalUri } from '../../packages/guard/src/audience.ts'
 import type { Em } from '../database/database.ts'
 import { takeLock } from '../database/locks.ts'
 import { invalid } from '../errors/errors.ts'
-import { normalUri } from '../guard/audience.ts'
 
 /**
  * An audience belongs to one client, in whatever way it is written (RFC 3986 §6.2.2, §6.2.3). Until the transaction of

@@ -1,8 +1,8 @@
+import { normalUri } from '../../packages/guard/src/audience.ts'
 import type { Changes } from '../cluster/changes.ts'
 import { createMemory } from '../cluster/memory.ts'
 import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
-import { normalUri } from '../guard/audience.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 
 /** An API that tokens can be meant for. */

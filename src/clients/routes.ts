@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { checkScopes } from '../guard/checks.ts'
+import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { Paged, page, paging } from '../http/paging.ts'
 import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
 import { ownerOf } from '../users/routes.ts'

@@ -1,7 +1,7 @@
 import type { JWK } from 'jose'
+import { normalUri } from '../../packages/guard/src/audience.ts'
+import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
 import { invalid } from '../errors/errors.ts'
-import { normalUri } from '../guard/audience.ts'
-import { isAdminScope } from '../guard/scope-set.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { checkedName, mustBeVisible } from '../text/names.ts'
 import {

@@ -1,5 +1,5 @@
+import type { StatusChange } from '../../packages/guard/src/event-stream.ts'
 import type { Database, Em } from '../database/database.ts'
-import type { StatusChange } from '../guard/event-stream.ts'
 
 /** What other nodes have to hear: something that a node may hold in memory is no longer so. */
 export type Change =

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import { type Static, type TSchema, Type } from 'typebox'
-import { normalizeIssuer } from '../guard/issuer-url.ts'
+import { normalizeIssuer } from '../../packages/guard/src/issuer-url.ts'
 import { appKeyBytes, SHORTEST_APP_KEY } from './app-key.ts'
 import { parseDuration } from './duration.ts'
 

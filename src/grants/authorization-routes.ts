@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { REQUEST_MS } from '../database/in-time.ts'
-import { checkScopes } from '../guard/checks.ts'
 import { Paged, page, paging } from '../http/paging.ts'
 import { sendProgress } from '../http/progress.ts'
 import { closed, Nullable, noContent, problem, Time, unfinished, validationProblem } from '../http/schemas.ts'

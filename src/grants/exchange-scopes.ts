@@ -1,5 +1,5 @@
+import { WILDCARD } from '../../packages/guard/src/scope-set.ts'
 import { invalidScope } from '../errors/protocol.ts'
-import { WILDCARD } from '../guard/scope-set.ts'
 import { scopesForRole } from '../scopes/admin.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'

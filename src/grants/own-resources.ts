@@ -1,6 +1,6 @@
+import { isMeantFor } from '../../packages/guard/src/audience.ts'
 import type { Client } from '../clients/client.entity.ts'
 import { invalidTarget } from '../errors/protocol.ts'
-import { isMeantFor } from '../guard/audience.ts'
 import { resourcesOf } from '../tokens/audience.ts'
 
 /**

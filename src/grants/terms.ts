@@ -1,7 +1,7 @@
+import { common, isAdminScope, WILDCARD } from '../../packages/guard/src/scope-set.ts'
 import type { Client, GrantType } from '../clients/client.entity.ts'
 import type { Config } from '../config/config.ts'
 import { invalidScope, invalidTarget } from '../errors/protocol.ts'
-import { common, isAdminScope, WILDCARD } from '../guard/scope-set.ts'
 import { isForRole } from '../scopes/admin.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'

@@ -1,4 +1,6 @@
 import { STATUS_CODES } from 'node:http'
+import { insufficientScope, invalidToken } from '../../packages/guard/src/errors.ts'
+import { BEARER } from '../../packages/guard/src/openapi.ts'
 import {
   conflict,
   forbidden,
@@ -9,8 +11,6 @@ import {
   toProblem,
   unavailable,
 } from '../errors/errors.ts'
-import { insufficientScope, invalidToken } from '../guard/errors.ts'
-import { BEARER } from '../guard/openapi.ts'
 import { exampleOf, type Schema } from './examples.ts'
 import { OAUTH } from './schemas.ts'
 

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Registry } from 'prom-client'
+import { bearerText } from '../../packages/guard/src/bearer.ts'
+import { invalidToken } from '../../packages/guard/src/errors.ts'
 import type { Config } from '../config/config.ts'
-import { bearerText } from '../guard/bearer.ts'
-import { invalidToken } from '../guard/errors.ts'
 import { hashSecret, isSecret } from '../security/secrets.ts'
 
 /**

@@ -3,7 +3,7 @@ import swaggerUi, { type FastifySwaggerUiOptions } from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import packageJson from '../../package.json' with { type: 'json' }
-import { BEARER, bearerScheme } from '../guard/openapi.ts'
+import { BEARER, bearerScheme } from '../../packages/guard/src/openapi.ts'
 import { complete, type Document, withoutOAuth } from './document.ts'
 import { CLIENT_BASIC, OAUTH } from './schemas.ts'
 

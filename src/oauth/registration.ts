@@ -1,7 +1,7 @@
+import { invalidToken } from '../../packages/guard/src/errors.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { Clients } from '../clients/clients.ts'
 import { invalidRequest } from '../errors/protocol.ts'
-import { invalidToken } from '../guard/errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { hashSecret, isSecret, newSecret } from '../security/secrets.ts'
 import { type Registered, settingsOf } from './registration-metadata.ts'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { grants, isAdminScope, WILDCARD } from '../../packages/guard/src/scope-set.ts'
 import { invalid, StartupError } from '../errors/errors.ts'
-import { grants, isAdminScope, WILDCARD } from '../guard/scope-set.ts'
 import { RESERVED } from './reserved.ts'
 
 /** One permission, as `GET /scopes` gives it. */

@@ -1,4 +1,4 @@
-import { isAdminScope } from '../guard/scope-set.ts'
+import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
 import type { Catalogue } from './catalogue.ts'
 
 /**

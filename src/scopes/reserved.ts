@@ -1,4 +1,4 @@
-import type { ReservedScope } from '../guard/reserved-scopes.ts'
+import type { ReservedScope } from '../../packages/guard/src/reserved-scopes.ts'
 
 /** Scopes of Postern's own routes; in every catalogue, after the deployment's. */
 export const RESERVED = [

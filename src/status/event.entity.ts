@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/postgresql'
-import type { Status } from '../guard/status-bits.ts'
+import type { Status } from '../../packages/guard/src/status-bits.ts'
 
 const StatusEventSchema = defineEntity({
   name: 'StatusEvent',

@@ -1,8 +1,8 @@
+import type { StatusChange } from '../../packages/guard/src/event-stream.ts'
+import type { Status } from '../../packages/guard/src/status-bits.ts'
 import type { Affects, Announced } from '../cluster/changes.ts'
 import type { Database, Em } from '../database/database.ts'
 import { takeLock } from '../database/locks.ts'
-import type { StatusChange } from '../guard/event-stream.ts'
-import type { Status } from '../guard/status-bits.ts'
 import { hasAdminScopeSql } from '../scopes/admin.ts'
 import { postpone } from './pending.ts'
 

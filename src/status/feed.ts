@@ -1,5 +1,5 @@
+import type { StatusChange } from '../../packages/guard/src/event-stream.ts'
 import type { Database } from '../database/database.ts'
-import type { StatusChange } from '../guard/event-stream.ts'
 import type { Keys } from '../keys/keys.ts'
 import { readEvents } from './events.ts'
 import type { Lists } from './lists.ts'

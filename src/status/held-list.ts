@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeProtectedHeader } from 'jose'
+import { statusListUri } from '../../packages/guard/src/claims.ts'
+import type { StatusChange } from '../../packages/guard/src/event-stream.ts'
+import { StatusBits } from '../../packages/guard/src/status-bits.ts'
 import type { Database, Em } from '../database/database.ts'
-import { statusListUri } from '../guard/claims.ts'
-import type { StatusChange } from '../guard/event-stream.ts'
-import { StatusBits } from '../guard/status-bits.ts'
 import type { Keys } from '../keys/keys.ts'
 
 /** A status list as a node holds it. */

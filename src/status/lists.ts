@@ -1,7 +1,7 @@
+import { statusListUri } from '../../packages/guard/src/claims.ts'
+import type { StatusChange } from '../../packages/guard/src/event-stream.ts'
 import type { Changes } from '../cluster/changes.ts'
 import type { Database } from '../database/database.ts'
-import { statusListUri } from '../guard/claims.ts'
-import type { StatusChange } from '../guard/event-stream.ts'
 import { MOST_EVENTS, readEvents, readStatuses } from './events.ts'
 import {
   createListSigner,

@@ -1,6 +1,6 @@
+import { STATUS, type Status } from '../../packages/guard/src/status-bits.ts'
 import type { Changes } from '../cluster/changes.ts'
 import type { Database } from '../database/database.ts'
-import { STATUS, type Status } from '../guard/status-bits.ts'
 import type { Measure } from '../http/metrics.ts'
 import type { Feed } from './feed.ts'
 import type { Lists } from './lists.ts'

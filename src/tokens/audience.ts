@@ -1,5 +1,5 @@
+import { isMeantFor } from '../../packages/guard/src/audience.ts'
 import type { Config } from '../config/config.ts'
-import { isMeantFor } from '../guard/audience.ts'
 
 /** What decides where a token is good that names no resource. */
 export type AudienceConfig = Pick<Config, 'issuer' | 'audience' | 'requireResource'>

@@ -1,5 +1,5 @@
+import { WILDCARD } from '../../packages/guard/src/scope-set.ts'
 import type { Database } from '../database/database.ts'
-import { WILDCARD } from '../guard/scope-set.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 
 /** A scope that live tokens have and the catalogue has no longer. */

@@ -1,7 +1,7 @@
+import { insufficientScope } from '../../packages/guard/src/errors.ts'
+import type { Token } from '../../packages/guard/src/token.ts'
 import type { Clients } from '../clients/clients.ts'
 import { forbidden } from '../errors/errors.ts'
-import { insufficientScope } from '../guard/errors.ts'
-import type { Token } from '../guard/token.ts'
 import { TOKENS_ROTATE } from '../scopes/catalogue.ts'
 import type { AccessToken } from './token.entity.ts'
 

@@ -1,8 +1,8 @@
 import { LockMode } from '@mikro-orm/postgresql'
+import type { Token } from '../../packages/guard/src/token.ts'
 import { currentActor } from '../audit/actor.ts'
 import type { Em } from '../database/database.ts'
 import { conflict } from '../errors/errors.ts'
-import type { Token } from '../guard/token.ts'
 import { scopesForRole } from '../scopes/admin.ts'
 import { type Role, User } from '../users/user.entity.ts'
 

@@ -1,6 +1,6 @@
+import { common } from '../../packages/guard/src/scope-set.ts'
 import type { Announce } from '../cluster/changes.ts'
 import type { Em } from '../database/database.ts'
-import { common } from '../guard/scope-set.ts'
 import { AccessToken } from './token.entity.ts'
 
 /** What the database says of the token that one was exchanged for (RFC 8693); null: it was not. */

@@ -1,6 +1,6 @@
+import { WILDCARD } from '../../packages/guard/src/scope-set.ts'
+import { Token } from '../../packages/guard/src/token.ts'
 import type { Clients } from '../clients/clients.ts'
-import { WILDCARD } from '../guard/scope-set.ts'
-import { Token } from '../guard/token.ts'
 import { ADMIN_SCOPES } from '../scopes/admin.ts'
 import { isFresh, type SignedIn } from '../users/sessions.ts'
 import { setUserBehind } from './records.ts'

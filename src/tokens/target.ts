@@ -1,5 +1,5 @@
+import { isMeantFor, normalUri } from '../../packages/guard/src/audience.ts'
 import type { Resources } from '../clients/resources.ts'
-import { isMeantFor, normalUri } from '../guard/audience.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { type AudienceConfig, defaultAudience, resourcesOf } from './audience.ts'
 

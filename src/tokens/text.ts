@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
-import { BASE62, checksum, RANDOM_CHARACTERS } from '../guard/opaque-text.ts'
+import { BASE62, checksum, RANDOM_CHARACTERS } from '../../packages/guard/src/opaque-text.ts'
 
-export { isOpaqueText } from '../guard/opaque-text.ts'
+export { isOpaqueText } from '../../packages/guard/src/opaque-text.ts'
 
 /**
  * A new opaque token: the prefix, 40 random base62 characters (238 bits) and their CRC32 in six more, so that secret

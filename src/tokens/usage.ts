@@ -1,5 +1,5 @@
+import { grants } from '../../packages/guard/src/scope-set.ts'
 import type { Database } from '../database/database.ts'
-import { grants } from '../guard/scope-set.ts'
 
 /** One token's use, as far as it is not in the database yet. */
 export interface Use {

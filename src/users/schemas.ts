@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import type { Token } from '../guard/token.ts'
+import type { Token } from '../../packages/guard/src/token.ts'
 import { closed, Name, Time } from '../http/schemas.ts'
 import { USER_READ } from '../scopes/catalogue.ts'
 import { ROLES, type User } from './user.entity.ts'

@@ -1,5 +1,5 @@
+import { WILDCARD } from '../../packages/guard/src/scope-set.ts'
 import type { Params } from '../grants/grant.ts'
-import { WILDCARD } from '../guard/scope-set.ts'
 import { isForRole } from '../scopes/admin.ts'
 import type { Catalogue, Scope } from '../scopes/catalogue.ts'
 import { RESERVED } from '../scopes/reserved.ts'

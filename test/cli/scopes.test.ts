@@ -36,7 +36,7 @@ t.test('the catalogue is listed in its order, without a database', async t => {
 t.test('with the printed types a misspelt scope does not compile', async t => {
   const { stdout } = await postern.run(['scopes', '--types'])
   writeFileSync(join(folder, 'scopes.d.ts'), stdout)
-  const paths = { 'postern/guard': [join(ROOT, 'src/guard/index.ts')] }
+  const paths = { 'postern/guard': [join(ROOT, 'packages/guard/src/index.ts')] }
   writeFileSync(
     join(folder, 'tsconfig.json'),
     JSON.stringify({

@@ -3,8 +3,8 @@ import { request as ask, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { createRemote, type RemoteOptions, type Token } from '../../src/guard/index.ts'
-import { createTestIssuer } from '../../src/testing/index.ts'
+import { createRemote, type RemoteOptions, type Token } from '../../packages/guard/src/index.ts'
+import { createTestIssuer } from '../../packages/guard/src/testing/index.ts'
 
 type Way = 'through' | 'hang' | number
 

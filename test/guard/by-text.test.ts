@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { ByText } from '../../src/guard/by-text.ts'
+import { ByText } from '../../packages/guard/src/by-text.ts'
 
 /** Few characters, so that many texts have the same end. */
 const text = fc.string({ unit: fc.constantFrom('a', 'b', 'é'), maxLength: 9 })

@@ -1,7 +1,7 @@
 import formbody from '@fastify/formbody'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import t from 'tap'
-import { type Authenticate, checkAnyScope, checkScopes, guard, requireToken } from '../../src/guard/index.ts'
+import { type Authenticate, checkAnyScope, checkScopes, guard, requireToken } from '../../packages/guard/src/index.ts'
 import { accepts } from '../helpers/good.ts'
 
 /** Applications that are not ours: the guard and nothing else of the house. */

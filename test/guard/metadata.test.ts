@@ -8,7 +8,7 @@ import {
   type ProtectedResourceOptions,
   protectedResource,
   requireToken,
-} from '../../src/guard/index.ts'
+} from '../../packages/guard/src/index.ts'
 
 /** APIs that are not ours: they say where tokens for them are to be had. */
 

@@ -10,7 +10,7 @@ import {
   guard,
   invalidToken,
   requireToken,
-} from '../../src/guard/index.ts'
+} from '../../packages/guard/src/index.ts'
 
 /** What the guard writes into the document of an application that is not ours. */
 

@@ -1,11 +1,11 @@
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { describeResource, expressGuard } from '../../src/guard/adapters/express.ts'
-import { honoGuard } from '../../src/guard/adapters/hono.ts'
-import { nodeGuard } from '../../src/guard/adapters/node.ts'
-import { createRemote, guard, protectedResource } from '../../src/guard/index.ts'
+import { describeResource, expressGuard } from '../../packages/guard/src/adapters/express.ts'
+import { honoGuard } from '../../packages/guard/src/adapters/hono.ts'
+import { nodeGuard } from '../../packages/guard/src/adapters/node.ts'
+import { createRemote, guard, protectedResource } from '../../packages/guard/src/index.ts'
+import { actingAs, actingAsClient, createTestIssuer } from '../../packages/guard/src/testing/index.ts'
 import { openPostern } from '../../src/index.ts'
-import { actingAs, actingAsClient, createTestIssuer } from '../../src/testing/index.ts'
 import { accepts } from '../helpers/good.ts'
 
 type Make = (options: never) => unknown

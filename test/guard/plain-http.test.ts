@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createRemote } from '../../src/guard/remote/remote.ts'
+import { createRemote } from '../../packages/guard/src/remote/remote.ts'
 
 /** What a guard of this issuer warns of. */
 async function warningsOf(issuer: string): Promise<string[]> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Recent } from '../../src/guard/recent.ts'
+import { Recent } from '../../packages/guard/src/recent.ts'
 
 t.test('what was used last is held, and no more than was asked', async t => {
   const step = fc.record({ key: fc.integer({ min: 0, max: 30 }), act: fc.constantFrom('set', 'get', 'delete') })

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import t from 'tap'
-import { checkScopes, guard, Token, type TokenInit } from '../../src/guard/index.ts'
+import { checkScopes, guard, Token, type TokenInit } from '../../packages/guard/src/index.ts'
 
 const token = (init: Partial<TokenInit> = {}) =>
   new Token({ id: 'token', userId: 'ada', clientId: 'client', scopes: [], expiresAt: new Date(1e12), ...init })

@@ -1,7 +1,7 @@
 import { generateKeyPair, SignJWT } from 'jose'
 import t from 'tap'
-import { accessTokenClaims } from '../../src/guard/claims.ts'
-import { createVerifier } from '../../src/guard/verifier.ts'
+import { accessTokenClaims } from '../../packages/guard/src/claims.ts'
+import { createVerifier } from '../../packages/guard/src/verifier.ts'
 
 t.test('a token whose key goes while it is checked is not remembered', async t => {
   const issuer = 'https://id.example.com'

@@ -1,4 +1,4 @@
-import { type Authenticate, invalidToken, Token } from '../../src/guard/index.ts'
+import { type Authenticate, invalidToken, Token } from '../../packages/guard/src/index.ts'
 
 /** An `authenticate` without an issuer behind it: `good` is Ada's token for `orders:read`, and there is no other. */
 export const accepts: Authenticate = text => {

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { createRemote } from '../../src/guard/index.ts'
+import { createRemote } from '../../packages/guard/src/index.ts'
 import { actingAs, testApp } from '../helpers/app.ts'
 import { asking, bearer } from '../helpers/asking.ts'
 import { listeningIssuer } from '../helpers/issuer.ts'

@@ -12,9 +12,9 @@ import {
   SignJWT,
 } from 'jose'
 import t, { type Test } from 'tap'
+import { checkScopes, guard } from '../../packages/guard/src/index.ts'
 import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { checkScopes, guard } from '../../src/guard/index.ts'
 import { openHouse } from '../../src/house.ts'
 import { createSeal } from '../../src/keys/sealing.ts'
 import { openDatabase } from '../../src/open-database.ts'

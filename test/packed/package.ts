@@ -9,7 +9,7 @@ type Test = { teardown(work: () => unknown): void }
 export const ROOT = resolve(import.meta.dirname, '../..')
 const MODULES = join(ROOT, 'node_modules')
 /** All that a build reads. */
-const SOURCES = ['bin', 'migrations', 'src', 'mikro-orm.config.ts', 'tsconfig.json', 'tsconfig.build.json']
+const SOURCES = ['bin', 'migrations', 'packages', 'src', 'mikro-orm.config.ts', 'tsconfig.json', 'tsconfig.build.json']
 /** And what is published as it is. */
 const PUBLISHED = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'scopes.json']
 
@@ -49,6 +49,19 @@ export async function pack(t: Test): Promise<{ tarball: string; files: string[] 
   const packed = await run(copy, 'npm', 'pack', '--ignore-scripts', '--json')
   const [{ filename, files }] = Object.values(JSON.parse(packed.stdout)) as [Packed]
   return { tarball: join(copy, filename), files: files.map(file => file.path) }
+}
+
+/** Builds and packs the guard's package. */
+export async function packGuard(t: Test): Promise<string> {
+  const copy = folder(t)
+  for (const name of ['packages', 'tsconfig.json']) cpSync(join(ROOT, name), join(copy, name), { recursive: true })
+  symlinkSync(MODULES, join(copy, 'node_modules'))
+  const home = join(copy, 'packages/guard')
+  const { code, stdout, stderr } = await run(home, 'npm', 'pack', '--json', '--silent')
+  const json = stdout.slice(stdout.search(/^[[{]/m))
+  if (code !== 0) throw new Error(stdout + stderr)
+  const [{ filename }] = Object.values(JSON.parse(json)) as [Packed]
+  return join(home, filename)
 }
 
 interface Packed {

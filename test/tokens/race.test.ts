@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import t, { type Test } from 'tap'
-import { STATUS, StatusBits } from '../../src/guard/status-bits.ts'
+import { STATUS, StatusBits } from '../../packages/guard/src/status-bits.ts'
 import type { House } from '../../src/house.ts'
 import { ONLY_SHARED } from '../cluster/nodes.ts'
 import { actingAs, newUser, testApp } from '../helpers/app.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createTestIssuer } from '../../../src/testing/index.ts'
+import { createTestIssuer } from '../../../packages/guard/src/testing/index.ts'
 import { embedded } from '../../helpers/embedding.ts'
 import { FRAMEWORKS, serving } from './servers.ts'
 

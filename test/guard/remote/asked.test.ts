@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { createRemote } from '../../../src/guard/index.ts'
+import { createRemote } from '../../../packages/guard/src/index.ts'
 import { actingAs, newUser } from '../../helpers/app.ts'
 import { listeningIssuer } from '../../helpers/issuer.ts'
 

@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import { decodeJwt } from 'jose'
 import t, { type Test } from 'tap'
-import { checkScopes, guard, type RemoteOptions } from '../../../src/guard/index.ts'
+import { checkScopes, guard, type RemoteOptions } from '../../../packages/guard/src/index.ts'
 import { newUser } from '../../helpers/app.ts'
 import { bearer } from '../../helpers/asking.ts'
 import { listeningIssuer } from '../../helpers/issuer.ts'

@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import { decodeJwt } from 'jose'
 import t, { type Test } from 'tap'
-import { checkScopes, guard } from '../../../src/guard/index.ts'
+import { checkScopes, guard } from '../../../packages/guard/src/index.ts'
 import { actingAs } from '../../helpers/app.ts'
 import { listeningIssuer } from '../../helpers/issuer.ts'
 import { freePort } from '../../helpers/port.ts'

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import { PosternError } from '../errors/errors.ts'
 import { noGuard } from './errors.ts'
 import { resourceMetadataOf } from './metadata.ts'
 import { ANY_TOKEN, allOf, anyOf, assertToken, type Needs, requireScopes } from './needs.ts'
+import { PosternError } from './postern-error.ts'
 import { pointToMetadata } from './refusal.ts'
 import { type ScopeName, Token } from './token.ts'
 

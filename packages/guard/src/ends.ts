@@ -1,5 +1,5 @@
-import { PosternError } from '../errors/errors.ts'
 import type { Authenticate } from './needs.ts'
+import { PosternError } from './postern-error.ts'
 import { type Endings, type OnEnd, Token, tie } from './token.ts'
 
 /** A guard's `authenticate` whose tokens say when they end. */

@@ -1,4 +1,4 @@
-import { internalError, PosternError, toProblem } from '../errors/errors.ts'
+import { internalError, PosternError, toProblem } from './postern-error.ts'
 
 /** What is answered in place of the route, in the words of no framework. */
 export interface Refusal {

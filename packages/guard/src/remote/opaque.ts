@@ -1,6 +1,6 @@
-import type { PosternError } from '../../errors/errors.ts'
 import { invalidToken } from '../errors.ts'
 import { isOpaqueText } from '../opaque-text.ts'
+import type { PosternError } from '../postern-error.ts'
 import { Recent } from '../recent.ts'
 import type { Token } from '../token.ts'
 import type { Issuer } from './issuer.ts'

@@ -1,5 +1,5 @@
-import { raise } from '../errors/errors.ts'
 import { ambiguousToken, unauthenticated } from './errors.ts'
+import { raise } from './postern-error.ts'
 
 /** The parts of a request that may carry a token; every framework's fits. */
 export interface Carrier {

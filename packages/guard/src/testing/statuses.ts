@@ -1,5 +1,5 @@
-import type { StatusChange } from '../guard/event-stream.ts'
-import { STATUS, type Status, StatusBits } from '../guard/status-bits.ts'
+import type { StatusChange } from '../event-stream.ts'
+import { STATUS, type Status, StatusBits } from '../status-bits.ts'
 
 export interface Place {
   list: number

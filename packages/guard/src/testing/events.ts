@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { EVENT_STREAM, toEvent } from '../guard/event-stream.ts'
+import { EVENT_STREAM, toEvent } from '../event-stream.ts'
 import type { Statuses } from './statuses.ts'
 
 const HEARTBEAT_MS = 250

@@ -1,4 +1,4 @@
-import { PosternError } from '../errors/errors.ts'
+import { PosternError } from './postern-error.ts'
 
 /** Escaped as a quoted-string (RFC 9110 §5.6.4); what cannot stand in a header is dropped. */
 const quoted = (text: string) => `"${text.replaceAll(/[^\x20-\x7e]/g, '').replaceAll(/["\\]/g, '\\$&')}"`

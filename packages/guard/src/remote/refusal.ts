@@ -1,4 +1,4 @@
-import { PosternError } from '../../errors/errors.ts'
+import { PosternError } from '../postern-error.ts'
 
 const CODE = 'issuer_refused'
 

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { JSONWebKeySet, JWTPayload } from 'jose'
-import { type accessTokenClaims, statusListUri } from '../guard/claims.ts'
-import type { Credentials } from '../guard/remote/http.ts'
+import { type accessTokenClaims, statusListUri } from '../claims.ts'
+import type { Credentials } from '../remote/http.ts'
 import { followEvents } from './events.ts'
 import type { Place, Statuses } from './statuses.ts'
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { type Identify, kIdentify } from '../guard/checks.ts'
-import { checkOptions, isBoolean, isScopes, isText, type OptionRule, requireOptions } from '../guard/options.ts'
-import { Token, type TokenInit } from '../guard/token.ts'
+import { type Identify, kIdentify } from '../checks.ts'
+import { checkOptions, isBoolean, isScopes, isText, type OptionRule, requireOptions } from '../options.ts'
+import { Token, type TokenInit } from '../token.ts'
 import { refuseInProduction } from './production.ts'
 
 /** Further fields of the token: `name`, `expiresAt`, `inherit` … */
