@@ -171,7 +171,7 @@ export async function openHouse({
   const records = createRecords(db, changes, catalogue, { onUse: usage.exercise })
   const authenticate = createAuthenticate({ verifier, records, usage, config })
   const inspect = createInspect({ verifier: anyVerifier, records, config })
-  const clientAuthentication = createClientAuthentication({ db, changes, audiences: [issuer, `${issuer}/oauth/token`] })
+  const clientAuthentication = createClientAuthentication({ db, changes, issuer })
   const terms = createTerms({ catalogue, targets, config })
   const refresh = createRefresh({ changes, mint, terms, config })
   const pushedRequests = createPushedRequests(db)

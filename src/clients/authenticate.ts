@@ -1,4 +1,4 @@
-import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
+import { createLocalJWKSet, decodeJwt, type JWTPayload, jwtVerify } from 'jose'
 import type { Changes } from '../cluster/changes.ts'
 import { createMemory } from '../cluster/memory.ts'
 import type { Database } from '../database/database.ts'
@@ -29,8 +29,8 @@ export interface ClientAuthentication {
 export interface ClientAuthenticationOptions {
   db: Database
   changes: Changes
-  /** What an assertion's `aud` may name: the issuer, or one of its endpoints. */
-  audiences: readonly string[]
+  /** What the `aud` of an assertion has to be. */
+  issuer: string
 }
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -46,11 +46,7 @@ type Proof =
   | { method: 'assertion'; id: string; assertion: string }
   | { method: 'none'; id: string }
 
-export function createClientAuthentication({
-  db,
-  changes,
-  audiences,
-}: ClientAuthenticationOptions): ClientAuthentication {
+export function createClientAuthentication({ db, changes, issuer }: ClientAuthenticationOptions): ClientAuthentication {
   const known = createMemory<Client>({
     changes,
     load: async id => (await db.run(em => em.findOne(Client, { id }))) ?? undefined,
@@ -114,19 +110,19 @@ export function createClientAuthentication({
 
   async function checkAssertion(client: Client | undefined, assertion: string): Promise<void> {
     if (client?.authMethod !== 'private_key_jwt' || !client.jwks) throw invalidClient()
-    const { payload } = await jwtVerify(assertion, createLocalJWKSet(client.jwks), {
+    const { payload, protectedHeader } = await jwtVerify(assertion, createLocalJWKSet(client.jwks), {
       issuer: client.id,
       subject: client.id,
-      audience: [...audiences],
+      audience: issuer,
       algorithms: ASSERTION_ALGORITHMS,
       requiredClaims: ['exp', 'jti'],
       clockTolerance: CLOCK_SKEW_SECONDS,
     }).catch(error => {
       throw invalidClient('The client assertion does not hold.', error)
     })
+    assertStrict(payload, protectedHeader.typ)
     const { exp, jti } = payload as { exp: number; jti: string }
-    if (exp > Date.now() / 1000 + LONGEST_ASSERTION_SECONDS) throw invalidClient('The client assertion lives too long.')
-    await useOnce(client.id, String(jti), new Date((exp + CLOCK_SKEW_SECONDS) * 1000))
+    await useOnce(client.id, jti, new Date((exp + CLOCK_SKEW_SECONDS) * 1000))
   }
 
   async function useOnce(client: string, jti: string, expiresAt: Date): Promise<void> {
@@ -144,6 +140,30 @@ interface Owner {
 }
 
 const ofOwner = (client: Client, owner: Owner | undefined) => (owner && !owner.disabled ? client : undefined)
+
+const TYPES: readonly unknown[] = [
+  undefined,
+  'jwt',
+  'client-authentication+jwt',
+  'application/client-authentication+jwt',
+]
+
+/**
+ * What a JWT library leaves open (draft-ietf-oauth-rfc7523bis §4): `aud` is the issuer alone, as one text, so that no
+ * other server that it names can use it here; `typ` is that of an assertion, or says nothing; `iat` is now.
+ * @throws 401 `invalid_client`
+ */
+function assertStrict({ aud, exp = 0, iat, jti }: JWTPayload, typ: string | undefined): void {
+  const now = Date.now() / 1000
+  if (typeof aud !== 'string') throw invalidClient('The aud of a client assertion is the issuer alone, as one text.')
+  if (!TYPES.includes(typ?.toLowerCase())) throw invalidClient('The typ of a client assertion is another one.')
+  if (typeof jti !== 'string' || jti === '') throw invalidClient('The jti of a client assertion is a text.')
+  if (exp > now + LONGEST_ASSERTION_SECONDS) throw invalidClient('The client assertion lives too long.')
+  if (iat === undefined) return
+  if (iat > now + CLOCK_SKEW_SECONDS) throw invalidClient('The client assertion is from the future.')
+  if (iat < now - LONGEST_ASSERTION_SECONDS - CLOCK_SKEW_SECONDS)
+    throw invalidClient('The client assertion is too old.')
+}
 
 /** Whether a request says nothing at all of a client. */
 export function namesNoClient({ authorization, params }: Credentials): boolean {

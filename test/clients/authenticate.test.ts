@@ -149,8 +149,10 @@ t.test('clients prove who they are', async t => {
     t.test('that holds', async t => {
       t.equal(await show(await sign()), 200)
       t.equal(await show(await sign({}, undefined, { kid: 'one' }), { client_id: signs.id }), 200)
-      t.equal(await show(await sign({ aud: `${ISSUER}/oauth/token` })), 200, 'for the token endpoint')
-      t.equal(await show(await sign({ aud: ['https://elsewhere.example.com', ISSUER] })), 200)
+      for (const typ of ['JWT', 'client-authentication+jwt', 'application/client-authentication+jwt']) {
+        t.equal(await show(await sign({}, undefined, { typ })), 200, typ)
+      }
+      t.equal(await show(await sign({ iat: undefined as never })), 200, 'iat is optional')
       t.equal(await show(await sign({ nbf: now + 3, iat: now + 3 })), 200, 'by a clock that is a little fast')
     })
 
@@ -183,6 +185,14 @@ t.test('clients prove who they are', async t => {
       const cases: Record<string, string> = {
         'another audience': await sign({ aud: 'https://elsewhere.example.com' }),
         'an audience that only begins alike': await sign({ aud: `${ISSUER}/` }),
+        'the token endpoint as its audience': await sign({ aud: `${ISSUER}/oauth/token` }),
+        'several audiences': await sign({ aud: [ISSUER, 'https://elsewhere.example.com'] }),
+        'a list of one audience': await sign({ aud: [ISSUER] }),
+        'the type of an access token': await sign({}, undefined, { typ: 'at+jwt' }),
+        'from the future': await sign({ iat: now + 60 }),
+        'made long ago': await sign({ iat: now - 3_600 }),
+        'a number as its name': await sign({ jti: 7 as never }),
+        'no text as its name': await sign({ jti: '' }),
         'no audience': await sign({ aud: undefined as never }),
         'another issuer': await sign({ iss: client.id }),
         'no issuer': await sign({ iss: undefined as never }),
