@@ -18,6 +18,7 @@ export const blank = (): Row => ({
   exchangeAudiences: null,
   resources: null,
   issuesPersonalTokens: false,
+  requirePushedRequests: false,
   accessTokenLifetime: null,
   refreshTokenLifetime: null,
   tokenFormat: 'jwt',

@@ -58,6 +58,8 @@ const ClientSchema = defineEntity({
     exchangeAudiences: p.json<string[]>().nullable().strictNullable(),
     /** Resources besides its own that an operator allowed it to name when it acts for itself (RFC 8707); null: none. */
     resources: p.json<string[]>().nullable().strictNullable(),
+    /** Authorization requests of it count only when it pushed them (RFC 9126 §6). */
+    requirePushedRequests: p.boolean().default(false),
     /** Whether an operator allowed tokens of it to issue and rotate personal ones. */
     issuesPersonalTokens: p.boolean().default(false),
     /** Seconds; null: the default of the grant. */

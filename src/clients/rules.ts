@@ -44,6 +44,8 @@ export interface ClientSettings {
   exchangeAudiences?: readonly string[] | null | undefined
   /** Resources besides its own that it may name with `client_credentials` (RFC 8707); null: none. */
   resources?: readonly string[] | null | undefined
+  /** Authorization requests of it count only when it pushed them (RFC 9126 §6). */
+  requirePushedRequests?: boolean | undefined
   /** Lets tokens of it, with `tokens:write`, issue and rotate personal ones of their users. */
   issuesPersonalTokens?: boolean | undefined
   tokenFormat?: string | undefined
@@ -64,7 +66,7 @@ export interface Rules {
 
 type Checked = Pick<Client, 'name' | 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
   Pick<Client, 'tokenFormat' | 'accessTokenLifetime' | 'refreshTokenLifetime' | 'metadata'> &
-  Pick<Client, 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens'>
+  Pick<Client, 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens' | 'requirePushedRequests'>
 
 /** What the fields of a client must be together: the row as it is to be stored. */
 export type Whole = Pick<Client, 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
@@ -88,6 +90,7 @@ const CHECKS: { [K in keyof Checked]: (value: never, rules: Rules) => Checked[K]
   exchangeAudiences: nullOr(audiences('exchange_audiences')),
   resources: nullOr(audiences('resources')),
   issuesPersonalTokens: (value: boolean) => value,
+  requirePushedRequests: (value: boolean) => value,
   tokenFormat: (value: string) => oneOf('token_format', TOKEN_FORMATS, value),
   accessTokenLifetime: nullOr(lifetime('access_token_lifetime')),
   refreshTokenLifetime: nullOr(lifetime('refresh_token_lifetime')),

@@ -37,6 +37,9 @@ export const ClientSchema = Type.Object({
   resources: Type.Array(Type.String({ examples: ['https://stock.example.com'] }), {
     description: 'Resources besides its own that an operator allowed it to name with `client_credentials`',
   }),
+  require_pushed_authorization_requests: Type.Boolean({
+    description: 'Whether its authorization requests count only when it pushed them (RFC 9126 §6)',
+  }),
   issues_personal_tokens: Type.Boolean({
     description: 'Whether an operator allowed tokens of it to issue and rotate personal ones',
   }),
@@ -63,6 +66,7 @@ export const toClient = (client: Client): Static<typeof ClientSchema> => ({
   audience: client.audience,
   exchange_audiences: client.exchangeAudiences ?? [],
   resources: client.resources ?? [],
+  require_pushed_authorization_requests: client.requirePushedRequests,
   issues_personal_tokens: client.issuesPersonalTokens,
   token_format: client.tokenFormat,
   access_token_lifetime: client.accessTokenLifetime,
@@ -100,6 +104,7 @@ const settings = {
     Nullable(Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown()), { maxItems: 10 }) }, closed)),
   ),
   metadata: Type.Optional(Nullable(Metadata)),
+  require_pushed_authorization_requests: Type.Optional(Type.Boolean()),
 }
 const Uris = Type.Array(Type.String({ maxLength: 2_000 }), { maxItems: 100 })
 /** What only whoever runs the deployment may say. */
@@ -155,6 +160,7 @@ export function toSettings(body: Sent): ClientSettings {
     exchangeAudiences: body.exchange_audiences,
     resources: body.resources,
     issuesPersonalTokens: body.issues_personal_tokens,
+    requirePushedRequests: body.require_pushed_authorization_requests,
     accessTokenLifetime: body.access_token_lifetime,
     refreshTokenLifetime: body.refresh_token_lifetime,
   }

@@ -79,14 +79,18 @@ export function createAuthorizeRequests(options: AuthorizeRequestsOptions): Auth
       const sent = readQuery(query)
       const client = await clientOf(sent)
       const uri = sent.params.request_uri
-      if (uri === undefined) return read(client, sent)
-      const stored = await pushedRequests.find(uri, client.id)
+      const stored = uri === undefined ? undefined : await pushedRequests.find(uri, client.id)
+      // One that came with the browser and is only kept here was not pushed.
+      if (client.requirePushedRequests && !stored?.oneTime) throw invalidRequest(NOT_PUSHED)
+      if (!stored) return read(client, sent)
       // What was pushed counts alone (RFC 9126 §4).
       return read(client, { params: stored.parameters, repeated: [] }, stored)
     },
     check: (client, params) => read(client, { params, repeated: [] }),
   }
 }
+
+const NOT_PUSHED = 'The app has to push its authorization requests (RFC 9126), and did not push this one.'
 
 /** Nobody is sent anywhere that the client did not register. */
 function returnAddress(client: Client, { params, repeated }: Sent): ReturnAddress {

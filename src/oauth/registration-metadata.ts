@@ -29,6 +29,7 @@ export function settingsOf(catalogue: Catalogue, body: RegistrationBody): Client
     redirectUris: body.redirect_uris ?? [],
     scopes: requestedScopes(catalogue, body.scope) ?? null,
     metadata: metadataOf(body),
+    requirePushedRequests: body.require_pushed_authorization_requests ?? false,
   }
 }
 
@@ -61,6 +62,7 @@ export function toInformation({ client, secret, registrationToken }: Registered,
     grant_types: client.grantTypes,
     response_types: responseTypesOf(client.grantTypes),
     token_endpoint_auth_method: client.authMethod,
+    ...(client.requirePushedRequests && { require_pushed_authorization_requests: true }),
     ...(client.scopes && { scope: client.scopes.join(' ') }),
     ...(client.jwks && { jwks: client.jwks }),
     ...client.metadata,

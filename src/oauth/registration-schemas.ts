@@ -16,6 +16,7 @@ const said = {
   response_types: Type.Optional(
     Type.Array(Type.String(), { maxItems: 10, description: '`code` with `authorization_code`, none without' }),
   ),
+  require_pushed_authorization_requests: Type.Optional(Type.Boolean()),
   token_endpoint_auth_method: Type.Optional(
     Type.Enum([...AUTH_METHODS], { description: 'Omitted: `client_secret_basic`; `none`: a public client' }),
   ),

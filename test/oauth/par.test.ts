@@ -50,6 +50,27 @@ t.test('a request that was pushed', async t => {
     t.match((await form(app, '/oauth/token', request, calendar.headers)).json(), { scope: 'reports' })
   })
 
+  t.test('can be demanded of a client', async t => {
+    const strict = await newClient({ requirePushedRequests: true })
+    const { id } = strict.client
+    const plain = `/oauth/authorize?${new URLSearchParams({ ...standard, client_id: id, state: 's' })}`
+    for (const someone of [browser, new Browser(app)]) {
+      const refused = await someone.get(plain)
+      t.equal(refused.statusCode, 400, 'also of whoever has to sign in first')
+      t.match(refused.body, 'push its authorization requests')
+    }
+    t.ok((await browser.approve(await pushed(strict))).searchParams.get('code'))
+    const visitor = new Browser(app)
+    t.equal((await visitor.get(await pushed(strict))).statusCode, 303, 'and nobody is signed in yet')
+    await house.clients.update(id, { requirePushedRequests: false })
+    const kept = locationOf(await new Browser(app).get(plain))
+    await house.clients.update(id, { requirePushedRequests: true })
+    const next = kept.searchParams.get('next') ?? ''
+    t.equal((await browser.get(next)).statusCode, 400, 'one that is only kept here was not pushed')
+    await house.clients.update(id, { requirePushedRequests: false })
+    t.not((await browser.get(plain)).statusCode, 400)
+  })
+
   t.test('counts alone, whatever the browser adds', async t => {
     const { request_uri } = (await push(calendar, { scope: 'reports', prompt: 'consent' })).json()
     const more = { scope: 'orders:create', state: 'evil', redirect_uri: 'https://evil.example', prompt: 'none' }
