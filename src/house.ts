@@ -177,13 +177,13 @@ export async function openHouse({
   const pushedRequests = createPushedRequests(db)
   const authorizeRequests = createAuthorizeRequests({ clientAuthentication, terms, pushedRequests })
   const begin = createBegin({ mint, terms, refresh })
-  const device = createDevice({ db, changes, terms, throttle, config })
+  const device = createDevice({ db, terms, throttle, config })
   const grants: Grants = {
-    authorization_code: authorizationCode({ changes, terms, begin }),
+    authorization_code: authorizationCode({ changes, db, terms, begin }),
     client_credentials: clientCredentials({ terms, mint, write }),
     refresh_token: refresh.grant,
-    [DEVICE_CODE]: deviceGrant({ changes, terms, begin }),
-    [TOKEN_EXCHANGE]: tokenExchange({ changes, catalogue, terms, mint, authenticate, inspect, targets, config }),
+    [DEVICE_CODE]: deviceGrant({ db, terms, begin }),
+    [TOKEN_EXCHANGE]: tokenExchange({ db, catalogue, terms, mint, authenticate, inspect, targets, config }),
   }
   const lists = createLists({
     db,
@@ -266,7 +266,10 @@ export async function openHouse({
       )
     },
     async close() {
-      for (const close of closers.splice(0).reverse()) await close()
+      const failures: unknown[] = []
+      // What follows, the database last, is closed all the same.
+      for (const close of closers.splice(0).reverse()) await close().catch(error => failures.push(error))
+      if (failures.length > 0) throw failures[0]
     },
   }
 }

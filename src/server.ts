@@ -26,9 +26,9 @@ export async function serve(config: Config): Promise<void> {
 }
 
 /**
- * A signal comes twice when a terminal and npm both pass it on: the second changes nothing, where `close-with-grace` would exit
- * with 1. One that comes during the
- * start ends it at once, since nobody is being served and both databases stand it.
+ * A signal comes twice when a terminal and npm both pass it on: the second changes nothing, where `close-with-grace`
+ * would exit with 1. One that comes during the start ends it at once, since nobody is being served and both databases
+ * stand it.
  */
 function closeOnSignal(close: () => Promise<unknown>): void {
   let closing = false

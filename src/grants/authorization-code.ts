@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { record } from '../audit/audit.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { Changes } from '../cluster/changes.ts'
-import type { Em } from '../database/database.ts'
+import type { Database, Em } from '../database/database.ts'
 import type { PosternError } from '../errors/errors.ts'
 import { invalidGrant, invalidRequest } from '../errors/protocol.ts'
 import { hashSecret } from '../security/secrets.ts'
@@ -15,6 +15,7 @@ import type { GrantAim, Terms } from './terms.ts'
 
 export interface AuthorizationCodeOptions {
   changes: Changes
+  db: Database
   terms: Terms
   begin: Begin
 }
@@ -25,7 +26,7 @@ type Outcome = { answer: TokenAnswer } | { refusal: PosternError; replayed?: Aut
 const DEAD = 'The code is unknown, expired, used, or of another client.'
 
 /** The grant type `authorization_code` (RFC 6749 §4.1.3) with PKCE (RFC 7636 §4.6). A code has one try. */
-export function authorizationCode({ changes, terms, begin }: AuthorizationCodeOptions): Grant {
+export function authorizationCode({ changes, db, terms, begin }: AuthorizationCodeOptions): Grant {
   async function redeem(em: Em, client: Client, params: Params, aim: GrantAim): Promise<Outcome> {
     const code = await em.findOne(AuthCode, { hash: hashSecret(params.code as string), client: client.id })
     if (!code) throw invalidGrant(DEAD)
@@ -50,7 +51,7 @@ export function authorizationCode({ changes, terms, begin }: AuthorizationCodeOp
     if (params.code === undefined) throw invalidRequest('code is missing.')
     if (params.redirect_uri === undefined) throw invalidRequest('redirect_uri is missing.')
     const aim = await terms.aim(params.resource)
-    const outcome = await changes.transaction(em => redeem(em, client, params, aim))
+    const outcome = await db.transaction(em => redeem(em, client, params, aim))
     if ('answer' in outcome) return outcome.answer
     if (outcome.replayed) await punish(outcome.replayed)
     throw outcome.refusal

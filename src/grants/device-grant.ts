@@ -1,6 +1,5 @@
 import type { Client } from '../clients/client.entity.ts'
-import type { Changes } from '../cluster/changes.ts'
-import type { Em } from '../database/database.ts'
+import type { Database, Em } from '../database/database.ts'
 import type { PosternError } from '../errors/errors.ts'
 import {
   accessDenied,
@@ -18,7 +17,7 @@ import { liveUser } from './live-user.ts'
 import type { GrantAim, Terms } from './terms.ts'
 
 export interface DeviceGrantOptions {
-  changes: Changes
+  db: Database
   terms: Terms
   begin: Begin
 }
@@ -29,7 +28,7 @@ const DEAD = 'The device code is unknown, used, or of another client.'
 const EARLY_MS = 500
 
 /** The grant by which a device asks whether its user has answered (RFC 8628 §3.4). */
-export function deviceGrant({ changes, terms, begin }: DeviceGrantOptions): Grant {
+export function deviceGrant({ db, terms, begin }: DeviceGrantOptions): Grant {
   /** @returns undefined when somebody else was faster */
   async function redeem(em: Em, client: Client, device: DeviceCode, aim: GrantAim) {
     const user = await liveUser(em, device.user as string)
@@ -42,7 +41,7 @@ export function deviceGrant({ changes, terms, begin }: DeviceGrantOptions): Gran
   return async ({ client, params: { device_code: text, resource } }) => {
     if (text === undefined) throw invalidRequest('device_code is missing.')
     const aim = await terms.aim(resource)
-    const outcome = await changes.transaction(async em => {
+    const outcome = await db.transaction(async em => {
       const device = await em.findOne(DeviceCode, { hash: hashSecret(text), client: client.id })
       if (!device) throw invalidGrant(DEAD)
       aim.narrow(device.audience)

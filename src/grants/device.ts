@@ -1,6 +1,5 @@
 import { UniqueConstraintViolationException } from '@mikro-orm/postgresql'
 import { Client } from '../clients/client.entity.ts'
-import type { Changes } from '../cluster/changes.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
@@ -63,7 +62,6 @@ export interface Device {
 
 export interface DeviceOptions {
   db: Database
-  changes: Changes
   terms: Terms
   throttle: Pick<Throttle, 'attemptCode'>
   config: Pick<Config, 'issuer' | 'deviceCodeLifetime' | 'consentLifetime'>
@@ -76,7 +74,7 @@ const INTERVAL = 5
 /** User codes are short: one that another device has is drawn again. */
 const MOST_DRAWS = 5
 
-export function createDevice({ db, changes, terms, throttle, config, draw = newUserCode }: DeviceOptions): Device {
+export function createDevice({ db, terms, throttle, config, draw = newUserCode }: DeviceOptions): Device {
   /** @returns the user code */
   async function store(code: Omit<DeviceCode, 'userCodeHash'>, draws = MOST_DRAWS): Promise<string> {
     const userCode = draw()
@@ -133,7 +131,7 @@ export function createDevice({ db, changes, terms, throttle, config, draw = newU
     },
 
     approve: (id, { id: user, role }, chosen) =>
-      changes.transaction(async em => {
+      db.transaction(async em => {
         await liveUser(em, user)
         await answered(em, id, { state: 'approved', user })
         const device = await em.findOneOrFail(DeviceCode, { id })
@@ -144,7 +142,7 @@ export function createDevice({ db, changes, terms, throttle, config, draw = newU
         await grantConsent(em, { user, client, audience: device.audience, scopes }, config.consentLifetime)
       }),
 
-    deny: (id, { id: user }) => changes.transaction(em => answered(em, id, { state: 'denied', user })),
+    deny: (id, { id: user }) => db.transaction(em => answered(em, id, { state: 'denied', user })),
   }
 }
 

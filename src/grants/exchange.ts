@@ -3,8 +3,7 @@ import type { Authenticate } from '../../packages/guard/src/needs.ts'
 import type { Token } from '../../packages/guard/src/token.ts'
 import { nowActing } from '../audit/actor.ts'
 import type { Client } from '../clients/client.entity.ts'
-import type { Changes } from '../cluster/changes.ts'
-import type { Em } from '../database/database.ts'
+import type { Database, Em } from '../database/database.ts'
 import type { PosternError } from '../errors/errors.ts'
 import { invalidRequest, unauthorizedClient } from '../errors/protocol.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
@@ -24,7 +23,7 @@ import { store } from './store.ts'
 import type { GrantAim, Terms } from './terms.ts'
 
 export interface TokenExchangeOptions {
-  changes: Changes
+  db: Database
   catalogue: Catalogue
   terms: Terms
   mint: Mint
@@ -42,7 +41,7 @@ export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
  * docs/adr/0020-exchange-without-a-client.md.
  */
 export function tokenExchange(options: TokenExchangeOptions): Grant {
-  const { changes, catalogue, terms, mint, authenticate } = options
+  const { db, catalogue, terms, mint, authenticate } = options
   const audiences = createExchangeAudiences(options)
 
   /** @throws 400 `invalid_request` whatever is wrong with it (RFC 8693 §2.2.2), `unauthorized_client` for a machine's */
@@ -73,7 +72,7 @@ export function tokenExchange(options: TokenExchangeOptions): Grant {
     const wanted = readExchange(params)
     const subject = await subjectOf(wanted.subject, client)
     const aim = await terms.aim(wanted.target)
-    const issued = await changes.transaction(async em => {
+    const issued = await db.transaction(async em => {
       const issued = await mint(await draft(em, client, subject, params, wanted, aim))
       await store(em, issued.token, issuedEvent(issued.token, { exchanged_for: issued.token.parent }))
       return issued

@@ -91,7 +91,14 @@ export function createLists(options: ListsOptions): Lists {
     return events.length < MOST_EVENTS ? events.filter(event => event.sequence <= sequence) : undefined
   }
 
+  /** A list that has ended is published no more; half a megabyte and its signature would be held for nobody. */
+  function forgetEnded(): void {
+    const now = Date.now()
+    for (const list of held?.values() ?? []) if (list.expiresAt <= now) held?.delete(list.id)
+  }
+
   async function follow(): Promise<void> {
+    forgetEnded()
     if (!held) await load()
     else if (doubtful) tell(await reload())
     const events = await readEvents(db, sequence)

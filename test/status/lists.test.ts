@@ -106,6 +106,18 @@ async function elsewhere(t: Test, house: House, sign: Keys['sign'] = house.keys.
   return { changes, lists, told }
 }
 
+t.test('a list that has ended is held no longer', async t => {
+  const { house } = await testApp(t)
+  const { user, id } = await actingAs(house)
+  await house.tokens.revoke(user.id, id)
+  const { lists } = await elsewhere(t, house)
+  t.ok(lists.bytes > 0)
+  const later = Date.now() + 3 * 365 * 86_400_000
+  t.intercept(Date, 'now', { value: () => later })
+  await lists.catchUp()
+  t.equal(lists.bytes, 0)
+})
+
 /** Changes as the house tells them while work is done. */
 async function toldBy(house: House, work: () => Promise<unknown>): Promise<Change[]> {
   return house.changes.reading(work, (_, meanwhile) => meanwhile.filter(change => change.kind === 'token'))
