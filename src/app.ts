@@ -8,7 +8,7 @@ import Fastify, {
 } from 'fastify'
 import { guard, type Token } from '../packages/guard/src/index.ts'
 import { adminRoutes } from './admin/routes.ts'
-import { actingFor } from './audit/actor.ts'
+import { actingFor, boundedUserAgent } from './audit/actor.ts'
 import { EXPLORER_ID } from './clients/explorer.ts'
 import { allClients, ownClients } from './clients/routes.ts'
 import { authorizationRoutes } from './grants/authorization-routes.ts'
@@ -132,7 +132,9 @@ export async function createApp(house: House, within?: FastifyInstance): Promise
 
 /** After the body was read, since reading it leaves the asynchronous context it began in. */
 function actForRequest(request: FastifyRequest, _reply: unknown, done: () => void) {
-  actingFor({ userId: null, clientId: null, tokenId: null, sessionId: null, address: request.ip }, done)
+  const nobody = { userId: null, clientId: null, tokenId: null, sessionId: null }
+  const userAgent = boundedUserAgent(request.headers['user-agent'])
+  actingFor({ ...nobody, address: request.ip, userAgent }, done)
 }
 
 function requestUser(this: FastifyRequest): TokenUser | null {

@@ -10,7 +10,14 @@ export interface Actor {
   sessionId: string | null
   /** IP address; null: the command line, or the server itself. */
   address: string | null
+  /** What the request calls itself, 255 characters at most; absent: nothing. */
+  userAgent?: string | undefined
 }
+
+const LONGEST_USER_AGENT = 255
+
+/** A `User-Agent` as the trail keeps it: anybody can send anything of any length. */
+export const boundedUserAgent = (header: string | undefined): string | undefined => header?.slice(0, LONGEST_USER_AGENT)
 
 const NOBODY: Actor = Object.freeze({ userId: null, clientId: null, tokenId: null, sessionId: null, address: null })
 const storage = new AsyncLocalStorage<Actor>()

@@ -50,10 +50,15 @@ export function eventColumns(): EventColumns {
   }
 }
 
+/** Proofs of who somebody is, kept or failed: what sent them is part of what happened. */
+const PROOFS: ReadonlySet<EventKind> = new Set(['sign_in.succeeded', 'sign_in.failed', 'client.authentication_failed'])
+
 /** The row that tells of a happening, by whoever acts now. */
-function auditRow({ kind, userId = null, clientId = null, tokenId = null, details = {} }: Happening): AuditRow {
+function auditRow({ kind, userId = null, clientId = null, tokenId = null, ...happening }: Happening): AuditRow {
   const { userId: actorUserId, clientId: actorClientId, tokenId: actorTokenId, ...actor } = currentActor()
-  const { sessionId: actorSessionId, address } = actor
+  const { sessionId: actorSessionId, address, userAgent } = actor
+  const shown = PROOFS.has(kind) && userAgent !== undefined
+  const details = { ...happening.details, ...(shown && { user_agent: userAgent }) }
   const by = { actorUserId, actorClientId, actorTokenId, actorSessionId, address }
   return { id: newId(), at: new Date(), kind, userId, clientId, tokenId, ...by, details }
 }

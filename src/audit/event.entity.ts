@@ -13,6 +13,7 @@ export const EVENT_KINDS = [
   'client.changed',
   'client.revoked',
   'client.secret_rotated',
+  'client.authentication_failed',
   'key.rotated',
   'key.revoked',
   'user.created',

@@ -7,6 +7,7 @@ import { invalidClient, invalidRequest, withChallenge } from '../errors/protocol
 import { hashSecret, isSecret } from '../security/secrets.ts'
 import { isUuid } from '../text/uuid.ts'
 import { Client, type ClientSecret } from './client.entity.ts'
+import { createFailures } from './failures.ts'
 import { ASSERTION_ALGORITHMS } from './jwks.ts'
 import { awaitsFirstUse } from './secrets.ts'
 
@@ -74,6 +75,18 @@ export function createClientAuthentication({ db, changes, issuer }: ClientAuthen
     return owner instanceof Promise ? owner.then(found => ofOwner(client, found)) : ofOwner(client, owner)
   }
 
+  const noteFailure = createFailures(db)
+
+  /** Beside the answer, which takes as long for a client that does not exist. */
+  function failed(credentials: Credentials, error: unknown): void {
+    if (!(error instanceof PosternError) || error.status !== 401) return
+    const id = namedClient(credentials)
+    if (id === undefined || !isUuid(id)) return
+    void Promise.resolve(known(id.toLowerCase()))
+      .then(client => client && noteFailure(client.id))
+      .catch(() => {})
+  }
+
   async function prove(credentials: Credentials): Promise<Client> {
     const proof = proofOf(credentials)
     const found = find(proof.id)
@@ -91,6 +104,7 @@ export function createClientAuthentication({ db, changes, issuer }: ClientAuthen
       try {
         return await prove(credentials)
       } catch (error) {
+        failed(credentials, error)
         throw error instanceof PosternError ? withChallenge(error, credentials.authorization) : error
       }
     },
@@ -169,6 +183,15 @@ function assertStrict({ aud, exp = 0, iat, jti }: JWTPayload, typ: string | unde
 export function namesNoClient({ authorization, params }: Credentials): boolean {
   const { client_id: id, client_secret: secret, client_assertion: assertion, client_assertion_type: type } = params
   return [authorization, id, secret, assertion, type].every(sign => sign === undefined)
+}
+
+/** The id that a request claims, whatever it proves. */
+function namedClient(credentials: Credentials): string | undefined {
+  try {
+    return proofOf(credentials).id
+  } catch {
+    return undefined
+  }
 }
 
 function proofOf({ authorization, params }: Credentials): Proof {

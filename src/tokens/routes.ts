@@ -61,7 +61,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
   async function userOfCredentials(request: FastifyRequest, { email, password }: IssueTokenBody): Promise<User> {
     if (email === undefined) throw invalid({ path: 'email', message: 'is required' })
     if (password === undefined) throw invalid({ path: 'password', message: 'is required' })
-    return signIn(email, password, request.ip)
+    return signIn(email, password, request.ip, 'api')
   }
 
   return async app => {

@@ -8,9 +8,10 @@ import type { Users } from './users.ts'
 /**
  * Proves who somebody is, on every way in alike: attempts are limited, failures written down.
  * @param address IP address it comes from
+ * @param way given: a success is written down too, as one of this way; beginning a session does that by itself
  * @throws 401 that says the same of an unknown user, a wrong password and a disabled user; 429 with `Retry-After`
  */
-export type SignIn = (email: string, password: string, address: string) => Promise<User>
+export type SignIn = (email: string, password: string, address: string, way?: 'api') => Promise<User>
 
 export interface SignInOptions {
   db: Database
@@ -26,6 +27,12 @@ export function createSignIn({ db, users, throttle }: SignInOptions): SignIn {
     throw wrongCredentials()
   }
 
-  return async (email, password, address) =>
-    (await throttle.attempt(email, address, () => users.authenticate(email, password))) ?? fail(email)
+  return async (email, password, address, way) => {
+    const user = await throttle.attempt(email, address, () => users.authenticate(email, password))
+    if (!user) return fail(email)
+    if (way) {
+      await db.transaction(async em => record(em, { kind: 'sign_in.succeeded', userId: user.id, details: { way } }))
+    }
+    return user
+  }
 }

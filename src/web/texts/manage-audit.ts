@@ -30,6 +30,7 @@ export const audit = {
     'client.changed': 'App changed',
     'client.revoked': 'App revoked',
     'client.secret_rotated': 'App secret rotated',
+    'client.authentication_failed': 'App did not authenticate',
     'key.rotated': 'Keys rotated',
     'key.revoked': 'Key revoked',
     'user.created': 'User made',
