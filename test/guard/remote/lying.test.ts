@@ -20,6 +20,8 @@ interface Front {
   asked: string[]
   /** The last good answer to each path. */
   recorded: Map<string, string>
+  /** What becomes of a chunk of the event stream. */
+  rewrite?: (chunk: string) => string
   /** Answers in the issuer's place; false leaves it to the issuer. */
   lie?: ((path: string, response: ServerResponse) => boolean) | undefined
 }
@@ -41,7 +43,9 @@ async function front(t: Test): Promise<Front> {
       response.writeHead(answer.statusCode as number, answer.headers)
       if (path.endsWith('/events')) {
         streams.add(response)
-        return answer.pipe(response)
+        if (!said.rewrite) return answer.pipe(response)
+        answer.on('data', chunk => response.write(said.rewrite?.(String(chunk))))
+        return answer.on('close', () => response.destroy())
       }
       const recorded = await text(answer)
       said.recorded.set(path, recorded)
@@ -251,4 +255,17 @@ t.test('without its feed a guard polls the lists, and reads what it missed once 
   issuer.lie = undefined
   while (health().feed !== 'live') await pause(20)
   t.equal(await status(token), 401)
+})
+
+t.test('the event stream may end its lines and be spaced as the standard allows', async t => {
+  const { issuer, house, credentials, guard } = await rig(t)
+  issuer.rewrite = chunk => `:proxy\r\n${chunk.replaceAll(': ', ':').replaceAll('\n', '\r\n')}`
+  const { status, health } = guard({ ...credentials, maxStaleness: 3_600 })
+  const { user, id, token } = await actingAs(house, ['orders:read'])
+  t.equal(await status(token), 200)
+  while (health().feed !== 'live') await pause(20)
+  const from = issuer.asked.length
+  await house.tokens.revoke(user.id, id)
+  while ((await status(token)) !== 401) await pause(20)
+  t.notOk(issuer.asked.slice(from).some(isList), 'what the feed tells needs no list')
 })
