@@ -1,3 +1,4 @@
+import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import type { PosternError } from '../errors/errors.ts'
@@ -89,6 +90,6 @@ export function createDecisions({ db, terms, config }: DecisionsOptions): Decisi
  */
 function withinReach(scope: string | undefined, role: Role): string | undefined {
   if (role === 'admin') return scope
-  const left = scope?.split(' ').filter(word => word && !word.startsWith('admin:'))
+  const left = scope?.split(' ').filter(word => word && !isAdminScope(word))
   return left && left.length > 0 ? left.join(' ') : scope
 }

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { isAdminScope } from '../../../packages/guard/src/scope-set.ts'
 import type { Config } from '../../config/config.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import type { Usage } from '../../tokens/usage.ts'
 import { type ConfirmOptions, createConfirm } from '../confirm.ts'
-import { scopeField } from '../scope-choice.ts'
+import { chosenScopes } from '../scope-choice.ts'
 import { forSignedIn } from '../signed-in.ts'
 import { tokenList } from './list.ts'
 import { type NewTokenOptions, newTokenPages } from './new.ts'
@@ -34,4 +35,4 @@ export function tokenRoom(options: TokenRoomOptions): FastifyPluginAsync {
 }
 
 /** An administrator's token outlives the sign-in that it comes from. */
-const namesAdminScope = (fields: Params) => Object.keys(fields).some(name => name.startsWith(scopeField('admin:')))
+const namesAdminScope = (fields: Params) => chosenScopes(fields).some(isAdminScope)
