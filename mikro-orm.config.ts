@@ -5,7 +5,7 @@ import { UsedAssertion } from './src/clients/assertion.entity.ts'
 import { Client } from './src/clients/client.entity.ts'
 import { embeddedDialect } from './src/database/embedded/dialect.ts'
 import { type Engine, startEngine } from './src/database/embedded/engine.ts'
-import { sharedDialect } from './src/database/postgres.ts'
+import { postgresDialect } from './src/database/postgres.ts'
 import { Setting } from './src/deployment/setting.entity.ts'
 import { AuthCode } from './src/grants/code.entity.ts'
 import { Consent } from './src/grants/consent.entity.ts'
@@ -79,7 +79,7 @@ export function ormOptions({
     ensureDatabase: false,
     // Neither is connected before it is used, nor again after it was closed.
     ...(url
-      ? { clientUrl: url, driverOptions: sharedDialect(url, poolSize, timeout) }
+      ? { clientUrl: url, driverOptions: postgresDialect(url, poolSize, timeout) }
       : { dbName: 'postgres', driverOptions: embeddedDialect(start) }),
   })
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
-import { readOverview } from '../src/status/overview.ts'
+import { readClusterStatus } from '../src/status/cluster-status.ts'
 import { machine } from './machine.ts'
 import { type Fault, faults } from './rig/faults.ts'
 import { followFeed, hangUp } from './rig/http.ts'
@@ -113,7 +113,7 @@ async function measure(world: World, pool: Pool, judge: Judge, { revocations, tt
   ending.abort()
   // A node says where it is within a tenth of a second.
   await pause(SETTLE_MS)
-  const { newest, nodes, seenBy, seenIn } = await readOverview(world.house.db)
+  const { newest, nodes, seenBy, seenIn } = await readClusterStatus(world.services.db)
   say(`${revocations} revocations under load, from the 204 on`)
   for (const [i, guard] of world.guards.entries()) say(figures(`  refused by ${guard.name}`, refusals[i] ?? []))
   say(

@@ -24,8 +24,8 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0
   } catch (error) {
     const code = exitCode(error)
-    const asked = error instanceof CommanderError && (code === 0 || error.code === 'commander.help')
-    if (!asked) process.stderr.write(`postern: ${explain(error)}\n`)
+    const requested = error instanceof CommanderError && (code === 0 || error.code === 'commander.help')
+    if (!requested) process.stderr.write(`postern: ${explain(error)}\n`)
     return code
   }
 }

@@ -4,15 +4,15 @@ import { checkOptions, isObject } from '../packages/guard/src/options.ts'
 import { createApp } from './app.ts'
 import { type ConfigOptions, loadConfig } from './config/config.ts'
 import { requireMigrated } from './database/migrations.ts'
-import { type House, openHouse } from './house.ts'
-import { type Mounting, mounting } from './mounting.ts'
+import { createEmbeddedPlugins, type EmbeddedPlugins } from './embed.ts'
 import type { CatalogueInput } from './scopes/catalogue.ts'
+import { createServices, type Services } from './services.ts'
 
 export { checkAnyScope, checkScopes, guard, requireToken, Token } from '../packages/guard/src/index.ts'
 export type { Config } from './config/config.ts'
 export { PosternError, StartupError } from './errors/errors.ts'
-export type { House } from './house.ts'
 export type { CatalogueInput, Scope } from './scopes/catalogue.ts'
+export type { Services } from './services.ts'
 
 export interface PosternOptions extends ConfigOptions {
   /** The scopes of this deployment, in place of SCOPES_FILE. */
@@ -20,7 +20,7 @@ export interface PosternOptions extends ConfigOptions {
 }
 
 /** A server in your own process, its tables migrated and its keys made. */
-export interface Postern extends House, Mounting {
+export interface Postern extends Services, EmbeddedPlugins {
   /** For `app.register(guard, postern.guard)`: guards your own routes. */
   guard: GuardOptions
 }
@@ -33,19 +33,23 @@ export async function openPostern(options: PosternOptions = {}): Promise<Postern
   checkOptions('openPostern', options, { catalogue: isObject })
   const { catalogue, ...settings } = options
   const config = loadConfig(process.env, settings)
-  const house = await openHouse({ config, catalogue })
-  await ready(house).catch(async error => {
-    await house.close()
+  const services = await createServices({ config, catalogue })
+  await ready(services).catch(async error => {
+    await services.close()
     throw error
   })
-  return { ...house, guard: { authenticate: house.authenticate, catalogue: house.catalogue }, ...mounting(house) }
+  return {
+    ...services,
+    guard: { authenticate: services.authenticate, catalogue: services.catalogue },
+    ...createEmbeddedPlugins(services),
+  }
 }
 
-async function ready(house: House): Promise<void> {
-  await requireMigrated(house.db)
-  await house.ensure()
-  await house.saveDeployment()
-  house.listen()
+async function ready(services: Services): Promise<void> {
+  await requireMigrated(services.db)
+  await services.ensure()
+  await services.saveDeployment()
+  services.listen()
 }
 
 /** A Fastify server with every route, ready for `listen` or `inject`. */

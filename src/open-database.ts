@@ -11,7 +11,7 @@ export interface DatabaseOptions extends Pick<Config, 'databaseUrl' | 'databaseP
   /** Seconds that an answer of the server may take; 0 or none: no limit. */
   databaseTimeout?: number | undefined
   /** What a new embedded database begins with. */
-  dump?: Blob
+  initialDump?: Blob
   /** The embedded database, if it was started already. */
   embedded?: Embedded | undefined
 }
@@ -21,7 +21,7 @@ export interface DatabaseOptions extends Pick<Config, 'databaseUrl' | 'databaseP
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { databaseUrl: url, databasePoolSize: poolSize, databaseTimeout = 0, dataDir } = options
-  const embedded = url ? undefined : (options.embedded ?? startEmbedded(dataDir, { dump: options.dump }))
+  const embedded = url ? undefined : (options.embedded ?? startEmbedded(dataDir, { initialDump: options.initialDump }))
   const orm = new MikroORM(ormOptions({ url, poolSize, timeout: databaseTimeout * 1000, start: embedded?.start }))
   const close = async () => {
     await orm.close(true).finally(() => embedded?.release())

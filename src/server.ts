@@ -5,13 +5,13 @@ import { startEmbedded } from './database/embedded/embedded.ts'
 import { StartupError } from './errors/errors.ts'
 import { loadCatalogue } from './scopes/catalogue.ts'
 
-const LONGEST_CLOSE_MS = 10_000
+const MAX_CLOSE_MS = 10_000
 
 /** Listens, and closes gracefully on SIGINT or SIGTERM. */
 export async function serve(config: Config): Promise<void> {
   let close: () => Promise<unknown> = async () => {}
   closeOnSignal(() => close())
-  // The house reads it again; but a mistake in it is told at once, before anything is made.
+  // The server reads it again; but a mistake in it is told at once, before anything is made.
   loadCatalogue(config.scopesFile)
   // The rest is loaded only now, while the embedded database opens on a thread of its own.
   const embedded = config.databaseUrl ? undefined : startEmbedded(config.dataDir)
@@ -36,7 +36,7 @@ function closeOnSignal(close: () => Promise<unknown>): void {
     process.on(signal, () => {
       if (closing) return
       closing = true
-      setTimeout(() => process.exit(1), LONGEST_CLOSE_MS).unref()
+      setTimeout(() => process.exit(1), MAX_CLOSE_MS).unref()
       close().then(
         () => process.exit(0),
         () => process.exit(1),

@@ -6,46 +6,46 @@ import type { Embedded } from './database/embedded/embedded.ts'
 import { requireMigrated } from './database/migrations.ts'
 import { StartupError } from './errors/errors.ts'
 import type { Log } from './errors/log.ts'
-import { type House, openHouse } from './house.ts'
+import { ensureFirstAdministrator, startMessage } from './first-run.ts'
 import { openDatabase } from './open-database.ts'
-import { warnOfLeftScopes } from './tokens/left-scopes-warning.ts'
-import { ensureAdministrator, welcome } from './welcome.ts'
+import { createServices, type Services } from './services.ts'
+import { warnOfRemovedScopes } from './tokens/removed-scopes-warning.ts'
 
 /**
- * Opens the house and listens.
+ * Creates the services and listens.
  * @param embedded the embedded database, starting
  * @throws StartupError in one line that says what is wrong
  */
 export async function start(config: Config, embedded: Embedded | undefined): Promise<FastifyInstance> {
   const log = { warn: () => {}, error: () => {} } as Log
   const db = await openDatabase({ ...config, embedded })
-  let house: House | undefined
+  let services: Services | undefined
   try {
-    house = await openHouse({ config, db, log })
-    return await open(house, log)
+    services = await createServices({ config, db, log })
+    return await startServer(services, log)
   } catch (error) {
-    await (house ?? db).close().catch(() => {})
+    await (services ?? db).close().catch(() => {})
     throw error
   }
 }
 
-async function open(house: House, log: Log): Promise<FastifyInstance> {
-  const { config, db } = house
+async function startServer(services: Services, log: Log): Promise<FastifyInstance> {
+  const { config, db } = services
   await requireMigrated(db)
-  await house.ensure()
-  await house.saveDeployment()
-  house.listen()
-  const app = await createApp(house)
+  await services.ensure()
+  await services.saveDeployment()
+  services.listen()
+  const app = await createApp(services)
   Object.assign(log, { warn: app.log.warn.bind(app.log), error: app.log.error.bind(app.log) })
   try {
     await app.listen({ port: config.port, host: config.host })
     // Not before the port is ours: a password that nobody sees is no use to anyone.
-    const administrator = await ensureAdministrator(house)
-    process.stdout.write(welcome(config.issuer, administrator))
-    void warnOfLeftScopes(house.leftScopes, log)
+    const administrator = await ensureFirstAdministrator(services)
+    process.stdout.write(startMessage(config.issuer, administrator))
+    void warnOfRemovedScopes(services.removedScopes, log)
     const insecure = plainHttpWarning(config.issuer)
     if (insecure) process.stderr.write(`postern: ${insecure}\n`)
-    if (house.notice) process.stderr.write(`postern: ${house.notice}\n`)
+    if (services.notice) process.stderr.write(`postern: ${services.notice}\n`)
     return app
   } catch (error) {
     await app.close()

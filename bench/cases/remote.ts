@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { loadConfig } from '../../src/config/config.ts'
-import { openHouse } from '../../src/house.ts'
+import { createServices } from '../../src/services.ts'
 import type { Bench, Case } from '../bench.ts'
 import { launch } from '../launch.ts'
 import { load, type ServerOutcome } from '../load.ts'
@@ -61,21 +61,21 @@ interface Tokens {
 
 /** By another node on the issuer's database. */
 async function issue({ quick, defer, say }: Bench, environment: NodeJS.ProcessEnv): Promise<Tokens> {
-  const house = await openHouse({ config: loadConfig(environment) })
-  defer(() => house.close())
-  const { client, secret } = await house.clients.create({ name: 'Orders API', audience: AUDIENCE })
+  const services = await createServices({ config: loadConfig(environment) })
+  defer(() => services.close())
+  const { client, secret } = await services.clients.create({ name: 'Orders API', audience: AUDIENCE })
   const person = { email: 'ada@example.com', name: 'Ada Lovelace', password: 'correct horse battery' }
-  const user = await house.users.create({ ...person, role: 'user' })
+  const user = await services.users.create({ ...person, role: 'user' })
   const count = quick ? 200 : TOKENS
   say(`issuing ${count.toLocaleString('en')} tokens`)
   const scopes = ['orders:read']
   const issued = await Promise.all(
-    Array.from({ length: count }, (_, i) => house.tokens.issuePersonal({ user, name: `bench ${i}`, scopes })),
+    Array.from({ length: count }, (_, i) => services.tokens.issuePersonal({ user, name: `bench ${i}`, scopes })),
   )
   return {
     texts: issued.map(({ plainText }) => plainText),
     client: { clientId: client.id, clientSecret: secret as string },
-    revokeFirst: () => house.tokens.revoke(user.id, issued[0]!.token.id),
+    revokeFirst: () => services.tokens.revoke(user.id, issued[0]!.token.id),
   }
 }
 

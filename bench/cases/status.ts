@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { v7 as uuid } from 'uuid'
 import { accessTokenClaims } from '../../packages/guard/src/claims.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { type House, openHouse } from '../../src/house.ts'
+import { createServices, type Services } from '../../src/services.ts'
 import type { Bench, Case } from '../bench.ts'
 import { onServer } from '../databases.ts'
 import { launch } from '../launch.ts'
@@ -34,14 +34,14 @@ export const bench: Case = {
 }
 
 async function filled({ say }: Bench, environment: NodeJS.ProcessEnv, rows: number): Promise<void> {
-  const house = await openHouse({ config: loadConfig(environment) })
+  const services = await createServices({ config: loadConfig(environment) })
   try {
-    await house.ensure()
+    await services.ensure()
     const person = { email: 'ada@example.com', name: 'Ada Lovelace', password: 'correct horse battery' }
-    const user = await house.users.create({ ...person, role: 'user' })
-    await house.tokens.issuePersonal({ user, name: 'pattern', scopes: ['orders:read'] })
+    const user = await services.users.create({ ...person, role: 'user' })
+    await services.tokens.issuePersonal({ user, name: 'pattern', scopes: ['orders:read'] })
   } finally {
-    await house.close()
+    await services.close()
   }
   say(`filling a table with ${rows.toLocaleString('en')} rows`)
   await onServer(environment.DATABASE_URL!, client => fill(client, rows, { revoked: REVOKED }))
@@ -56,17 +56,22 @@ async function lists(bench: Bench, environment: NodeJS.ProcessEnv): Promise<Row[
   const node = await launch(environment)
   bench.defer(node.stop)
   const here = { ...environment, ISSUER: node.url }
-  const house = await openHouse({ config: loadConfig(here) })
-  bench.defer(() => house.close())
+  const services = await createServices({ config: loadConfig(here) })
+  bench.defer(() => services.close())
   const uris = await urisOf(node.url)
   const texts = await fetched(uris)
   const memory = await startProcess<typeof calls>(SERVER, here)
   bench.defer(memory.close)
   return [
     { what: 'memory in a node', values: [(await memory.call('node')) / MB], unit: 'MB', atMost: 4 },
-    { what: 'memory in a resource server', values: [(await guarded(house, uris, memory)) / MB], unit: 'MB', atMost: 4 },
+    {
+      what: 'memory in a resource server',
+      values: [(await guarded(services, uris, memory)) / MB],
+      unit: 'MB',
+      atMost: 4,
+    },
     { what: 'all lists on the wire', values: [Buffer.byteLength(texts.join('')) / 1e3], unit: 'kB', atMost: 80 },
-    { what: 'a list after a revocation', values: await rebuilt(bench, house, uris), unit: 'ms', atMost: 100 },
+    { what: 'a list after a revocation', values: await rebuilt(bench, services, uris), unit: 'ms', atMost: 100 },
     { what: 'a node: from its start to a list', values: starts, unit: 's', atMost: 5 },
   ]
 }
@@ -84,14 +89,18 @@ async function firstList(url: string, took: number): Promise<number> {
 }
 
 /** Bytes in a resource server that has met a token of each list. */
-async function guarded(house: House, uris: string[], memory: Awaited<ReturnType<typeof startProcess<typeof calls>>>) {
-  const { client, secret } = await house.clients.create({ name: 'Orders API', audience: AUDIENCE })
-  const { issuer, audience } = house.config
+async function guarded(
+  services: Services,
+  uris: string[],
+  memory: Awaited<ReturnType<typeof startProcess<typeof calls>>>,
+) {
+  const { client, secret } = await services.clients.create({ name: 'Orders API', audience: AUDIENCE })
+  const { issuer, audience } = services.config
   const now = Date.now()
   const texts = uris.map(uri => {
     const what = { issuer, audience, id: uuid(), user: null, client: client.id, scopes: ['orders:read'] }
     const when = { issuedAt: new Date(now), expiresAt: new Date(now + 3_600_000) }
-    return house.keys.sign(
+    return services.keys.sign(
       accessTokenClaims({ ...what, ...when, list: Number(uri.split('/').at(-1)), index: 0 }),
       'at+jwt',
     )
@@ -101,15 +110,15 @@ async function guarded(house: House, uris: string[], memory: Awaited<ReturnType<
 }
 
 /** Milliseconds to ask for a list that a revocation has just changed: it is written, compressed and signed again. */
-async function rebuilt({ quick }: Bench, house: House, uris: string[]): Promise<number[]> {
+async function rebuilt({ quick }: Bench, services: Services, uris: string[]): Promise<number[]> {
   const times: number[] = []
   for (const uri of uris.slice(0, quick ? 1 : undefined)) {
     const list = Number(uri.split('/').at(-1))
     const [before] = await fetched([uri])
-    const [token] = await house.db.query<{ id: string; user: string }>(LIVE, [list])
+    const [token] = await services.db.query<{ id: string; user: string }>(LIVE, [list])
     // The newest list may have no token yet.
     if (!token) continue
-    await house.tokens.revoke(token.user, token.id)
+    await services.tokens.revoke(token.user, token.id)
     const start = performance.now()
     const [after] = await fetched([uri])
     times.push(performance.now() - start)

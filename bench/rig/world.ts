@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { decodeJwt } from 'jose'
 import { loadConfig } from '../../src/config/config.ts'
-import { type House, openHouse } from '../../src/house.ts'
+import { createServices, type Services } from '../../src/services.ts'
 import { createDatabase } from '../databases.ts'
 import { type Process, startProcess } from '../processes.ts'
 import type { calls as balancerCalls } from './balancer.ts'
@@ -29,7 +29,7 @@ export interface World {
   nodes: Node[]
   balancer: Process<typeof balancerCalls>
   guards: Guard[]
-  house: House
+  services: Services
   /** Of a client that follows the feed: its `Authorization`. */
   authorization: string
   issue(count: number): Promise<RigToken[]>
@@ -61,16 +61,16 @@ export async function createWorld({ ttl, server, broken, defer }: WorldOptions):
     DATABASE_URL: database.url,
     STATUS_LIST_TTL: `PT${ttl}S`,
   }
-  const house = await openHouse({ config: loadConfig({ ...environment, LOG_LEVEL: 'silent' }) })
-  defer(() => house.close())
-  await house.ensure()
+  const services = await createServices({ config: loadConfig({ ...environment, LOG_LEVEL: 'silent' }) })
+  defer(() => services.close())
+  await services.ensure()
   const nodes = await Promise.all(Array.from({ length: NODES }, () => createNode(environment)))
   for (const node of nodes) defer(() => node.end('SIGKILL'))
   await Promise.all(nodes.map(node => node.start()))
   const balancer = await startProcess<typeof balancerCalls>(join(import.meta.dirname, 'balancer.ts'), {})
   defer(() => balancer.close())
   await balancer.call('listen', { port, targets: nodes.map(node => node.port) })
-  const { client, secret } = await house.clients.create({ name: 'Orders API', audience: AUDIENCE })
+  const { client, secret } = await services.clients.create({ name: 'Orders API', audience: AUDIENCE })
   const guards = await Promise.all(
     Array.from({ length: GUARDS }, async (_, i) => {
       const process = await startProcess<typeof resourceCalls>(join(import.meta.dirname, 'resource.ts'), {})
@@ -82,14 +82,23 @@ export async function createWorld({ ttl, server, broken, defer }: WorldOptions):
     }),
   )
   const authorization = `Basic ${Buffer.from(`${client.id}:${secret}`).toString('base64')}`
-  return { cluster, databaseUrl: database.url, nodes, balancer, guards, house, authorization, issue: issuing(house) }
+  return {
+    cluster,
+    databaseUrl: database.url,
+    nodes,
+    balancer,
+    guards,
+    services,
+    authorization,
+    issue: issuing(services),
+  }
 }
 
-function issuing(house: House): World['issue'] {
+function issuing(services: Services): World['issue'] {
   let people = 0
   return async count => {
     const email = `rig${++people}@example.com`
-    const user = await house.users.create({
+    const user = await services.users.create({
       email,
       name: 'Rig',
       password: randomBytes(12).toString('hex'),
@@ -97,7 +106,7 @@ function issuing(house: House): World['issue'] {
     })
     const tokens: RigToken[] = []
     for (let i = 0; i < count; i++) {
-      const { plainText } = await house.tokens.issuePersonal({ user, name: 'rig', scopes: ['orders:read'] })
+      const { plainText } = await services.tokens.issuePersonal({ user, name: 'rig', scopes: ['orders:read'] })
       const { idx, uri } = (decodeJwt(plainText).status as { status_list: { idx: number; uri: string } }).status_list
       tokens.push({ text: plainText, place: `${uri.split('/').at(-1)} ${idx}`, asked: false })
     }

@@ -2,7 +2,7 @@ import { jwtVerify } from 'jose'
 import pg from 'pg'
 import { checkScopes } from '../../src/index.ts'
 import { answer, usageCall } from '../processes.ts'
-import { openServer } from './house.ts'
+import { openServer } from './server.ts'
 
 const server = await openServer()
 const { postern, app } = server

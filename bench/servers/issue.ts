@@ -1,6 +1,6 @@
 import { answer, usageCall } from '../processes.ts'
 import { type BareInserts, createBareInserts, type Inserts } from './bare-inserts.ts'
-import { openServer } from './house.ts'
+import { openServer } from './server.ts'
 
 const server = await openServer()
 const { config, db } = server.postern

@@ -1,6 +1,6 @@
 import { CLIENT } from '../client.ts'
 import { answer, usageCall } from '../processes.ts'
-import { openServer } from './house.ts'
+import { openServer } from './server.ts'
 
 const { app, postern, listen } = await openServer()
 

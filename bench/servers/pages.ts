@@ -1,5 +1,5 @@
 import { answer, usageCall } from '../processes.ts'
-import { openServer } from './house.ts'
+import { openServer } from './server.ts'
 
 const { app, postern, listen } = await openServer()
 const PASSWORD = 'correct horse battery'

@@ -1,17 +1,17 @@
 import { prune } from '../../src/tokens/prune.ts'
-import { createRecords } from '../../src/tokens/records.ts'
+import { createTokenRecords } from '../../src/tokens/records.ts'
 import { onServer } from '../databases.ts'
 import { answer } from '../processes.ts'
 import { median, percentile } from '../rounds.ts'
 import { fill } from './fill.ts'
-import { openServer } from './house.ts'
+import { openServer } from './server.ts'
 
 const server = await openServer()
-const { db, changes, catalogue, config } = server.postern
+const { db, bus, catalogue, config } = server.postern
 const url = config.databaseUrl!
 
 /** A node that has not heard of changes yet: it remembers nothing, and asks the database for every token. */
-const records = createRecords(db, { ...changes, hearing: false }, catalogue)
+const records = createTokenRecords(db, { ...bus, connected: false }, catalogue)
 
 const SAMPLE = 20_000
 let sample: { id: string; name: string }[] = []

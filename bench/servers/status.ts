@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createRemote, type RemoteOptions } from '../../packages/guard/src/index.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { openHouse } from '../../src/house.ts'
+import { createServices } from '../../src/services.ts'
 import { answer } from '../processes.ts'
 
 setFlagsFromString('--expose-gc')
@@ -39,8 +39,8 @@ export const calls = answer(
     /** What the lists take in a node. */
     node: () =>
       twice(async () => {
-        const house = await openHouse({ config: loadConfig() })
-        return { measured: await left(() => house.lists.catchUp()), close: house.close }
+        const services = await createServices({ config: loadConfig() })
+        return { measured: await left(() => services.lists.catchUp()), close: services.close }
       }),
     /** What they take in a resource server. @param texts one token of each list */
     guard: ({ texts, ...options }: RemoteOptions & { texts: string[] }) =>

@@ -2,15 +2,15 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { EVENT_KINDS } from '../audit/event.entity.ts'
-import type { Trail } from '../audit/trail.ts'
-import { Paged, page, paging } from '../http/paging.ts'
+import type { AuditLog } from '../audit/log.ts'
+import { PageOf, page, paging } from '../http/paging.ts'
 import { closed, Uuid, validationProblem } from '../http/schemas.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
 import { AuditEventSchema, toEvent } from './schemas.ts'
 
 const Moment = Type.String({ format: 'date-time', maxLength: 64 })
 
-export function adminAudit(trail: Trail): FastifyPluginAsyncTypebox {
+export function adminAudit(auditLog: AuditLog): FastifyPluginAsyncTypebox {
   return async app => {
     app.get(
       '/audit',
@@ -33,7 +33,7 @@ export function adminAudit(trail: Trail): FastifyPluginAsyncTypebox {
             },
             closed,
           ),
-          response: { 200: Paged(AuditEventSchema), 422: validationProblem },
+          response: { 200: PageOf(AuditEventSchema), 422: validationProblem },
         },
       },
       async ({ query }) => {
@@ -46,7 +46,7 @@ export function adminAudit(trail: Trail): FastifyPluginAsyncTypebox {
           since: parseOptionalDateTime('since', since),
           until: parseOptionalDateTime('until', until),
         }
-        return page(query, wish => trail.list(filter, wish), toEvent)
+        return page(query, pageRequest => auditLog.list(filter, pageRequest), toEvent)
       },
     )
   }

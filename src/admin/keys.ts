@@ -2,11 +2,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { ALGORITHMS } from '../config/config.ts'
-import { REQUEST_MS } from '../database/in-time.ts'
+import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { closed, Nullable, problem, validationProblem } from '../http/schemas.ts'
 import type { Keys } from '../keys/keys.ts'
 import { JWKS_MAX_AGE } from '../keys/schedule.ts'
-import type { Selection } from '../tokens/selection.ts'
+import type { TokenAdmin } from '../tokens/bulk.ts'
 import { revokeKey } from './revoke-key.ts'
 import { Id, ManagedKey, toKey } from './schemas.ts'
 
@@ -39,7 +39,7 @@ const RevokedKey = {
   }),
 }
 
-export function adminKeys({ keys, selection }: { keys: Keys; selection: Selection }): FastifyPluginAsyncTypebox {
+export function adminKeys({ keys, tokenAdmin }: { keys: Keys; tokenAdmin: TokenAdmin }): FastifyPluginAsyncTypebox {
   return async app => {
     app.get(
       '/keys',
@@ -97,7 +97,7 @@ export function adminKeys({ keys, selection }: { keys: Keys; selection: Selectio
         },
       },
       async ({ params }, reply) => {
-        const { key, tokens } = await revokeKey({ keys, selection }, params.id, REQUEST_MS)
+        const { key, tokens } = await revokeKey({ keys, tokenAdmin }, params.id, REQUEST_BUDGET_MS)
         const { count: revoked, complete } = tokens
         return reply.code(complete ? 200 : 202).send({ data: toKey(key), tokens: { revoked, complete } })
       },

@@ -1,12 +1,12 @@
 import type { FastifyPluginAsync } from 'fastify'
-import type { Trail } from '../audit/trail.ts'
+import type { AuditLog } from '../audit/log.ts'
 import { adminAudit } from './audit.ts'
 import { adminKeys } from './keys.ts'
 import { type AdminTokensOptions, adminTokens } from './tokens.ts'
 import { type AdminUsersOptions, adminUsers } from './users.ts'
 
 export interface AdminRoutesOptions extends AdminUsersOptions, AdminTokensOptions {
-  trail: Trail
+  auditLog: AuditLog
 }
 
 /**
@@ -18,6 +18,6 @@ export function adminRoutes(options: AdminRoutesOptions): FastifyPluginAsync {
     await app.register(adminUsers(options))
     await app.register(adminTokens(options))
     await app.register(adminKeys(options))
-    await app.register(adminAudit(options.trail))
+    await app.register(adminAudit(options.auditLog))
   }
 }

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
-import { REQUEST_MS } from '../database/in-time.ts'
+import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { invalid, notFound } from '../errors/errors.ts'
-import { Paged, page, paging } from '../http/paging.ts'
+import { PageOf, page, paging } from '../http/paging.ts'
 import { sendRevoked } from '../http/progress.ts'
 import { closed, problem, validationProblem } from '../http/schemas.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
@@ -11,9 +11,9 @@ import type { Keys } from '../keys/keys.ts'
 import { signedIds } from '../keys/revocation.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { isUuid } from '../text/uuid.ts'
-import type { RevokeOne } from '../tokens/revoker.ts'
-import { gone, goneWithOthers, toToken } from '../tokens/schemas.ts'
-import type { Selection, Selector } from '../tokens/selection.ts'
+import type { BulkFilter, TokenAdmin } from '../tokens/bulk.ts'
+import type { RevokeToken } from '../tokens/revoke-batch.ts'
+import { goneWithOthers, revokedResponse, toToken } from '../tokens/schemas.ts'
 import type { AccessToken } from '../tokens/token.entity.ts'
 import type { Usage } from '../tokens/usage.ts'
 import { Id, ManagedToken, RevokeTokens, selector } from './schemas.ts'
@@ -22,19 +22,19 @@ const tags = ['Administration']
 const unknownToken = problem('There is no such token')
 
 export interface AdminTokensOptions {
-  selection: Selection
-  revokeOne: RevokeOne
+  tokenAdmin: TokenAdmin
+  revokeToken: RevokeToken
   usage: Usage
   catalogue: Pick<Catalogue, 'unknown'>
   keys: Keys
 }
 
 export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncTypebox {
-  const { selection, revokeOne, usage, catalogue, keys } = options
-  const show = (token: AccessToken) => ({ ...toToken(catalogue, token, usage.seen(token)), user_id: token.user })
+  const { tokenAdmin, revokeToken, usage, catalogue, keys } = options
+  const show = (token: AccessToken) => ({ ...toToken(catalogue, token, usage.lastUse(token)), user_id: token.user })
 
   async function find(id: string): Promise<AccessToken> {
-    const token = isUuid(id) ? await selection.find(id) : undefined
+    const token = isUuid(id) ? await tokenAdmin.find(id) : undefined
     if (!token) throw notFound('token')
     return token
   }
@@ -53,13 +53,14 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
             { ...paging, ...selector, state: Type.Optional(Type.Enum(['live', 'all'], { default: 'live' })) },
             closed,
           ),
-          response: { 200: Paged(ManagedToken), 422: validationProblem },
+          response: { 200: PageOf(ManagedToken), 422: validationProblem },
         },
       },
       async ({ query }) =>
         page(
           query,
-          async wish => selection.list(await toSelector(query, keys), { ...wish, all: query.state === 'all' }),
+          async pageRequest =>
+            tokenAdmin.list(await toSelector(query, keys), { ...pageRequest, all: query.state === 'all' }),
           show,
         ),
     )
@@ -88,11 +89,11 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
           summary: 'Revoke a token of anybody',
           tags,
           params: Id('token'),
-          response: { 200: goneWithOthers, 204: gone, 404: unknownToken },
+          response: { 200: goneWithOthers, 204: revokedResponse, 404: unknownToken },
         },
       },
       async ({ params }, reply) => {
-        return sendRevoked(reply, await revokeOne((await find(params.id)).id))
+        return sendRevoked(reply, await revokeToken((await find(params.id)).id))
       },
     )
 
@@ -130,8 +131,8 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
       async ({ body }, reply) => {
         const { dry_run = false } = body
         const chosen = await toSelector(body, keys)
-        if (dry_run) return { data: { count: await selection.count(chosen), dry_run } }
-        const { count, complete } = await selection.revoke(chosen, REQUEST_MS)
+        if (dry_run) return { data: { count: await tokenAdmin.count(chosen), dry_run } }
+        const { count, complete } = await tokenAdmin.revoke(chosen, REQUEST_BUDGET_MS)
         if (complete) return { data: { count, dry_run } }
         return reply.code(202).send({ data: { count, dry_run, complete } })
       },
@@ -141,7 +142,7 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
 
 type Sent = Omit<Static<typeof RevokeTokens>, 'dry_run'>
 
-async function toSelector(sent: Sent, keys: Keys): Promise<Selector> {
+async function toSelector(sent: Sent, keys: Keys): Promise<BulkFilter> {
   const { user_id, client_id, scope, made_before, unused_since, key_id } = sent
   return {
     userId: user_id,

@@ -4,10 +4,10 @@ import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { insufficientScope } from '../../packages/guard/src/errors.ts'
 import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
-import { REQUEST_MS } from '../database/in-time.ts'
+import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { conflict, notFound } from '../errors/errors.ts'
 import type { SignOut } from '../grants/sign-out.ts'
-import { Paged, page, paging } from '../http/paging.ts'
+import { PageOf, page, paging } from '../http/paging.ts'
 import { sendProgress } from '../http/progress.ts'
 import { closed, noContent, problem, unfinished, validationProblem } from '../http/schemas.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
@@ -53,7 +53,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
             { ...paging, email: Type.Optional(Type.String({ maxLength: 254, description: 'Only this one' })) },
             closed,
           ),
-          response: { 200: Paged(ManagedUser), 422: validationProblem },
+          response: { 200: PageOf(ManagedUser), 422: validationProblem },
         },
       },
       async ({ query }) => {
@@ -152,7 +152,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
       },
       async ({ params, token }, reply) => {
         const { id } = await find(params.id)
-        return sendProgress(reply, await signOut(id, { keep: token.id, longest: REQUEST_MS }))
+        return sendProgress(reply, await signOut(id, { lastTokenId: token.id, timeoutMs: REQUEST_BUDGET_MS }))
       },
     )
 

@@ -19,16 +19,16 @@ const LONGEST_USER_AGENT = 255
 /** A `User-Agent` as the trail keeps it: anybody can send anything of any length. */
 export const boundedUserAgent = (header: string | undefined): string | undefined => header?.slice(0, LONGEST_USER_AGENT)
 
-const NOBODY: Actor = Object.freeze({ userId: null, clientId: null, tokenId: null, sessionId: null, address: null })
+const NO_ACTOR: Actor = Object.freeze({ userId: null, clientId: null, tokenId: null, sessionId: null, address: null })
 const storage = new AsyncLocalStorage<Actor>()
 
 /** Everything `work` does is done by this actor. What is learnt later (a sign-in) is written into the same object. */
-export const actingFor = <T>(actor: Actor, work: () => T): T => storage.run(actor, work)
+export const runWithActor = <T>(actor: Actor, work: () => T): T => storage.run(actor, work)
 
-export const currentActor = (): Actor => storage.getStore() ?? NOBODY
+export const getActor = (): Actor => storage.getStore() ?? NO_ACTOR
 
 /** From here on the request acts for this user or client. */
-export function nowActing(who: Partial<Actor>): void {
+export function setActor(fields: Partial<Actor>): void {
   const actor = storage.getStore()
-  if (actor) Object.assign(actor, who)
+  if (actor) Object.assign(actor, fields)
 }

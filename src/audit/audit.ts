@@ -1,9 +1,9 @@
 import type { Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
-import { currentActor } from './actor.ts'
+import { getActor } from './actor.ts'
 import { AuditEvent, type EventKind } from './event.entity.ts'
 
-export interface Happening {
+export interface AuditEntry {
   kind: EventKind
   userId?: string | null | undefined
   clientId?: string | null | undefined
@@ -39,7 +39,7 @@ export interface EventColumns {
 
 /** Of an event whose doer is whoever acts now. */
 export function eventColumns(): EventColumns {
-  const { userId, clientId, tokenId, sessionId, address } = currentActor()
+  const { userId, clientId, tokenId, sessionId, address } = getActor()
   return {
     event_id: newId(),
     actor_user_id: userId,
@@ -54,8 +54,8 @@ export function eventColumns(): EventColumns {
 const PROOFS: ReadonlySet<EventKind> = new Set(['sign_in.succeeded', 'sign_in.failed', 'client.authentication_failed'])
 
 /** The row that tells of a happening, by whoever acts now. */
-function auditRow({ kind, userId = null, clientId = null, tokenId = null, ...happening }: Happening): AuditRow {
-  const { userId: actorUserId, clientId: actorClientId, tokenId: actorTokenId, ...actor } = currentActor()
+function auditRow({ kind, userId = null, clientId = null, tokenId = null, ...happening }: AuditEntry): AuditRow {
+  const { userId: actorUserId, clientId: actorClientId, tokenId: actorTokenId, ...actor } = getActor()
   const { sessionId: actorSessionId, address, userAgent } = actor
   const shown = PROOFS.has(kind) && userAgent !== undefined
   const details = { ...happening.details, ...(shown && { user_agent: userAgent }) }
@@ -64,6 +64,6 @@ function auditRow({ kind, userId = null, clientId = null, tokenId = null, ...hap
 }
 
 /** Writes it down in the transaction of the act itself, so that neither happens without the other. */
-export function record(em: Em, happening: Happening): void {
-  em.persist(em.create(AuditEvent, auditRow(happening)))
+export function writeAudit(em: Em, entry: AuditEntry): void {
+  em.persist(em.create(AuditEvent, auditRow(entry)))
 }

@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander'
 import type { TokenFormat } from '../clients/client.entity.ts'
-import type { WithSecret } from '../clients/clients.ts'
+import type { ClientAndSecret } from '../clients/clients.ts'
 import { UsageError } from './errors.ts'
-import { everyRow, withHouse } from './house.ts'
 import { durationOption, examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, note, table } from './output.ts'
+import { everyRow, withServices } from './services.ts'
 
 interface CreateOptions extends JsonOption, Allowances {
   name: string
@@ -121,14 +121,14 @@ async function create({
   }
   const { GRANT_TYPES } = await import('../clients/client.entity.ts')
   const fullName = (short: string) => GRANT_TYPES.find(g => g.split(':').at(-1) === short) ?? short
-  const given = {
+  const options = {
     ...rest,
     ...(grant && { grantTypes: grant.map(fullName) }),
     ...(redirectUri && { redirectUris: redirectUri }),
     ...(scope && { scopes: scope }),
     ...allowances({ exchangeAudience, resource }),
   }
-  showOnce(await withHouse(({ clients }) => clients.create(given), 'create'), json)
+  showOnce(await withServices(({ clients }) => clients.create(options), 'create'), json)
 }
 
 /** An empty text, which a shell can pass, allows nothing. */
@@ -137,25 +137,25 @@ function allowances({ exchangeAudience, resource }: Allowances) {
   return { exchangeAudiences: list(exchangeAudience), resources: list(resource) }
 }
 
-async function update(id: string, { json, ...given }: UpdateOptions): Promise<void> {
-  if (!given.exchangeAudience && !given.resource) throw new UsageError('Name what to change: see --help.')
-  const { client } = await withHouse(({ clients }) => clients.update(id, allowances(given)))
+async function update(id: string, { json, ...options }: UpdateOptions): Promise<void> {
+  if (!options.exchangeAudience && !options.resource) throw new UsageError('Name what to change: see --help.')
+  const { client } = await withServices(({ clients }) => clients.update(id, allowances(options)))
   const { toClient } = await import('../clients/schemas.ts')
   answer(json, { data: toClient(client) }, `Changed client ${id}`)
 }
 
 async function rotateSecret(id: string, { overlap, json }: RotateOptions): Promise<void> {
-  showOnce(await withHouse(({ clients }) => clients.rotateSecret(id, { overlap })), json)
+  showOnce(await withServices(({ clients }) => clients.rotateSecret(id, { overlap })), json)
 }
 
-function showOnce({ client, secret }: WithSecret, json: boolean | undefined): void {
+function showOnce({ client, secret }: ClientAndSecret, json: boolean | undefined): void {
   const text = `client_id      ${client.id}${secret ? `\nclient_secret  ${secret}` : ''}`
   answer(json, { client_id: client.id, client_secret: secret }, text)
   if (secret && !json) note('The secret is shown this once: keep it now.')
 }
 
 async function list({ json }: JsonOption): Promise<void> {
-  const clients = await withHouse(house => everyRow(page => house.clients.list(page)), 'read')
+  const clients = await withServices(services => everyRow(page => services.clients.list(page)), 'read')
   const rows = clients.map(c => [
     c.id,
     c.name,
@@ -169,7 +169,7 @@ async function list({ json }: JsonOption): Promise<void> {
 }
 
 async function revoke(id: string, { json }: JsonOption): Promise<void> {
-  const client = await withHouse(async ({ clients }) => {
+  const client = await withServices(async ({ clients }) => {
     await clients.revoke(id)
     return clients.find(id)
   })

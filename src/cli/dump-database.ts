@@ -1,4 +1,4 @@
-import { storedAppKey } from '../config/app-key.ts'
+import { readStoredAppKey } from '../config/app-key.ts'
 import { chosenAppKey, loadConfig } from '../config/config.ts'
 import { startEmbedded } from '../database/embedded/embedded.ts'
 import { writeFile } from '../dump/file.ts'
@@ -14,9 +14,9 @@ import { openDatabase } from '../open-database.ts'
 export async function dumpTo(file: string, version: string): Promise<{ rows: number; withKey: boolean }> {
   const config = loadConfig(process.env, {}, { create: false })
   const { databaseUrl, dataDir, appKey } = config
-  const embedded = databaseUrl ? undefined : startEmbedded(dataDir, { existing: true })
+  const embedded = databaseUrl ? undefined : startEmbedded(dataDir, { mustExist: true })
   try {
-    const stored = embedded && storedAppKey(dataDir)
+    const stored = embedded && readStoredAppKey(dataDir)
     if (embedded && !stored && !chosenAppKey()) throw noKey(dataDir)
     const withKey = stored === appKey
     const db = await openDatabase({ ...config, databaseTimeout: 0, embedded })

@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander'
 import { ALGORITHMS, type Algorithm } from '../config/config.ts'
-import type { House } from '../house.ts'
 import type { SigningKey } from '../keys/key.entity.ts'
 import type { Rotation } from '../keys/rotation.ts'
 import { JWKS_MAX_AGE, signsFrom } from '../keys/schedule.ts'
-import { withBareHouse, withHouse } from './house.ts'
+import type { Services } from '../services.ts'
 import { examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, table, time } from './output.ts'
+import { withBareServices, withServices } from './services.ts'
 
 interface RotateOptions extends JsonOption {
   algorithm?: Algorithm
@@ -24,7 +24,7 @@ export function keyCommands(postern: Command): void {
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern keys list'))
     .action(async ({ json }: JsonOption) => {
-      const rows = await withHouse(house => house.keys.list(), 'read')
+      const rows = await withServices(services => services.keys.list(), 'read')
       const { toKey } = await import('../admin/schemas.ts')
       answer(json, { data: rows.map(toKey) }, asTable(rows))
     })
@@ -48,7 +48,7 @@ export function keyCommands(postern: Command): void {
       examples('postern keys rotate', 'postern keys rotate --algorithm EdDSA', 'postern keys rotate --now'),
     )
     .action(async ({ algorithm, now, json }: RotateOptions) => {
-      const key = await withHouse(house => house.keys.rotate(algorithm, { now }))
+      const key = await withServices(services => services.keys.rotate(algorithm, { now }))
       const { toKey } = await import('../admin/schemas.ts')
       answer(json, { data: toKey(key) }, report(key))
     })
@@ -66,7 +66,7 @@ export function keyCommands(postern: Command): void {
     .action(async (kid: string, { json }: JsonOption) => {
       const { revokeKey } = await import('../admin/revoke-key.ts')
       const { toKey } = await import('../admin/schemas.ts')
-      const { key, tokens } = await withTamperedKeys(house => revokeKey(house, kid))
+      const { key, tokens } = await withTamperedKeys(services => revokeKey(services, kid))
       const { count: revoked, complete } = tokens
       const text =
         `Key ${key.id} (${key.algorithm}) is revoked, and with it ${revoked} ${revoked === 1 ? 'token' : 'tokens'}.\n` +
@@ -76,13 +76,13 @@ export function keyCommands(postern: Command): void {
 }
 
 /** A row that was tampered with stops every other start; this is the way to withdraw it. */
-function withTamperedKeys<T>(work: (house: House) => Promise<T>): Promise<T> {
-  const ready = async (house: House) => {
+function withTamperedKeys<T>(work: (services: Services) => Promise<T>): Promise<T> {
+  const ready = async (services: Services) => {
     const { requireMigrated } = await import('../database/migrations.ts')
-    await requireMigrated(house.db, true)
-    return work(house)
+    await requireMigrated(services.db, true)
+    return work(services)
   }
-  return withBareHouse(ready, { access: 'change' })
+  return withBareServices(ready, { access: 'change' })
 }
 
 function report(key: Rotation): string {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { Database } from '../database/database.ts'
 import type { PruneOptions } from '../tokens/prune.ts'
-import { withHouse } from './house.ts'
 import { examples, hoursOption, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer } from './output.ts'
+import { withServices } from './services.ts'
 
 interface Options extends JsonOption {
   revoked?: boolean
@@ -30,7 +30,7 @@ export function pruneCommand(postern: Command): void {
 async function run({ revoked = false, expired = false, hours, dryRun = false, json }: Options): Promise<void> {
   const both = !revoked && !expired
   const options = { revoked: revoked || both, expired: expired || both, hours }
-  const count = await withHouse(
+  const count = await withServices(
     ({ db, config: { refreshGrace } }) =>
       dryRun ? countDead(db, options) : deleteDead(db, { ...options, refreshGrace }),
     dryRun ? 'read' : 'change',

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { appKeyFile, storedAppKey } from '../config/app-key.ts'
+import { appKeyFile, readStoredAppKey } from '../config/app-key.ts'
 import { folderProblem } from '../config/folder-problem.ts'
 import { postgresFolder } from '../database/embedded/existing.ts'
 import { lockFolder } from '../database/embedded/lock.ts'
@@ -23,7 +23,7 @@ const NOT_DATA = /^(lock(-journal)?|app\.key|restoring|lost\+found)$/
  */
 export async function restoreEmbedded(dataDir: string, dump: Dump, givenKey: string | undefined): Promise<number> {
   requireVacant(dataDir)
-  requireAppKey(dump.header, [givenKey, storedAppKey(dataDir)])
+  requireAppKey(dump.header, [givenKey, readStoredAppKey(dataDir)])
   const unlock = lockFolder(dataDir)
   try {
     requireVacant(dataDir)

@@ -32,9 +32,9 @@ async function catalogueHere(): Promise<Catalogue> {
   const fromFile = () => loadCatalogue(config.scopesFile)
   if (process.env.SCOPES_FILE) return fromFile()
   if (!config.databaseUrl && !hasDatabase(config.dataDir)) return fromFile()
-  const { withBareHouse } = await import('./house.ts')
+  const { withBareServices } = await import('./services.ts')
   try {
-    return await withBareHouse(async ({ catalogue }) => catalogue, { access: 'read' })
+    return await withBareServices(async ({ catalogue }) => catalogue, { access: 'read' })
   } catch (error) {
     // Such as a server that runs on the embedded database.
     if (chosenScopesFile()) return fromFile()

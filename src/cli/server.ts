@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { Database } from '../database/database.ts'
 import { takeLock } from '../database/locks.ts'
-import { withBareHouse } from './house.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer } from './output.ts'
+import { withBareServices } from './services.ts'
 
 /** One connection holds the lock while another migrates. */
 const LOCK_AND_WORK = 2
@@ -39,11 +39,11 @@ export function migrateCommand(postern: Command): void {
 /** @returns the names of what it applied */
 async function migrateDatabase(): Promise<string[]> {
   const { migrate } = await import('../database/migrations.ts')
-  return withBareHouse(
-    async house => {
-      const { db } = house
+  return withBareServices(
+    async services => {
+      const { db } = services
       const applied = db.embedded ? await migrate(db) : await oneAtATime(db, () => migrate(db))
-      await house.ensureStored()
+      await services.ensureRows()
       return applied
     },
     { connections: LOCK_AND_WORK },

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { NodeState, Overview } from '../status/overview.ts'
-import { withHouse } from './house.ts'
+import type { ClusterStatus, NodeState } from '../status/cluster-status.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, table } from './output.ts'
+import { withServices } from './services.ts'
 
 interface Options extends JsonOption {
   watch?: boolean
@@ -33,13 +33,13 @@ async function run({ watch = false, json }: Options): Promise<void> {
     // The server holds the embedded database, and nothing about it could be behind.
     return answer(json, { embedded: true, newest: null, nodes: [] }, ONE_NODE)
   }
-  const { readOverview } = await import('../status/overview.ts')
-  await withHouse(async ({ db }) => {
+  const { readClusterStatus } = await import('../status/cluster-status.ts')
+  await withServices(async ({ db }) => {
     let shown = ''
     for (;;) {
-      const overview = await readOverview(db)
-      const signs = JSON.stringify(overview, (key, value) => (key === 'silentFor' ? undefined : value))
-      if (signs !== shown) show(overview, json, watch)
+      const clusterStatus = await readClusterStatus(db)
+      const signs = JSON.stringify(clusterStatus, (key, value) => (key === 'silentFor' ? undefined : value))
+      if (signs !== shown) show(clusterStatus, json, watch)
       shown = signs
       if (!watch) return
       await pause(WATCH_MS)
@@ -47,12 +47,12 @@ async function run({ watch = false, json }: Options): Promise<void> {
   }, 'read')
 }
 
-function show(overview: Overview, json: boolean | undefined, watch: boolean): void {
-  if (json && watch) process.stdout.write(`${JSON.stringify(onWire(overview))}\n`)
-  else answer(json, onWire(overview), `${inWords(overview)}${watch ? '\n' : ''}`)
+function show(clusterStatus: ClusterStatus, json: boolean | undefined, watch: boolean): void {
+  if (json && watch) process.stdout.write(`${JSON.stringify(onWire(clusterStatus))}\n`)
+  else answer(json, onWire(clusterStatus), `${toText(clusterStatus)}${watch ? '\n' : ''}`)
 }
 
-const onWire = ({ newest, nodes, seenBy, seenIn }: Overview) => ({
+const onWire = ({ newest, nodes, seenBy, seenIn }: ClusterStatus) => ({
   embedded: false,
   newest,
   seen_by: seenBy,
@@ -72,19 +72,19 @@ const onWire = ({ newest, nodes, seenBy, seenIn }: Overview) => ({
 const rounded = (ms: number | null) => (ms === null ? null : Math.round(ms * 10) / 10)
 const milliseconds = (ms: number | null) => (ms === null ? '-' : `${rounded(ms)} ms`)
 
-function inWords({ newest, nodes, seenBy, seenIn }: Overview): string {
+function toText({ newest, nodes, seenBy, seenIn }: ClusterStatus): string {
   const tables = [nodes.length > 0 ? nodeTable(nodes) : '', readerTable(newest?.sequence ?? 0, nodes)]
   const time = seenIn === null ? '' : ` in ${milliseconds(seenIn)}`
   const first = newest
     ? `Change ${newest.sequence} of ${newest.at.toISOString()}: seen by ${seenBy} of ${nodes.length} nodes${time}`
     : `Nothing has changed lately; ${nodes.length} nodes`
-  return [first, deafNote(nodes), ...tables].filter(Boolean).join('\n\n')
+  return [first, notListeningNote(nodes), ...tables].filter(Boolean).join('\n\n')
 }
 
-function deafNote(nodes: NodeState[]): string {
-  const deaf = nodes.filter(node => !node.hearing).length
-  if (deaf === 0) return ''
-  return `${deaf} of ${nodes.length} nodes cannot hear the others and ask the database for every token. Where that lasts, see that DATABASE_LISTEN_URL names the same database directly.`
+function notListeningNote(nodes: NodeState[]): string {
+  const notListening = nodes.filter(node => !node.hearing).length
+  if (notListening === 0) return ''
+  return `${notListening} of ${nodes.length} nodes cannot hear the others and ask the database for every token. Where that lasts, see that DATABASE_LISTEN_URL names the same database directly.`
 }
 
 const nodeTable = (nodes: NodeState[]) =>

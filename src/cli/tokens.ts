@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander'
 import type { TokenFormat } from '../clients/client.entity.ts'
-import type { House } from '../house.ts'
+import type { Services } from '../services.ts'
 import type { ShownToken } from '../tokens/token.entity.ts'
 import { CommandError } from './errors.ts'
-import { everyRow, withHouse } from './house.ts'
 import { durationOption, examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, day, note, printable, table } from './output.ts'
+import { everyRow, withServices } from './services.ts'
 import { findUser } from './users.ts'
 
 interface IssueOptions extends JsonOption {
@@ -75,19 +75,19 @@ async function issue({
   resource: resources,
   json,
 }: IssueOptions): Promise<void> {
-  const { user, plainText, token, catalogue } = await withHouse(async house => {
-    const user = await findUser(house, who)
+  const { user, plainText, token, catalogue } = await withServices(async services => {
+    const user = await findUser(services, who)
     if (user.disabledAt) {
       throw new CommandError(`The user ${user.email} is disabled. Enable them first: postern user enable ${user.email}`)
     }
-    await house.ensure()
-    await recordIssuer(house)
+    await services.ensure()
+    await recordIssuer(services)
     const expiresAt = expiresIn === undefined ? undefined : new Date(Date.now() + expiresIn * 1000)
-    const { catalogue } = house
+    const { catalogue } = services
     return {
       user,
       catalogue,
-      ...(await house.tokens.issuePersonal({ user, name, scopes: scope, expiresAt, format, resources })),
+      ...(await services.tokens.issuePersonal({ user, name, scopes: scope, expiresAt, format, resources })),
     }
   })
   const { toToken } = await import('../tokens/schemas.ts')
@@ -97,16 +97,19 @@ async function issue({
 }
 
 /** The token names an issuer: a server that starts later with another one has to know. */
-async function recordIssuer(house: House): Promise<void> {
+async function recordIssuer(services: Services): Promise<void> {
   const { readDeployment } = await import('../deployment/deployment.ts')
-  if (!(await readDeployment(house.db))) await house.saveDeployment()
+  if (!(await readDeployment(services.db))) await services.saveDeployment()
 }
 
 async function list({ user: who, all, json }: ListOptions): Promise<void> {
-  const { tokens, catalogue } = await withHouse(async house => {
-    const { id } = await findUser(house, who)
-    const rows = await everyRow(page => house.tokens.list(id, { ...page, state: all ? 'all' : 'live' }))
-    return { catalogue: house.catalogue, tokens: rows.map(token => ({ token, seen: house.usage.seen(token) })) }
+  const { tokens, catalogue } = await withServices(async services => {
+    const { id } = await findUser(services, who)
+    const rows = await everyRow(page => services.tokens.list(id, { ...page, state: all ? 'all' : 'live' }))
+    return {
+      catalogue: services.catalogue,
+      tokens: rows.map(token => ({ token, seen: services.usage.lastUse(token) })),
+    }
   }, 'read')
   const headings = ['id', 'name', 'scopes', 'format', 'state', 'created', 'last used', 'expires']
   const rows = tokens.map(({ token: t }) => [
@@ -124,12 +127,14 @@ async function list({ user: who, all, json }: ListOptions): Promise<void> {
 }
 
 async function revoke(id: string, { json }: JsonOption): Promise<void> {
-  const { token, seen, catalogue, count } = await withHouse(async ({ selection, revokeOne, usage, catalogue }) => {
-    const count = await revokeOne(id)
-    const token = await selection.find(id)
-    if (!token) throw new CommandError(`There is no token ${id}.`)
-    return { token, seen: usage.seen(token), catalogue, count }
-  })
+  const { token, seen, catalogue, count } = await withServices(
+    async ({ tokenAdmin, revokeToken, usage, catalogue }) => {
+      const count = await revokeToken(id)
+      const token = await tokenAdmin.find(id)
+      if (!token) throw new CommandError(`There is no token ${id}.`)
+      return { token, seen: usage.lastUse(token), catalogue, count }
+    },
+  )
   const { toToken } = await import('../tokens/schemas.ts')
   const others = count > 1 ? `, and with it what it issued: ${count - 1} more` : ''
   answer(json, { data: toToken(catalogue, token, seen), count }, `Revoked ${describe(token)}${others}`)

@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander'
-import type { House } from '../house.ts'
+import type { Services } from '../services.ts'
 import { isUuid } from '../text/uuid.ts'
 import type { Role, User } from '../users/user.entity.ts'
 import { CommandError, UsageError } from './errors.ts'
-import { everyRow, withHouse } from './house.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, printable, table } from './output.ts'
 import { readPassword } from './password.ts'
+import { everyRow, withServices } from './services.ts'
 
 interface CreateOptions extends JsonOption {
   email: string
@@ -93,7 +93,7 @@ export function userCommands(postern: Command): void {
 }
 
 /** @throws CommandError when there is no such user */
-export async function findUser({ users }: House, who: string): Promise<User> {
+export async function findUser({ users }: Services, who: string): Promise<User> {
   const user = isUuid(who) ? await users.find(who) : await users.findByEmail(who)
   if (user) return user
   throw new CommandError(`There is no user ${who}. See who there is: postern user list`)
@@ -102,7 +102,7 @@ export async function findUser({ users }: House, who: string): Promise<User> {
 async function create({ email, name, admin, passwordStdin, json }: CreateOptions): Promise<void> {
   const password = await readPassword(passwordStdin)
   const role = admin ? 'admin' : 'user'
-  const user = await withHouse(({ users }) => users.create({ email, name, password, role }), 'create')
+  const user = await withServices(({ users }) => users.create({ email, name, password, role }), 'create')
   const { toManagedUser } = await import('../admin/schemas.ts')
   answer(json, { data: toManagedUser(user) }, `Created ${describe(user)}`)
 }
@@ -111,15 +111,17 @@ type Changing = JsonOption & { email: string; passwordStdin?: boolean; role: Rol
 
 async function setPassword({ email: who, passwordStdin, json }: Changing): Promise<void> {
   const password = await readPassword(passwordStdin)
-  const user = await withHouse(async house => house.users.update((await findUser(house, who)).id, { password }))
+  const user = await withServices(async services =>
+    services.users.update((await findUser(services, who)).id, { password }),
+  )
   await answerUser(json, user, 'Set the password of')
 }
 
 async function setRole({ email: who, role, json }: Changing): Promise<void> {
-  const user = await withHouse(async house => {
-    const found = await findUser(house, who)
+  const user = await withServices(async services => {
+    const found = await findUser(services, who)
     if (found.role === role) return found
-    return house.users.update(found.id, { role })
+    return services.users.update(found.id, { role })
   })
   await answerUser(json, user, 'The role is set:')
 }
@@ -129,7 +131,9 @@ async function update(
   { name, email, json }: JsonOption & { name?: string; email?: string },
 ): Promise<void> {
   if (name === undefined && email === undefined) throw new UsageError('Say what changes: --name, --email.')
-  const user = await withHouse(async house => house.users.update((await findUser(house, who)).id, { name, email }))
+  const user = await withServices(async services =>
+    services.users.update((await findUser(services, who)).id, { name, email }),
+  )
   await answerUser(json, user, 'Updated')
 }
 
@@ -139,13 +143,13 @@ async function answerUser(json: boolean | undefined, user: User, what: string): 
 }
 
 async function change(who: string, json: boolean | undefined, what: 'disable' | 'enable'): Promise<void> {
-  const user = await withHouse(async house => house.users[what]((await findUser(house, who)).id))
+  const user = await withServices(async services => services.users[what]((await findUser(services, who)).id))
   const { toManagedUser } = await import('../admin/schemas.ts')
   answer(json, { data: toManagedUser(user) }, `${what === 'disable' ? 'Disabled' : 'Enabled'} ${describe(user)}`)
 }
 
 async function list({ json }: JsonOption): Promise<void> {
-  const users = await withHouse(house => everyRow(page => house.users.list(page)), 'read')
+  const users = await withServices(services => everyRow(page => services.users.list(page)), 'read')
   const rows = users.map(u => [u.id, u.email, u.name, u.role, u.disabledAt ? 'disabled' : 'enabled', u.createdAt])
   const headings = ['id', 'e-mail', 'name', 'role', 'state', 'created']
   const { toManagedUser } = await import('../admin/schemas.ts')

@@ -9,12 +9,12 @@ import { invalid } from '../errors/errors.ts'
  * @param client id of the one that is to have it; undefined: it is made now
  * @throws 422
  */
-export async function mustBeFree(em: Em, audience: string, client?: string): Promise<void> {
+export async function assertAudienceFree(em: Em, audience: string, client?: string): Promise<void> {
   await takeLock(em, 'audiences')
-  const taken = await em.execute<{ id: string; audience: string }[]>(
+  const conflicting = await em.execute<{ id: string; audience: string }[]>(
     'select id, audience from oauth_clients where audience is not null and not revoked',
   )
   const normal = normalUri(audience)
-  const other = taken.find(each => each.id !== client && normalUri(each.audience) === normal)
+  const other = conflicting.find(each => each.id !== client && normalUri(each.audience) === normal)
   if (other) throw invalid({ path: 'audience', message: `is that of another client, as ${other.audience}` })
 }

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, decodeJwt, type JWTPayload, jwtVerify } from 'jose'
-import type { Changes } from '../cluster/changes.ts'
-import { createMemory } from '../cluster/memory.ts'
+import { createCache } from '../cluster/cache.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Database } from '../database/database.ts'
 import { PosternError } from '../errors/errors.ts'
 import { invalidClient, invalidRequest, withChallenge } from '../errors/protocol.ts'
@@ -9,7 +9,7 @@ import { isUuid } from '../text/uuid.ts'
 import { Client, type ClientSecret } from './client.entity.ts'
 import { createFailures } from './failures.ts'
 import { ASSERTION_ALGORITHMS } from './jwks.ts'
-import { awaitsFirstUse } from './secrets.ts'
+import { isUnused } from './secrets.ts'
 
 /** What a request shows of its client. */
 export interface Credentials {
@@ -29,41 +29,41 @@ export interface ClientAuthentication {
 
 export interface ClientAuthenticationOptions {
   db: Database
-  changes: Changes
+  bus: InvalidationBus
   /** What the `aud` of an assertion has to be. */
   issuer: string
 }
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 /** An assertion that lives longer is no proof that its client is there now. */
-const LONGEST_ASSERTION_SECONDS = 600
+const MAX_ASSERTION_SECONDS = 600
 /** How far the clock of a client may be off. */
 const CLOCK_SKEW_SECONDS = 10
 /** Compared against for a client that does not exist, so that its absence takes as long to find out. */
 const NO_SECRET = { hash: '0'.repeat(64), created_at: '', expires_at: null }
 
-type Proof =
+type ClientProof =
   | { method: 'secret'; id: string; secret: string }
   | { method: 'assertion'; id: string; assertion: string }
   | { method: 'none'; id: string }
 
-export function createClientAuthentication({ db, changes, issuer }: ClientAuthenticationOptions): ClientAuthentication {
-  const known = createMemory<Client>({
-    changes,
+export function createClientAuthentication({ db, bus, issuer }: ClientAuthenticationOptions): ClientAuthentication {
+  const cache = createCache<Client>({
+    bus,
     load: async id => (await db.run(em => em.findOne(Client, { id }))) ?? undefined,
-    concerns: (change, id) => change.kind === 'client' && change.id === id,
+    invalidates: (change, id) => change.kind === 'client' && change.id === id,
   })
 
-  const owners = createMemory<Owner>({
-    changes,
+  const owners = createCache<Owner>({
+    bus,
     load: async id =>
       (await db.query<Owner>('select disabled_at is not null as disabled from users where id = ?', [id]))[0],
-    concerns: (change, id) => change.kind === 'user' && change.id === id,
+    invalidates: (change, id) => change.kind === 'user' && change.id === id,
   })
 
   function find(id: string): Client | undefined | Promise<Client | undefined> {
     // The database takes an id in either case; memory has to hold it under one.
-    const client = isUuid(id) ? known(id.toLowerCase()) : undefined
+    const client = isUuid(id) ? cache(id.toLowerCase()) : undefined
     return client instanceof Promise ? client.then(live) : live(client)
   }
 
@@ -82,12 +82,12 @@ export function createClientAuthentication({ db, changes, issuer }: ClientAuthen
     if (!(error instanceof PosternError) || error.status !== 401) return
     const id = namedClient(credentials)
     if (id === undefined || !isUuid(id)) return
-    void Promise.resolve(known(id.toLowerCase()))
+    void Promise.resolve(cache(id.toLowerCase()))
       .then(client => client && noteFailure(client.id))
       .catch(() => {})
   }
 
-  async function prove(credentials: Credentials): Promise<Client> {
+  async function verifyProof(credentials: Credentials): Promise<Client> {
     const proof = proofOf(credentials)
     const found = find(proof.id)
     const client = found instanceof Promise ? await found : found
@@ -102,7 +102,7 @@ export function createClientAuthentication({ db, changes, issuer }: ClientAuthen
     find,
     async authenticate(credentials) {
       try {
-        return await prove(credentials)
+        return await verifyProof(credentials)
       } catch (error) {
         failed(credentials, error)
         throw error instanceof PosternError ? withChallenge(error, credentials.authorization) : error
@@ -112,7 +112,7 @@ export function createClientAuthentication({ db, changes, issuer }: ClientAuthen
 
   /** Written once in the life of a secret, before it proves anything: a rotation that is retried must know it is in use. */
   async function noteFirstUse(client: Client | undefined, secret: ClientSecret): Promise<void> {
-    if (!client || secret !== client.secrets[0] || !awaitsFirstUse(client.secrets)) return
+    if (!client || secret !== client.secrets[0] || !isUnused(client.secrets)) return
     const at = new Date().toISOString()
     await db.query(
       `update oauth_clients set secrets = jsonb_set(secrets, '{0,used_at}', ?::jsonb)
@@ -172,15 +172,14 @@ function assertStrict({ aud, exp = 0, iat, jti }: JWTPayload, typ: string | unde
   if (typeof aud !== 'string') throw invalidClient('The aud of a client assertion is the issuer alone, as one text.')
   if (!TYPES.includes(typ?.toLowerCase())) throw invalidClient('The typ of a client assertion is another one.')
   if (typeof jti !== 'string' || jti === '') throw invalidClient('The jti of a client assertion is a text.')
-  if (exp > now + LONGEST_ASSERTION_SECONDS) throw invalidClient('The client assertion lives too long.')
+  if (exp > now + MAX_ASSERTION_SECONDS) throw invalidClient('The client assertion lives too long.')
   if (iat === undefined) return
   if (iat > now + CLOCK_SKEW_SECONDS) throw invalidClient('The client assertion is from the future.')
-  if (iat < now - LONGEST_ASSERTION_SECONDS - CLOCK_SKEW_SECONDS)
-    throw invalidClient('The client assertion is too old.')
+  if (iat < now - MAX_ASSERTION_SECONDS - CLOCK_SKEW_SECONDS) throw invalidClient('The client assertion is too old.')
 }
 
 /** Whether a request says nothing at all of a client. */
-export function namesNoClient({ authorization, params }: Credentials): boolean {
+export function lacksClient({ authorization, params }: Credentials): boolean {
   const { client_id: id, client_secret: secret, client_assertion: assertion, client_assertion_type: type } = params
   return [authorization, id, secret, assertion, type].every(sign => sign === undefined)
 }
@@ -194,11 +193,11 @@ function namedClient(credentials: Credentials): string | undefined {
   }
 }
 
-function proofOf({ authorization, params }: Credentials): Proof {
+function proofOf({ authorization, params }: Credentials): ClientProof {
   const { client_id: id, client_secret: secret, client_assertion: assertion, client_assertion_type: type } = params
   const basic = fromBasic(authorization)
-  const ways = [basic, secret, assertion ?? type].filter(way => way !== undefined)
-  if (ways.length > 1) throw invalidRequest('The client authenticates in more than one way.')
+  const methods = [basic, secret, assertion ?? type].filter(way => way !== undefined)
+  if (methods.length > 1) throw invalidRequest('The client authenticates in more than one way.')
   if (basic) {
     if (id !== undefined && id !== basic.id) throw invalidRequest('client_id differs from the Authorization header.')
     return { method: 'secret', ...basic }
@@ -224,7 +223,7 @@ function fromBasic(header: string | undefined): { id: string; secret: string } |
 /** What a server gave out has nothing to decode. */
 const formDecode = (text: string) => (/[%+]/.test(text) ? decodeURIComponent(text.replaceAll('+', ' ')) : text)
 
-function fromAssertion(id: string | undefined, assertion: string | undefined, type: string | undefined): Proof {
+function fromAssertion(id: string | undefined, assertion: string | undefined, type: string | undefined): ClientProof {
   if (type !== ASSERTION_TYPE || assertion === undefined) {
     throw invalidRequest(`client_assertion needs client_assertion_type=${ASSERTION_TYPE}.`)
   }

@@ -1,6 +1,6 @@
 import { LockMode } from '@mikro-orm/postgresql'
-import { record } from '../audit/audit.ts'
-import type { Changes } from '../cluster/changes.ts'
+import { writeAudit } from '../audit/audit.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
@@ -8,13 +8,13 @@ import { conflict, invalid, notFound } from '../errors/errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { newSecret } from '../security/secrets.ts'
 import { isUuid } from '../text/uuid.ts'
-import { mustBeFree } from './audiences.ts'
-import { blank } from './blank.ts'
+import { assertAudienceFree } from './audiences.ts'
 import { Client } from './client.entity.ts'
+import { clientDefaults } from './defaults.ts'
 import { createPersonalAccess, PERSONAL_ACCESS } from './personal-access.ts'
 import { retireIssued } from './retire-issued.ts'
-import { type ClientSettings, checkedSettings, mustFit, standardGrants } from './rules.ts'
-import { leaving, storedSecret } from './secrets.ts'
+import { assertConsistent, type ClientSettings, standardGrants, validateSettings } from './rules.ts'
+import { afterRotation, toStoredSecret } from './secrets.ts'
 
 export interface NewClient extends ClientSettings {
   name: string
@@ -27,7 +27,7 @@ export interface NewClient extends ClientSettings {
 }
 
 /** The text of `secret` exists here, once; undefined where the client got none. */
-export interface WithSecret {
+export interface ClientAndSecret {
   client: Client
   secret: string | undefined
 }
@@ -49,7 +49,7 @@ export interface Rotation {
 
 export interface Clients {
   /** @throws 422 that names the field, as the wire does */
-  create(input: NewClient): Promise<WithSecret>
+  create(input: NewClient): Promise<ClientAndSecret>
   /**
    * @param userId whose it must be
    * @throws 404
@@ -62,13 +62,13 @@ export interface Clients {
    * a secret, one that needs none any more loses those it had.
    * @throws 404, 422; 409 when it has been revoked
    */
-  update(id: string, change: ClientSettings): Promise<WithSecret>
+  update(id: string, change: ClientSettings): Promise<ClientAndSecret>
   /**
    * A new secret; the one before lives on for the overlap, older ones die at once. If the one before was never used, the
    * answer that showed it may have been lost: it dies, and the one that it replaced keeps the end it was promised.
    * @throws 404; 409 for a client that has been revoked, or proves who it is without a secret
    */
-  rotateSecret(id: string, rotation?: Rotation): Promise<WithSecret & { secret: string }>
+  rotateSecret(id: string, rotation?: Rotation): Promise<ClientAndSecret & { secret: string }>
   /** From the next request on none of its tokens opens or refreshes anything. Twice is once. @throws 404 */
   revoke(id: string): Promise<void>
   /** The client that personal tokens are issued under; made if it does not exist. */
@@ -77,15 +77,15 @@ export interface Clients {
 
 export interface ClientsOptions {
   db: Database
-  changes: Changes
+  bus: InvalidationBus
   catalogue: Catalogue
   config: Pick<Config, 'tokenMaxLifetime'>
 }
 
-const LONGEST_OVERLAP_SECONDS = 30 * 86_400
+const MAX_OVERLAP_SECONDS = 30 * 86_400
 
-export function createClients({ db, changes, catalogue, config }: ClientsOptions): Clients {
-  const rules = { catalogue, longestLifetime: config.tokenMaxLifetime }
+export function createClients({ db, bus, catalogue, config }: ClientsOptions): Clients {
+  const rules = { catalogue, maxLifetime: config.tokenMaxLifetime }
 
   /** Locks the row, so that two changes at once are made one after the other. */
   async function lockLive(em: Em, id: string): Promise<Client> {
@@ -97,24 +97,24 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
   }
 
   const change = <T>(id: string, work: (client: Client, em: Em) => T | Promise<T>) =>
-    changes.transaction(async (em, announce) => {
+    bus.transaction(async (em, publish) => {
       const client = await lockLive(em, id)
       const result = await work(client, em)
       client.updatedAt = new Date()
       // Settings and secrets: no token dies of them.
-      announce({ kind: 'client', id }, 'nothing')
+      publish({ kind: 'client', id }, 'nothing')
       return result
     })
 
   return {
     async create({ public: isPublic, userId, registrationHash, ...settings }) {
-      const row = { ...blank(), user: userId ?? null, registrationHash: registrationHash ?? null }
-      Object.assign(row, isPublic && { authMethod: 'none' }, checkedSettings(settings, rules))
+      const row = { ...clientDefaults(), user: userId ?? null, registrationHash: registrationHash ?? null }
+      Object.assign(row, isPublic && { authMethod: 'none' }, validateSettings(settings, rules))
       if (!settings.grantTypes) row.grantTypes = standardGrants(row)
-      mustFit(row)
+      assertConsistent(row)
       const secret = hasSecret(row) ? newSecret() : undefined
-      if (secret) row.secrets = [storedSecret(secret)]
-      return { client: await insert(row).catch(audienceTaken), secret }
+      if (secret) row.secrets = [toStoredSecret(secret)]
+      return { client: await insert(row).catch(throwAudienceTaken), secret }
     },
 
     async find(id, userId) {
@@ -131,20 +131,20 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
 
     update: (id, settings) =>
       change(id, async (client, em) => {
-        const values = checkedSettings(settings, { ...rules, held: client.scopes ?? undefined })
-        if (values.audience) await mustBeFree(em, values.audience, id)
+        const values = validateSettings(settings, { ...rules, existing: client.scopes ?? undefined })
+        if (values.audience) await assertAudienceFree(em, values.audience, id)
         Object.assign(client, values)
-        mustFit(client)
+        assertConsistent(client)
         const secret = hasSecret(client) && client.secrets.length === 0 ? newSecret() : undefined
-        if (secret) client.secrets = [storedSecret(secret)]
+        if (secret) client.secrets = [toStoredSecret(secret)]
         if (!hasSecret(client)) client.secrets = []
-        record(em, { kind: 'client.changed', clientId: id, userId: client.user, details: { ...values } })
+        writeAudit(em, { kind: 'client.changed', clientId: id, userId: client.user, details: { ...values } })
         return { client, secret }
-      }).catch(audienceTaken),
+      }).catch(throwAudienceTaken),
 
     async rotateSecret(id, { overlap = 0, expiresAt } = {}) {
-      if (!(overlap >= 0 && overlap <= LONGEST_OVERLAP_SECONDS)) {
-        throw invalid({ path: 'overlap', message: `must be 0 to ${LONGEST_OVERLAP_SECONDS} seconds` })
+      if (!(overlap >= 0 && overlap <= MAX_OVERLAP_SECONDS)) {
+        throw invalid({ path: 'overlap', message: `must be 0 to ${MAX_OVERLAP_SECONDS} seconds` })
       }
       if (expiresAt && !(expiresAt.getTime() > Date.now())) {
         throw invalid({ path: 'expires_at', message: 'must lie in the future' })
@@ -152,34 +152,34 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
       return change(id, (client, em) => {
         if (!hasSecret(client)) throw conflict('The client proves who it is without a secret.')
         const secret = newSecret()
-        client.secrets = [storedSecret(secret, expiresAt), ...leaving(client.secrets, overlap)]
-        record(em, { kind: 'client.secret_rotated', clientId: id, userId: client.user, details: { overlap } })
+        client.secrets = [toStoredSecret(secret, expiresAt), ...afterRotation(client.secrets, overlap)]
+        writeAudit(em, { kind: 'client.secret_rotated', clientId: id, userId: client.user, details: { overlap } })
         return { client, secret }
       })
     },
 
     async revoke(id) {
-      await changes.transaction(async (em, announce) => {
+      await bus.transaction(async (em, publish) => {
         const where = { id, personalAccess: false }
         const client = isUuid(id) && (await em.findOne(Client, where, { lockMode: LockMode.PESSIMISTIC_WRITE }))
         if (!client) throw notFound('client')
         if (client.revoked) return
-        record(em, { kind: 'client.revoked', clientId: id, userId: client.user, details: { name: client.name } })
+        writeAudit(em, { kind: 'client.revoked', clientId: id, userId: client.user, details: { name: client.name } })
         // What the tokens of a revoked client open is asked of the client; its audience is free for another.
         em.assign(client, { revoked: true, audience: null, updatedAt: new Date() })
-        announce({ kind: 'client', id })
-        for (const token of await retireIssued(em, id)) announce({ kind: 'token', id: token })
+        publish({ kind: 'client', id })
+        for (const token of await retireIssued(em, id)) publish({ kind: 'token', id: token })
         // Named by its table: the grants are built on clients, and not the other way round.
         await em.execute('update oauth_refresh_tokens set revoked = true where client_id = ? and not revoked', [id])
       })
     },
 
-    personalAccess: createPersonalAccess(db, () => insert({ ...blank(), ...PERSONAL_ACCESS })),
+    personalAccess: createPersonalAccess(db, () => insert({ ...clientDefaults(), ...PERSONAL_ACCESS })),
   }
 
-  function insert(row: ReturnType<typeof blank>): Promise<Client> {
+  function insert(row: ReturnType<typeof clientDefaults>): Promise<Client> {
     return db.transaction(async em => {
-      if (row.audience) await mustBeFree(em, row.audience)
+      if (row.audience) await assertAudienceFree(em, row.audience)
       const now = new Date()
       const client = em.create(Client, { ...row, id: newId(), createdAt: now, updatedAt: now })
       const { name, grantTypes, scopes, audience, exchangeAudiences, resources, issuesPersonalTokens, user } = row
@@ -192,7 +192,7 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
         ...(resources && { resources }),
         ...(issuesPersonalTokens && { issues_personal_tokens: true }),
       }
-      record(em, { kind: 'client.created', clientId: client.id, userId: user, details })
+      writeAudit(em, { kind: 'client.created', clientId: client.id, userId: user, details })
       return client
     })
   }
@@ -201,7 +201,7 @@ export function createClients({ db, changes, catalogue, config }: ClientsOptions
 const hasSecret = ({ authMethod }: Pick<Client, 'authMethod'>) => authMethod.startsWith('client_secret_')
 
 /** The database knows which audiences are taken; ids and hashes are random. */
-function audienceTaken(error: { code?: unknown }): never {
+function throwAudienceTaken(error: { code?: unknown }): never {
   if (error.code === '23505') throw invalid({ path: 'audience', message: 'is that of another client' })
   throw error
 }

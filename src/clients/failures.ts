@@ -1,5 +1,5 @@
-import { currentActor } from '../audit/actor.ts'
-import { record } from '../audit/audit.ts'
+import { getActor } from '../audit/actor.ts'
+import { writeAudit } from '../audit/audit.ts'
 import type { Database } from '../database/database.ts'
 
 /** Milliseconds for which one more failure of the same client from the same address is not written down. */
@@ -12,10 +12,10 @@ export function createFailures(db: Database): (client: string) => Promise<void> 
 
   return async client => {
     const now = Date.now()
-    const key = `${client} ${currentActor().address}`
+    const key = `${client} ${getActor().address}`
     if (now - (lastAt.get(key) ?? 0) < QUIET_MS) return
     if (lastAt.size >= MOST_KEPT) lastAt.clear()
     lastAt.set(key, now)
-    await db.transaction(async em => record(em, { kind: 'client.authentication_failed', clientId: client }))
+    await db.transaction(async em => writeAudit(em, { kind: 'client.authentication_failed', clientId: client }))
   }
 }

@@ -20,22 +20,22 @@ export const ASSERTION_ALGORITHMS = [
 /** Members of a JWK that no public key has (RFC 7518 §6). */
 const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 const CURVES = ['P-256', 'P-384', 'P-521', 'Ed25519']
-const MOST_KEYS = 10
-const SHORTEST_RSA_BITS = 2_048
+const MAX_KEYS = 10
+const MIN_RSA_BITS = 2_048
 
 /** @throws 422 for a set that is empty, or holds a private, weak or unusable key */
-export function checkedJwks({ keys }: { keys: readonly JWK[] }): { keys: JWK[] } {
-  if (Array.isArray(keys) && keys.length >= 1 && keys.length <= MOST_KEYS) return { keys: keys.map(checkedKey) }
-  throw invalid({ path: 'jwks/keys', message: `must hold 1 to ${MOST_KEYS} public keys` })
+export function validateJwks({ keys }: { keys: readonly JWK[] }): { keys: JWK[] } {
+  if (Array.isArray(keys) && keys.length >= 1 && keys.length <= MAX_KEYS) return { keys: keys.map(validateKey) }
+  throw invalid({ path: 'jwks/keys', message: `must hold 1 to ${MAX_KEYS} public keys` })
 }
 
-function checkedKey(jwk: JWK, index: number): JWK {
+function validateKey(jwk: JWK, index: number): JWK {
   const path = `jwks/keys/${index}`
   if (PRIVATE.some(name => name in Object(jwk)))
     throw invalid({ path, message: 'must be a public key, and holds a private one' })
   const key = publicKey(jwk)
   if (!key) throw invalid({ path, message: `must be an RSA key, or one on ${CURVES.join(', ')}` })
-  if (bits(key) < SHORTEST_RSA_BITS) throw invalid({ path, message: `must have at least ${SHORTEST_RSA_BITS} bits` })
+  if (bits(key) < MIN_RSA_BITS) throw invalid({ path, message: `must have at least ${MIN_RSA_BITS} bits` })
   if (jwk.alg !== undefined && !ASSERTION_ALGORITHMS.includes(jwk.alg)) {
     throw invalid({ path, message: `alg must be one of ${ASSERTION_ALGORITHMS.join(', ')}` })
   }

@@ -4,25 +4,25 @@ import { Client } from './client.entity.ts'
 export const PERSONAL_ACCESS = { name: 'Personal access tokens', authMethod: 'none', personalAccess: true } as const
 
 /** The client that personal tokens are issued under: it simply exists, made when it is first asked for. */
-export function createPersonalAccess(db: Database, make: () => Promise<Client>): () => Promise<Client> {
-  let known: Promise<Client> | undefined
+export function createPersonalAccess(db: Database, createClient: () => Promise<Client>): () => Promise<Client> {
+  let cached: Promise<Client> | undefined
   const existing = () => db.run(em => em.findOne(Client, { personalAccess: true }))
 
   async function ensure(): Promise<Client> {
-    const made = await existing()
-    if (made) return made
+    const created = await existing()
+    if (created) return created
     // Another node may make it in the same moment: the partial unique index lets one through.
-    await make().catch(error => {
+    await createClient().catch(error => {
       if (error.code !== '23505') throw error
     })
     return (await existing()) as Client
   }
 
   return () => {
-    known ??= ensure().catch(error => {
-      known = undefined
+    cached ??= ensure().catch(error => {
+      cached = undefined
       throw error
     })
-    return known
+    return cached
   }
 }

@@ -1,6 +1,6 @@
 import { normalUri } from '../../packages/guard/src/audience.ts'
-import type { Changes } from '../cluster/changes.ts'
-import { createMemory } from '../cluster/memory.ts'
+import { createCache } from '../cluster/cache.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
@@ -25,7 +25,7 @@ export interface Resources {
 
 export interface ResourcesOptions {
   db: Database
-  changes: Changes
+  bus: InvalidationBus
   catalogue: Catalogue
   config: Pick<Config, 'issuer' | 'audience'>
 }
@@ -34,27 +34,27 @@ export interface ResourcesOptions {
 const REGISTERED = `select name, audience as uri from oauth_clients where audience is not null and not revoked
   order by name, id`
 
-export function createResources({ db, changes, catalogue, config }: ResourcesOptions): Resources {
+export function createResources({ db, bus, catalogue, config }: ResourcesOptions): Resources {
   const own = [config.audience, config.issuer].map(uri => ({ uri, name: undefined }))
-  const ofScopes = catalogue.scopes.flatMap(({ resource }) =>
+  const scopeResources = catalogue.scopes.flatMap(({ resource }) =>
     resource === undefined ? [] : [{ uri: resource, name: undefined }],
   )
-  const registered = () => db.query<Resource & { name: string }>(REGISTERED)
-  const byNormal = createMemory<Resource>({
-    changes,
-    load: async normal => [...(await registered()), ...ofScopes].find(({ uri }) => normalUri(uri) === normal),
-    clears: change => change.kind === 'client',
+  const cache = () => db.query<Resource & { name: string }>(REGISTERED)
+  const byNormalUri = createCache<Resource>({
+    bus,
+    load: async normal => [...(await cache()), ...scopeResources].find(({ uri }) => normalUri(uri) === normal),
+    clearsAll: change => change.kind === 'client',
   })
 
   return {
     async find(uri) {
       const normal = normalUri(uri)
-      const found = own.find(each => normalUri(each.uri) === normal) ?? (await byNormal(normal))
+      const found = own.find(each => normalUri(each.uri) === normal) ?? (await byNormalUri(normal))
       return found?.uri
     },
     async list() {
       const all = new Map<string, Resource>()
-      for (const resource of [...(await registered()), ...ofScopes]) {
+      for (const resource of [...(await cache()), ...scopeResources]) {
         const normal = normalUri(resource.uri)
         if (!all.has(normal)) all.set(normal, resource)
       }

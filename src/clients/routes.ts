@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
-import { Paged, page, paging } from '../http/paging.ts'
+import { PageOf, page, paging } from '../http/paging.ts'
 import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
 import { ownerOf } from '../users/routes.ts'
 import type { Client } from './client.entity.ts'
@@ -22,7 +22,7 @@ import {
 } from './schemas.ts'
 
 const unknownClient = problem('There is no such client')
-const deadClient = problem('The client has been revoked, or has no secret')
+const revokedClient = problem('The client has been revoked, or has no secret')
 const Params = Type.Object({ id: Type.String({ description: 'Id of a client' }) })
 
 export interface ClientRoutesOptions {
@@ -33,7 +33,7 @@ export interface ClientRoutesOptions {
   write: 'clients:write' | 'admin:write'
   tag: string
   /** Put before the operation ids and said in the summaries. */
-  whose: { prefix: string; words: string }
+  descriptions: { prefix: string; words: string }
   create: typeof CreateClient | typeof CreateManagedClient
   change: typeof ChangeClient | typeof ChangeManagedClient
 }
@@ -46,7 +46,7 @@ export const ownClients = (clients: Clients) =>
     read: 'clients:read',
     write: 'clients:write',
     tag: 'Applications',
-    whose: { prefix: '', words: 'your' },
+    descriptions: { prefix: '', words: 'your' },
     create: CreateClient,
     change: ChangeClient,
   })
@@ -59,15 +59,16 @@ export const allClients = (clients: Clients) =>
     read: 'admin:read',
     write: 'admin:write',
     tag: 'Administration',
-    whose: { prefix: 'admin', words: 'all' },
+    descriptions: { prefix: 'admin', words: 'all' },
     create: CreateManagedClient,
     change: ChangeManagedClient,
   })
 
 function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
-  const { clients, owner, read, write, whose, create, change } = options
+  const { clients, owner, read, write, descriptions, create, change } = options
   const tags = [options.tag]
-  const named = (act: string) => (whose.prefix ? whose.prefix + act.charAt(0).toUpperCase() + act.slice(1) : act)
+  const withName = (act: string) =>
+    descriptions.prefix ? descriptions.prefix + act.charAt(0).toUpperCase() + act.slice(1) : act
   const find = (request: FastifyRequest, id: string): Promise<Client> => clients.find(id, owner(request))
 
   return async app => {
@@ -76,17 +77,17 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
       {
         preHandler: checkScopes(read),
         schema: {
-          operationId: named('listClients'),
-          summary: `List ${whose.words} applications`,
+          operationId: withName('listClients'),
+          summary: `List ${descriptions.words} applications`,
           description: 'Oldest first. Never a secret.',
           tags,
           querystring: Type.Object(paging, closed),
-          response: { 200: Paged(ClientSchema), 422: validationProblem },
+          response: { 200: PageOf(ClientSchema), 422: validationProblem },
         },
       },
       async request => {
         const userId = owner(request)
-        return page(request.query, wish => clients.list({ ...wish, userId }), toClient)
+        return page(request.query, pageRequest => clients.list({ ...pageRequest, userId }), toClient)
       },
     )
 
@@ -95,7 +96,7 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
       {
         preHandler: checkScopes(write),
         schema: {
-          operationId: named('createClient'),
+          operationId: withName('createClient'),
           summary: 'Register an application',
           description: 'Its secret is shown once, in this answer.',
           tags,
@@ -115,8 +116,8 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
       {
         preHandler: checkScopes(read),
         schema: {
-          operationId: named('getClient'),
-          summary: `Get one of ${whose.words} applications`,
+          operationId: withName('getClient'),
+          summary: `Get one of ${descriptions.words} applications`,
           tags,
           params: Params,
           response: { 200: ClientAnswer, 404: unknownClient },
@@ -130,13 +131,13 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
       {
         preHandler: checkScopes(write),
         schema: {
-          operationId: named('changeClient'),
-          summary: `Change one of ${whose.words} applications`,
+          operationId: withName('changeClient'),
+          summary: `Change one of ${descriptions.words} applications`,
           description: 'Takes effect on the next request of the application.',
           tags,
           params: Params,
           body: change,
-          response: { 200: ClientWithSecret, 404: unknownClient, 409: deadClient, 422: validationProblem },
+          response: { 200: ClientWithSecret, 404: unknownClient, 409: revokedClient, 422: validationProblem },
         },
       },
       async request => {
@@ -150,13 +151,13 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
       {
         preHandler: checkScopes(write),
         schema: {
-          operationId: named('rotateClientSecret'),
+          operationId: withName('rotateClientSecret'),
           summary: 'Give an application a new secret',
           description: 'The one before lives on for `overlap` seconds, so that every copy can be replaced.',
           tags,
           params: Params,
           body: RotateSecret,
-          response: { 201: ClientWithSecret, 404: unknownClient, 409: deadClient, 422: validationProblem },
+          response: { 201: ClientWithSecret, 404: unknownClient, 409: revokedClient, 422: validationProblem },
         },
       },
       async (request, reply) => {
@@ -171,7 +172,7 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
       {
         preHandler: checkScopes(write),
         schema: {
-          operationId: named('revokeClient'),
+          operationId: withName('revokeClient'),
           summary: 'Revoke an application',
           description: 'From the next request on none of its tokens opens anything.',
           tags,

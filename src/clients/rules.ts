@@ -3,7 +3,7 @@ import { normalUri } from '../../packages/guard/src/audience.ts'
 import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
 import { invalid } from '../errors/errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { checkedName, mustBeVisible } from '../text/names.ts'
+import { assertVisible, validateName } from '../text/name.ts'
 import {
   AUTH_METHODS,
   type AuthMethod,
@@ -12,8 +12,8 @@ import {
   type GrantType,
   TOKEN_FORMATS,
 } from './client.entity.ts'
-import { checkedJwks } from './jwks.ts'
-import { checkedAudience, checkedRedirectUri, checkedWebUri } from './uris.ts'
+import { validateJwks } from './jwks.ts'
+import { validateAudience, validateRedirectUri, validateWebUri } from './uris.ts'
 
 /** What a client says of itself for people to read, in the names of RFC 7591 §2. URIs are http or https. */
 export interface ClientMetadata {
@@ -56,37 +56,42 @@ export interface ClientSettings {
   metadata?: ClientMetadata | null | undefined
 }
 
-export interface Rules {
+export interface ValidationContext {
   catalogue: Catalogue
   /** Seconds; no token of a client lives longer. */
-  longestLifetime: number
+  maxLifetime: number
   /** Scopes that the client has already: it may keep those that have left the catalogue. */
-  held?: readonly string[] | undefined
+  existing?: readonly string[] | undefined
 }
 
-type Checked = Pick<Client, 'name' | 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
+type ValidatedSettings = Pick<
+  Client,
+  'name' | 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'
+> &
   Pick<Client, 'tokenFormat' | 'accessTokenLifetime' | 'refreshTokenLifetime' | 'metadata'> &
   Pick<Client, 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens' | 'requirePushedRequests'>
 
 /** What the fields of a client must be together: the row as it is to be stored. */
-export type Whole = Pick<Client, 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
+export type ClientState = Pick<Client, 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
   Pick<Client, 'user' | 'registrationHash' | 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens'>
 
 const nullOr =
-  <V, T>(check: (value: V, rules: Rules) => T) =>
-  (value: V | null, rules: Rules): T | null =>
+  <V, T>(check: (value: V, rules: ValidationContext) => T) =>
+  (value: V | null, rules: ValidationContext): T | null =>
     value === null ? null : check(value, rules)
 
-const CHECKS: { [K in keyof Checked]: (value: never, rules: Rules) => Checked[K] } = {
-  name: (name: string) => checkedName(name),
+const CHECKS: { [K in keyof ValidatedSettings]: (value: never, rules: ValidationContext) => ValidatedSettings[K] } = {
+  name: (name: string) => validateName(name),
   authMethod: (value: string) => oneOf('token_endpoint_auth_method', AUTH_METHODS, value),
-  jwks: nullOr(checkedJwks),
+  jwks: nullOr(validateJwks),
   grantTypes: (names: readonly string[]) => [
     ...new Set(names.map((name, i) => oneOf(`grant_types/${i}`, GRANT_TYPES, name))),
   ],
-  redirectUris: (uris: readonly string[]) => [...new Set(uris.map(checkedRedirectUri))],
-  scopes: nullOr((scopes: readonly string[], { catalogue, held }: Rules) => catalogue.resolve(scopes, held)),
-  audience: nullOr((text: string) => checkedAudience(text)),
+  redirectUris: (uris: readonly string[]) => [...new Set(uris.map(validateRedirectUri))],
+  scopes: nullOr((scopes: readonly string[], { catalogue, existing }: ValidationContext) =>
+    catalogue.resolve(scopes, existing),
+  ),
+  audience: nullOr((text: string) => validateAudience(text)),
   exchangeAudiences: nullOr(audiences('exchange_audiences')),
   resources: nullOr(audiences('resources')),
   issuesPersonalTokens: (value: boolean) => value,
@@ -94,21 +99,24 @@ const CHECKS: { [K in keyof Checked]: (value: never, rules: Rules) => Checked[K]
   tokenFormat: (value: string) => oneOf('token_format', TOKEN_FORMATS, value),
   accessTokenLifetime: nullOr(lifetime('access_token_lifetime')),
   refreshTokenLifetime: nullOr(lifetime('refresh_token_lifetime')),
-  metadata: nullOr(checkedMetadata),
+  metadata: nullOr(validateMetadata),
 }
 
 /**
  * Checks each setting that is given.
  * @throws 422 that names the field as the wire does
  */
-export function checkedSettings(settings: ClientSettings, rules: Rules): Partial<Checked> {
-  const fields = Object.keys(CHECKS) as (keyof Checked)[]
+export function validateSettings(settings: ClientSettings, rules: ValidationContext): Partial<ValidatedSettings> {
+  const fields = Object.keys(CHECKS) as (keyof ValidatedSettings)[]
   const given = fields.filter(field => settings[field] !== undefined)
   return Object.fromEntries(given.map(field => [field, CHECKS[field](settings[field] as never, rules)]))
 }
 
 /** What is not asked for follows from the rest: redirects mean people, a secret alone means a machine. */
-export function standardGrants({ authMethod, redirectUris }: Pick<Whole, 'authMethod' | 'redirectUris'>): GrantType[] {
+export function standardGrants({
+  authMethod,
+  redirectUris,
+}: Pick<ClientState, 'authMethod' | 'redirectUris'>): GrantType[] {
   if (redirectUris.length > 0) return ['authorization_code', 'refresh_token']
   return authMethod === 'none' ? [] : ['client_credentials']
 }
@@ -117,7 +125,7 @@ export function standardGrants({ authMethod, redirectUris }: Pick<Whole, 'authMe
  * Checks what the settings mean beside each other.
  * @throws 422
  */
-export function mustFit({ authMethod, jwks, grantTypes, redirectUris, ...rest }: Whole): void {
+export function assertConsistent({ authMethod, jwks, grantTypes, redirectUris, ...rest }: ClientState): void {
   if (authMethod === 'none' && grantTypes.includes('client_credentials')) {
     throw invalid({ path: 'grant_types', message: 'a public client has no credentials to use client_credentials with' })
   }
@@ -130,11 +138,11 @@ export function mustFit({ authMethod, jwks, grantTypes, redirectUris, ...rest }:
   if (authMethod === 'none' && rest.exchangeAudiences?.length) {
     throw invalid({ path: 'exchange_audiences', message: 'a public client proves to nobody who it is' })
   }
-  mustKeepItsPlace({ grantTypes, ...rest })
+  assertOperatorOnly({ grantTypes, ...rest })
 }
 
 /** What only an operator gives away: the administration, and tokens that other people's clients send. */
-function mustKeepItsPlace({ user, registrationHash, scopes, grantTypes, ...targets }: Partial<Whole>): void {
+function assertOperatorOnly({ user, registrationHash, scopes, grantTypes, ...targets }: Partial<ClientState>): void {
   if (!user && !registrationHash) return
   // Such an app acts for those who let it in, never for itself: a machine's scopes are nobody's to give but an operator's.
   if (grantTypes?.includes('client_credentials')) {
@@ -155,19 +163,19 @@ const MOST_AUDIENCES = 100
 function audiences(path: string) {
   return (uris: readonly string[]): string[] => {
     if (uris.length > MOST_AUDIENCES) throw invalid({ path, message: `must be at most ${MOST_AUDIENCES}` })
-    const checked = uris.map((uri, i) => checkedAudience(uri, `${path}/${i}`))
+    const checked = uris.map((uri, i) => validateAudience(uri, `${path}/${i}`))
     return [...new Map(checked.map(uri => [normalUri(uri), uri])).values()]
   }
 }
 
-function oneOf<T extends string>(path: string, known: readonly T[], value: string): T {
-  const found = known.find(k => k === value)
+function oneOf<T extends string>(path: string, allowed: readonly T[], value: string): T {
+  const found = allowed.find(k => k === value)
   if (found) return found
-  throw invalid({ path, message: `must be one of ${known.join(', ')}` })
+  throw invalid({ path, message: `must be one of ${allowed.join(', ')}` })
 }
 
 function lifetime(path: string) {
-  return (seconds: number, { longestLifetime: longest }: Rules): number => {
+  return (seconds: number, { maxLifetime: longest }: ValidationContext): number => {
     if (Number.isInteger(seconds) && seconds >= 1 && seconds <= longest) return seconds
     throw invalid({ path, message: `must be a whole number of seconds from 1 to ${longest}` })
   }
@@ -175,24 +183,24 @@ function lifetime(path: string) {
 
 const PAGES = ['client_uri', 'logo_uri', 'tos_uri', 'policy_uri'] as const
 const TEXTS = ['software_id', 'software_version'] as const
-const MOST_CONTACTS = 10
+const MAX_CONTACTS = 10
 
-function checkedMetadata(metadata: ClientMetadata): Record<string, unknown> {
+function validateMetadata(metadata: ClientMetadata): Record<string, unknown> {
   const { contacts } = metadata
-  if (contacts && contacts.length > MOST_CONTACTS) {
-    throw invalid({ path: 'contacts', message: `must be at most ${MOST_CONTACTS}` })
+  if (contacts && contacts.length > MAX_CONTACTS) {
+    throw invalid({ path: 'contacts', message: `must be at most ${MAX_CONTACTS}` })
   }
   const entries = [
-    ...PAGES.map(name => [name, metadata[name] && checkedWebUri(metadata[name], name)]),
-    ...TEXTS.map(name => [name, metadata[name] && checkedText(metadata[name], name)]),
-    ['contacts', contacts?.map((contact, i) => checkedText(contact, `contacts/${i}`))],
+    ...PAGES.map(name => [name, metadata[name] && validateWebUri(metadata[name], name)]),
+    ...TEXTS.map(name => [name, metadata[name] && validateText(metadata[name], name)]),
+    ['contacts', contacts?.map((contact, i) => validateText(contact, `contacts/${i}`))],
   ]
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== ''))
 }
 
-function checkedText(given: string, path: string): string {
+function validateText(given: string, path: string): string {
   const text = given.normalize('NFC').trim()
-  mustBeVisible(text, path)
+  assertVisible(text, path)
   if ([...text].length <= 255) return text
   throw invalid({ path, message: 'must have at most 255 characters' })
 }

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { closed, Name, Nullable, Time } from '../http/schemas.ts'
 import { AUTH_METHODS, type Client, GRANT_TYPES, TOKEN_FORMATS } from './client.entity.ts'
-import type { WithSecret } from './clients.ts'
+import type { ClientAndSecret } from './clients.ts'
 import type { ClientMetadata, ClientSettings } from './rules.ts'
 
 const Lifetime = Nullable(Type.Integer({ minimum: 1, description: 'Seconds; null: the default' }))
@@ -88,7 +88,7 @@ export const ClientWithSecret = Type.Object({
   data: ClientSchema,
 })
 
-export const withSecret = ({ client, secret }: WithSecret) => ({
+export const withSecret = ({ client, secret }: ClientAndSecret) => ({
   ...(secret !== undefined && { client_secret: secret }),
   data: toClient(client),
 })

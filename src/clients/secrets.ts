@@ -2,7 +2,7 @@ import { hashSecret } from '../security/secrets.ts'
 import type { ClientSecret } from './client.entity.ts'
 
 /** A secret as it is stored. @param expiresAt null: until it is rotated */
-export const storedSecret = (text: string, expiresAt: Date | null = null): ClientSecret => ({
+export const toStoredSecret = (text: string, expiresAt: Date | null = null): ClientSecret => ({
   hash: hashSecret(text).toString('hex'),
   created_at: new Date().toISOString(),
   expires_at: expiresAt?.toISOString() ?? null,
@@ -15,7 +15,7 @@ const isLive = ({ expires_at }: ClientSecret, now: number) => expires_at === nul
  * Whether the newest secret replaces one that still lives, and nobody has used it: the answer that showed it may have
  * been lost.
  */
-export const awaitsFirstUse = ([newest, before]: readonly ClientSecret[], now = Date.now()): boolean =>
+export const isUnused = ([newest, before]: readonly ClientSecret[], now = Date.now()): boolean =>
   newest?.used_at === null && before !== undefined && isLive(before, now)
 
 /**
@@ -24,8 +24,8 @@ export const awaitsFirstUse = ([newest, before]: readonly ClientSecret[], now = 
  * promised.
  * @param overlap seconds; 0: none lives on
  */
-export function leaving(secrets: readonly ClientSecret[], overlap: number, now = Date.now()): ClientSecret[] {
-  if (overlap > 0 && awaitsFirstUse(secrets, now)) return secrets.slice(1, 2)
+export function afterRotation(secrets: readonly ClientSecret[], overlap: number, now = Date.now()): ClientSecret[] {
+  if (overlap > 0 && isUnused(secrets, now)) return secrets.slice(1, 2)
   const end = now + overlap * 1000
   const until = ({ expires_at }: ClientSecret) => Math.min(expires_at === null ? end : Date.parse(expires_at), end)
   return secrets

@@ -2,13 +2,13 @@ import { invalid } from '../errors/errors.ts'
 
 /** Schemes that run or show what follows them. */
 const DANGEROUS = new Set(['javascript:', 'data:', 'vbscript:', 'file:', 'blob:', 'about:'])
-const LONGEST = 2_000
+const MAX_LENGTH = 2_000
 /** Nothing that could pass for another host, or that a browser reads relative to where it is. */
 const WEB = /^https?:\/\/[^/?#@\\]+([/?][^\\]*)?$/i
 
 /** A parser drops tabs and line breaks that would come back out of the stored text; so only what is visible passes. */
 function parse(text: string): URL | null {
-  return text.length <= LONGEST && /^[\x21-\x7e]+$/.test(text) ? URL.parse(text) : null
+  return text.length <= MAX_LENGTH && /^[\x21-\x7e]+$/.test(text) ? URL.parse(text) : null
 }
 
 /**
@@ -16,7 +16,7 @@ function parse(text: string): URL | null {
  * URI with one of these in its query would make the answer say it twice, and which one counts is the reader's choice
  * (RFC 6749 §3.1).
  */
-const ANSWERS: ReadonlySet<string> = new Set([
+const RESERVED_PARAMETERS: ReadonlySet<string> = new Set([
   'code',
   'state',
   'iss',
@@ -33,11 +33,11 @@ const ANSWERS: ReadonlySet<string> = new Set([
 ])
 
 /** The first parameter of a query that belongs to the answer, decoded; some frameworks read names in either case. */
-export const reservedName = ({ searchParams }: Pick<URL, 'searchParams'>): string | undefined =>
-  [...searchParams.keys()].find(name => ANSWERS.has(name.trim().toLowerCase()))
+export const findReservedParameter = ({ searchParams }: Pick<URL, 'searchParams'>): string | undefined =>
+  [...searchParams.keys()].find(name => RESERVED_PARAMETERS.has(name.trim().toLowerCase()))
 
 /** Absolute, without a fragment (RFC 6749 §3.1.2), or what the answer says itself (RFC 6749 §3.1); https, loopback http, or an app's own scheme (RFC 8252 §7). */
-export function checkedRedirectUri(text: string, index: number): string {
+export function validateRedirectUri(text: string, index: number): string {
   const uri = parse(text)
   const path = `redirect_uris/${index}`
   if (!uri || text.includes('#') || text.includes('*')) {
@@ -53,7 +53,7 @@ export function checkedRedirectUri(text: string, index: number): string {
   if (uri.protocol !== 'http:' && uri.protocol !== 'https:' && !uri.protocol.includes('.')) {
     throw invalid({ path, message: 'must use a private scheme with a dot in it, such as com.example.app' })
   }
-  const reserved = reservedName(uri)
+  const reserved = findReservedParameter(uri)
   if (reserved !== undefined) {
     throw invalid({ path, message: `must not have ${reserved} in its query: the answer to the app says that itself` })
   }
@@ -61,13 +61,13 @@ export function checkedRedirectUri(text: string, index: number): string {
 }
 
 /** A resource indicator (RFC 8707 §2). */
-export function checkedAudience(text: string, path = 'audience'): string {
+export function validateAudience(text: string, path = 'audience'): string {
   if (parse(text) && !text.includes('#')) return text
   throw invalid({ path, message: 'must be an absolute URI without a fragment' })
 }
 
 /** A page or a picture that people are pointed to. */
-export function checkedWebUri(text: string, path: string): string {
+export function validateWebUri(text: string, path: string): string {
   if (/^https?:$/.test(parse(text)?.protocol ?? '')) return text
   throw invalid({ path, message: 'must be an http or https URL' })
 }

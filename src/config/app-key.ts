@@ -2,7 +2,7 @@ import { hkdfSync, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { StartupError } from '../errors/errors.ts'
-import { makeFolder } from './folder.ts'
+import { createFolder } from './folder.ts'
 import { folderProblem } from './folder-problem.ts'
 
 const BASE64 = /^[\w+/-]+={0,2}$/
@@ -19,7 +19,7 @@ export function appKeyBytes(text: string): Buffer | undefined {
 export const deriveKey = (appKey: string, purpose: string): Uint8Array =>
   new Uint8Array(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', purpose, 32))
 
-export interface OwnAppKeyOptions {
+export interface LoadAppKeyOptions {
   databaseUrl: string | undefined
   dataDir: string
   /** false: nothing is written. Where there is no key, a random one is returned that nobody keeps. */
@@ -31,14 +31,14 @@ export interface OwnAppKeyOptions {
  * the key that its nodes share.
  * @throws StartupError when there must be one and is none, or it cannot be read or written
  */
-export function ownAppKey({ databaseUrl, dataDir, create }: OwnAppKeyOptions): string {
+export function loadOrCreateAppKey({ databaseUrl, dataDir, create }: LoadAppKeyOptions): string {
   if (databaseUrl)
     throw new StartupError(`APP_KEY is required with DATABASE_URL: openssl rand -base64 ${SHORTEST_APP_KEY}`)
-  if (!create) return storedAppKey(dataDir) ?? randomBytes(SHORTEST_APP_KEY).toString('base64')
+  if (!create) return readStoredAppKey(dataDir) ?? randomBytes(SHORTEST_APP_KEY).toString('base64')
   const file = appKeyFile(dataDir)
   try {
-    makeFolder(dataDir)
-    if (!existsSync(file)) makeKey(file)
+    createFolder(dataDir)
+    if (!existsSync(file)) createKeyFile(file)
     return readAppKey(file)
   } catch (error) {
     if (error instanceof StartupError) throw error
@@ -53,7 +53,7 @@ export const appKeyFile = (dataDir: string) => join(dataDir, 'app.key')
  * @returns the key beside an embedded database, in padded base64; undefined where there is none
  * @throws StartupError when it cannot be read, or is no key
  */
-export function storedAppKey(dataDir: string): string | undefined {
+export function readStoredAppKey(dataDir: string): string | undefined {
   const file = appKeyFile(dataDir)
   try {
     return readAppKey(file)
@@ -71,7 +71,7 @@ function readAppKey(file: string): string {
   throw new StartupError(`The key in ${file} must be at least ${SHORTEST_APP_KEY} random bytes in base64.`)
 }
 
-function makeKey(file: string): void {
+function createKeyFile(file: string): void {
   try {
     writeFileSync(file, `${randomBytes(SHORTEST_APP_KEY).toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
   } catch (error) {

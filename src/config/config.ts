@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import Value from 'typebox/value'
 import { StartupError } from '../errors/errors.ts'
-import { ownAppKey } from './app-key.ts'
+import { loadOrCreateAppKey } from './app-key.ts'
 import { appKey, type Kind } from './kinds.ts'
 import { SETTINGS, type Setting, type Settings } from './schema.ts'
 import { type Environment, secret } from './secret.ts'
@@ -23,7 +23,7 @@ export type ConfigOptions = {
 
 /**
  * Reads every setting: from what is given, else from the environment, else its default. Nothing else reads the environment.
- * @param given by an application that embeds the server
+ * @param overrides by an application that embeds the server
  * @param create false: nothing is written, and where there is no APP_KEY, a random one that nobody keeps takes its place
  * @throws StartupError in one line that names the first variable that cannot be used; TypeError for an option that is given
  *   and empty
@@ -32,13 +32,13 @@ export type ConfigOptions = {
  */
 export function loadConfig(
   env: Environment = process.env,
-  given: ConfigOptions = {},
+  overrides: ConfigOptions = {},
   { create = true }: { create?: boolean } = {},
 ): Readonly<Config> {
-  assertKnown(given)
+  assertKnown(overrides)
   const settings = {} as Record<string, unknown>
   for (const [option, setting] of Object.entries<Setting>(SETTINGS)) {
-    const chosen = option in given ? fromOption(option, setting, given) : fromEnvironment(setting, env)
+    const chosen = option in overrides ? fromOption(option, setting, overrides) : fromEnvironment(setting, env)
     settings[option] = chosen ?? setting.fallback(settings as Settings)
   }
   const config = settings as Settings
@@ -47,13 +47,13 @@ export function loadConfig(
   }
   const { databaseUrl } = config
   const dataDir = resolve(config.dataDir)
-  const key = readAppKey(env, given)
+  const key = readAppKey(env, overrides)
   return Object.freeze({
     ...config,
     scopesFile: resolve(config.scopesFile),
     dataDir,
-    issuerChosen: given.issuerChosen ?? Boolean(given.issuer ?? env.ISSUER),
-    appKey: key ?? ownAppKey({ databaseUrl, dataDir, create }),
+    issuerChosen: overrides.issuerChosen ?? Boolean(overrides.issuer ?? env.ISSUER),
+    appKey: key ?? loadOrCreateAppKey({ databaseUrl, dataDir, create }),
   })
 }
 

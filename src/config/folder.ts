@@ -6,13 +6,13 @@ import { dirname } from 'node:path'
  * can be created and the error is ENOENT, as below /proc.
  * @throws the error of the file system
  */
-export function makeFolder(folder: string): void {
+export function createFolder(folder: string): void {
   const missing: string[] = []
   for (let at = folder; !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.unshift(at)
-  for (const path of missing) makeOne(path)
+  for (const path of missing) createOne(path)
 }
 
-function makeOne(path: string): void {
+function createOne(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {

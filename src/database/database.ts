@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql'
 import { CompiledQuery } from 'kysely'
 import { raise, unavailable } from '../errors/errors.ts'
-import { notNow } from './sqlstate.ts'
+import { classifySqlState } from './sqlstate.ts'
 
 /** The network between this node and the server failed, or this process has no room for another connection. */
-const NETWORK =
+const NETWORK_ERROR =
   /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ENOTCONN|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENET(UNREACH|DOWN)|EHOST(UNREACH|DOWN)|E[MN]FILE|EADDRNOTAVAIL)$/
-const AWAY_TEXT =
+const UNAVAILABLE_TEXT =
   /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|client was closed|already been destroyed|after calling end on the pool/i
-const MOST_TRIES = 5
+const MAX_ATTEMPTS = 5
 
 export type Em = EntityManager
 export type Work<T> = (em: Em) => Promise<T>
@@ -35,53 +35,57 @@ export interface Database {
 
 /** @returns all but `embedded` and `close`, which belong to whoever opened the ORM */
 export function createDatabase(orm: MikroORM): Pick<Database, 'orm' | 'run' | 'transaction' | 'query' | 'call'> {
-  const run = <T>(work: Work<T>): Promise<T> => inOurWords(() => work(orm.em.fork() as Em))
+  const run = <T>(work: Work<T>): Promise<T> => mapDatabaseError(() => work(orm.em.fork() as Em))
   const runOnce = <T>(work: Work<T>): Promise<T> =>
     run(work).catch(error => raise(mayRetry(error) ? unavailable(error) : error))
   const kysely = () => orm.em.getConnection().getClient()
   return {
     orm,
     run: runOnce,
-    transaction: work => again(() => run(em => em.transactional(inner => work(inner as Em)))),
+    transaction: work => retryOnConflict(() => run(em => em.transactional(inner => work(inner as Em)))),
     query: <Row extends object>(sql: string, values: readonly unknown[] = [], em?: Em) =>
-      em ? rows<Row>(em, sql, values) : again(() => rows<Row>(orm.em.fork() as Em, sql, values)),
+      em ? rows<Row>(em, sql, values) : retryOnConflict(() => rows<Row>(orm.em.fork() as Em, sql, values)),
     call: <Row extends object>(name: string, values: readonly string[]) => {
       const statement = CompiledQuery.raw(`select * from ${name}(${values.map((_, i) => `$${i + 1}`)})`, [...values])
-      return again(() => inOurWords(async () => (await kysely().executeQuery<Row>(statement)).rows))
+      return retryOnConflict(() => mapDatabaseError(async () => (await kysely().executeQuery<Row>(statement)).rows))
     },
   }
 }
 
 const rows = <Row extends object>(em: Em, sql: string, values: readonly unknown[]): Promise<Row[]> =>
-  inOurWords(async () => (await em.execute(sql, values as unknown[])) as unknown as Row[])
+  mapDatabaseError(async () => (await em.execute(sql, values as unknown[])) as unknown as Row[])
 
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
+async function retryOnConflict<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
     try {
       return await work()
     } catch (error) {
       if (!mayRetry(error)) throw error
-      if (tries === MOST_TRIES) throw unavailable(error)
+      if (attempt === MAX_ATTEMPTS) throw unavailable(error)
       // Those that met once would meet again if all came back at once.
-      await sleep(Math.random() * 10 * 2 ** tries)
+      await sleep(Math.random() * 10 * 2 ** attempt)
     }
   }
 }
 
-async function inOurWords<T>(work: () => Promise<T>): Promise<T> {
+async function mapDatabaseError<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw isAway(error) ? unavailable(error) : error
+    throw isUnavailable(error) ? unavailable(error) : error
   }
 }
 
-const mayRetry = (error: unknown) => notNow((error as { code?: unknown }).code) === 'retry'
+const mayRetry = (error: unknown) => classifySqlState((error as { code?: unknown }).code) === 'retry'
 
 /** true when the database cannot do it now, rather than refuses what it was asked. Retries are decided before. */
-export function isAway(error: unknown): boolean {
+export function isUnavailable(error: unknown): boolean {
   const { code, message, errors } = error as { code?: unknown; message?: unknown; errors?: unknown[] }
-  const meaning = notNow(code)
-  if (meaning) return meaning !== 'retry'
-  return NETWORK.test(String(code)) || AWAY_TEXT.test(String(message)) || (Array.isArray(errors) && errors.some(isAway))
+  const errorClass = classifySqlState(code)
+  if (errorClass) return errorClass !== 'retry'
+  return (
+    NETWORK_ERROR.test(String(code)) ||
+    UNAVAILABLE_TEXT.test(String(message)) ||
+    (Array.isArray(errors) && errors.some(isUnavailable))
+  )
 }

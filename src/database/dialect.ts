@@ -6,7 +6,7 @@ import {
   PostgresDriver,
   type TransactionSettings,
 } from 'kysely'
-import { notNow } from './sqlstate.ts'
+import { classifySqlState } from './sqlstate.ts'
 
 /** `sqlclient_unable_to_establish_sqlconnection` (PostgreSQL, appendix A). */
 const UNABLE_TO_CONNECT = '08001'
@@ -61,7 +61,7 @@ class Driver extends PostgresDriver {
 /** Whatever the reason, such as a login or a certificate that is refused: without a connection nothing was tried. */
 function withoutConnection(error: unknown): Error {
   const { code, message } = error as { code?: string; message?: string }
-  if (notNow(code)) return error as Error
+  if (classifySqlState(code)) return error as Error
   return Object.assign(new Error(message, { cause: error }), { code: UNABLE_TO_CONNECT })
 }
 

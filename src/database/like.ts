@@ -1,2 +1,2 @@
 /** A pattern of LIKE for whatever contains a text; its wildcards stand for themselves. */
-export const containing = (text: string): string => `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`
+export const likePattern = (text: string): string => `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`

@@ -1,7 +1,7 @@
 import pg from 'pg'
-import { breakOff, setDeadline } from './deadline.ts'
 import { Dialect } from './dialect.ts'
-import { notNow } from './sqlstate.ts'
+import { classifySqlState } from './sqlstate.ts'
+import { discard, setStatementTimeout } from './statement-timeout.ts'
 
 /** Longer than a failover's pause, shorter than the patience of whoever waits for an answer. */
 const CONNECT_MS = 5_000
@@ -31,7 +31,7 @@ class Client extends pg.Client {
 }
 
 /** The dialect of a PostgreSQL that nodes share. @param timeout milliseconds that a statement may take; 0: no limit */
-export function sharedDialect(url: string, poolSize: number, timeout: number): Dialect {
+export function postgresDialect(url: string, poolSize: number, timeout: number): Dialect {
   const types = new pg.TypeOverrides()
   for (const oid of TIMES) types.setTypeParser(oid, text => text)
   const pool = new pg.Pool({
@@ -58,27 +58,27 @@ const ignore = () => {}
 async function prepare(client: pg.Client, timeout: number): Promise<void> {
   client.on('error', ignore)
   // The pool limits how long connecting takes, but not this.
-  const limit = setTimeout(() => breakOff(client), CONNECT_MS)
+  const limit = setTimeout(() => discard(client), CONNECT_MS)
   try {
     const { rows } = await client.query<{ standby: boolean }>(ON_CONNECT)
     if (rows[0]?.standby) throw Object.assign(new Error('the server is a standby'), { code: READ_ONLY })
   } finally {
     clearTimeout(limit)
   }
-  if (timeout) setDeadline(client, timeout)
-  dropUseless(client)
+  if (timeout) setStatementTimeout(client, timeout)
+  discardAfterConnectionError(client)
 }
 
 /** Drops the connection after an error that it would only repeat. The pool keeps none that was ended. */
-function dropUseless(client: pg.Client): void {
+function discardAfterConnectionError(client: pg.Client): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown
-  const watched = (...args: unknown[]) => {
+  const watchedQuery = (...args: unknown[]) => {
     const answer = query(...args)
     if (!(answer instanceof Promise)) return answer
     return answer.catch(error => {
-      if (notNow(error.code) === 'connection') breakOff(client)
+      if (classifySqlState(error.code) === 'connection') discard(client)
       throw error
     })
   }
-  client.query = watched as typeof client.query
+  client.query = watchedQuery as typeof client.query
 }

@@ -5,9 +5,9 @@
  * - `statement`: not now, but the connection can be used again.
  * Everything else is a mistake of ours or of the input, which waiting does not mend.
  */
-export type NotNow = 'retry' | 'connection' | 'statement'
+export type SqlStateClass = 'retry' | 'connection' | 'statement'
 
-const TABLE: readonly [codes: RegExp, meaning: NotNow][] = [
+const TABLE: readonly [codes: RegExp, meaning: SqlStateClass][] = [
   // Serialization failure and deadlock.
   [/^40(000|001|P01)$/, 'retry'],
   // Class 40 otherwise: rolled back, or nobody knows (40003); the work must not be repeated without being asked for.
@@ -39,6 +39,6 @@ const TABLE: readonly [codes: RegExp, meaning: NotNow][] = [
 ]
 
 /** @returns what the SQLSTATE means; undefined when waiting does not mend it */
-export function notNow(code: unknown): NotNow | undefined {
+export function classifySqlState(code: unknown): SqlStateClass | undefined {
   return TABLE.find(([codes]) => codes.test(String(code)))?.[1]
 }

@@ -42,7 +42,7 @@ export function saveDeployment(db: Database, config: Config, catalogue: Catalogu
     const rows = await em.execute("select value from settings where name = 'deployment' for update")
     const stored = (rows as [{ value: Deployment }])[0].value
     const { issuer, issuerChosen: chosen } = config
-    if (stored.issuer) settleIssuer(config, stored)
+    if (stored.issuer) resolveIssuer(config, stored)
     const before = stored.issuer ? [...stored.previous, stored.issuer] : []
     const previous = chosen ? [] : [...new Set(before)].filter(other => other !== issuer).slice(-10)
     const shared = Object.fromEntries(SHARED.map(name => [name, config[name]]))
@@ -52,7 +52,7 @@ export function saveDeployment(db: Database, config: Config, catalogue: Catalogu
   })
 }
 
-export interface Settled {
+export interface ResolvedConfig {
   config: Config
   /** What whoever starts the server has to know; undefined: nothing. */
   notice: string | undefined
@@ -63,7 +63,7 @@ export interface Settled {
  * it by accident (docs/adr/0030).
  * @throws StartupError that says how to go on
  */
-export function settleIssuer(config: Config, stored: Deployment | undefined): Settled {
+export function resolveIssuer(config: Config, stored: Deployment | undefined): ResolvedConfig {
   if (!stored) return { config, notice: undefined }
   const { issuer, issuerChosen, issuerPrevious } = config
   const accepting = (issuers: readonly string[]) => {
@@ -80,19 +80,19 @@ export function settleIssuer(config: Config, stored: Deployment | undefined): Se
     const notice = `The issuer is ${issuer} now; tokens that name ${stored.issuer} are accepted while ISSUER_PREVIOUS names it.`
     return { config: accepting([]), notice }
   }
-  throw new StartupError(issuerChosen ? changed(issuer, stored.issuer) : forgotten(stored.issuer))
+  throw new StartupError(issuerChosen ? issuerChangedNotice(issuer, stored.issuer) : issuerMissingNotice(stored.issuer))
 }
 
-const changed = (issuer: string, old: string) =>
+const issuerChangedNotice = (issuer: string, old: string) =>
   `ISSUER is ${issuer}, but the tokens in this database name ${old} as their issuer, and every JWT among them would be ` +
   `refused. Set ISSUER=${old} to keep it, or ISSUER_PREVIOUS=${old} beside the new one to accept the old tokens for a time.`
 
-const forgotten = (old: string) =>
+const issuerMissingNotice = (old: string) =>
   `ISSUER is not set, but the tokens in this database name ${old} as their issuer. Set ISSUER=${old}; to change it, set ` +
   `ISSUER to the new one and ISSUER_PREVIOUS=${old}.`
 
 /** What a command works with: the settings of the server, where the environment does not set them. */
-export function settleCommand(config: Config, stored: Deployment | undefined, env: NodeJS.ProcessEnv): Config {
+export function resolveCommandConfig(config: Config, stored: Deployment | undefined, env: NodeJS.ProcessEnv): Config {
   if (!stored) return config
   const ofServer: Partial<Config> = {
     ...(!config.issuerChosen && { issuer: stored.issuer, issuerChosen: stored.chosen }),
@@ -101,7 +101,7 @@ export function settleCommand(config: Config, stored: Deployment | undefined, en
     ...(!env.PERSONAL_TOKEN_LIFETIME && { personalTokenLifetime: stored.personalTokenLifetime }),
     ...(!env.TOKEN_MAX_LIFETIME && { tokenMaxLifetime: stored.tokenMaxLifetime }),
   }
-  return settleIssuer({ ...config, ...ofServer }, stored).config
+  return resolveIssuer({ ...config, ...ofServer }, stored).config
 }
 
 /**

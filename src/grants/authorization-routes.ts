@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
-import { REQUEST_MS } from '../database/in-time.ts'
-import { Paged, page, paging } from '../http/paging.ts'
+import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
+import { PageOf, page, paging } from '../http/paging.ts'
 import { sendProgress } from '../http/progress.ts'
 import { closed, Nullable, noContent, problem, Time, unfinished, validationProblem } from '../http/schemas.ts'
 import { ownerOf } from '../users/routes.ts'
@@ -39,12 +39,12 @@ export function authorizationRoutes(authorizations: Authorizations): FastifyPlug
           description: 'With the scopes they have and when they last used them.',
           tags,
           querystring: Type.Object(paging, closed),
-          response: { 200: Paged(AuthorizationSchema), 422: validationProblem },
+          response: { 200: PageOf(AuthorizationSchema), 422: validationProblem },
         },
       },
       async request => {
         const userId = ownerOf(request)
-        return page(request.query, wish => authorizations.list(userId, wish), show)
+        return page(request.query, pageRequest => authorizations.list(userId, pageRequest), show)
       },
     )
 
@@ -62,7 +62,7 @@ export function authorizationRoutes(authorizations: Authorizations): FastifyPlug
         },
       },
       async (request, reply) => {
-        const ending = { keep: request.token.id, longest: REQUEST_MS }
+        const ending = { lastTokenId: request.token.id, timeoutMs: REQUEST_BUDGET_MS }
         return sendProgress(reply, await authorizations.withdraw(ownerOf(request), request.params.client_id, ending))
       },
     )

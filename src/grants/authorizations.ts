@@ -1,12 +1,12 @@
-import { record } from '../audit/audit.ts'
-import type { Changes } from '../cluster/changes.ts'
+import { writeAudit } from '../audit/audit.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Database } from '../database/database.ts'
-import { inTime, type Progress } from '../database/in-time.ts'
+import { type Progress, runBatches } from '../database/run-batches.ts'
 import { notFound } from '../errors/errors.ts'
 import { isUuid } from '../text/uuid.ts'
 import type { Usage } from '../tokens/usage.ts'
 import { Consent } from './consent.entity.ts'
-import { type Ending, endGrants } from './refresh-family.ts'
+import { type RevokeGrantsOptions, revokeGrants } from './refresh-family.ts'
 
 /** An app that a user let in. */
 export interface Authorization {
@@ -34,7 +34,7 @@ export interface Authorizations {
    * @returns how many access tokens were revoked, and whether none is left
    * @throws 404 when the user did not let it in
    */
-  withdraw(userId: string, clientId: string, ending?: Ending): Promise<Progress>
+  withdraw(userId: string, clientId: string, ending?: RevokeGrantsOptions): Promise<Progress>
 }
 
 interface Row {
@@ -53,15 +53,15 @@ interface Row {
 
 export interface AuthorizationsOptions {
   db: Database
-  changes: Changes
+  bus: InvalidationBus
   usage: Usage
 }
 
-export function createAuthorizations({ db, changes, usage }: AuthorizationsOptions): Authorizations {
+export function createAuthorizations({ db, bus, usage }: AuthorizationsOptions): Authorizations {
   /** A use that is not in the database yet counts too. */
   function lastUsed({ last_used_at: written, live_tokens: ids }: Row): Date | null {
     const none = { scopes: [], lastUsedAt: null, usedScopes: null }
-    const times = ids.map(id => usage.seen({ id, ...none }).lastUsedAt?.getTime() ?? 0)
+    const times = ids.map(id => usage.lastUse({ id, ...none }).lastUsedAt?.getTime() ?? 0)
     const last = Math.max(written === null ? 0 : new Date(written).getTime(), ...times)
     return last > 0 ? new Date(last) : null
   }
@@ -94,19 +94,19 @@ export function createAuthorizations({ db, changes, usage }: AuthorizationsOptio
       return (await db.query<Row>(`${SELECT} ${where}`, [userId, clientId])).map(read)[0]
     },
 
-    async withdraw(userId, clientId, { keep, longest = Infinity } = {}) {
+    async withdraw(userId, clientId, { lastTokenId, timeoutMs = Infinity } = {}) {
       const where = { user: userId, client: clientId }
       if (!isUuid(clientId)) throw notFound('authorization')
       const batch = () =>
-        changes.transaction(async (em, announce) => {
+        bus.transaction(async (em, publish) => {
           if ((await em.count(Consent, where)) === 0) throw notFound('authorization')
-          const done = await endGrants(em, announce, where, keep)
+          const done = await revokeGrants(em, publish, where, lastTokenId)
           if (!done.last) return done
           if ((await em.nativeDelete(Consent, where)) === 0) throw notFound('authorization')
-          record(em, { kind: 'consent.withdrawn', userId, clientId })
+          writeAudit(em, { kind: 'consent.withdrawn', userId, clientId })
           return done
         })
-      return inTime(batch, longest)
+      return runBatches(batch, timeoutMs)
     },
   }
 }

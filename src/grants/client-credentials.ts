@@ -1,27 +1,35 @@
 import { invalidClient } from '../errors/protocol.ts'
+import type { InsertIssuedToken } from '../tokens/insert-batch.ts'
 import type { Mint } from '../tokens/mint.ts'
-import type { WriteRow } from '../tokens/writer.ts'
-import { answer } from './answer.ts'
 import type { Grant } from './grant.ts'
 import { assertOwnResources } from './own-resources.ts'
-import type { Terms } from './terms.ts'
+import type { ClientPolicy } from './policy.ts'
+import { toTokenResponse } from './token-response.ts'
 
 /** A machine's token for itself (RFC 6749 §4.4): no user, no refresh token. */
-export function clientCredentials({ terms, mint, write }: { terms: Terms; mint: Mint; write: WriteRow }): Grant {
+export function clientCredentials({
+  policy,
+  mint,
+  insertRow,
+}: {
+  policy: ClientPolicy
+  mint: Mint
+  insertRow: InsertIssuedToken
+}): Grant {
   return async ({ client, params }) => {
-    const scopes = terms.scopes(client, params.scope)
-    const aim = await terms.aim(params.resource)
-    assertOwnResources(client, aim.asked, aim.at(scopes, null).audience)
+    const scopes = policy.scopes(client, params.scope)
+    const grantTarget = await policy.grantTarget(params.resource)
+    assertOwnResources(client, grantTarget.requested, grantTarget.resolve(scopes, null).audience)
     const issued = await mint({
       user: null,
       client: client.id,
       name: null,
-      ...aim.at(scopes, aim.asked ?? null),
+      ...grantTarget.resolve(scopes, grantTarget.requested ?? null),
       format: client.tokenFormat,
-      expiresAt: terms.expiry(client, 'client_credentials'),
+      expiresAt: policy.expiry(client, 'client_credentials'),
     })
     // Revoked between proving who it is and now.
-    if (!(await write(issued.token))) throw invalidClient()
-    return answer(issued)
+    if (!(await insertRow(issued.token))) throw invalidClient()
+    return toTokenResponse(issued)
   }
 }

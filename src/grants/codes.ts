@@ -11,11 +11,11 @@ export type NewCode = Pick<AuthCode, 'user' | 'client' | 'redirectUri' | 'scopes
  * @param lifetime seconds
  * @returns its text, 256 random bits, of which only the SHA-256 is stored
  */
-export async function issueCode(em: Em, given: NewCode, lifetime: number): Promise<string> {
+export async function issueCode(em: Em, code: NewCode, lifetime: number): Promise<string> {
   const text = newSecret()
   const now = Date.now()
   await em.insert(AuthCode, {
-    ...given,
+    ...code,
     id: newId(),
     hash: hashSecret(text),
     usedAt: null,

@@ -1,4 +1,4 @@
-import { record } from '../audit/audit.ts'
+import { writeAudit } from '../audit/audit.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
@@ -6,7 +6,7 @@ import { Consent } from './consent.entity.ts'
 import { remember } from './remembered.ts'
 
 /** What a user lets a client have. */
-export interface Consenting {
+export interface ConsentGrant {
   /** Id of the user. */
   user: string
   client: Client
@@ -20,7 +20,7 @@ export interface Consenting {
  * `em`. Two at once add up: it is one statement.
  * @param lifetime seconds for which the client need not ask again; 0: it always asks
  */
-export async function grantConsent(em: Em, consenting: Consenting, lifetime: number): Promise<void> {
+export async function grantConsent(em: Em, consenting: ConsentGrant, lifetime: number): Promise<void> {
   const { user, client, scopes } = consenting
   const now = new Date()
   const [{ id }] = (await em.execute(
@@ -33,7 +33,7 @@ export async function grantConsent(em: Em, consenting: Consenting, lifetime: num
     [newId(), user, client.id, JSON.stringify(scopes), now, now],
   )) as [{ id: string }]
   await remember(em, id, consenting, lifetime)
-  record(em, { kind: 'consent.granted', userId: user, clientId: client.id, details: { scopes } })
+  writeAudit(em, { kind: 'consent.granted', userId: user, clientId: client.id, details: { scopes } })
 }
 
 /** Every scope the user let the client have so far; undefined when the user never let it in. */

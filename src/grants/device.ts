@@ -11,12 +11,12 @@ import type { Role } from '../users/user.entity.ts'
 import { grantConsent } from './consents.ts'
 import { DeviceCode } from './device.entity.ts'
 import type { GrantRequest } from './grant.ts'
-import { liveUser } from './live-user.ts'
-import type { Terms } from './terms.ts'
+import { lockLiveUser } from './live-user.ts'
+import type { ClientPolicy } from './policy.ts'
 import { newUserCode, readUserCode, showUserCode } from './user-code.ts'
 
 /** RFC 8628 §3.2. */
-export interface DeviceAnswer {
+export interface DeviceAuthorizationResponse {
   device_code: string
   /** As people read it. */
   user_code: string
@@ -42,14 +42,14 @@ export interface Device {
    * Begins the wait for a user's answer.
    * @throws 400 `invalid_scope`, `invalid_target`
    */
-  start(request: GrantRequest): Promise<DeviceAnswer>
+  start(request: GrantRequest): Promise<DeviceAuthorizationResponse>
   /**
    * What waits under a code that somebody typed, or followed in a link; wrong ones are counted.
    * @param address IP address it was typed at
    * @returns undefined for a code that is unknown, expired or answered
    * @throws 429 with `Retry-After`
    */
-  lookUp(userCode: string, address: string): Promise<DeviceRequest | undefined>
+  find(userCode: string, address: string): Promise<DeviceRequest | undefined>
   /**
    * Lets the client in.
    * @param scopes what the user leaves of what it asked for; undefined: all
@@ -62,42 +62,42 @@ export interface Device {
 
 export interface DeviceOptions {
   db: Database
-  terms: Terms
-  throttle: Pick<Throttle, 'attemptCode'>
+  policy: ClientPolicy
+  throttle: Pick<Throttle, 'limitUserCode'>
   config: Pick<Config, 'issuer' | 'deviceCodeLifetime' | 'consentLifetime'>
   /** What draws user codes. */
-  draw?: () => string
+  newUserCode?: () => string
 }
 
 /** Seconds between polls, until a device polls faster (RFC 8628 §3.2). */
 const INTERVAL = 5
 /** User codes are short: one that another device has is drawn again. */
-const MOST_DRAWS = 5
+const MAX_ATTEMPTS = 5
 
-export function createDevice({ db, terms, throttle, config, draw = newUserCode }: DeviceOptions): Device {
+export function createDevice({ db, policy, throttle, config, newUserCode: draw = newUserCode }: DeviceOptions): Device {
   /** @returns the user code */
-  async function store(code: Omit<DeviceCode, 'userCodeHash'>, draws = MOST_DRAWS): Promise<string> {
+  async function store(code: Omit<DeviceCode, 'userCodeHash'>, attempts = MAX_ATTEMPTS): Promise<string> {
     const userCode = draw()
     try {
       await db.run(em => em.insert(DeviceCode, { ...code, userCodeHash: hashSecret(userCode) }))
       return userCode
     } catch (error) {
-      if (draws === 1 || !(error instanceof UniqueConstraintViolationException)) throw error
-      return store(code, draws - 1)
+      if (attempts === 1 || !(error instanceof UniqueConstraintViolationException)) throw error
+      return store(code, attempts - 1)
     }
   }
 
-  async function waiting(userCode: string): Promise<DeviceRequest | undefined> {
+  async function findPending(userCode: string): Promise<DeviceRequest | undefined> {
     const userCodeHash = hashSecret(userCode)
-    const device = await db.run(em => em.findOne(DeviceCode, { ...waits(), userCodeHash }))
+    const device = await db.run(em => em.findOne(DeviceCode, { ...isPending(), userCodeHash }))
     const client = device && (await db.run(em => em.findOne(Client, { id: device.client, revoked: false })))
     if (!client) return undefined
     const { id, scopes, audience, expiresAt } = device
     return { id, client, scopes, audience, expiresAt }
   }
 
-  const answered = async (em: Em, id: string, values: Pick<DeviceCode, 'state' | 'user'>) => {
-    const changed = await em.nativeUpdate(DeviceCode, { ...waits(), id }, values)
+  const decide = async (em: Em, id: string, values: Pick<DeviceCode, 'state' | 'user'>) => {
+    const changed = await em.nativeUpdate(DeviceCode, { ...isPending(), id }, values)
     if (changed === 0) throw conflict('The device does not wait for an answer any more. Start again on the device.')
   }
 
@@ -105,9 +105,9 @@ export function createDevice({ db, terms, throttle, config, draw = newUserCode }
     async start({ client, params }) {
       const text = newSecret()
       const now = Date.now()
-      const aim = await terms.aim(params.resource)
-      const audience = aim.asked ?? null
-      const { scopes } = aim.at(terms.scopes(client, params.scope), audience)
+      const grantTarget = await policy.grantTarget(params.resource)
+      const audience = grantTarget.requested ?? null
+      const { scopes } = grantTarget.resolve(policy.scopes(client, params.scope), audience)
       const userCode = await store({
         id: newId(),
         hash: hashSecret(text),
@@ -122,33 +122,37 @@ export function createDevice({ db, terms, throttle, config, draw = newUserCode }
         expiresAt: new Date(now + config.deviceCodeLifetime * 1000),
       })
       await sweep(db, 'oauth_device_codes')
-      return told(text, showUserCode(userCode), config)
+      return toDeviceResponse(text, showUserCode(userCode), config)
     },
 
-    lookUp: (text, address) => {
+    find: (text, address) => {
       const userCode = readUserCode(text)
-      return throttle.attemptCode(address, async () => (userCode === undefined ? undefined : waiting(userCode)))
+      return throttle.limitUserCode(address, async () => (userCode === undefined ? undefined : findPending(userCode)))
     },
 
     approve: (id, { id: user, role }, chosen) =>
       db.transaction(async em => {
-        await liveUser(em, user)
-        await answered(em, id, { state: 'approved', user })
+        await lockLiveUser(em, user)
+        await decide(em, id, { state: 'approved', user })
         const device = await em.findOneOrFail(DeviceCode, { id })
         const client = await em.findOneOrFail(Client, { id: device.client })
-        const most = terms.narrowed(client, device.scopes, undefined, role)
-        const scopes = chosen ? most.filter(scope => chosen.includes(scope)) : most
+        const allowed = policy.downscope(client, device.scopes, undefined, role)
+        const scopes = chosen ? allowed.filter(scope => chosen.includes(scope)) : allowed
         if (chosen) device.scopes = scopes
         await grantConsent(em, { user, client, audience: device.audience, scopes }, config.consentLifetime)
       }),
 
-    deny: (id, { id: user }) => db.transaction(em => answered(em, id, { state: 'denied', user })),
+    deny: (id, { id: user }) => db.transaction(em => decide(em, id, { state: 'denied', user })),
   }
 }
 
-const waits = () => ({ state: 'pending' as const, expiresAt: { $gt: new Date() } })
+const isPending = () => ({ state: 'pending' as const, expiresAt: { $gt: new Date() } })
 
-function told(text: string, userCode: string, config: DeviceOptions['config']): DeviceAnswer {
+function toDeviceResponse(
+  text: string,
+  userCode: string,
+  config: DeviceOptions['config'],
+): DeviceAuthorizationResponse {
   const uri = `${config.issuer}/device`
   return {
     device_code: text,

@@ -11,17 +11,17 @@ import type { Role } from '../users/user.entity.ts'
  * @param scope space-delimited, as sent
  * @throws 400 `invalid_scope` that names what the token lacks
  */
-export function ownScopes(
+export function downscopePersonal(
   catalogue: Catalogue,
   granted: readonly string[],
   scope: string | undefined,
   role: Role | undefined,
 ): string[] {
-  const left = new Set(catalogue.unknown(granted))
-  const has = scopesForRole(granted, role).filter(id => !left.has(id))
-  const asked = requestedScopes(catalogue, scope)
-  if (asked === undefined) return has
-  const lacking = asked.filter(id => !catalogue.covers(has, id) || !(id === WILDCARD || catalogue.has(id)))
-  if (lacking.length === 0) return catalogue.resolve(asked)
-  throw invalidScope(`${[...new Set(lacking)].join(', ')}: the token does not have it.`)
+  const removed = new Set(catalogue.unknown(granted))
+  const available = scopesForRole(granted, role).filter(id => !removed.has(id))
+  const requested = requestedScopes(catalogue, scope)
+  if (requested === undefined) return available
+  const missing = requested.filter(id => !catalogue.covers(available, id) || !(id === WILDCARD || catalogue.has(id)))
+  if (missing.length === 0) return catalogue.resolve(requested)
+  throw invalidScope(`${[...new Set(missing)].join(', ')}: the token does not have it.`)
 }

@@ -10,7 +10,7 @@ export interface GrantRequest {
 }
 
 /** RFC 6749 §5.1. */
-export interface TokenAnswer {
+export interface TokenResponse {
   access_token: string
   token_type: 'Bearer'
   /** Seconds. */
@@ -23,6 +23,6 @@ export interface TokenAnswer {
 }
 
 /** One way to get an access token; throws protocol errors. */
-export type Grant = (request: GrantRequest) => Promise<TokenAnswer>
+export type Grant = (request: GrantRequest) => Promise<TokenResponse>
 
 export type Grants = Readonly<Partial<Record<GrantType, Grant>>>

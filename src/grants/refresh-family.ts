@@ -1,10 +1,10 @@
 import type { Client } from '../clients/client.entity.ts'
-import type { Announce } from '../cluster/changes.ts'
+import type { Publish } from '../cluster/invalidation-bus.ts'
 import type { Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
-import { BATCH, type Batch } from '../database/in-time.ts'
+import { BATCH_SIZE, type Batch } from '../database/run-batches.ts'
 import { hashSecret, newSecret } from '../security/secrets.ts'
-import { retire, retireBatch } from '../tokens/retire.ts'
+import { revokeTokenBatch, revokeTokens } from '../tokens/revoke.ts'
 import { AuthCode } from './code.entity.ts'
 import { DeviceCode } from './device.entity.ts'
 import { RefreshToken } from './refresh.entity.ts'
@@ -37,7 +37,7 @@ const RANDOM_CHARACTERS = 43
 const refreshPrefix = (tokenPrefix: string) => tokenPrefix.replace(/_$/, 'r_')
 
 /** Stores a link of a family in the transaction of `em`. */
-export async function addLink(em: Em, family: Family, text: string, expiresAt: Date): Promise<void> {
+export async function storeRefreshToken(em: Em, family: Family, text: string, expiresAt: Date): Promise<void> {
   await em.insert(RefreshToken, {
     ...family,
     id: newId(),
@@ -52,26 +52,26 @@ export async function addLink(em: Em, family: Family, text: string, expiresAt: D
 }
 
 /** How something ends that may be too much for one request. */
-export interface Ending {
+export interface RevokeGrantsOptions {
   /** Id of an access token that goes last, so that a request that is cut off can be sent again with it. */
-  keep?: string | undefined
+  lastTokenId?: string | undefined
   /** Milliseconds after which no further batch begins; omitted: it goes on to the end. */
-  longest?: number
+  timeoutMs?: number
 }
 
 /** All grants that a user gave, or gave a client. */
-export type GrantsOf = { user: string; client?: string }
+export type GrantSelector = { user: string; client?: string }
 
 /**
  * Ends a grant in the transaction of `em`: its access and refresh tokens die.
  * @returns how many access tokens died
  */
-export async function endGrant(em: Em, announce: Announce, grant: string): Promise<number> {
+export async function revokeGrant(em: Em, publish: Publish, grant: string): Promise<number> {
   const owners = 'select user_id from oauth_refresh_tokens where grant_id = ?'
   await em.execute(`select id from users where id in (${owners}) for no key update`, [grant])
-  const died = await retire(em, announce, { grant })
+  const revoked = await revokeTokens(em, publish, { grant })
   await em.nativeUpdate(RefreshToken, { grant, revoked: false }, { revoked: true, replay: null })
-  return died.length
+  return revoked.length
 }
 
 /**
@@ -80,22 +80,22 @@ export async function endGrant(em: Em, announce: Announce, grant: string): Promi
  *
  * Whoever redeems something holds its user's row shared, so this waits for what is under way, and the statements that
  * follow see what it made; who comes later finds nothing to redeem.
- * @param keep id of an access token that goes last
+ * @param lastTokenId id of an access token that goes last
  */
-export async function endGrants(em: Em, announce: Announce, of: GrantsOf, keep?: string): Promise<Batch> {
+export async function revokeGrants(em: Em, publish: Publish, of: GrantSelector, lastTokenId?: string): Promise<Batch> {
   await em.execute('select id from users where id = ? for no key update', [of.user])
-  await spoilCodes(em, of)
+  await invalidateCodes(em, of)
   const refreshes = await em.find(RefreshToken, { ...of, revoked: false }, { fields: ['id'], limit: REFRESH_BATCH })
   const ids = refreshes.map(({ id }) => id)
   if (ids.length > 0) await em.nativeUpdate(RefreshToken, { id: { $in: ids } }, { revoked: true, replay: null })
   if (ids.length === REFRESH_BATCH) return { count: 0, last: false }
-  return retireBatch(em, announce, of, keep)
+  return revokeTokenBatch(em, publish, of, lastTokenId)
 }
 
 /** No event belongs to them, so more of them share a transaction. */
-const REFRESH_BATCH = 5 * BATCH
+const REFRESH_BATCH = 5 * BATCH_SIZE
 
-async function spoilCodes(em: Em, of: GrantsOf): Promise<void> {
+async function invalidateCodes(em: Em, of: GrantSelector): Promise<void> {
   await em.nativeUpdate(AuthCode, { ...of, usedAt: null }, { usedAt: new Date() })
   await em.nativeUpdate(DeviceCode, { ...of, state: 'approved' }, { state: 'denied' })
 }

@@ -1,26 +1,26 @@
-import { record } from '../audit/audit.ts'
-import type { Changes } from '../cluster/changes.ts'
-import { inTime, type Progress } from '../database/in-time.ts'
+import { writeAudit } from '../audit/audit.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
+import { type Progress, runBatches } from '../database/run-batches.ts'
 import { Session } from '../users/session.entity.ts'
-import { type Ending, endGrants } from './refresh-family.ts'
+import { type RevokeGrantsOptions, revokeGrants } from './refresh-family.ts'
 
 /**
  * Ends every session of a user, and every access and refresh token, whoever they were given to; called again it goes on.
  * @returns how many access tokens were revoked, and whether none is left
  */
-export type SignOut = (userId: string, ending?: Ending) => Promise<Progress>
+export type SignOut = (userId: string, ending?: RevokeGrantsOptions) => Promise<Progress>
 
 export const createSignOut =
-  (changes: Changes): SignOut =>
-  (userId, { keep, longest = Infinity } = {}) => {
+  (bus: InvalidationBus): SignOut =>
+  (userId, { lastTokenId, timeoutMs = Infinity } = {}) => {
     let first = true
     const batch = () =>
-      changes.transaction(async (em, announce) => {
+      bus.transaction(async (em, publish) => {
         const sessions = await em.nativeDelete(Session, { user: userId })
-        const done = await endGrants(em, announce, { user: userId }, keep)
+        const done = await revokeGrants(em, publish, { user: userId }, lastTokenId)
         // Each token that ended was announced by itself.
-        announce({ kind: 'user', id: userId }, 'nothing')
-        if (first) record(em, { kind: 'session.ended', userId, details: { sessions, everywhere: true } })
+        publish({ kind: 'user', id: userId }, 'nothing')
+        if (first) writeAudit(em, { kind: 'session.ended', userId, details: { sessions, everywhere: true } })
         return done
       })
     const next = async () => {
@@ -28,5 +28,5 @@ export const createSignOut =
       first = false
       return done
     }
-    return inTime(next, longest)
+    return runBatches(next, timeoutMs)
   }

@@ -6,13 +6,13 @@ import type { Config } from '../config/config.ts'
 /** Milliseconds that a whole request may take to arrive. */
 const REQUEST_MS = 30_000
 /** Milliseconds that a connection may be silent at the least. */
-const SILENCE_MS = 60_000
+const IDLE_MS = 60_000
 /** Where statements have no limit, a connection has one all the same. */
-const LONGEST_MS = 3_600_000
+const MAX_REQUEST_MS = 3_600_000
 /** Connecting to the database, asking it to let go, and the answer: what comes on top of a statement. */
-const MARGIN_MS = 15_000
+const TIMEOUT_MARGIN_MS = 15_000
 /** The longest that Node's timers can be set to. */
-const TIMER_MS = 2 ** 31 - 1
+const MAX_TIMER_MS = 2 ** 31 - 1
 const SWEEP_MS = 50
 
 /**
@@ -21,12 +21,12 @@ const SWEEP_MS = 50
  * @param config durations in seconds
  */
 export function connectionLimits({ databaseTimeout, keepAliveTimeout }: Limits) {
-  const statement = databaseTimeout > 0 ? databaseTimeout * 1000 + MARGIN_MS : LONGEST_MS
+  const statement = databaseTimeout > 0 ? databaseTimeout * 1000 + TIMEOUT_MARGIN_MS : MAX_REQUEST_MS
   return {
-    connectionTimeout: Math.min(Math.max(SILENCE_MS, statement), TIMER_MS),
+    connectionTimeout: Math.min(Math.max(IDLE_MS, statement), MAX_TIMER_MS),
     requestTimeout: REQUEST_MS,
     // Node's own buffer of a second comes on top.
-    keepAliveTimeout: Math.min(keepAliveTimeout * 1000, TIMER_MS),
+    keepAliveTimeout: Math.min(keepAliveTimeout * 1000, MAX_TIMER_MS),
   }
 }
 

@@ -9,15 +9,15 @@ const HEADERS = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-
  * Makes `X-Forwarded-For` hold nothing but addresses before anything reads `request.ip`, and warns once when a proxy
  * speaks that nobody trusts: then all callers share its address, and with it one limit.
  */
-export function useForwarded(app: FastifyInstance, trustProxy: Config['trustProxy']): void {
+export function useForwardedHeaders(app: FastifyInstance, trustProxy: Config['trustProxy']): void {
   let warned = false
   app.addHook('onRequest', (request, _reply, done) => {
     const { headers } = request.raw
     const name = HEADERS.find(header => headers[header] !== undefined)
     if (name === undefined) return done()
     const given = headers['x-forwarded-for']
-    if (trustProxy !== false && given !== undefined) clean(headers, String(given))
-    if (!warned && ignored(request, trustProxy)) {
+    if (trustProxy !== false && given !== undefined) cleanHeader(headers, String(given))
+    if (!warned && isIgnored(request, trustProxy)) {
       warned = true
       request.log.warn({ address: request.socket.remoteAddress, header: name }, advice(trustProxy))
     }
@@ -25,14 +25,14 @@ export function useForwarded(app: FastifyInstance, trustProxy: Config['trustProx
   })
 }
 
-function clean(headers: Record<string, unknown>, text: string): void {
+function cleanHeader(headers: Record<string, unknown>, text: string): void {
   const addresses = forwardedAddresses(text)
   if (addresses.length > 0) headers['x-forwarded-for'] = addresses.join(', ')
   else delete headers['x-forwarded-for']
 }
 
 /** The request came from an address whose headers do not count. */
-function ignored(request: FastifyRequest, trustProxy: Config['trustProxy']): boolean {
+function isIgnored(request: FastifyRequest, trustProxy: Config['trustProxy']): boolean {
   if (trustProxy === false) return true
   return request.raw.headers['x-forwarded-for'] !== undefined && (request.ips?.length ?? 0) <= 1
 }

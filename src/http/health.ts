@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import type { Changes } from '../cluster/changes.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Database } from '../database/database.ts'
-import { waitFor } from '../database/patience.ts'
+import { withTimeout } from '../database/timeout.ts'
 import { misrouted } from '../errors/errors.ts'
 import { problem } from './schemas.ts'
 
@@ -28,11 +28,11 @@ function readiness(db: Database): () => Promise<void> {
     checking ??= db.query(CAN_WRITE).finally(() => {
       checking = undefined
     })
-    await waitFor(checking, READY_MS)
+    await withTimeout(checking, READY_MS)
   }
 }
 
-export function healthRoutes({ db, changes }: { db: Database; changes: Changes }): FastifyPluginAsyncTypebox {
+export function healthRoutes({ db, bus }: { db: Database; bus: InvalidationBus }): FastifyPluginAsyncTypebox {
   const requireWritable = readiness(db)
   return async app => {
     app.get(
@@ -65,7 +65,7 @@ export function healthRoutes({ db, changes }: { db: Database; changes: Changes }
       },
       async () => {
         await requireWritable()
-        if (changes.misrouted) throw misrouted()
+        if (bus.misrouted) throw misrouted()
         return { status: 'ok' as const }
       },
     )

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifyServerO
 import type { Config } from '../config/config.ts'
 
 /** Nothing secret reaches a log: no header, no body, no query string, since codes travel there. */
-const discreet = {
+const redactedLogging = {
   serializers: {
     req: (request: FastifyRequest) => ({ method: request.method, path: path(request.url), address: request.ip }),
   },
@@ -14,12 +14,12 @@ const discreet = {
 
 /** For a server of its own: lines on standard output from this level on. */
 export function loggerOptions(level: Config['logLevel']): FastifyServerOptions['logger'] & object {
-  return { level, ...discreet }
+  return { level, ...redactedLogging }
 }
 
 /** For a server inside another application: that application's log, with our discretion. */
 export function loggerWithin(log: FastifyBaseLogger): FastifyBaseLogger {
-  return log.child({}, discreet)
+  return log.child({}, redactedLogging)
 }
 
 /** One line for each request: failures of ours are errors, refusals are news, the rest is for debugging. */

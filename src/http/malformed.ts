@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyInstance } from 'fastify'
 import { toProblem } from '../errors/errors.ts'
-import { refusal } from './problems.ts'
+import { requestError } from './problems.ts'
 
 /** Headers a problem carries where no reply carries them. */
 const HEADERS = ['content-type: application/problem+json', 'cache-control: no-store', 'x-content-type-options: nosniff']
@@ -16,7 +16,7 @@ export function malformedProblem(this: FastifyInstance, { code }: ConnectionErro
   this.log.trace({ code }, 'what was sent is not HTTP')
   if (!socket.writable) return void socket.destroy()
   const [status, detail] = REFUSALS[code] ?? NOT_HTTP
-  const body = JSON.stringify(toProblem(refusal(status, detail)))
+  const body = JSON.stringify(toProblem(requestError(status, detail)))
   const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...HEADERS, `content-length: ${Buffer.byteLength(body)}`]
   socket.end(`${head.join('\r\n')}\r\nconnection: close\r\n\r\n${body}`, () => socket.destroy())
 }

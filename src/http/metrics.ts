@@ -9,13 +9,16 @@ import { hashSecret, isSecret } from '../security/secrets.ts'
  * What a room has to show: it is given the registry, and the library that holds metrics.
  * @returns what is to be done before each look
  */
-export type Measure = (registry: Registry, prom: typeof import('prom-client')) => (() => Promise<void>) | undefined
+export type RegisterMetrics = (
+  registry: Registry,
+  prom: typeof import('prom-client'),
+) => (() => Promise<void>) | undefined
 
 /**
  * `GET /metrics` in Prometheus' text format, for whoever shows METRICS_TOKEN. Without one there is no such route: a
  * server that faces the world would tell anybody how busy it is and who reads its feed.
  */
-export function metricsRoutes(token: Config['metricsToken'], measures: readonly Measure[]): FastifyPluginAsync {
+export function metricsRoutes(token: Config['metricsToken'], measures: readonly RegisterMetrics[]): FastifyPluginAsync {
   return async app => {
     if (token === undefined) return
     const expected = hashSecret(token)
@@ -27,7 +30,7 @@ export function metricsRoutes(token: Config['metricsToken'], measures: readonly 
       if (!isSecret(bearerText(request as never), expected)) {
         throw invalidToken('This is not the METRICS_TOKEN.')
       }
-      await Promise.all(refresh.map(look => look()))
+      await Promise.all(refresh.map(collect => collect()))
       reply.header('cache-control', 'no-store').type(registry.contentType)
       return registry.metrics()
     })
@@ -38,8 +41,8 @@ export function metricsRoutes(token: Config['metricsToken'], measures: readonly 
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5]
 
 /** How long requests took, by route and kind of answer. @param app whose routes, and those of its children */
-export const measureRequests =
-  (app: FastifyInstance): Measure =>
+export const requestMetrics =
+  (app: FastifyInstance): RegisterMetrics =>
   (registry, { Histogram }) => {
     const duration = new Histogram({
       name: 'postern_http_request_duration_seconds',

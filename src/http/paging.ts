@@ -9,7 +9,7 @@ export const paging = {
   cursor: Type.Optional(Type.String({ maxLength: 64, description: '`meta.next_cursor` of the page before' })),
 }
 
-export const Paged = <T extends TSchema>(item: T) =>
+export const PageOf = <T extends TSchema>(item: T) =>
   Type.Object({
     data: Type.Array(item),
     meta: Type.Object({
@@ -24,7 +24,7 @@ export interface PageQuery {
 }
 
 /** One row more than the page holds is asked for: it says whether there is a next page. */
-export interface PageWish {
+export interface PageRequest {
   limit: number
   after: string | undefined
 }
@@ -35,7 +35,7 @@ export interface PageWish {
  */
 export async function page<Row extends { id: string }, T>(
   { limit = 25, cursor }: PageQuery,
-  fetch: (wish: PageWish) => Promise<Row[]>,
+  fetch: (pageRequest: PageRequest) => Promise<Row[]>,
   show: (row: Row) => T,
 ): Promise<{ data: T[]; meta: { limit: number; next_cursor: string | null } }> {
   const rows = await fetch({ limit: limit + 1, after: fromCursor(cursor) })

@@ -3,7 +3,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { type FieldError, internalError, invalid, notFound, PosternError, toProblem } from '../errors/errors.ts'
 
 /** Renders errors as problem details (RFC 9457), whatever `Accept` says. Nothing of the inside goes out. */
-export function useProblems(app: FastifyInstance): void {
+export function useProblemErrors(app: FastifyInstance): void {
   useErrorRenderer(app, sendProblem)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound('route')))
 }
@@ -15,7 +15,7 @@ export type RenderError = (reply: FastifyReply, error: PosternError) => FastifyR
  * The one error handler: names what went wrong, logs it when it is the server's fault, and leaves it to the context to show.
  * @param translate names what the context alone knows; default: `inOurWords`
  */
-export function useErrorRenderer(app: FastifyInstance, render: RenderError, translate = inOurWords): void {
+export function useErrorRenderer(app: FastifyInstance, render: RenderError, translate = toPosternError): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const known = translate(error, request)
     if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
@@ -25,7 +25,7 @@ export function useErrorRenderer(app: FastifyInstance, render: RenderError, tran
 
 /** For what Fastify refuses before it knows a route: a path that is not UTF-8, or an endless part of one. */
 export function frameworkProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(reply, inOurWords(error, request))
+  sendProblem(reply, toPosternError(error, request))
 }
 
 function sendProblem(reply: FastifyReply, error: PosternError): FastifyReply {
@@ -38,17 +38,17 @@ function sendProblem(reply: FastifyReply, error: PosternError): FastifyReply {
 }
 
 /** A body with ten thousand unknown fields gets an answer and not a book. */
-export const MOST_ERRORS = 50
+export const MAX_ERRORS = 50
 
 /** Fastify's own refusals, by what they mean; anything else that was not foreseen is a 500 that says nothing. */
-export function inOurWords(error: FastifyError, request: FastifyRequest): PosternError {
+export function toPosternError(error: FastifyError, request: FastifyRequest): PosternError {
   if (error instanceof PosternError) return error
   if (error.statusCode === 415) return unsupportedMediaType(request, error)
   if (error.validation)
-    return invalid(...error.validation.slice(0, MOST_ERRORS).map(v => fieldError(v, error.validationContext)))
+    return invalid(...error.validation.slice(0, MAX_ERRORS).map(v => fieldError(v, error.validationContext)))
   const status = error.statusCode ?? 500
   if (status >= 400 && status < 500) {
-    return refusal(status, sentence(error.message), error)
+    return requestError(status, sentence(error.message), error)
   }
   return internalError(error)
 }
@@ -69,7 +69,7 @@ function unsupportedMediaType({ server, headers }: FastifyRequest, cause: Error)
 }
 
 /** A refusal that has no better name than its status. */
-export const refusal = (status: number, detail: string, cause?: unknown) =>
+export const requestError = (status: number, detail: string, cause?: unknown) =>
   new PosternError({ status, code: codeOf(status), detail, cause })
 
 const codeOf = (status: number) => (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_')

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { Progress } from '../database/in-time.ts'
+import type { Progress } from '../database/run-batches.ts'
 
 /** 204 when a token was revoked and nothing with it, else 200 with how many. @param count itself among them */
 export function sendRevoked(reply: FastifyReply, count: number): FastifyReply {

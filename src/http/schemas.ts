@@ -61,5 +61,5 @@ export const unfinished = {
 
 export const noContent = (description: string) => Type.Null({ description })
 
-/** A name that somebody chose; `checkedName` counts its characters in normal form, of which one may be sent as four. */
+/** A name that somebody chose; `validateName` counts its characters in normal form, of which one may be sent as four. */
 export const Name = Type.String({ minLength: 1, maxLength: 1_020, description: '1 to 255 characters that can be seen' })

@@ -4,7 +4,7 @@ import addFormats from 'ajv-formats'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
 import { badRequest, type FieldError, invalid } from '../errors/errors.ts'
-import { MOST_ERRORS } from './problems.ts'
+import { MAX_ERRORS } from './problems.ts'
 
 const settings: Options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false }
 
@@ -31,7 +31,7 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
 }
 
 /** What a reader makes its objects of that has looked at every text itself. */
-export const LOOKED_AT: object = Object.freeze(Object.create(null))
+export const VALIDATED_BODY: object = Object.freeze(Object.create(null))
 
 /** Refuses, before a handler runs, what PostgreSQL would refuse: NUL in a text, and text that is not Unicode. */
 export function useStrictInput(app: FastifyInstance): void {
@@ -49,27 +49,27 @@ export function useStrictInput(app: FastifyInstance): void {
     findBadTexts(request.body, errors)
     findBadTexts(request.query, errors)
     findBadTexts(request.params, errors)
-    done(errors.length > 0 ? invalid(...errors.slice(0, MOST_ERRORS)) : undefined)
+    done(errors.length > 0 ? invalid(...errors.slice(0, MAX_ERRORS)) : undefined)
   })
 }
 
 /** Nothing here is nested more than a few levels; what is would overflow the stack of whoever walks it. */
-const DEEPEST = 32
+const MAX_DEPTH = 32
 
 function findBadTexts(value: unknown, errors: FieldError[], path = '', depth = 0): void {
   if (typeof value === 'string') {
-    const message = whatIsWrong(value)
+    const message = textProblem(value)
     if (message) errors.push({ path, message })
   }
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) === LOOKED_AT) return
-  if (depth > DEEPEST) return void errors.push({ path, message: 'is nested too deeply' })
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) === VALIDATED_BODY) return
+  if (depth > MAX_DEPTH) return void errors.push({ path, message: 'is nested too deeply' })
   for (const key of Object.keys(value)) {
-    if (whatIsWrong(key)) errors.push({ path, message: 'has a name that is not text' })
+    if (textProblem(key)) errors.push({ path, message: 'has a name that is not text' })
     findBadTexts(value[key as keyof typeof value], errors, path ? `${path}/${key}` : key, depth + 1)
   }
 }
 
-function whatIsWrong(text: string): string | undefined {
+function textProblem(text: string): string | undefined {
   if (text.includes('\0')) return 'must not contain a NUL character'
   return text.isWellFormed() ? undefined : 'must be well-formed Unicode'
 }

@@ -1,15 +1,15 @@
 import type { JWK, JWTPayload, JWTVerifyGetKey } from 'jose'
-import type { Changes } from '../cluster/changes.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Algorithm } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
-import { waitFor } from '../database/patience.ts'
+import { withTimeout } from '../database/timeout.ts'
 import { isUuid } from '../text/uuid.ts'
 import { SigningKey } from './key.entity.ts'
-import { LATE_MS, type LoadedKey, open, verifies } from './loaded.ts'
-import { revoke } from './revocation.ts'
-import { first, type KeyChange, lock, promoteDue, type Rotation, rotate } from './rotation.ts'
+import { createKeyWrapper } from './key-wrapper.ts'
+import { type LoadedKey, loadKey, PROPAGATION_MS, stillVerifies } from './loaded-key.ts'
+import { revokeSigningKey } from './revocation.ts'
+import { createFirstKeys, type KeyChange, lockKeys, promoteDue, type Rotation, rotate } from './rotation.ts'
 import { isDue, JWKS_MEMORY_MS } from './schedule.ts'
-import { createSeal } from './sealing.ts'
 import type { Sign } from './signer.ts'
 
 /** The keys of this issuer: one signs, one is published and waits, the past ones verify while their tokens live. */
@@ -40,18 +40,18 @@ export interface Keys {
   /** Ids of the keys that were revoked, as this node knows them. */
   readonly revoked: readonly string[]
   /** Called after a look at the stored keys that found one gone or revoked: what was verified by it counts no more. */
-  watch(listener: () => void): () => void
+  observe(listener: () => void): () => void
   /** Makes the first keys of a new database. */
   ensure(): Promise<void>
   /** @throws StartupError that names a row that was tampered with; the other keys are loaded all the same */
   load(): Promise<void>
   /** Looks at the stored keys now and then while this node may have missed a change of them. @returns what ends that */
-  keepUp(): () => void
+  startRefreshing(): () => void
 }
 
 export interface KeysOptions {
   db: Database
-  changes: Changes
+  bus: InvalidationBus
   appKey: string
   /** For keys that are made from now on; those that exist keep theirs. */
   algorithm: Algorithm
@@ -60,82 +60,82 @@ export interface KeysOptions {
 }
 
 /** Milliseconds between two looks of a node that may have missed a change: a revoked key is forgotten within a second. */
-const MISSED_MS = 400
+const POLL_INTERVAL_MS = 400
 /** Without the feed a rotation may go unheard: an older look than this is too old to sign on. */
-const UNHEARD_MS = 5_000
+const MAX_UNCONFIRMED_AGE_MS = 5_000
 /** Whoever holds a connection waits no longer than this for a look that may need one. */
-const LONGEST_LOOK_MS = 2_000
+const MAX_LOAD_WAIT_MS = 2_000
 
-export function createKeys({ db, changes, appKey, algorithm, onTampered = () => {} }: KeysOptions): Keys {
-  const seal = createSeal(appKey)
+export function createKeys({ db, bus, appKey, algorithm, onTampered = () => {} }: KeysOptions): Keys {
+  const keyWrapper = createKeyWrapper(appKey)
   let keys = new Map<string, LoadedKey>()
   let revoked: readonly string[] = []
-  const watchers = new Set<() => void>()
+  const observers = new Set<() => void>()
   const reported = new Set<string>()
-  let lookedAt = 0
-  /** As `lookedAt`, but a change that is heard of does not undo it. */
-  let sawAt = 0
-  let beside = false
-  let settling = false
-  let looking: Promise<void> = Promise.resolve()
+  let loadedAt = 0
+  /** As `loadedAt`, but a change that is heard of does not undo it. */
+  let attemptedAt = 0
+  let refreshing = false
+  let promoting = false
+  let loading: Promise<void> = Promise.resolve()
 
-  changes.subscribe(({ kind }) => {
+  bus.subscribe(({ kind }) => {
     if (kind !== 'keys' && kind !== 'everything') return
     // What is held here was right until a moment ago, so that signing need not wait for the look that begins now.
-    if (kind === 'keys' && lookedAt !== 0 && changes.hearing) sawAt = Date.now()
-    lookedAt = 0
+    if (kind === 'keys' && loadedAt !== 0 && bus.connected) attemptedAt = Date.now()
+    loadedAt = 0
     void load().catch(() => {})
   })
 
   /** One look after another, so that an older one never replaces a newer. */
   function load(): Promise<void> {
-    looking = looking.catch(() => {}).then(look)
-    return looking
+    loading = loading.catch(() => {}).then(readKeys)
+    return loading
   }
 
-  async function look(): Promise<void> {
+  async function readKeys(): Promise<void> {
     const startedAt = Date.now()
     const rows = await stored()
-    const living = await Promise.all(rows.map(row => verifies(db, row)))
-    const loaded = await Promise.allSettled(rows.filter((_, i) => living[i]).map(row => open(row, seal)))
+    const verifying = await Promise.all(rows.map(row => stillVerifies(db, row)))
+    const loaded = await Promise.allSettled(rows.filter((_, i) => verifying[i]).map(row => loadKey(row, keyWrapper)))
     const before = keys
     keys = new Map(loaded.flatMap(result => (result.status === 'fulfilled' ? [[result.value.id, result.value]] : [])))
     const more = rows.flatMap(row => (row.revokedAt ? [row.id] : []))
     const changed = more.length !== revoked.length || [...before.keys()].some(id => !keys.has(id))
     revoked = more
-    lookedAt = startedAt
-    sawAt = startedAt
-    if (changed) for (const watcher of watchers) watcher()
+    loadedAt = startedAt
+    attemptedAt = startedAt
+    if (changed) for (const observer of observers) observer()
     const failed = loaded.find(result => result.status === 'rejected')
-    if (failed) refuse(failed.reason)
+    if (failed) dropTampered(failed.reason)
   }
 
-  function refuse(error: Error): never {
+  function dropTampered(error: Error): never {
     if (!reported.has(error.message)) onTampered(error)
     reported.add(error.message)
     throw error
   }
 
-  const lookIfOlderThan = async (ms: number) => {
-    if (Date.now() - lookedAt > ms) await load()
+  const loadIfOlderThan = async (ms: number) => {
+    if (Date.now() - loadedAt > ms) await load()
   }
 
   /**
    * Signing goes on inside transactions, and so must not wait for a connection that those may hold between them. A key
    * that was retired a moment ago still verifies: the look is taken beside the signing, for as long as that is so.
    */
-  async function keepUp(): Promise<void> {
-    if (lookedAt !== 0 && changes.hearing) return
-    const age = Date.now() - sawAt
-    if (age > UNHEARD_MS && !beside) {
-      beside = true
+  async function refreshIfStale(): Promise<void> {
+    if (loadedAt !== 0 && bus.connected) return
+    const age = Date.now() - attemptedAt
+    if (age > MAX_UNCONFIRMED_AGE_MS && !refreshing) {
+      refreshing = true
       void load()
         .catch(() => {})
         .finally(() => {
-          beside = false
+          refreshing = false
         })
     }
-    if (age > LATE_MS - UNHEARD_MS) await waitFor(looking, LONGEST_LOOK_MS)
+    if (age > PROPAGATION_MS - MAX_UNCONFIRMED_AGE_MS) await withTimeout(loading, MAX_LOAD_WAIT_MS)
   }
 
   /** A key that another node just made is looked for by its id: a forged `kid` costs no more than any unknown token. */
@@ -147,12 +147,12 @@ export function createKeys({ db, changes, appKey, algorithm, onTampered = () => 
   async function isInUse(kid: string): Promise<boolean> {
     const row = isUuid(kid) ? await db.run(em => em.findOne(SigningKey, { id: kid })) : null
     // Past keys were all here at the last look; asking for each forged token whether one still has tokens is dear.
-    return row !== null && !row.revokedAt && (row.state !== 'past' || Date.now() - lookedAt > UNHEARD_MS)
+    return row !== null && !row.revokedAt && (row.state !== 'past' || Date.now() - loadedAt > MAX_UNCONFIRMED_AGE_MS)
   }
 
   function signer(): Sign {
     const due = [...keys.values()].find(key => isDue(key))
-    if (due) settleBeside()
+    if (due) promoteInBackground()
     const key = due ?? [...keys.values()].find(({ state }) => state === 'current')
     if (key?.sign) return key.sign
     throw new Error('there is no current signing key')
@@ -160,22 +160,22 @@ export function createKeys({ db, changes, appKey, algorithm, onTampered = () => 
 
   /** Changes the stored keys, one node at a time, and then what is held here. */
   async function change<T>(work: (change: KeyChange) => Promise<T>): Promise<T> {
-    const result = await changes.transaction(async (em, announce) => {
-      await lock(em)
-      return work({ em, announce, seal })
+    const result = await bus.transaction(async (em, publish) => {
+      await lockKeys(em)
+      return work({ em, publish, keyWrapper })
     })
     await load()
     return result
   }
 
   /** Whoever signs may hold the only connection, and so does not wait for the state to be stored. */
-  function settleBeside(): void {
-    if (settling) return
-    settling = true
+  function promoteInBackground(): void {
+    if (promoting) return
+    promoting = true
     void change(promoteDue)
       .catch(() => {})
       .finally(() => {
-        settling = false
+        promoting = false
       })
   }
 
@@ -184,7 +184,7 @@ export function createKeys({ db, changes, appKey, algorithm, onTampered = () => 
   return {
     load,
     async sign(payload, typ) {
-      await keepUp()
+      await refreshIfStale()
       return signer()(payload, typ)
     },
     async verificationKey({ kid, alg }) {
@@ -193,7 +193,7 @@ export function createKeys({ db, changes, appKey, algorithm, onTampered = () => 
       return key.publicKey
     },
     async jwks() {
-      await lookIfOlderThan(JWKS_MEMORY_MS)
+      await loadIfOlderThan(JWKS_MEMORY_MS)
       return { keys: [...keys.values()].map(k => k.jwk) }
     },
     algorithms: () => [
@@ -207,26 +207,26 @@ export function createKeys({ db, changes, appKey, algorithm, onTampered = () => 
     },
     rotate: (chosen, { now = false } = {}) =>
       change(each => rotate(each, { algorithm: chosen, configured: algorithm, now })),
-    revoke: kid => change(each => revoke(each, kid)),
+    revoke: kid => change(each => revokeSigningKey(each, kid)),
     get revoked() {
       return revoked
     },
-    watch(watcher) {
-      watchers.add(watcher)
-      return () => void watchers.delete(watcher)
+    observe(observer) {
+      observers.add(observer)
+      return () => void observers.delete(observer)
     },
-    keepUp() {
-      const look = () => {
-        if (lookedAt === 0 || !changes.hearing) void load().catch(() => {})
+    startRefreshing() {
+      const readKeys = () => {
+        if (loadedAt === 0 || !bus.connected) void load().catch(() => {})
       }
-      const timer = setInterval(look, MISSED_MS).unref()
+      const timer = setInterval(readKeys, POLL_INTERVAL_MS).unref()
       return () => clearInterval(timer)
     },
     async ensure() {
       await load()
       if ([...keys.values()].some(key => key.state === 'current')) return
       await change(async each => {
-        if ((await each.em.count(SigningKey, { state: 'current' })) === 0) await first(each, algorithm)
+        if ((await each.em.count(SigningKey, { state: 'current' })) === 0) await createFirstKeys(each, algorithm)
       })
     },
   }

@@ -1,9 +1,9 @@
-import { record } from '../audit/audit.ts'
+import { writeAudit } from '../audit/audit.ts'
 import { notFound } from '../errors/errors.ts'
 import { isUuid } from '../text/uuid.ts'
 import { SigningKey } from './key.entity.ts'
-import { idsBetween } from './loaded.ts'
-import { type KeyChange, make, promote, promoteDue } from './rotation.ts'
+import { idsBetween } from './loaded-key.ts'
+import { createKey, type KeyChange, promote, promoteDue } from './rotation.ts'
 import { signsFrom } from './schedule.ts'
 
 /**
@@ -11,21 +11,21 @@ import { signsFrom } from './schedule.ts'
  * the next one, another takes its place. A key that is revoked already is left as it is.
  * @throws 404 for a `kid` that no key has
  */
-export async function revoke(change: KeyChange, kid: string): Promise<SigningKey> {
-  const { em, announce, seal } = change
+export async function revokeSigningKey(change: KeyChange, kid: string): Promise<SigningKey> {
+  const { em, publish, keyWrapper } = change
   await promoteDue(change)
   const key = isUuid(kid) ? await em.findOne(SigningKey, { id: kid.toLowerCase() }) : null
   if (!key) throw notFound('key')
   // Said again in any case: a node may have missed it the first time.
-  announce({ kind: 'keys' })
+  publish({ kind: 'keys' })
   if (key.revokedAt) return key
   const at = new Date()
   const { state } = key
   if (state === 'current') await promote(change, await em.findOneOrFail(SigningKey, { state: 'next' }), at)
   em.assign(key, { state: 'past', retiredAt: key.retiredAt ?? at, revokedAt: at })
   await em.flush()
-  if (state === 'next') em.persist(await make(seal, em, { algorithm: key.algorithm, state: 'next' }))
-  record(em, { kind: 'key.revoked', details: { key: key.id, algorithm: key.algorithm, state } })
+  if (state === 'next') em.persist(await createKey(keyWrapper, em, { algorithm: key.algorithm, state: 'next' }))
+  writeAudit(em, { kind: 'key.revoked', details: { key: key.id, algorithm: key.algorithm, state } })
   return key
 }
 

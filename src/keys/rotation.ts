@@ -1,25 +1,25 @@
 import { exportJWK, generateKeyPair } from 'jose'
-import { record } from '../audit/audit.ts'
-import type { Announce } from '../cluster/changes.ts'
+import { writeAudit } from '../audit/audit.ts'
+import type { Publish } from '../cluster/invalidation-bus.ts'
 import type { Algorithm } from '../config/config.ts'
 import type { Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
 import { takeLock } from '../database/locks.ts'
 import { SigningKey } from './key.entity.ts'
+import type { KeyWrapper } from './key-wrapper.ts'
 import { isDue, PUBLISH_MS } from './schedule.ts'
-import type { Seal } from './sealing.ts'
 
 /** Setting up and rotating are done by one node at a time. */
-export const lock = (em: Em) => takeLock(em, 'keys')
+export const lockKeys = (em: Em) => takeLock(em, 'keys')
 
 /**
  * What a rotation did. `signs`: the key signs from now on. `early`: as `signs`, but copies of the JWK Set may lack it.
  * `scheduled`: the key is published, and signs later. `waiting`: it was scheduled before, and nothing has changed.
  */
-export type Outcome = 'signs' | 'early' | 'scheduled' | 'waiting'
+export type RotationOutcome = 'signs' | 'early' | 'scheduled' | 'waiting'
 
 /** The key that signs, or will, and how that came about. */
-export type Rotation = SigningKey & { outcome: Outcome }
+export type Rotation = SigningKey & { outcome: RotationOutcome }
 
 export interface RotationOptions {
   /** Default: that of the scheduled key, or the configured one. */
@@ -32,60 +32,65 @@ export interface RotationOptions {
 /** The context of a change to the keys: its transaction, which holds the lock. */
 export interface KeyChange {
   em: Em
-  announce: Announce
-  seal: Seal
+  publish: Publish
+  keyWrapper: KeyWrapper
 }
 
 /** Lets the next key sign: at once, if it has been published for long enough or `now` is set, and otherwise later. */
 export async function rotate(change: KeyChange, { algorithm, configured, now }: RotationOptions): Promise<Rotation> {
   await promoteDue(change)
-  const { em, announce } = change
+  const { em, publish } = change
   const next = await em.findOneOrFail(SigningKey, { state: 'next' })
   const wanted = algorithm ?? (next.activatedAt ? next.algorithm : configured)
   if (next.algorithm === wanted && next.activatedAt && !now) return Object.assign(next, { outcome: 'waiting' as const })
-  const key = next.algorithm === wanted ? next : await replace(change, next, wanted)
+  const key = next.algorithm === wanted ? next : await replaceNextKey(change, next, wanted)
   const ready = await readyAt(em, key)
   const time = new Date()
-  const early = ready > time
-  const signsAt = early && !now ? ready : time
+  const isEarly = ready > time
+  const signsAt = isEarly && !now ? ready : time
   const current = await em.findOneOrFail(SigningKey, { state: 'current' })
   const details = { retired: current.id, current: key.id, algorithm: wanted, signs_from: signsAt.toISOString() }
-  record(em, { kind: 'key.rotated', details })
+  writeAudit(em, { kind: 'key.rotated', details })
   if (signsAt > time) em.assign(key, { activatedAt: signsAt })
   else await promote(change, key, signsAt)
-  announce({ kind: 'keys' })
-  return Object.assign(key, { outcome: outcomeOf(early, now) })
+  publish({ kind: 'keys' })
+  return Object.assign(key, { outcome: outcomeOf(isEarly, now) })
 }
 
-const outcomeOf = (early: boolean, now: boolean): Outcome => (!early ? 'signs' : now ? 'early' : 'scheduled')
+const outcomeOf = (isEarly: boolean, now: boolean): RotationOutcome =>
+  !isEarly ? 'signs' : now ? 'early' : 'scheduled'
 
 /** Stores that a scheduled key signs, once its time has come, and publishes a new next key. */
 export async function promoteDue(change: KeyChange): Promise<void> {
   const next = await change.em.findOne(SigningKey, { state: 'next' })
   if (!next?.activatedAt || !isDue(next)) return
   await promote(change, next, next.activatedAt)
-  change.announce({ kind: 'keys' })
+  change.publish({ kind: 'keys' })
 }
 
 /** @param from when it began to sign. The key before may have signed until now, on a node whose clock is slow. */
-export async function promote({ em, seal }: KeyChange, next: SigningKey, from: Date): Promise<void> {
+export async function promote({ em, keyWrapper }: KeyChange, next: SigningKey, from: Date): Promise<void> {
   const current = await em.findOneOrFail(SigningKey, { state: 'current' })
   em.assign(current, { state: 'past', retiredAt: new Date() })
   await em.flush()
   em.assign(next, { state: 'current', activatedAt: from })
   await em.flush()
-  em.persist(await make(seal, em, { algorithm: next.algorithm, state: 'next' }))
+  em.persist(await createKey(keyWrapper, em, { algorithm: next.algorithm, state: 'next' }))
 }
 
 /**
  * Puts a new key in the place of one that has not signed. A scheduled one is kept as a past key: a node that learns of
  * this late may still sign with it for a moment.
  */
-async function replace({ em, seal }: KeyChange, next: SigningKey, algorithm: Algorithm): Promise<SigningKey> {
+async function replaceNextKey(
+  { em, keyWrapper }: KeyChange,
+  next: SigningKey,
+  algorithm: Algorithm,
+): Promise<SigningKey> {
   if (next.activatedAt) em.assign(next, { state: 'past', retiredAt: new Date() })
   else em.remove(next)
   await em.flush()
-  const key = await make(seal, em, { algorithm, state: 'next' })
+  const key = await createKey(keyWrapper, em, { algorithm, state: 'next' })
   em.persist(key)
   await em.flush()
   return key
@@ -98,10 +103,10 @@ async function readyAt(em: Em, { createdAt }: SigningKey): Promise<Date> {
 }
 
 /** The first two keys of a new database: one signs, the other is published with it. */
-export async function first({ em, seal }: KeyChange, algorithm: Algorithm): Promise<void> {
+export async function createFirstKeys({ em, keyWrapper }: KeyChange, algorithm: Algorithm): Promise<void> {
   const at = new Date()
-  em.persist(await make(seal, em, { algorithm, state: 'current', at }))
-  em.persist(await make(seal, em, { algorithm, state: 'next', at }))
+  em.persist(await createKey(keyWrapper, em, { algorithm, state: 'current', at }))
+  em.persist(await createKey(keyWrapper, em, { algorithm, state: 'next', at }))
 }
 
 interface NewKey {
@@ -111,7 +116,7 @@ interface NewKey {
 }
 
 /** A new pair of keys, its private half sealed. */
-export async function make(seal: Seal, em: Em, { algorithm, state, at }: NewKey): Promise<SigningKey> {
+export async function createKey(keyWrapper: KeyWrapper, em: Em, { algorithm, state, at }: NewKey): Promise<SigningKey> {
   const id = newId()
   const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true })
   const createdAt = at ?? new Date()
@@ -120,7 +125,7 @@ export async function make(seal: Seal, em: Em, { algorithm, state, at }: NewKey)
     algorithm,
     state,
     publicKey: { ...(await exportJWK(publicKey)), kid: id, alg: algorithm, use: 'sig' },
-    privateKey: await seal.close(await exportJWK(privateKey), id),
+    privateKey: await keyWrapper.wrapKey(await exportJWK(privateKey), id),
     createdAt,
     activatedAt: state === 'current' ? createdAt : null,
   })

@@ -14,12 +14,12 @@ type Signature = (data: Buffer, key: KeyObject) => Buffer | Promise<Buffer>
  * it hands it to another thread and looks up the curve to convert it. An RSA one is so slow that others should not wait.
  */
 const SIGNATURES: Record<Algorithm, Signature> = {
-  ES256: (data, key) => joined(sign('sha256', data, key)),
+  ES256: (data, key) => toJoseSignature(sign('sha256', data, key)),
   EdDSA: (data, key) => sign(null, data, key),
-  RS256: (data, key) => signAside(data, key),
+  RS256: (data, key) => signAsync(data, key),
 }
 
-const signAside = promisify((data: Buffer, key: KeyObject, done: (error: Error | null, signature: Buffer) => void) =>
+const signAsync = promisify((data: Buffer, key: KeyObject, done: (error: Error | null, signature: Buffer) => void) =>
   sign('sha256', data, key, done),
 )
 
@@ -54,7 +54,7 @@ function nextTurn(): Promise<void> {
 const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
 
 /** The two numbers of a DER signature side by side, 32 bytes each (RFC 7518 §3.4). */
-function joined(der: Buffer): Buffer {
+function toJoseSignature(der: Buffer): Buffer {
   const middle = 4 + der[3]!
   const signature = Buffer.alloc(64)
   for (const [number, end] of [

@@ -5,7 +5,7 @@ import type { SignedIn } from '../users/sessions.ts'
 import { ANSWER_SECONDS } from './pushed.ts'
 
 /** What a consent form was about, as the person saw it. */
-export interface Shown {
+export interface ConsentFormData {
   /** The query of the authorization request. */
   query: string
   scopes: string[]
@@ -16,19 +16,19 @@ export interface Shown {
  * nothing about it can be changed, and no node has to remember it.
  */
 export interface ConsentForms {
-  close(shown: Shown, person: SignedIn): Promise<string>
+  seal(data: ConsentFormData, signedIn: SignedIn): Promise<string>
   /**
    * @returns what it was about; `current` is false when it has expired, or is another session's: then it answers nothing
    * @throws 400 when it is not ours, or was changed
    */
-  open(text: string | undefined, person: SignedIn): Promise<Shown & { current: boolean }>
+  open(text: string | undefined, signedIn: SignedIn): Promise<ConsentFormData & { current: boolean }>
   /** The request of a form of ours, also of another session or an expired one; undefined: it is not ours. */
   queryOf(text: string | undefined): Promise<string | undefined>
 }
 
 const TYPE = 'consent-form+jwt'
 /** How long after its end a form still says which request to ask again. */
-const LONGEST_STALE_SECONDS = 86_400
+const MAX_STALE_SECONDS = 86_400
 
 /** @param appKey at least 32 random bytes in base64 */
 export function createConsentForms(appKey: string): ConsentForms {
@@ -37,16 +37,16 @@ export function createConsentForms(appKey: string): ConsentForms {
     algorithms: ['HS256'],
     typ: TYPE,
     requiredClaims: ['exp', 'sub'],
-    clockTolerance: LONGEST_STALE_SECONDS,
+    clockTolerance: MAX_STALE_SECONDS,
   }
   const verified = (text: string) =>
-    jwtVerify<Shown>(text, secret, checks).then(
+    jwtVerify<ConsentFormData>(text, secret, checks).then(
       ({ payload }) => payload,
       () => undefined,
     )
 
   return {
-    close: ({ query, scopes }, { session }) =>
+    seal: ({ query, scopes }, { session }) =>
       new SignJWT({ query, scopes })
         .setProtectedHeader({ alg: 'HS256', typ: TYPE })
         .setSubject(session.id)

@@ -19,7 +19,7 @@ const KNOWN: ReadonlySet<string> = new Set([
 ])
 
 /** The parameters as sent; those apart that came more than once and must not: of these none counts. */
-export interface Sent {
+export interface ParsedQuery {
   params: Params
   repeated: readonly string[]
 }
@@ -29,7 +29,7 @@ export interface Sent {
  * it is, so nothing is refused yet.
  * @throws 400 for what is not text
  */
-export function readQuery(query: string): Sent {
+export function readQuery(query: string): ParsedQuery {
   const params: Record<string, string> = Object.create(null)
   const repeated = new Set<string>()
   for (const [name, value] of pairs(query)) {

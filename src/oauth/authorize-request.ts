@@ -1,17 +1,22 @@
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import type { Client } from '../clients/client.entity.ts'
-import { reservedName } from '../clients/uris.ts'
+import { findReservedParameter } from '../clients/uris.ts'
 import { PosternError, raise } from '../errors/errors.ts'
 import { invalidRequest, requestNotSupported, unauthorizedClient, unsupportedResponseType } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
-import type { Terms } from '../grants/terms.ts'
-import { LONGEST_RETURN, RefusedToClient, type ReturnAddress, returnLength } from './authorize-answer.ts'
-import { knownParams, type Prompt, readPrompt, readQuery, type Sent } from './authorize-params.ts'
+import type { ClientPolicy } from '../grants/policy.ts'
+import { knownParams, type ParsedQuery, type Prompt, readPrompt, readQuery } from './authorize-params.ts'
 import { isRegistered } from './authorize-redirect.ts'
+import {
+  AuthorizationErrorResponse,
+  MAX_REDIRECT_LENGTH,
+  type RedirectTarget,
+  redirectLength,
+} from './authorize-response.ts'
 import type { PushedRequests, StoredRequest } from './pushed.ts'
 
 /** An authorization request that holds, whoever will answer it. */
-export interface AuthorizeRequest extends ReturnAddress {
+export interface AuthorizeRequest extends RedirectTarget {
   client: Client
   /** Space-delimited, as sent; undefined: the defaults. */
   scope: string | undefined
@@ -29,7 +34,7 @@ export interface AuthorizeRequest extends ReturnAddress {
 export interface AuthorizeRequests {
   /**
    * Reads the query of an authorization request, in the order that decides who is told of an error (RFC 6749 §4.1.2.1).
-   * @throws 400 for the person when the client or its redirect URI does not hold; RefusedToClient for everything else
+   * @throws 400 for the person when the client or its redirect URI does not hold; AuthorizationErrorResponse for everything else
    */
   read(query: string): Promise<AuthorizeRequest>
   /** The same for what an authenticated client pushes. @throws 400 */
@@ -38,7 +43,7 @@ export interface AuthorizeRequests {
 
 export interface AuthorizeRequestsOptions {
   clientAuthentication: Pick<ClientAuthentication, 'find'>
-  terms: Terms
+  policy: ClientPolicy
   pushedRequests: PushedRequests
 }
 
@@ -46,43 +51,43 @@ export interface AuthorizeRequestsOptions {
 const CHALLENGE = /^[A-Za-z0-9_-]{43}$/
 
 export function createAuthorizeRequests(options: AuthorizeRequestsOptions): AuthorizeRequests {
-  const { clientAuthentication, terms, pushedRequests } = options
+  const { clientAuthentication, policy, pushedRequests } = options
 
-  async function clientOf({ params, repeated }: Sent): Promise<Client> {
+  async function clientOf({ params, repeated }: ParsedQuery): Promise<Client> {
     if (repeated.includes('client_id')) throw invalidRequest('client_id was sent more than once.')
     if (params.client_id === undefined) throw invalidRequest('client_id is missing.')
     const client = await clientAuthentication.find(params.client_id)
     return client ?? raise(invalidRequest('No app is registered under this client_id.'))
   }
 
-  async function read(client: Client, sent: Sent, stored?: StoredRequest): Promise<AuthorizeRequest> {
-    const to = returnAddress(client, sent)
+  async function read(client: Client, parsed: ParsedQuery, stored?: StoredRequest): Promise<AuthorizeRequest> {
+    const to = redirectTarget(client, parsed)
     try {
-      mustBePlain(sent)
-      return { ...to, ...(await readRest(client, sent.params)), parameters: knownParams(sent.params), stored }
+      assertSupported(parsed)
+      return { ...to, ...(await readRest(client, parsed.params)), parameters: knownParams(parsed.params), stored }
     } catch (error) {
-      throw error instanceof PosternError && error.status < 500 ? new RefusedToClient(to, error) : error
+      throw error instanceof PosternError && error.status < 500 ? new AuthorizationErrorResponse(to, error) : error
     }
   }
 
   async function readRest(client: Client, params: Params) {
     const { scope } = params
-    mustAskForCode(client, params)
+    assertCodeResponse(client, params)
     const rest = { codeChallenge: readChallenge(params), prompt: readPrompt(params.prompt) }
     // Says early what no user could let the client have.
-    terms.scopes(client, scope)
-    return { client, scope, audience: await terms.audience(params.resource), ...rest }
+    policy.scopes(client, scope)
+    return { client, scope, audience: await policy.audience(params.resource), ...rest }
   }
 
   return {
     async read(query) {
-      const sent = readQuery(query)
-      const client = await clientOf(sent)
-      const uri = sent.params.request_uri
+      const parsed = readQuery(query)
+      const client = await clientOf(parsed)
+      const uri = parsed.params.request_uri
       const stored = uri === undefined ? undefined : await pushedRequests.find(uri, client.id)
       // One that came with the browser and is only kept here was not pushed.
       if (client.requirePushedRequests && !stored?.oneTime) throw invalidRequest(NOT_PUSHED)
-      if (!stored) return read(client, sent)
+      if (!stored) return read(client, parsed)
       // What was pushed counts alone (RFC 9126 §4).
       return read(client, { params: stored.parameters, repeated: [] }, stored)
     },
@@ -93,31 +98,31 @@ export function createAuthorizeRequests(options: AuthorizeRequestsOptions): Auth
 const NOT_PUSHED = 'The app has to push its authorization requests (RFC 9126), and did not push this one.'
 
 /** Nobody is sent anywhere that the client did not register. */
-function returnAddress(client: Client, { params, repeated }: Sent): ReturnAddress {
+function redirectTarget(client: Client, { params, repeated }: ParsedQuery): RedirectTarget {
   const { redirect_uri: redirectUri, state } = params
   if (repeated.includes('redirect_uri')) throw invalidRequest('redirect_uri was sent more than once.')
   if (redirectUri === undefined) throw invalidRequest('redirect_uri is missing.')
   if (!isRegistered(redirectUri, client.redirectUris))
     throw invalidRequest('The app did not register this redirect_uri.')
   // Registered by an earlier version, which took such a URI.
-  const reserved = reservedName(new URL(redirectUri))
+  const reserved = findReservedParameter(new URL(redirectUri))
   if (reserved !== undefined)
     throw invalidRequest(
       `The redirect_uri has ${reserved} in its query, which the answer to the app says itself. Register one without it.`,
     )
   const to = { redirectUri, state }
-  if (returnLength(to) <= LONGEST_RETURN) return to
+  if (redirectLength(to) <= MAX_REDIRECT_LENGTH) return to
   throw invalidRequest(
-    `redirect_uri and state are too long: together they may have ${LONGEST_RETURN} characters, with state as it is encoded in a URL. Keep the data in the app and send a reference as state.`,
+    `redirect_uri and state are too long: together they may have ${MAX_REDIRECT_LENGTH} characters, with state as it is encoded in a URL. Keep the data in the app and send a reference as state.`,
   )
 }
 
-function mustBePlain({ params, repeated }: Sent): void {
+function assertSupported({ params, repeated }: ParsedQuery): void {
   if (repeated.length > 0) throw invalidRequest(`${repeated.join(', ')}: sent more than once.`)
   if (params.request !== undefined) throw requestNotSupported('Push the request instead of signing it (RFC 9126).')
 }
 
-function mustAskForCode(client: Client, { response_type: type, response_mode: mode = 'query' }: Params): void {
+function assertCodeResponse(client: Client, { response_type: type, response_mode: mode = 'query' }: Params): void {
   if (type === undefined) throw invalidRequest('response_type is missing.')
   if (type !== 'code') throw unsupportedResponseType('response_type must be code.')
   if (mode !== 'query') throw invalidRequest('response_mode must be query.')

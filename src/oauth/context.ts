@@ -8,7 +8,7 @@ import { readForm } from './form.ts'
 /**
  * The protocol's own context: form bodies read strictly, errors as RFC 6749 §5.2 shapes them, nothing ever stored.
  */
-export async function useProtocol(app: FastifyInstance): Promise<void> {
+export async function useProtocolErrors(app: FastifyInstance): Promise<void> {
   app.removeContentTypeParser(['application/json', 'text/plain'])
   await app.register(formbody, { parser: readForm })
   // Texts by name are all that a schema can ask of a form; what is missing is said in the protocol's words.
@@ -22,7 +22,7 @@ export async function useProtocol(app: FastifyInstance): Promise<void> {
 
 export function sendProtocolError(reply: FastifyReply, error: PosternError): FastifyReply {
   const { authorization } = reply.request.headers
-  const { status, code, message, headers } = withChallenge(asProtocol(error), authorization)
+  const { status, code, message, headers } = withChallenge(toProtocolError(error), authorization)
   return reply
     .code(status)
     .headers({ 'cache-control': 'no-store', pragma: 'no-cache', ...headers })
@@ -32,7 +32,7 @@ export function sendProtocolError(reply: FastifyReply, error: PosternError): Fas
 }
 
 /** Refusals that were not written for the protocol, in its vocabulary. */
-function asProtocol(error: PosternError): PosternError {
+function toProtocolError(error: PosternError): PosternError {
   if (error.status === 422 || error.code === 'bad_request') return invalidRequest(error.message, error.cause)
   // Too large, or not a form: HTTP's status says it better, and the protocol has one word for both.
   if (error.status === 413 || error.status === 415) {
@@ -50,7 +50,7 @@ function asProtocol(error: PosternError): PosternError {
 }
 
 /** Refuses every method but POST where the protocol names POST (RFC 6749 §3.2). */
-export function onlyPost(app: FastifyInstance, url: string): void {
+export function rejectOtherMethods(app: FastifyInstance, url: string): void {
   app.route({
     method: ['GET', 'PUT', 'PATCH', 'DELETE'],
     url,

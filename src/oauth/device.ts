@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { nowActing } from '../audit/actor.ts'
+import { setActor } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import { unauthorizedClient } from '../errors/protocol.ts'
 import type { Device } from '../grants/device.ts'
 import { DEVICE_CODE } from '../grants/device-grant.ts'
 import type { Params } from '../grants/grant.ts'
 import type { Throttle } from '../users/throttle.ts'
-import { onlyPost } from './context.ts'
-import { clientSecurity, formBody, protocolErrors, tooManyBegun } from './schemas.ts'
+import { rejectOtherMethods } from './context.ts'
+import { clientSecurity, formBody, protocolErrors, tooManyRequestsResponse } from './schemas.ts'
 
 const DeviceAnswerSchema = Type.Object({
   device_code: Type.String({ examples: ['bGFyZ2UgYW5kIHJhbmRvbSwgbm90IHRvIGJlIGd1ZXNzZWQ'] }),
@@ -26,7 +26,7 @@ const description = `The first step for a device without a browser or a keyboard
 export interface DeviceRoutesOptions {
   clientAuthentication: ClientAuthentication
   device: Pick<Device, 'start'>
-  throttle: Pick<Throttle, 'begin'>
+  throttle: Pick<Throttle, 'limitUnauthenticated'>
 }
 
 /** The device authorization endpoint (RFC 8628 §3.1). */
@@ -36,7 +36,7 @@ export function deviceEndpoint({
   throttle,
 }: DeviceRoutesOptions): FastifyPluginAsyncTypebox {
   return async app => {
-    onlyPost(app, '/device_authorization')
+    rejectOtherMethods(app, '/device_authorization')
     app.post(
       '/device_authorization',
       {
@@ -58,7 +58,7 @@ export function deviceEndpoint({
             },
             { client_id: '01994f0e-2c4a-7000-8000-000000000000', scope: 'orders:read' },
           ),
-          response: { 200: DeviceAnswerSchema, ...protocolErrors, ...tooManyBegun },
+          response: { 200: DeviceAnswerSchema, ...protocolErrors, ...tooManyRequestsResponse },
         },
       },
       async request => {
@@ -68,8 +68,8 @@ export function deviceEndpoint({
         if (!client.grantTypes.includes(DEVICE_CODE)) {
           throw unauthorizedClient(`The client is not registered for ${DEVICE_CODE}.`)
         }
-        await throttle.begin(client, request.ip)
-        nowActing({ clientId: client.id })
+        await throttle.limitUnauthenticated(client, request.ip)
+        setActor({ clientId: client.id })
         return device.start({ client, params })
       },
     )

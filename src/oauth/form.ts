@@ -1,6 +1,6 @@
 import { invalidRequest, invalidTarget } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
-import { LOOKED_AT } from '../http/validation.ts'
+import { VALIDATED_BODY } from '../http/validation.ts'
 
 /**
  * Reads a form body. A parameter that comes twice is refused, but for those that may, whose values are joined; one
@@ -8,7 +8,7 @@ import { LOOKED_AT } from '../http/validation.ts'
  * @throws 400 `invalid_request`, `invalid_target`
  */
 export function readForm(text: string): Params {
-  const params: Record<string, string> = Object.create(LOOKED_AT)
+  const params: Record<string, string> = Object.create(VALIDATED_BODY)
   for (const [name, value] of pairs(text)) {
     if (value === '') continue
     if (isTarget(name)) params[name] = joined(params[name], value)

@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Negotiator from 'negotiator'
 import { Type } from 'typebox'
-import { nowActing } from '../audit/actor.ts'
+import { setActor } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import type { Client } from '../clients/client.entity.ts'
 import { invalidClient, invalidRequest } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
 import type { Keys } from '../keys/keys.ts'
-import { onlyPost } from './context.ts'
+import { rejectOtherMethods } from './context.ts'
 import type { Introspect, Introspection } from './introspect.ts'
 import { clientSecurity, formBody, protocolErrors } from './schemas.ts'
 
@@ -82,7 +82,7 @@ export function introspectionEndpoint(options: IntrospectRoutesOptions): Fastify
     )
 
   return async app => {
-    onlyPost(app, '/introspect')
+    rejectOtherMethods(app, '/introspect')
     app.post(
       '/introspect',
       {
@@ -117,7 +117,7 @@ export function introspectionEndpoint(options: IntrospectRoutesOptions): Fastify
         const params = (request.body ?? {}) as Params
         const client = await clientAuthentication.authenticate({ authorization: headers.authorization, params })
         if (!client.isConfidential()) throw invalidClient('Only a client that proves who it is may ask about tokens.')
-        nowActing({ clientId: client.id })
+        setActor({ clientId: client.id })
         if (params.token === undefined) throw invalidRequest('token is missing.')
         const answer = await introspect(client, params.token)
         if (!prefersSigned(headers.accept)) return answer as never

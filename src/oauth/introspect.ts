@@ -7,10 +7,10 @@ import type { Database } from '../database/database.ts'
 import { isRefreshText } from '../grants/refresh-family.ts'
 import { USER_READ } from '../scopes/catalogue.ts'
 import { hashSecret } from '../security/secrets.ts'
-import { type AudienceConfig, isForServer } from '../tokens/audience.ts'
+import { type AudienceConfig, isMeantForResourceServer } from '../tokens/audience.ts'
 import type { Inspect, Inspected } from '../tokens/inspect.ts'
 import { signedAudience } from '../tokens/mint.ts'
-import { whyNot } from '../tokens/records.ts'
+import { refusalReason } from '../tokens/records.ts'
 import type { Usage } from '../tokens/usage.ts'
 
 /** RFC 7662 §2.2. Of an inactive token nothing else is said. Times are in seconds since the epoch. */
@@ -50,17 +50,17 @@ const INACTIVE: Introspection = Object.freeze({ active: false })
 export function createIntrospect({ db, inspect, usage, config }: IntrospectOptions): Introspect {
   const { issuer: iss } = config
 
-  function ofAccess(client: Client, { record, audience }: Inspected): Introspection {
-    const meantForIt = isForServer(audience, client.audience, config)
-    if (whyNot(record) || !(meantForIt || record.token.clientId === client.id)) return INACTIVE
+  function introspectAccessToken(client: Client, { record, audience }: Inspected): Introspection {
+    const isMeantForClient = isMeantForResourceServer(audience, client.audience, config)
+    if (refusalReason(record) || !(isMeantForClient || record.token.clientId === client.id)) return INACTIVE
     const { token, user, issuedAt, expiresAt } = record
     // A resource server asks because the token was used there; a client that looks at its own has not used it.
-    if (meantForIt) usage.touch(token.id)
+    if (isMeantForClient) usage.touch(token.id)
     return {
       active: true,
       scope: token.scopes.join(' '),
       client_id: token.clientId,
-      ...(meantForIt && user && token.can(USER_READ) && { username: user.email }),
+      ...(isMeantForClient && user && token.can(USER_READ) && { username: user.email }),
       token_type: 'Bearer',
       exp: wholeSecond(expiresAt),
       iat: wholeSecond(issuedAt),
@@ -68,12 +68,14 @@ export function createIntrospect({ db, inspect, usage, config }: IntrospectOptio
       aud: signedAudience(audience),
       iss,
       jti: token.id,
-      status: { status_list: { idx: record.place.index, uri: statusListUri(iss, record.place.list) } },
+      status: {
+        status_list: { idx: record.statusReference.index, uri: statusListUri(iss, record.statusReference.list) },
+      },
     }
   }
 
   /** Only to the client it was given to: a resource server that took one for an access token would let it in. */
-  async function ofRefresh(client: Client, text: string): Promise<Introspection> {
+  async function introspectRefreshToken(client: Client, text: string): Promise<Introspection> {
     if (!isRefreshText(config.tokenPrefix, text)) return INACTIVE
     const [link] = await db.query<RefreshRow>(LIVE_REFRESH, [hashSecret(text), client.id])
     if (!link) return INACTIVE
@@ -91,7 +93,7 @@ export function createIntrospect({ db, inspect, usage, config }: IntrospectOptio
   return async (client, text) => {
     const found = inspect(text)
     const inspected = found instanceof Promise ? await found : found
-    return inspected ? ofAccess(client, inspected) : ofRefresh(client, text)
+    return inspected ? introspectAccessToken(client, inspected) : introspectRefreshToken(client, text)
   }
 }
 

@@ -1,21 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { nowActing } from '../audit/actor.ts'
+import { setActor } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import { invalidRequest } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
 import type { Throttle } from '../users/throttle.ts'
 import { knownParams } from './authorize-params.ts'
 import type { AuthorizeRequests } from './authorize-request.ts'
-import { onlyPost } from './context.ts'
+import { rejectOtherMethods } from './context.ts'
 import type { PushedRequests } from './pushed.ts'
-import { clientSecurity, formBody, protocolErrors, tooManyBegun } from './schemas.ts'
+import { clientSecurity, formBody, protocolErrors, tooManyRequestsResponse } from './schemas.ts'
 
 export interface ParRoutesOptions {
   clientAuthentication: ClientAuthentication
   authorizeRequests: AuthorizeRequests
   pushedRequests: PushedRequests
-  throttle: Pick<Throttle, 'begin'>
+  throttle: Pick<Throttle, 'limitUnauthenticated'>
 }
 
 const description = `RFC 9126: what would be sent to the authorization endpoint with the browser is sent here by the \
@@ -39,7 +39,7 @@ export function parEndpoint(options: ParRoutesOptions): FastifyPluginAsyncTypebo
   const { clientAuthentication, authorizeRequests, pushedRequests, throttle } = options
 
   return async app => {
-    onlyPost(app, '/par')
+    rejectOtherMethods(app, '/par')
     app.post(
       '/par',
       {
@@ -54,15 +54,15 @@ export function parEndpoint(options: ParRoutesOptions): FastifyPluginAsyncTypebo
           response: {
             201: { ...Pushed, description: 'Where the browser is to ask' },
             ...protocolErrors,
-            ...tooManyBegun,
+            ...tooManyRequestsResponse,
           },
         },
       },
       async (request, reply) => {
         const params = (request.body ?? {}) as Params
         const client = await clientAuthentication.authenticate({ authorization: request.headers.authorization, params })
-        await throttle.begin(client, request.ip)
-        nowActing({ clientId: client.id })
+        await throttle.limitUnauthenticated(client, request.ip)
+        setActor({ clientId: client.id })
         if (params.request_uri !== undefined) throw invalidRequest('A pushed request has no request_uri.')
         await authorizeRequests.check(client, params)
         const { requestUri, expiresIn } = await pushedRequests.push(client.id, knownParams(params))

@@ -29,7 +29,7 @@ export interface PushedRequests {
    * @param parameters checked
    * @returns its `request_uri`, good for an hour and for any number of answers, so that Back and Reload work
    */
-  keep(client: string, parameters: Record<string, string>): Promise<string>
+  store(client: string, parameters: Record<string, string>): Promise<string>
   /**
    * What is stored for this client under the URI. From then on the person has the time that an answer takes.
    * @throws 400 when it is unknown, answered, expired or another client's
@@ -39,20 +39,20 @@ export interface PushedRequests {
 
 const PREFIX = 'urn:ietf:params:oauth:request_uri:'
 /** Begins what names a request that the server keeps. It is part of the hash, so nobody can add it to a pushed one. */
-const KEPT = 'kept.'
+const STORED_PREFIX = 'kept.'
 const PURPOSE = 'postern authorization request'
-const WAIT_SECONDS = 90
+const PUSHED_SECONDS = 90
 /** For a sign-in page that stays open for a while. */
-const KEPT_SECONDS = 60 * 60
+const STORED_SECONDS = 60 * 60
 /** To sign in and to make up one's mind. */
 export const ANSWER_SECONDS = 15 * 60
 
 export function createPushedRequests(db: Database): PushedRequests {
   /** @returns the `request_uri` */
-  async function store(marker: string, client: string, parameters: Record<string, string>, seconds: number) {
+  async function insert(marker: string, client: string, parameters: Record<string, string>, seconds: number) {
     const text = marker + newSecret()
     const createdAt = new Date()
-    const expiresAt = after(createdAt, seconds)
+    const expiresAt = addSeconds(createdAt, seconds)
     const sealed = await encryptUnder(text, PURPOSE, parameters)
     const row = { id: newId(), hash: hashSecret(text), client, parameters: sealed, createdAt, expiresAt }
     await db.run(em => em.insert(PushedRequest, row))
@@ -62,23 +62,23 @@ export function createPushedRequests(db: Database): PushedRequests {
 
   return {
     push: async (client, parameters) => ({
-      requestUri: await store('', client, parameters, WAIT_SECONDS),
-      expiresIn: WAIT_SECONDS,
+      requestUri: await insert('', client, parameters, PUSHED_SECONDS),
+      expiresIn: PUSHED_SECONDS,
     }),
 
-    keep: (client, parameters) => store(KEPT, client, parameters, KEPT_SECONDS),
+    store: (client, parameters) => insert(STORED_PREFIX, client, parameters, STORED_SECONDS),
 
     find: (requestUri, client) =>
       db.run(async em => {
         const text = requestUri.slice(PREFIX.length)
         const live = { hash: hashSecret(text), client, expiresAt: { $gt: new Date() } }
         const found = requestUri.startsWith(PREFIX) ? await em.findOne(PushedRequest, live) : null
-        if (!found) throw gone()
+        if (!found) throw expiredRequest()
         const { id, createdAt } = found
         const parameters = await decryptUnder<Record<string, string>>(text, PURPOSE, found.parameters).catch(unreadable)
-        const oneTime = !text.startsWith(KEPT)
+        const oneTime = !text.startsWith(STORED_PREFIX)
         // A page that is loaded anew does not prolong a pushed request, but it may a kept one.
-        const until = after(oneTime ? createdAt : new Date(), ANSWER_SECONDS)
+        const until = addSeconds(oneTime ? createdAt : new Date(), ANSWER_SECONDS)
         if (oneTime || found.expiresAt < until) await em.nativeUpdate(PushedRequest, { id }, { expiresAt: until })
         return { id, parameters, createdAt, requestUri, oneTime }
       }),
@@ -89,16 +89,16 @@ export function createPushedRequests(db: Database): PushedRequests {
  * Takes a pushed request away in the transaction of `em` that answers it.
  * @throws 400 when it was answered before
  */
-export async function answerPushed(em: Em, { id, oneTime }: StoredRequest): Promise<void> {
-  if (oneTime && (await em.nativeDelete(PushedRequest, { id })) === 0) throw gone()
+export async function consumePushed(em: Em, { id, oneTime }: StoredRequest): Promise<void> {
+  if (oneTime && (await em.nativeDelete(PushedRequest, { id })) === 0) throw expiredRequest()
 }
 
-const gone = () =>
+const expiredRequest = () =>
   invalidRequest('This request has expired or was answered before. Go back to the app and start again.')
 
 /** Versions before this one stored the parameters in clear. Such a row lives a quarter of an hour at most. */
 function unreadable(): never {
-  throw gone()
+  throw expiredRequest()
 }
 
-const after = (time: Date, seconds: number) => new Date(time.getTime() + seconds * 1000)
+const addSeconds = (time: Date, seconds: number) => new Date(time.getTime() + seconds * 1000)

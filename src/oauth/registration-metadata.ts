@@ -1,4 +1,4 @@
-import type { WithSecret } from '../clients/clients.ts'
+import type { ClientAndSecret } from '../clients/clients.ts'
 import type { ClientMetadata, ClientSettings } from '../clients/rules.ts'
 import { type FieldError, invalid, type PosternError } from '../errors/errors.ts'
 import { invalidClientMetadata, invalidRedirectUri } from '../errors/protocol.ts'
@@ -7,7 +7,7 @@ import { requestedScopes } from '../scopes/requested.ts'
 import type { RegistrationBody } from './registration-schemas.ts'
 
 /** A client that registered itself. `secret` is the text of a new secret, undefined where there is no new one. */
-export interface Registered extends WithSecret {
+export interface Registered extends ClientAndSecret {
   /** The text that manages the client. */
   registrationToken: string
 }
@@ -15,12 +15,12 @@ export interface Registered extends WithSecret {
 const UNNAMED = 'Unnamed application'
 
 /** Every setting, so that what is left out is as RFC 7591 §2 says it is then. */
-export function settingsOf(catalogue: Catalogue, body: RegistrationBody): ClientSettings & { name: string } {
+export function toSettings(catalogue: Catalogue, body: RegistrationBody): ClientSettings & { name: string } {
   if (body.jwks_uri !== undefined) {
     throw invalid({ path: 'jwks_uri', message: 'is never fetched: send the keys themselves, in jwks' })
   }
   const grantTypes = body.grant_types ?? ['authorization_code']
-  mustMatch(grantTypes, body.response_types)
+  assertResponseTypes(grantTypes, body.response_types)
   return {
     name: body.client_name ?? UNNAMED,
     authMethod: (body.token_endpoint_auth_method ?? 'client_secret_basic') as ClientSettings['authMethod'],
@@ -34,7 +34,7 @@ export function settingsOf(catalogue: Catalogue, body: RegistrationBody): Client
 }
 
 /** RFC 7591 §2.1. */
-function mustMatch(grantTypes: readonly string[], responseTypes: readonly string[] | undefined): void {
+function assertResponseTypes(grantTypes: readonly string[], responseTypes: readonly string[] | undefined): void {
   if (responseTypes === undefined) return
   const wanted = responseTypesOf(grantTypes)
   if (responseTypes.length === wanted.length && responseTypes.every(type => wanted.includes(type))) return
@@ -43,10 +43,18 @@ function mustMatch(grantTypes: readonly string[], responseTypes: readonly string
 
 const responseTypesOf = (grantTypes: readonly string[]) => (grantTypes.includes('authorization_code') ? ['code'] : [])
 
-const SAID = ['client_uri', 'logo_uri', 'tos_uri', 'policy_uri', 'contacts', 'software_id', 'software_version'] as const
+const PASSED_METADATA = [
+  'client_uri',
+  'logo_uri',
+  'tos_uri',
+  'policy_uri',
+  'contacts',
+  'software_id',
+  'software_version',
+] as const
 
 function metadataOf(body: RegistrationBody): ClientMetadata {
-  return Object.fromEntries(SAID.map(name => [name, body[name]]))
+  return Object.fromEntries(PASSED_METADATA.map(name => [name, body[name]]))
 }
 
 /** The client information response (RFC 7591 §3.2.1, RFC 7592 §3). */
@@ -70,13 +78,16 @@ export function toInformation({ client, secret, registrationToken }: Registered,
 }
 
 /** Where the domain's words differ from the wire's. */
-const WIRE: Record<string, string> = { name: 'client_name', scopes: 'scope' }
+const WIRE_NAMES: Record<string, string> = { name: 'client_name', scopes: 'scope' }
 
 /** RFC 7591 §3.2.2. */
 export function asRegistrationError(error: PosternError): PosternError {
   if (error.status !== 422) return error
   const { errors = [] } = error.extra as { errors?: FieldError[] }
-  const said = errors.map(({ path, message }) => ({ path: path.replace(/^\w+/, word => WIRE[word] ?? word), message }))
+  const said = errors.map(({ path, message }) => ({
+    path: path.replace(/^\w+/, word => WIRE_NAMES[word] ?? word),
+    message,
+  }))
   const uri = said[0]?.path.startsWith('redirect_uris')
   const detail = said.map(({ path, message }) => `${path} ${message}`.trim()).join('; ')
   return uri ? invalidRedirectUri(detail) : invalidClientMetadata(detail || error.message)

@@ -11,7 +11,7 @@ import type { Catalogue } from '../scopes/catalogue.ts'
 import { sendProtocolError } from './context.ts'
 import { createRegistration } from './registration.ts'
 import { asRegistrationError, toInformation } from './registration-metadata.ts'
-import { Information, RegistrationBody, refusals } from './registration-schemas.ts'
+import { errorResponses, Information, RegistrationBody } from './registration-schemas.ts'
 
 export interface RegistrationRoutesOptions {
   clients: Clients
@@ -34,7 +34,7 @@ export function registrationRoutes({
   const registration = createRegistration({ clients, catalogue, initialAccessToken })
 
   return async app => {
-    useRegistration(app)
+    useRegistrationErrors(app)
 
     app.post(
       '/register',
@@ -46,7 +46,7 @@ export function registrationRoutes({
           tags,
           security,
           body: RegistrationBody,
-          response: { 201: Information, ...refusals },
+          response: { 201: Information, ...errorResponses },
         },
       },
       async (request, reply) => {
@@ -65,10 +65,10 @@ export function registrationRoutes({
           tags,
           security,
           params: Params,
-          response: { 200: Information, ...refusals },
+          response: { 200: Information, ...errorResponses },
         },
       },
-      async request => toInformation(await registration.read(...whose(request)), issuer) as never,
+      async request => toInformation(await registration.read(...credentialsOf(request)), issuer) as never,
     )
 
     app.put(
@@ -82,11 +82,11 @@ export function registrationRoutes({
           security,
           params: Params,
           body: RegistrationBody,
-          response: { 200: Information, ...refusals },
+          response: { 200: Information, ...errorResponses },
         },
       },
       async request => {
-        const changed = await registration.replace(...whose(request), request.body)
+        const changed = await registration.replace(...credentialsOf(request), request.body)
         return toInformation(changed, issuer) as never
       },
     )
@@ -101,24 +101,24 @@ export function registrationRoutes({
           tags,
           security,
           params: Params,
-          response: { 204: noContent('The client is gone'), ...refusals },
+          response: { 204: noContent('The client is gone'), ...errorResponses },
         },
       },
       async (request, reply) => {
-        await registration.remove(...whose(request))
+        await registration.remove(...credentialsOf(request))
         return reply.code(204).send(null)
       },
     )
   }
 }
 
-const whose = (request: { params: { id: string } }): [string, string] => [
+const credentialsOf = (request: { params: { id: string } }): [string, string] => [
   request.params.id,
   bearerText(request as never),
 ]
 
 /** JSON in, errors as RFC 7591 §3.2.2 shapes them, nothing ever stored. */
-function useRegistration(app: FastifyInstance): void {
+function useRegistrationErrors(app: FastifyInstance): void {
   app.addHook('preValidation', async (request: FastifyRequest) => {
     request.body = withoutNulls(request.body)
   })

@@ -7,7 +7,7 @@ const Uri = Type.String({ maxLength: 2_000 })
 const Jwks = Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown()), { maxItems: 10 }) })
 
 /** RFC 7591 §2. */
-const said = {
+const metadataProperties = {
   client_name: Type.Optional({ ...Text, maxLength: 1_020 }),
   redirect_uris: Type.Optional(Type.Array(Uri, { maxItems: 50, examples: [['https://viewer.example.com/callback']] })),
   grant_types: Type.Optional(
@@ -39,7 +39,7 @@ const id = '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12'
 /** What it does not know it ignores (RFC 7591 §2). */
 export const RegistrationBody = Type.Object(
   {
-    ...said,
+    ...metadataProperties,
     jwks_uri: Type.Optional(Type.String({ description: 'Refused: it would have to be fetched. Send `jwks`' })),
     client_id: Type.Optional(Type.String({ description: 'Needed to replace a registration' })),
     client_secret: Type.Optional(Type.String()),
@@ -56,7 +56,7 @@ export const Information = Type.Object(
     client_secret_expires_at: Type.Optional(Type.Integer({ description: '0: never' })),
     registration_access_token: Type.String(),
     registration_client_uri: Type.String(),
-    ...said,
+    ...metadataProperties,
   },
   {
     examples: [
@@ -76,7 +76,7 @@ export const Information = Type.Object(
   },
 )
 
-export const refusals = {
+export const errorResponses = {
   400: protocolError('`invalid_redirect_uri` or `invalid_client_metadata`; the description names the field'),
   401: protocolError('No token, or one that is wrong'),
 }

@@ -4,7 +4,7 @@ import type { Clients } from '../clients/clients.ts'
 import { invalidRequest } from '../errors/protocol.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { hashSecret, isSecret, newSecret } from '../security/secrets.ts'
-import { type Registered, settingsOf } from './registration-metadata.ts'
+import { type Registered, toSettings } from './registration-metadata.ts'
 import type { RegistrationBody } from './registration-schemas.ts'
 
 /** Clients that register and manage themselves (RFC 7591, RFC 7592). */
@@ -44,7 +44,7 @@ export function createRegistration({ clients, catalogue, initialAccessToken }: R
       }
       const registrationToken = newSecret()
       const registrationHash = hashSecret(registrationToken)
-      return { ...(await clients.create({ ...settingsOf(catalogue, body), registrationHash })), registrationToken }
+      return { ...(await clients.create({ ...toSettings(catalogue, body), registrationHash })), registrationToken }
     },
 
     async read(id, registrationToken) {
@@ -52,8 +52,8 @@ export function createRegistration({ clients, catalogue, initialAccessToken }: R
     },
 
     async replace(id, registrationToken, body) {
-      mustBeOf(await managed(id, registrationToken), body)
-      return { ...(await clients.update(id, settingsOf(catalogue, body))), registrationToken }
+      assertMatches(await managed(id, registrationToken), body)
+      return { ...(await clients.update(id, toSettings(catalogue, body))), registrationToken }
     },
 
     async remove(id, registrationToken) {
@@ -64,11 +64,16 @@ export function createRegistration({ clients, catalogue, initialAccessToken }: R
 }
 
 /** What only the server says (RFC 7592 §2.2). */
-const OURS = ['registration_access_token', 'registration_client_uri', 'client_secret_expires_at', 'client_id_issued_at']
+const ISSUER_METADATA = [
+  'registration_access_token',
+  'registration_client_uri',
+  'client_secret_expires_at',
+  'client_id_issued_at',
+]
 
-function mustBeOf({ id, secrets }: Client, body: RegistrationBody & Record<string, unknown>): void {
-  const ours = OURS.find(name => body[name] !== undefined)
-  if (ours) throw invalidRequest(`Leave ${ours} out: it is not for the client to say.`)
+function assertMatches({ id, secrets }: Client, body: RegistrationBody & Record<string, unknown>): void {
+  const secretMatches = ISSUER_METADATA.find(name => body[name] !== undefined)
+  if (secretMatches) throw invalidRequest(`Leave ${secretMatches} out: it is not for the client to say.`)
   if (body.client_id !== id) throw invalidRequest('client_id must be that of the client.')
   const given = body.client_secret
   if (given !== undefined && !secrets.some(secret => isSecret(given, Buffer.from(secret.hash, 'hex')))) {

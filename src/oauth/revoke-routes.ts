@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { nowActing } from '../audit/actor.ts'
-import { type ClientAuthentication, namesNoClient } from '../clients/authenticate.ts'
+import { setActor } from '../audit/actor.ts'
+import { type ClientAuthentication, lacksClient } from '../clients/authenticate.ts'
 import { invalidClient, invalidRequest } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
-import { onlyPost } from './context.ts'
+import { rejectOtherMethods } from './context.ts'
 import type { Revoke } from './revoke.ts'
 import { clientSecurity, formBody, protocolErrors } from './schemas.ts'
 
@@ -25,7 +25,7 @@ const NO_CLIENT =
 /** Token revocation (RFC 7009). */
 export function revocationEndpoint({ clientAuthentication, revoke }: RevokeRoutesOptions): FastifyPluginAsyncTypebox {
   return async app => {
-    onlyPost(app, '/revoke')
+    rejectOtherMethods(app, '/revoke')
     app.post(
       '/revoke',
       {
@@ -49,9 +49,9 @@ export function revocationEndpoint({ clientAuthentication, revoke }: RevokeRoute
       async request => {
         const params = (request.body ?? {}) as Params
         const { authorization } = request.headers
-        if (namesNoClient({ authorization, params })) throw invalidClient(NO_CLIENT)
+        if (lacksClient({ authorization, params })) throw invalidClient(NO_CLIENT)
         const client = await clientAuthentication.authenticate({ authorization, params })
-        nowActing({ clientId: client.id })
+        setActor({ clientId: client.id })
         if (params.token === undefined) throw invalidRequest('token is missing.')
         await revoke(client, params.token)
         // Only the status counts (RFC 7009 §2.2); some clients read an answer as JSON, or not at all.

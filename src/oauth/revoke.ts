@@ -1,6 +1,6 @@
-import { record } from '../audit/audit.ts'
+import { writeAudit } from '../audit/audit.ts'
 import type { Client } from '../clients/client.entity.ts'
-import type { Announce, Changes } from '../cluster/changes.ts'
+import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { invalidGrant } from '../errors/protocol.ts'
@@ -9,7 +9,7 @@ import type { Refresh } from '../grants/refresh.ts'
 import { isRefreshText } from '../grants/refresh-family.ts'
 import { hashSecret } from '../security/secrets.ts'
 import type { Inspect } from '../tokens/inspect.ts'
-import type { RevokeOne } from '../tokens/revoker.ts'
+import type { RevokeToken } from '../tokens/revoke-batch.ts'
 import { AccessToken } from '../tokens/token.entity.ts'
 
 /**
@@ -22,40 +22,40 @@ export type Revoke = (client: Client, text: string) => Promise<void>
 
 export interface RevokeOptions {
   db: Database
-  changes: Changes
+  bus: InvalidationBus
   inspect: Inspect
   refresh: Pick<Refresh, 'revokeGrant'>
-  revokeOne: RevokeOne
+  revokeToken: RevokeToken
   config: Pick<Config, 'tokenPrefix'>
 }
 
-const OTHERS =
+const OTHER_CLIENT =
   'The token was issued to another client. A personal access token is revoked with DELETE /api/tokens/current.'
 
-export function createRevoke({ db, changes, inspect, refresh, revokeOne, config }: RevokeOptions): Revoke {
-  async function ofAccess(id: string): Promise<void> {
+export function createRevoke({ db, bus, inspect, refresh, revokeToken, config }: RevokeOptions): Revoke {
+  async function findAccessToken(id: string): Promise<void> {
     const token = await db.run(em => em.findOne(AccessToken, { id }, { fields: ['grant'] }))
     const grant = token?.grant
     // People who revoke what an app has do not expect the app to go and get another.
-    if (grant) await changes.transaction((em, announce) => refresh.revokeGrant(em, announce, grant))
-    else await revokeOne(id)
+    if (grant) await bus.transaction((em, publish) => refresh.revokeGrant(em, publish, grant))
+    else await revokeToken(id)
   }
 
-  async function ofRefresh(em: Em, announce: Announce, client: Client, text: string): Promise<void> {
+  async function revokeRefreshToken(em: Em, publish: Publish, client: Client, text: string): Promise<void> {
     const link = await em.findOne(RefreshToken, { hash: hashSecret(text) })
     if (!link) return
-    if (link.client !== client.id) throw invalidGrant(OTHERS)
-    const died = await refresh.revokeGrant(em, announce, link.grant)
+    if (link.client !== client.id) throw invalidGrant(OTHER_CLIENT)
+    const revoked = await refresh.revokeGrant(em, publish, link.grant)
     // Each access token's end is written down by itself; that of a grant without any is written here.
-    if (died > 0 || link.revoked) return
-    record(em, { kind: 'token.revoked', userId: link.user, clientId: link.client, details: { grant: link.grant } })
+    if (revoked > 0 || link.revoked) return
+    writeAudit(em, { kind: 'token.revoked', userId: link.user, clientId: link.client, details: { grant: link.grant } })
   }
 
   return async (client, text) => {
     const access = await inspect(text)
-    if (access && access.record.token.clientId !== client.id) throw invalidGrant(OTHERS)
-    if (access) await ofAccess(access.record.token.id)
+    if (access && access.record.token.clientId !== client.id) throw invalidGrant(OTHER_CLIENT)
+    if (access) await findAccessToken(access.record.token.id)
     else if (isRefreshText(config.tokenPrefix, text))
-      await changes.transaction((em, announce) => ofRefresh(em, announce, client, text))
+      await bus.transaction((em, publish) => revokeRefreshToken(em, publish, client, text))
   }
 }

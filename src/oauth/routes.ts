@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { useProtocol } from './context.ts'
+import { useProtocolErrors } from './context.ts'
 import { type DeviceRoutesOptions, deviceEndpoint } from './device.ts'
 import { createIntrospect, type IntrospectOptions } from './introspect.ts'
 import { type IntrospectRoutesOptions, introspectionEndpoint } from './introspect-routes.ts'
@@ -18,7 +18,7 @@ export type OAuthRoutesOptions = TokenRoutesOptions &
 /** The protocol's routes, in the protocol's own context. */
 export function oauthRoutes(options: OAuthRoutesOptions): FastifyPluginAsync {
   return async app => {
-    await useProtocol(app)
+    await useProtocolErrors(app)
     await app.register(tokenEndpoint(options))
     await app.register(deviceEndpoint(options))
     await app.register(parEndpoint(options))

@@ -19,7 +19,7 @@ export const protocolErrors = {
 }
 
 /** Where a public client begins what is stored until somebody answers it. */
-export const tooManyBegun = {
+export const tooManyRequestsResponse = {
   429: {
     ...protocolError(
       '`too_many_requests`: public clients began too much from this address; `Retry-After` says when to try again',

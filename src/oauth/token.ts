@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { nowActing } from '../audit/actor.ts'
-import { type ClientAuthentication, type Credentials, namesNoClient } from '../clients/authenticate.ts'
+import { setActor } from '../audit/actor.ts'
+import { type ClientAuthentication, type Credentials, lacksClient } from '../clients/authenticate.ts'
 import { type Client, GRANT_TYPES, type GrantType } from '../clients/client.entity.ts'
 import type { Clients } from '../clients/clients.ts'
 import { invalidRequest, unauthorizedClient, unsupportedGrantType } from '../errors/protocol.ts'
 import { TOKEN_EXCHANGE } from '../grants/exchange.ts'
 import type { Grants, Params } from '../grants/grant.ts'
 import { TOKEN_EXAMPLE } from '../http/schemas.ts'
-import { onlyPost } from './context.ts'
+import { rejectOtherMethods } from './context.ts'
 import { clientSecurity, formBody, protocolErrors } from './schemas.ts'
 
 const TokenAnswerSchema = Type.Object({
@@ -55,7 +55,7 @@ export function tokenEndpoint({
   grants,
 }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
   return async app => {
-    onlyPost(app, '/token')
+    rejectOtherMethods(app, '/token')
     app.post(
       '/token',
       {
@@ -77,7 +77,7 @@ export function tokenEndpoint({
         const grant = Object.hasOwn(grants, type) ? grants[type as GrantType] : undefined
         if (!grant) throw unsupportedGrantType(`grant_type must be one of ${Object.keys(grants).join(', ')}.`)
         const client = await clientOf({ authorization: request.headers.authorization, params }, type as GrantType)
-        nowActing({ clientId: client.id })
+        setActor({ clientId: client.id })
         return grant({ client, params })
       },
     )
@@ -85,7 +85,7 @@ export function tokenEndpoint({
 
   async function clientOf(credentials: Credentials, type: GrantType): Promise<Client> {
     // Whoever holds a personal token has no client, and may trade it all the same: docs/adr/0020-exchange-without-a-client.md.
-    if (type === TOKEN_EXCHANGE && namesNoClient(credentials)) return clients.personalAccess()
+    if (type === TOKEN_EXCHANGE && lacksClient(credentials)) return clients.personalAccess()
     const client = await clientAuthentication.authenticate(credentials)
     if (type === 'client_credentials' && !client.isOperators()) throw unauthorizedClient(NOT_FOR_ITSELF)
     if (client.grantTypes.includes(type)) return client

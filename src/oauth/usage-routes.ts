@@ -1,17 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { nowActing } from '../audit/actor.ts'
+import { setActor } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import { forbidden } from '../errors/errors.ts'
 import { CLIENT_BASIC, closed, noContent, problem, Uuid, validationProblem } from '../http/schemas.ts'
 import { parseDateTime } from '../http/time.ts'
-import { createTakeReport, type ReportedOptions } from '../tokens/reported.ts'
+import { createIngestUsageReport, type UsageReportOptions } from '../tokens/usage-report.ts'
 
-export type UsageRoutesOptions = ReportedOptions & { clientAuthentication: ClientAuthentication }
+export type UsageRoutesOptions = UsageReportOptions & { clientAuthentication: ClientAuthentication }
 
 /** Uses in one report, and the bytes it may take. */
-const MOST_USES = 2_000
-const LARGEST_REPORT = 524_288
+const MAX_USES = 2_000
+const MAX_REPORT_BYTES = 524_288
 
 const Report = Type.Object(
   {
@@ -29,7 +29,7 @@ const Report = Type.Object(
         },
         closed,
       ),
-      { maxItems: MOST_USES },
+      { maxItems: MAX_USES },
     ),
   },
   {
@@ -44,18 +44,18 @@ const Report = Type.Object(
 
 /** Where resource servers tell when tokens were used, and what for: ours, since no standard has a word for it. */
 export function usageRoutes(options: UsageRoutesOptions): FastifyPluginAsyncTypebox {
-  const takeReport = createTakeReport(options)
+  const ingestUsageReport = createIngestUsageReport(options)
   return async app => {
     app.post(
       '/usage',
       {
-        bodyLimit: LARGEST_REPORT,
+        bodyLimit: MAX_REPORT_BYTES,
         schema: {
           operationId: 'reportUsage',
           summary: 'Report the use of tokens',
           description: `For a resource server (a client registered with an \`audience\`): when tokens that are meant for \
 it were last used, and which of their scopes were asked for. Any other token is passed over in silence. A time in the \
-future counts as now; one before the token was made counts as none. At most ${MOST_USES} uses at once.`,
+future counts as now; one before the token was made counts as none. At most ${MAX_USES} uses at once.`,
           tags: ['OAuth'],
           security: [{ [CLIENT_BASIC]: [] }],
           body: Report,
@@ -73,8 +73,8 @@ future counts as now; one before the token was made counts as none. At most ${MO
         if (!client.isConfidential() || client.audience === null) {
           throw forbidden('Only a client with an audience, which is a resource server, may report the use of tokens.')
         }
-        nowActing({ clientId: client.id })
-        await takeReport(
+        setActor({ clientId: client.id })
+        await ingestUsageReport(
           client.audience,
           body.uses.map(({ id, at, scopes = [] }, i) => ({
             id,

@@ -43,20 +43,20 @@ export interface Catalogue {
   readonly defaults: readonly string[]
   has(id: string): boolean
   /** Whether `granted` covers `wanted` under this catalogue's rule of inheritance. */
-  covers(granted: Iterable<string>, wanted: string): boolean
+  covers(granted: Iterable<string>, requestedScope: string): boolean
   /**
    * What a request for scopes comes to: the defaults when nothing is asked for, in catalogue order, each once.
-   * @param held scopes that whatever is changed has already: it may keep those that have left the catalogue since
+   * @param existing scopes that whatever is changed has already: it may keep those that have left the catalogue since
    * @throws a 422 that names each scope the catalogue does not know
    */
-  resolve(requested: readonly string[] | undefined, held?: readonly string[]): string[]
+  resolve(requested: readonly string[] | undefined, existing?: readonly string[]): string[]
   /** Those of `scopes` that have left the catalogue: they stay on what has them, and nothing new gets them. */
   unknown(scopes: readonly string[]): string[]
 }
 
 /** @throws StartupError that names what is wrong with the first bad entry */
 export function createCatalogue(input: CatalogueInput): Catalogue {
-  const { inherit, scopes: own } = checked(input)
+  const { inherit, scopes: own } = validateInput(input)
   const standard = own.some(({ id }) => id === USER_READ) ? [] : [STANDARD]
   const scopes = Object.freeze([...own, ...standard, ...RESERVED])
   const order = new Map(scopes.map((s, i) => [s.id, i]))
@@ -69,11 +69,11 @@ export function createCatalogue(input: CatalogueInput): Catalogue {
     inherit,
     defaults,
     has: id => order.has(id),
-    covers: (granted, wanted) => grants(new Set(granted), wanted, inherit),
+    covers: (granted, requestedScope) => grants(new Set(granted), requestedScope, inherit),
     unknown: ids => ids.filter(id => !isKnown(id)),
-    resolve(requested, held = []) {
+    resolve(requested, existing = []) {
       if (!requested) return [...defaults]
-      const unknown = requested.flatMap((id, i) => (isKnown(id) || held.includes(id) ? [] : [{ id, i }]))
+      const unknown = requested.flatMap((id, i) => (isKnown(id) || existing.includes(id) ? [] : [{ id, i }]))
       if (unknown.length > 0) {
         throw invalid(...unknown.map(({ id, i }) => ({ path: `scopes/${i}`, message: unknownScope(id, scopes) })))
       }
@@ -101,32 +101,33 @@ function decoded(bytes: Buffer): string {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes)
   } catch {
-    throw bad('it must be text in UTF-8')
+    throw invalidCatalogue('it must be text in UTF-8')
   }
 }
 
-function checked(input: unknown): { inherit: boolean; scopes: Scope[] } {
+function validateInput(input: unknown): { inherit: boolean; scopes: Scope[] } {
   const { scopes, inherit = false, ...rest } = Array.isArray(input) ? { scopes: input } : asObject(input)
-  if (!Array.isArray(scopes)) throw bad('it must hold a list of scopes')
-  if (typeof inherit !== 'boolean') throw bad('"inherit" must be true or false')
-  if (Object.keys(rest).length > 0) throw bad(`it does not know "${Object.keys(rest)[0]}"`)
+  if (!Array.isArray(scopes)) throw invalidCatalogue('it must hold a list of scopes')
+  if (typeof inherit !== 'boolean') throw invalidCatalogue('"inherit" must be true or false')
+  if (Object.keys(rest).length > 0) throw invalidCatalogue(`it does not know "${Object.keys(rest)[0]}"`)
   const seen = new Set<string>()
   return { inherit, scopes: scopes.map((entry, i) => scope(entry, i, seen)) }
 }
 
 function scope(entry: unknown, index: number, seen: Set<string>): Scope {
   const { id, description, default: byDefault = false, resource, ...rest } = asObject(entry)
-  if (typeof id !== 'string' || id === '') throw bad(`scope ${index + 1} has no id`)
+  if (typeof id !== 'string' || id === '') throw invalidCatalogue(`scope ${index + 1} has no id`)
   if (!SCOPE_ID.test(id))
-    throw bad(`scope "${id}" must be printable ASCII without spaces, quotes, commas or backslashes`)
-  if (RESERVED_WORDS.has(id) || isAdminScope(id)) throw bad(`scope "${id}" is reserved`)
-  if (seen.has(id)) throw bad(`scope "${id}" stands twice`)
-  if (typeof description !== 'string' || description.trim() === '') throw bad(`scope "${id}" has no description`)
-  if (typeof byDefault !== 'boolean') throw bad(`scope "${id}": "default" must be true or false`)
+    throw invalidCatalogue(`scope "${id}" must be printable ASCII without spaces, quotes, commas or backslashes`)
+  if (RESERVED_WORDS.has(id) || isAdminScope(id)) throw invalidCatalogue(`scope "${id}" is reserved`)
+  if (seen.has(id)) throw invalidCatalogue(`scope "${id}" stands twice`)
+  if (typeof description !== 'string' || description.trim() === '')
+    throw invalidCatalogue(`scope "${id}" has no description`)
+  if (typeof byDefault !== 'boolean') throw invalidCatalogue(`scope "${id}": "default" must be true or false`)
   const [unknown] = Object.keys(rest)
-  if (unknown !== undefined) throw bad(`scope "${id}" has "${unknown}", which is not known`)
+  if (unknown !== undefined) throw invalidCatalogue(`scope "${id}" has "${unknown}", which is not known`)
   if (resource !== undefined && !isResource(resource))
-    throw bad(`scope "${id}": "resource" must be an absolute URI without a fragment`)
+    throw invalidCatalogue(`scope "${id}": "resource" must be an absolute URI without a fragment`)
   seen.add(id)
   return { id, description, default: byDefault, ...(resource !== undefined && { resource }) }
 }
@@ -137,10 +138,10 @@ const isResource = (value: unknown): value is string =>
 
 function asObject(value: unknown): Record<string, unknown> {
   if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
-  throw bad('it must hold a list of objects, each with "id" and "description"')
+  throw invalidCatalogue('it must hold a list of objects, each with "id" and "description"')
 }
 
-const bad = (what: string) => new StartupError(oneLine(what))
+const invalidCatalogue = (what: string) => new StartupError(oneLine(what))
 const oneLine = (text: string) => text.replaceAll(/\s*\n\s*/g, ' ')
 
 function unknownScope(id: string, scopes: readonly Scope[]): string {

@@ -1,10 +1,10 @@
 import type { StatusChange } from '../../packages/guard/src/event-stream.ts'
 import type { Status } from '../../packages/guard/src/status-bits.ts'
-import type { Affects, Announced } from '../cluster/changes.ts'
+import type { AffectedStatuses, PublishedChange } from '../cluster/invalidation-bus.ts'
 import type { Database, Em } from '../database/database.ts'
 import { takeLock } from '../database/locks.ts'
 import { hasAdminScopeSql } from '../scopes/admin.ts'
-import { postpone } from './pending.ts'
+import { deferEvents } from './deferred-events.ts'
 
 /** What the issuer says of a token now, from its row, its client's, its user's, and the one it was exchanged for. */
 const STATUS_SQL = `
@@ -25,16 +25,16 @@ const JOINS = `
 /**
  * Writes a status event for each token whose status a change affects, in the transaction of the change itself. A change
  * that affects none, such as a new name, takes no lock and reads no token. The events of users and clients with very many
- * tokens are written soon after (`startPending`): the issuer refuses those tokens at once all the same.
+ * tokens are written soon after (`startDeferredEvents`): the issuer refuses those tokens at once all the same.
  */
-export async function writeEvents(em: Em, announced: readonly Announced[]): Promise<void> {
-  const ids = (kind: 'token' | 'user' | 'client', affects: Affects = 'status') => [
-    ...new Set(announced.flatMap(a => (a.change.kind === kind && a.affects === affects ? [a.change.id] : []))),
+export async function writeStatusEvents(em: Em, published: readonly PublishedChange[]): Promise<void> {
+  const ids = (kind: 'token' | 'user' | 'client', affects: AffectedStatuses = 'status') => [
+    ...new Set(published.flatMap(a => (a.change.kind === kind && a.affects === affects ? [a.change.id] : []))),
   ]
   const tokens = ids('token')
-  const users = await postpone(em, 'user', ids('user'))
-  const clients = await postpone(em, 'client', ids('client'))
-  const demoted = await markDemoted(em, ids('user', 'role'))
+  const users = await deferEvents(em, 'user', ids('user'))
+  const clients = await deferEvents(em, 'client', ids('client'))
+  const demoted = await markDemotedTokens(em, ids('user', 'role'))
   const groups = [
     [WITH_ID, [...tokens, ...demoted]],
     [OF_PARENT, demoted],
@@ -48,14 +48,14 @@ export async function writeEvents(em: Em, announced: readonly Announced[]): Prom
 }
 
 /** @returns the tokens that say more than their user may have now */
-async function markDemoted(em: Em, users: readonly string[]): Promise<string[]> {
+async function markDemotedTokens(em: Em, users: readonly string[]): Promise<string[]> {
   if (users.length === 0) return []
-  const rows = (await em.execute(MARK_DEMOTED, [JSON.stringify(users)])) as { id: string }[]
+  const rows = (await em.execute(MARK_DEMOTED_TOKENS, [JSON.stringify(users)])) as { id: string }[]
   return rows.map(({ id }) => id)
 }
 
 /** Who is an administrator no more: what the tokens say of `admin:*` is no longer so. */
-const MARK_DEMOTED = `
+const MARK_DEMOTED_TOKENS = `
   update oauth_access_tokens t set changed = true from users u
   where u.id = t.user_id and t.user_id in (select jsonb_array_elements_text(?::jsonb)::uuid)
     and u.role <> 'admin' and not t.revoked and not t.changed
@@ -78,10 +78,10 @@ const INSERT_WHERE = (where: string) => `
     and t.status_list is not null and t.expires_at > now()`
 
 /** Events that are read at once: where there are fewer, these are all. */
-export const MOST_EVENTS = 10_000
+export const MAX_EVENTS = 10_000
 
 /** Changes after a sequence number, in their order. */
-export async function readEvents(db: Database, after: number, limit = MOST_EVENTS): Promise<StatusChange[]> {
+export async function readStatusEvents(db: Database, after: number, limit = MAX_EVENTS): Promise<StatusChange[]> {
   const rows = await db.query<StatusChange & { sequence: number | string }>(
     `select sequence, status_list as list, status_index as index, status
      from oauth_status_events where sequence > ? order by sequence limit ?`,
@@ -91,17 +91,17 @@ export async function readEvents(db: Database, after: number, limit = MOST_EVENT
 }
 
 /** Live tokens of what stands in `from`, by an index. */
-const liveOf = (column: string, from: string, alias: string) =>
+const liveTokensOf = (column: string, from: string, alias: string) =>
   `lateral (select id from oauth_access_tokens where ${column} = ${from}.id and not revoked offset 0) ${alias}`
 
 /** Few tokens have a status that is not 0, and each kind of them is found by an index. */
 const STATUSES = `
   with found as materialized (
     select id from oauth_access_tokens where revoked or suspended or changed
-    union select t.id from users u, ${liveOf('user_id', 'u', 't')} where u.disabled_at is not null
-    union select t.id from oauth_clients c, ${liveOf('client_id', 'c', 't')} where c.revoked
-    union select t.id from oauth_access_tokens p, ${liveOf('parent_id', 'p', 't')} where p.suspended or p.changed
-    union select t.id from oauth_clients c, ${liveOf('client_id', 'c', 'p')}, ${liveOf('parent_id', 'p', 't')}
+    union select t.id from users u, ${liveTokensOf('user_id', 'u', 't')} where u.disabled_at is not null
+    union select t.id from oauth_clients c, ${liveTokensOf('client_id', 'c', 't')} where c.revoked
+    union select t.id from oauth_access_tokens p, ${liveTokensOf('parent_id', 'p', 't')} where p.suspended or p.changed
+    union select t.id from oauth_clients c, ${liveTokensOf('client_id', 'c', 'p')}, ${liveTokensOf('parent_id', 'p', 't')}
       where c.revoked
   )
   select t.status_list as list, t.status_index as index, ${STATUS_SQL} as status ${JOINS}

@@ -5,35 +5,35 @@ import { EVENT_STREAM, type StatusChange, toEvent } from '../../packages/guard/s
 import { STATUS } from '../../packages/guard/src/status-bits.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import type { Client } from '../clients/client.entity.ts'
-import type { Changes } from '../cluster/changes.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import { PosternError } from '../errors/errors.ts'
 import { invalidClient } from '../errors/protocol.ts'
 import { CLIENT_BASIC, problem } from '../http/schemas.ts'
-import type { Feed, Message } from './feed.ts'
+import type { Feed, FeedMessage } from './feed.ts'
 
 export interface FeedRoutesOptions {
   feed: Feed
-  changes: Changes
+  bus: InvalidationBus
   clientAuthentication: ClientAuthentication
   /** Readers at once on this node. */
-  most?: number
+  maxReaders?: number
 }
 
 /** What one reader may leave unread; it is cut off then, and resumes where it was. */
-const MOST_UNREAD_BYTES = 1_048_576
+const MAX_UNREAD_BYTES = 1_048_576
 
 const EXAMPLE = toEvent('status', { sequence: 42, list: 2, index: 46_407, status: STATUS.revoked } as StatusChange)
 
 /** The event stream of revocations (HTML Standard §9.2, server-sent events). */
 export function feedRoutes({
   feed,
-  changes,
+  bus,
   clientAuthentication,
-  most = 1_000,
+  maxReaders = 1_000,
 }: FeedRoutesOptions): FastifyPluginAsyncTypebox {
   const streams = new Map<ServerResponse, Client>()
 
-  changes.subscribe(change => {
+  bus.subscribe(change => {
     // Whoever may still read comes back. An owner may have been disabled.
     for (const [stream, { id, user }] of streams) {
       if (change.kind === 'client' && id === change.id) stream.end()
@@ -75,7 +75,7 @@ export function feedRoutes({
         if (client.authMethod === 'none') throw invalidClient()
         // What a GET would answer, without a stream that never ends (RFC 9110 §9.3.2).
         if (request.method === 'HEAD') return reply.headers(HEADERS).send('' as never)
-        if (streams.size >= most) throw full()
+        if (streams.size >= maxReaders) throw tooManyReaders()
         const stream = reply.raw
         streams.set(stream, client)
         reply.hijack()
@@ -83,13 +83,13 @@ export function feedRoutes({
         stream.writeHead(200, { ...reply.getHeaders(), ...HEADERS } as OutgoingHttpHeaders)
         const since = lastEventId(request.headers['last-event-id'])
         const end = await feed
-          .follow(client.id, since, messages => write(stream, messages))
+          .follow(client.id, since, messages => writeMessages(stream, messages))
           .catch(error => {
             request.log.warn({ err: error }, 'could not follow the changes of statuses')
             stream.end()
             return () => {}
           })
-        const stopWatching = endWithSecret(stream, client, authenticate)
+        const stopWatching = endWhenSecretExpires(stream, client, authenticate)
         const leave = () => {
           if (!streams.delete(stream)) return
           stopWatching()
@@ -103,25 +103,25 @@ export function feedRoutes({
   }
 }
 
-const LONGEST_TIMEOUT_MS = 2_147_483_647
+const MAX_TIMEOUT_MS = 2_147_483_647
 
 /**
  * Ends the stream when its client could not begin it any more, since the secret that it came with has expired. That a
  * client changes is heard; that time passes is not.
  * @returns what stops the watch
  */
-function endWithSecret(stream: ServerResponse, client: Client, authenticate: () => Promise<Client>): () => void {
+function endWhenSecretExpires(stream: ServerResponse, client: Client, authenticate: () => Promise<Client>): () => void {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
-  const wait = ({ secrets }: Client) => {
+  const scheduleNext = ({ secrets }: Client) => {
     const times = secrets.flatMap(({ expires_at: at }) => (at === null ? [] : [Date.parse(at)]))
     const next = Math.min(...times.filter(time => time > Date.now()))
     if (stopped || next === Number.POSITIVE_INFINITY) return
-    timer = setTimeout(look, Math.min(next - Date.now() + 1, LONGEST_TIMEOUT_MS)).unref()
+    timer = setTimeout(reauthenticate, Math.min(next - Date.now() + 1, MAX_TIMEOUT_MS)).unref()
   }
   // A database that is away ends it too: the reader comes back, and is asked again.
-  const look = () => void authenticate().then(wait, () => stream.end())
-  wait(client)
+  const reauthenticate = () => void authenticate().then(scheduleNext, () => stream.end())
+  scheduleNext(client)
   return () => {
     stopped = true
     clearTimeout(timer)
@@ -135,13 +135,13 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 }
 
-function write(stream: ServerResponse, messages: readonly Message[]): void {
+function writeMessages(stream: ServerResponse, messages: readonly FeedMessage[]): void {
   if (stream.destroyed || stream.writableEnded) return
-  stream.write(messages.map(text).join(''))
-  if (stream.writableLength > MOST_UNREAD_BYTES) stream.destroy()
+  stream.write(messages.map(toText).join(''))
+  if (stream.writableLength > MAX_UNREAD_BYTES) stream.destroy()
 }
 
-function text(message: Message): string {
+function toText(message: FeedMessage): string {
   if (message.kind === 'status') return toEvent('status', message.change)
   const { kind, ...body } = message
   return toEvent(kind, body)
@@ -151,7 +151,7 @@ function lastEventId(header: string | undefined): number | undefined {
   return header !== undefined && /^\d{1,15}$/.test(header) ? Number(header) : undefined
 }
 
-const full = () =>
+const tooManyReaders = () =>
   new PosternError({
     status: 503,
     code: 'too_many_readers',

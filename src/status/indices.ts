@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Database } from '../database/database.ts'
-import { waitFor } from '../database/patience.ts'
-import type { StatusIndex, TakeIndex } from '../tokens/mint.ts'
+import { withTimeout } from '../database/timeout.ts'
+import type { StatusReference, TakeStatusReference } from '../tokens/mint.ts'
 import { createPermutation, type Permutation } from './permutation.ts'
 
 /** Statuses in a list: 256 KiB in memory, a few on the wire. All that a permutation covers, so that it never walks twice. */
@@ -11,7 +11,7 @@ const BLOCK = 512
 /** An embedded database has one connection: those that hold it must never run out while a refill waits for it. */
 const EMBEDDED_BLOCK = 16_384
 /** Whoever asks inside a transaction waits no longer than this for a refill that may need another connection. */
-const LONGEST_WAIT_MS = 2_000
+const MAX_WAIT_MS = 2_000
 
 interface Block {
   list: number
@@ -20,28 +20,28 @@ interface Block {
   end: number
 }
 
-export interface Indices {
-  take: TakeIndex
+export interface StatusIndexAllocator {
+  take: TakeStatusReference
   /** Takes a block in advance, so that an issue inside a transaction need not ask for one. */
-  prepare(): Promise<void>
+  reserveBlock(): Promise<void>
 }
 
 /**
- * @param longest seconds that a token can live: the list that ends after it has room for any token, and lends it to those
+ * @param maxLifetime seconds that a token can live: the list that ends after it has room for any token, and lends it to those
  *   whose own list has no block here yet
  */
-export function createIndices(db: Database, appKey: string, longest: number): Indices {
+export function createStatusIndexAllocator(db: Database, appKey: string, maxLifetime: number): StatusIndexAllocator {
   const size = db.embedded ? EMBEDDED_BLOCK : BLOCK
   const blocks = new Map<number, Block[]>()
   const reserving = new Map<number, Promise<void>>()
   const permutations = new Map<number, { list: number; permute: Permutation }>()
 
-  const latest = () => endOfMonth(new Date(Date.now() + longest * 1000))
+  const latest = () => endOfMonth(new Date(Date.now() + maxLifetime * 1000))
 
   /** A list's own, kept for the next block of it: a month's next list begins when the one before is full. */
   function permutationOf(month: number, { id: list, size }: Reserved): Permutation {
-    const kept = permutations.get(month)
-    if (kept?.list === list) return kept.permute
+    const cached = permutations.get(month)
+    if (cached?.list === list) return cached.permute
     // By the one spelling that `givenAppKey` makes of the key: indices that were given out before stay theirs.
     const key = createHmac('sha256', appKey).update(`status list ${list}`).digest('base64')
     const permute = createPermutation(key, size)
@@ -49,12 +49,12 @@ export function createIndices(db: Database, appKey: string, longest: number): In
     return permute
   }
 
-  function takeFrom(month: number): StatusIndex | undefined {
-    const waiting = blocks.get(month)
-    if (waiting?.[0] && waiting[0].next === waiting[0].end) waiting.shift()
-    const block = waiting?.[0]
+  function takeFrom(month: number): StatusReference | undefined {
+    const available = blocks.get(month)
+    if (available?.[0] && available[0].next === available[0].end) available.shift()
+    const block = available?.[0]
     if (!block) return undefined
-    if (waiting.length === 1 && block.end - block.next === size / 2) refill(month).catch(() => {})
+    if (available.length === 1 && block.end - block.next === size / 2) refill(month).catch(() => {})
     return { list: block.list, index: block.permute(block.next++) }
   }
 
@@ -67,30 +67,30 @@ export function createIndices(db: Database, appKey: string, longest: number): In
 
   async function reserve(month: number): Promise<void> {
     const expiresAt = new Date(month).toISOString()
-    const list = (await extend(db, expiresAt, size)) ?? (await add(db, expiresAt, size))
+    const list = (await extendList(db, expiresAt, size)) ?? (await addList(db, expiresAt, size))
     const { id, reserved } = list
     const block = { list: id, permute: permutationOf(month, list), next: reserved - size, end: reserved }
     blocks.set(month, [...(blocks.get(month) ?? []), block])
   }
 
-  async function wait(month: number): Promise<StatusIndex> {
+  async function waitForIndex(month: number): Promise<StatusReference> {
     for (;;) {
-      await waitFor(refill(month), LONGEST_WAIT_MS)
+      await withTimeout(refill(month), MAX_WAIT_MS)
       const index = takeFrom(month)
       if (index) return index
     }
   }
 
   return {
-    prepare: () => refill(latest()),
+    reserveBlock: () => refill(latest()),
     take(expiresAt) {
       const month = endOfMonth(expiresAt)
-      const own = takeFrom(month)
-      if (own) return own
-      const lent = month < latest() ? takeFrom(latest()) : undefined
-      if (!lent) return wait(month)
+      const ownIndex = takeFrom(month)
+      if (ownIndex) return ownIndex
+      const lentIndex = month < latest() ? takeFrom(latest()) : undefined
+      if (!lentIndex) return waitForIndex(month)
       refill(month).catch(() => {})
-      return lent
+      return lentIndex
     },
   }
 }
@@ -101,7 +101,7 @@ interface Reserved {
   reserved: number
 }
 
-async function extend(db: Database, expiresAt: string, block: number): Promise<Reserved | undefined> {
+async function extendList(db: Database, expiresAt: string, block: number): Promise<Reserved | undefined> {
   const [row] = await db.query<Reserved>(
     `update oauth_status_lists set reserved = reserved + ?
      where id = (select id from oauth_status_lists where expires_at = ? and reserved + ? <= size order by id limit 1)
@@ -112,7 +112,7 @@ async function extend(db: Database, expiresAt: string, block: number): Promise<R
   return row
 }
 
-async function add(db: Database, expiresAt: string, block: number): Promise<Reserved> {
+async function addList(db: Database, expiresAt: string, block: number): Promise<Reserved> {
   const [row] = await db.query<Reserved>(
     `insert into oauth_status_lists (size, reserved, created_at, expires_at) values (?, ?, now(), ?)
      returning id, size, reserved`,

@@ -1,20 +1,20 @@
 import { statusListUri } from '../../packages/guard/src/claims.ts'
 import type { StatusChange } from '../../packages/guard/src/event-stream.ts'
-import type { Changes } from '../cluster/changes.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Database } from '../database/database.ts'
-import { MOST_EVENTS, readEvents, readStatuses } from './events.ts'
+import { MAX_EVENTS, readStatusEvents, readStatuses } from './events.ts'
 import {
+  applyChange,
   createListSigner,
-  type HeldList,
-  hold,
-  put,
-  readLists,
+  createListState,
+  type ListSignerOptions,
+  readStatusLists,
   type SignedList,
-  type SignerOptions,
-} from './held-list.ts'
+  type StatusListState,
+} from './list-state.ts'
 
 /** The status lists as this node holds them: loaded once, then kept by the events, in their order. */
-export interface Lists {
+export interface StatusLists {
   /** Everything that was committed before the call is in the lists when it settles; 503 when the database is away. */
   catchUp(): Promise<void>
   /** The last event that is in the lists. */
@@ -25,7 +25,7 @@ export interface Lists {
    */
   subscribe(listener: (changes: readonly StatusChange[] | undefined) => void): () => void
   /** Called with each batch of changes that is not empty, whoever it was that looked; makes nobody look. */
-  watch(listener: (changes: readonly StatusChange[]) => void): () => void
+  observe(listener: (changes: readonly StatusChange[]) => void): () => void
   /** The signed list (`application/statuslist+jwt`); undefined for one that does not exist or has ended. */
   signed(id: number): Promise<SignedList | undefined>
   /** URIs of all lists that have not ended. */
@@ -35,30 +35,30 @@ export interface Lists {
   close(): Promise<void>
 }
 
-export interface ListsOptions extends SignerOptions {
+export interface StatusListsOptions extends ListSignerOptions {
   db: Database
-  changes: Changes
+  bus: InvalidationBus
   /** Milliseconds between two looks at the database when nothing is heard. */
-  interval?: number
+  pollIntervalMs?: number
   onError?: (error: unknown) => void
 }
 
 /** Changes that are told within these milliseconds are read together: a node's own it is told twice, here and by NOTIFY. */
-const TOGETHER_MS = 1
+const COALESCE_MS = 1
 
-export function createLists(options: ListsOptions): Lists {
-  const { db, changes, issuer, interval = 250, onError = () => {} } = options
+export function createStatusLists(options: StatusListsOptions): StatusLists {
+  const { db, bus, issuer, pollIntervalMs = 250, onError = () => {} } = options
   const sign = createListSigner(options)
   const listeners = new Set<(changes: readonly StatusChange[] | undefined) => void>()
-  const watchers = new Set<(changes: readonly StatusChange[]) => void>()
-  let held: Map<number, HeldList> | undefined
+  const observers = new Set<(changes: readonly StatusChange[]) => void>()
+  let states: Map<number, StatusListState> | undefined
   let sequence = 0
   let reading: Promise<void> | undefined
-  let again = false
+  let runAgain = false
   /** There was a gap, perhaps a failover that lost what was last committed: what is held may never have been so. */
-  let doubtful = false
+  let gapSuspected = false
   let timer: NodeJS.Timeout | undefined
-  let poked: NodeJS.Timeout | undefined
+  let catchUpTimer: NodeJS.Timeout | undefined
   let closed = false
 
   async function load(): Promise<void> {
@@ -68,40 +68,40 @@ export function createLists(options: ListsOptions): Lists {
       const [max] = (await em.execute('select coalesce(max(sequence), 0) as last from oauth_status_events')) as [
         { last: unknown },
       ]
-      return { rows: await readLists(db, em), statuses: await readStatuses(em), last: Number(max.last) }
+      return { rows: await readStatusLists(db, em), statuses: await readStatuses(em), last: Number(max.last) }
     })
-    const lists = new Map(rows.map(row => [row.id, hold(row)]))
+    const lists = new Map(rows.map(row => [row.id, createListState(row)]))
     for (const { list, index, status } of statuses) lists.get(list)?.bits.set(index, status)
-    held = lists
+    states = lists
     sequence = last
   }
 
   /** Loads again after a gap. @returns what readers were not told of; undefined: the numbers began anew */
   async function reload(): Promise<StatusChange[] | undefined> {
     const before = sequence
-    doubtful = false
+    gapSuspected = false
     try {
       await load()
     } catch (error) {
-      doubtful = true
+      gapSuspected = true
       throw error
     }
     if (sequence < before) return undefined
-    const events = sequence > before ? await readEvents(db, before) : []
-    return events.length < MOST_EVENTS ? events.filter(event => event.sequence <= sequence) : undefined
+    const events = sequence > before ? await readStatusEvents(db, before) : []
+    return events.length < MAX_EVENTS ? events.filter(event => event.sequence <= sequence) : undefined
   }
 
   /** A list that has ended is published no more; half a megabyte and its signature would be held for nobody. */
   function forgetEnded(): void {
     const now = Date.now()
-    for (const list of held?.values() ?? []) if (list.expiresAt <= now) held?.delete(list.id)
+    for (const list of states?.values() ?? []) if (list.expiresAt <= now) states?.delete(list.id)
   }
 
-  async function follow(): Promise<void> {
+  async function readNewEvents(): Promise<void> {
     forgetEnded()
-    if (!held) await load()
-    else if (doubtful) tell(await reload())
-    const events = await readEvents(db, sequence)
+    if (!states) await load()
+    else if (gapSuspected) emit(await reload())
+    const events = await readStatusEvents(db, sequence)
     const applied: StatusChange[] = []
     try {
       for (const event of events) {
@@ -110,75 +110,75 @@ export function createLists(options: ListsOptions): Lists {
       }
     } finally {
       // The next round begins behind these.
-      tell(applied)
+      emit(applied)
     }
-    if (events.length === MOST_EVENTS) again = true
+    if (events.length === MAX_EVENTS) runAgain = true
   }
 
   async function apply(event: StatusChange): Promise<void> {
-    const list = (held as Map<number, HeldList>).get(event.list) ?? (await adopt(event.list))
-    if (list) put(list, event)
+    const list = (states as Map<number, StatusListState>).get(event.list) ?? (await loadNewList(event.list))
+    if (list) applyChange(list, event)
     sequence = event.sequence
   }
 
-  function tell(events: readonly StatusChange[] | undefined): void {
+  function emit(events: readonly StatusChange[] | undefined): void {
     for (const listener of listeners) listener(events)
-    if (events?.length) for (const watcher of watchers) watcher(events)
+    if (events?.length) for (const observer of observers) observer(events)
   }
 
   /** A list that another node began after we loaded. */
-  async function adopt(id: number): Promise<HeldList | undefined> {
-    const row = (await readLists(db)).find(r => r.id === id)
+  async function loadNewList(id: number): Promise<StatusListState | undefined> {
+    const row = (await readStatusLists(db)).find(r => r.id === id)
     if (!row) return undefined
     // Two may ask at once, and what the first adopted may have changed already.
-    const there = held?.get(id)
-    if (there) return there
-    const list = hold(row)
-    held?.set(id, list)
+    const existing = states?.get(id)
+    if (existing) return existing
+    const list = createListState(row)
+    states?.set(id, list)
     return list
   }
 
   /** One reader at a time; whoever asks while one reads waits for the next round, which sees what was committed before. */
   function catchUp(): Promise<void> {
     if (!reading) {
-      reading = round().finally(() => {
+      reading = catchUpOnce().finally(() => {
         reading = undefined
       })
       return reading
     }
-    again = true
+    runAgain = true
     return reading
   }
 
-  async function round(): Promise<void> {
+  async function catchUpOnce(): Promise<void> {
     do {
-      again = false
-      await follow()
-    } while (again && !closed)
+      runAgain = false
+      await readNewEvents()
+    } while (runAgain && !closed)
   }
 
-  const look = () => {
+  const catchUpInBackground = () => {
     if (!closed) void catchUp().catch(onError)
   }
 
   /** A change that says what it did is taken as it is told, if nothing lies between it and the last one. */
-  function take(event: StatusChange): boolean {
-    if (event.sequence <= sequence && !doubtful) return true
-    const list = held?.get(event.list)
-    if (reading || doubtful || !list || event.sequence !== sequence + 1) return false
-    put(list, event)
+  function applyPublished(event: StatusChange): boolean {
+    if (event.sequence <= sequence && !gapSuspected) return true
+    const list = states?.get(event.list)
+    if (reading || gapSuspected || !list || event.sequence !== sequence + 1) return false
+    applyChange(list, event)
     sequence = event.sequence
-    tell([event])
+    emit([event])
     return true
   }
 
-  changes.subscribe(change => {
-    if (change.kind === 'everything') doubtful = true
-    if ('event' in change && change.event && take(change.event)) return
-    poked ??= setTimeout(() => {
-      poked = undefined
-      look()
-    }, TOGETHER_MS).unref()
+  bus.subscribe(change => {
+    if (change.kind === 'everything') gapSuspected = true
+    if ('event' in change && change.event && applyPublished(change.event)) return
+    catchUpTimer ??= setTimeout(() => {
+      catchUpTimer = undefined
+      catchUpInBackground()
+    }, COALESCE_MS).unref()
   })
 
   return {
@@ -186,12 +186,12 @@ export function createLists(options: ListsOptions): Lists {
       return sequence
     },
     get bytes() {
-      return [...(held?.values() ?? [])].reduce((sum, list) => sum + list.bits.bytes, 0)
+      return [...(states?.values() ?? [])].reduce((sum, list) => sum + list.bits.bytes, 0)
     },
     catchUp,
     subscribe(listener) {
       listeners.add(listener)
-      timer ??= setInterval(look, interval).unref()
+      timer ??= setInterval(catchUpInBackground, pollIntervalMs).unref()
       return () => {
         listeners.delete(listener)
         if (listeners.size > 0) return
@@ -199,24 +199,24 @@ export function createLists(options: ListsOptions): Lists {
         timer = undefined
       }
     },
-    watch(watcher) {
-      watchers.add(watcher)
-      return () => void watchers.delete(watcher)
+    observe(observer) {
+      observers.add(observer)
+      return () => void observers.delete(observer)
     },
     async signed(id) {
       await catchUp()
-      const list = held?.get(id) ?? (await adopt(id))
+      const list = states?.get(id) ?? (await loadNewList(id))
       if (!list || list.expiresAt <= Date.now()) return undefined
       return sign(list, () => sequence)
     },
     async uris() {
-      const rows = await readLists(db)
+      const rows = await readStatusLists(db)
       return rows.map(row => statusListUri(issuer, row.id))
     },
     async close() {
       closed = true
       clearInterval(timer)
-      clearTimeout(poked)
+      clearTimeout(catchUpTimer)
       await reading?.catch(() => {})
     },
   }

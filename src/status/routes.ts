@@ -2,12 +2,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { notFound } from '../errors/errors.ts'
 import { problem, TOKEN_EXAMPLE } from '../http/schemas.ts'
-import type { Lists } from './lists.ts'
+import type { StatusLists } from './lists.ts'
 
 export const STATUS_LIST_TYPE = 'application/statuslist+jwt'
 
 /** The status lists (draft-ietf-oauth-status-list §8), public and cacheable by anything. */
-export function statusListRoutes(lists: Lists): FastifyPluginAsyncTypebox {
+export function statusListRoutes(lists: StatusLists): FastifyPluginAsyncTypebox {
   return async app => {
     app.get(
       '/status-lists/:id',

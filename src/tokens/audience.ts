@@ -16,14 +16,18 @@ export const audienceOf = (audience: string | null, config: AudienceConfig): str
   audience === null ? [defaultAudience(config)] : resourcesOf(audience)
 
 /** Whether the issuer's own API accepts a token with this `aud`. */
-export const isForIssuer = (aud: readonly string[], { issuer, audience }: AudienceConfig): boolean =>
+export const isMeantForIssuer = (aud: readonly string[], { issuer, audience }: AudienceConfig): boolean =>
   isMeantFor(aud, [audience, issuer])
 
 /**
  * Whether an API registered under `audience` accepts a token with this `aud`: its own, or that of the whole deployment.
  * @param audience null: the client is no resource server
  */
-export function isForServer(aud: readonly string[], audience: string | null, config: AudienceConfig): boolean {
+export function isMeantForResourceServer(
+  aud: readonly string[],
+  audience: string | null,
+  config: AudienceConfig,
+): boolean {
   if (audience === null) return false
   return isMeantFor(aud, config.requireResource ? [audience] : [audience, config.audience])
 }

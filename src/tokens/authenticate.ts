@@ -1,11 +1,11 @@
-import { ByText, flat } from '../../packages/guard/src/by-text.ts'
 import { invalidToken } from '../../packages/guard/src/errors.ts'
 import { type Token, wholeSecond } from '../../packages/guard/src/token.ts'
+import { flattenText, TokenTextCache } from '../../packages/guard/src/token-text-cache.ts'
 import type { Verifier } from '../../packages/guard/src/verifier.ts'
-import { nowActing } from '../audit/actor.ts'
+import { setActor } from '../audit/actor.ts'
 import type { Config } from '../config/config.ts'
-import { type AudienceConfig, isForIssuer, resourcesOf } from './audience.ts'
-import { accept, type Holder, type Records, type TokenRecord } from './records.ts'
+import { type AudienceConfig, isMeantForIssuer, resourcesOf } from './audience.ts'
+import { assertUsable, type CacheEntry, type TokenRecord, type TokenRecords } from './records.ts'
 import { isOpaqueText } from './text.ts'
 import type { Usage } from './usage.ts'
 
@@ -14,42 +14,42 @@ import type { Usage } from './usage.ts'
  * has to look at, so all that a repeated one needs stands in this one object; whole seconds stand in it, where
  * milliseconds would stand beside it.
  */
-interface Proved extends Holder {
+interface VerifiedToken extends CacheEntry {
   readonly text: string
   /** What a JWT says itself; milliseconds since the epoch. */
   readonly expiresAt: number
   /** What the text was answered with last. */
   token: Token | undefined
   /** The answer holds while no more changes than these have been heard of, */
-  heard: number
+  cacheVersion: number
   /** and before this second. */
-  until: number
+  validUntil: number
   /** The second of the last use that was noted: that is known to the second. */
-  usedIn: number
+  lastUsedSecond: number
 }
 
 /** What is remembered of a text that was proved. */
-export function keepProved({ text, id, expiresAt }: { text: string; id: string; expiresAt: number }): Proved {
+export function toCacheEntry({ text, id, expiresAt }: { text: string; id: string; expiresAt: number }): VerifiedToken {
   return {
     text,
     id,
     expiresAt,
     record: undefined,
-    recordAt: undefined,
+    recordVersion: undefined,
     token: undefined,
-    heard: -1,
-    until: 0,
-    usedIn: 0,
+    cacheVersion: -1,
+    validUntil: 0,
+    lastUsedSecond: 0,
   }
 }
 
 export interface AuthenticateOptions {
-  verifier: Verifier<Proved>
-  records: Records
+  verifier: Verifier<VerifiedToken>
+  records: TokenRecords
   usage: Usage
   /** Says which audiences are the issuer's own. A JWT names its audience itself; of an opaque text only its row does. */
   config: AudienceConfig & Pick<Config, 'tokenPrefix'>
-  remember?: number
+  cacheSize?: number
 }
 
 /**
@@ -57,68 +57,68 @@ export interface AuthenticateOptions {
  * both from memory. A JWT is proved by its signature, an opaque text by its hash.
  */
 export function createAuthenticate(options: AuthenticateOptions) {
-  const { verifier, records, usage, config, remember = 100_000 } = options
+  const { verifier, records, usage, config, cacheSize = 100_000 } = options
   const { tokenPrefix } = config
-  const opaque = new ByText<Proved>(remember)
+  const opaqueCache = new TokenTextCache<VerifiedToken>(cacheSize)
 
-  function letIn(record: TokenRecord | undefined, now: number): Token {
-    const { token, audience: meant } = accept(record, now)
-    if (meant !== null && !isForIssuer(resourcesOf(meant), config))
+  function usableToken(record: TokenRecord | undefined, now: number): Token {
+    const { token, audience: resourceAudience } = assertUsable(record, now)
+    if (resourceAudience !== null && !isMeantForIssuer(resourcesOf(resourceAudience), config))
       throw invalidToken('The access token is meant for another audience.')
     return token
   }
 
-  function acting(token: Token): Token {
-    nowActing({ userId: token.userId, clientId: token.clientId, tokenId: token.id })
+  function actAs(token: Token): Token {
+    setActor({ userId: token.userId, clientId: token.clientId, tokenId: token.id })
     return token
   }
 
-  function used(token: Token, now = Date.now()): Token {
+  function touch(token: Token, now = Date.now()): Token {
     usage.touch(token.id, now)
-    return acting(token)
+    return actAs(token)
   }
 
-  async function byText(text: string): Promise<Token> {
+  async function findByText(text: string): Promise<Token> {
     const record = await records.findByText(text)
     const expiresAt = Number.POSITIVE_INFINITY
-    if (record) opaque.set(keepProved({ text: flat(text), id: record.token.id, expiresAt }))
-    return used(letIn(record, Date.now()))
+    if (record) opaqueCache.set(toCacheEntry({ text: flattenText(text), id: record.token.id, expiresAt }))
+    return touch(usableToken(record, Date.now()))
   }
 
-  async function byId(id: string): Promise<Token> {
-    return used(letIn(await records.find(id), Date.now()))
+  async function findById(id: string): Promise<Token> {
+    return touch(usableToken(await records.find(id), Date.now()))
   }
 
   /** Answers a text that is answered for the first time, or since something changed. */
-  function judge(proved: Proved, now: number): Token | undefined {
-    if (proved.expiresAt <= now) throw invalidToken('The access token has expired.')
-    const record = records.peek(proved)
+  function decide(verified: VerifiedToken, now: number): Token | undefined {
+    if (verified.expiresAt <= now) throw invalidToken('The access token has expired.')
+    const record = records.fromCache(verified)
     if (!record) return undefined
-    const token = letIn(record, now)
-    proved.token = token
-    proved.heard = records.heard() ?? -1
-    proved.until = wholeSecond(Math.min(record.expiresAt, proved.expiresAt))
+    const token = usableToken(record, now)
+    verified.token = token
+    verified.cacheVersion = records.cacheVersion() ?? -1
+    verified.validUntil = wholeSecond(Math.min(record.expiresAt, verified.expiresAt))
     return token
   }
 
-  function check(proved: Proved): Token | Promise<Token> {
+  function check(verified: VerifiedToken): Token | Promise<Token> {
     const now = Date.now()
     const second = wholeSecond(now)
-    const stands = proved.heard === records.heard() && second < proved.until
-    const token = stands ? (proved.token as Token) : judge(proved, now)
-    if (!token) return byId(proved.id)
-    if (proved.usedIn === second) return acting(token)
-    proved.usedIn = second
-    return used(token, now)
+    const isCurrent = verified.cacheVersion === records.cacheVersion() && second < verified.validUntil
+    const token = isCurrent ? (verified.token as Token) : decide(verified, now)
+    if (!token) return findById(verified.id)
+    if (verified.lastUsedSecond === second) return actAs(token)
+    verified.lastUsedSecond = second
+    return touch(token, now)
   }
 
   return function authenticate(text: string): Token | Promise<Token> {
     if (text.startsWith(tokenPrefix)) {
-      const known = opaque.get(text)
-      if (known) return check(known)
-      if (isOpaqueText(tokenPrefix, text)) return byText(text)
+      const cached = opaqueCache.get(text)
+      if (cached) return check(cached)
+      if (isOpaqueText(tokenPrefix, text)) return findByText(text)
     }
-    const proved = verifier.recall(text)
-    return proved ? check(proved) : verifier.verify(text).then(check)
+    const verified = verifier.get(text)
+    return verified ? check(verified) : verifier.verify(text).then(check)
   }
 }

@@ -1,11 +1,11 @@
-import { type Happening, record } from '../audit/audit.ts'
+import { type AuditEntry, writeAudit } from '../audit/audit.ts'
 import type { Em } from '../database/database.ts'
+import type { TokenRow } from './insert-batch.ts'
 import { AccessToken } from './token.entity.ts'
-import type { NewRow } from './writer.ts'
 
 /** Users before clients, clients in the order of their ids: the order of `issue_tokens` (docs/adr/0003). */
-const HOLD_USER = 'select disabled_at is null as live from users where id = ? for share'
-const HOLD_CLIENTS = `
+const LOCK_USER = 'select disabled_at is null as live from users where id = ? for share'
+const LOCK_CLIENTS = `
   select not revoked as live from oauth_clients
   where (id = ? or id = (select client_id from oauth_access_tokens where id = ?)) and not personal_access
   order by id for share`
@@ -16,9 +16,9 @@ const HOLD_CLIENTS = `
  * came first and is seen here.
  * @returns false when one of them is disabled or revoked
  */
-export async function holdOwners(em: Em, row: Pick<NewRow, 'user' | 'client' | 'parent'>): Promise<boolean> {
-  const users = row.user ? ((await em.execute(HOLD_USER, [row.user])) as { live: boolean }[]) : [{ live: true }]
-  const clients = (await em.execute(HOLD_CLIENTS, [row.client, row.parent])) as { live: boolean }[]
+export async function lockOwners(em: Em, row: Pick<TokenRow, 'user' | 'client' | 'parent'>): Promise<boolean> {
+  const users = row.user ? ((await em.execute(LOCK_USER, [row.user])) as { live: boolean }[]) : [{ live: true }]
+  const clients = (await em.execute(LOCK_CLIENTS, [row.client, row.parent])) as { live: boolean }[]
   return users.length > 0 && [...users, ...clients].every(({ live }) => live)
 }
 
@@ -28,9 +28,9 @@ export async function holdOwners(em: Em, row: Pick<NewRow, 'user' | 'client' | '
  * resource server that does not ask the issuer would accept it until it expires.
  * @returns false, and nothing is written: its user is disabled, or a client that it rests on has been revoked meanwhile
  */
-export async function insertToken(em: Em, row: NewRow, event: Happening): Promise<boolean> {
-  if (!(await holdOwners(em, row))) return false
+export async function insertToken(em: Em, row: TokenRow, event: AuditEntry): Promise<boolean> {
+  if (!(await lockOwners(em, row))) return false
   await em.insert(AccessToken, row)
-  record(em, event)
+  writeAudit(em, event)
   return true
 }

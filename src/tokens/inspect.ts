@@ -1,9 +1,9 @@
-import { ByText, flat } from '../../packages/guard/src/by-text.ts'
-import type { Verified, Verifier } from '../../packages/guard/src/verifier.ts'
+import { flattenText, TokenTextCache } from '../../packages/guard/src/token-text-cache.ts'
+import type { VerifiedJwt, Verifier } from '../../packages/guard/src/verifier.ts'
 import type { Config } from '../config/config.ts'
 import type { PosternError } from '../errors/errors.ts'
 import { type AudienceConfig, audienceOf } from './audience.ts'
-import type { Holder, Records, TokenRecord } from './records.ts'
+import type { CacheEntry, TokenRecord, TokenRecords } from './records.ts'
 import { isOpaqueText } from './text.ts'
 
 /** An access token that somebody showed and that has not expired, whatever its state and whomever it is meant for. */
@@ -17,68 +17,69 @@ export interface Inspected {
 export type Inspect = (text: string) => Inspected | Promise<Inspected | undefined> | undefined
 
 /** A text that was proved to name a token. */
-interface Proved extends Holder {
+interface InspectedToken extends CacheEntry {
   readonly text: string
   /** Of a JWT, as it was signed: a server whose `AUDIENCE` was changed since is not what the token was meant for. */
   readonly audience: readonly string[] | undefined
 }
 
-const keep = (text: string, id: string, audience?: readonly string[]): Proved => {
-  return { text, id, audience, record: undefined, recordAt: undefined }
+const newEntry = (text: string, id: string, audience?: readonly string[]): InspectedToken => {
+  return { text, id, audience, record: undefined, recordVersion: undefined }
 }
 
 /** What is remembered of a JWT. */
-export const keepSigned = ({ text, id, payload }: Verified): Proved => keep(text, id, [payload.aud ?? []].flat())
+export const toInspectEntry = ({ text, id, payload }: VerifiedJwt): InspectedToken =>
+  newEntry(text, id, [payload.aud ?? []].flat())
 
 export interface InspectOptions {
   /** Of tokens for any audience. */
-  verifier: Verifier<Proved>
-  records: Records
+  verifier: Verifier<InspectedToken>
+  records: TokenRecords
   config: AudienceConfig & Pick<Config, 'tokenPrefix'>
-  remember?: number
+  cacheSize?: number
 }
 
-export function createInspect({ verifier, records, config, remember = 50_000 }: InspectOptions): Inspect {
+export function createInspect({ verifier, records, config, cacheSize = 50_000 }: InspectOptions): Inspect {
   const { tokenPrefix } = config
-  const opaque = new ByText<Proved>(remember)
+  const opaqueCache = new TokenTextCache<InspectedToken>(cacheSize)
 
-  function seen(record: TokenRecord | undefined, signed?: readonly string[]): Inspected | undefined {
+  function toInspected(record: TokenRecord | undefined, audience?: readonly string[]): Inspected | undefined {
     if (!record || record.expiresAt <= Date.now()) return undefined
-    return { record, audience: signed ?? audienceOf(record.audience, config) }
+    return { record, audience: audience ?? audienceOf(record.audience, config) }
   }
 
-  async function ask(id: string, signed?: readonly string[]): Promise<Inspected | undefined> {
-    return seen(await records.find(id), signed)
+  async function findById(id: string, audience?: readonly string[]): Promise<Inspected | undefined> {
+    return toInspected(await records.find(id), audience)
   }
 
-  function known(proved: Proved): ReturnType<Inspect> {
-    const record = records.peek(proved)
-    return record ? seen(record, proved.audience) : ask(proved.id, proved.audience)
+  function inspectKnown(known: InspectedToken): ReturnType<Inspect> {
+    const record = records.fromCache(known)
+    return record ? toInspected(record, known.audience) : findById(known.id, known.audience)
   }
 
-  async function byText(text: string): Promise<Inspected | undefined> {
+  async function findByText(text: string): Promise<Inspected | undefined> {
     const record = await records.findByText(text)
-    if (record) opaque.set(keep(flat(text), record.token.id))
-    return seen(record)
+    if (record) opaqueCache.set(newEntry(flattenText(text), record.token.id))
+    return toInspected(record)
   }
 
-  async function bySignature(text: string): Promise<Inspected | undefined> {
-    const verified = await verifier.verify(text).catch(notOurs)
-    return verified && known(verified)
+  async function verifySignature(text: string): Promise<Inspected | undefined> {
+    const verified = await verifier.verify(text).catch(ignoreUnauthorized)
+    return verified && inspectKnown(verified)
   }
 
   return text => {
     if (text.startsWith(tokenPrefix)) {
-      const proved = opaque.get(text)
-      if (proved) return known(proved)
-      if (isOpaqueText(tokenPrefix, text)) return byText(text)
+      const known = opaqueCache.get(text)
+      if (known) return inspectKnown(known)
+      if (isOpaqueText(tokenPrefix, text)) return findByText(text)
     }
-    const proved = verifier.recall(text)
-    return proved ? known(proved) : bySignature(text)
+    const known = verifier.get(text)
+    return known ? inspectKnown(known) : verifySignature(text)
   }
 }
 
 /** A refusal says that it is no token of ours; that the keys could not be had says nothing about it. */
-function notOurs(error: PosternError): undefined {
+function ignoreUnauthorized(error: PosternError): undefined {
   if (error.status !== 401) throw error
 }

@@ -5,30 +5,30 @@ import type { Config } from '../config/config.ts'
 import { forbidden, invalid } from '../errors/errors.ts'
 import { isForRole } from '../scopes/admin.ts'
 import { type Catalogue, TOKENS_ROTATE } from '../scopes/catalogue.ts'
-import type { Owner } from './owner.ts'
+import type { TokenOwner } from './owner.ts'
 import type { AccessToken } from './token.entity.ts'
 
 /** How much a user's token may be given, and by a token that asks. */
 export interface Limits {
   /**
-   * @param held scopes that the token has already: it may keep what has left the catalogue, or is not for this user now
+   * @param existing scopes that the token has already: it may keep what has left the catalogue, or is not for this user now
    * @throws 422 for an unknown scope, or one that is not for this user; 403 for one that the asking token lacks
    */
   scopesFor(
-    user: Owner,
+    user: TokenOwner,
     requested: readonly string[] | undefined,
-    within: Token | undefined,
-    held?: readonly string[],
+    issuingToken: Token | undefined,
+    existing?: readonly string[],
   ): string[]
   /** @throws 422 for an end that lies in the past, or too far ahead */
-  expiryFor(chosen: Date | undefined, within: Token | undefined): Date
+  expiryFor(chosen: Date | undefined, issuingToken: Token | undefined): Date
   /** What no rotation of a token that is issued now passes: the longest life of a family, or the end of the token that asks. */
-  familyEnd(within: Token | undefined): Date
+  familyEnd(issuingToken: Token | undefined): Date
   /**
    * A longer-lived token is not given what the asking one has for a shorter time.
    * @throws 403
    */
-  mustNotOutlast(within: Token, token: AccessToken, scopes: readonly string[]): void
+  assertNotOutlasting(issuingToken: Token, token: AccessToken, scopes: readonly string[]): void
 }
 
 export function createLimits(
@@ -36,29 +36,29 @@ export function createLimits(
   config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime' | 'tokenFamilyLifetime'>,
 ): Limits {
   function scopesFor(
-    user: Owner,
+    user: TokenOwner,
     requested: readonly string[] | undefined,
-    within: Token | undefined,
-    held: readonly string[] = [],
+    issuingToken: Token | undefined,
+    existing: readonly string[] = [],
   ): string[] {
-    const scopes = catalogue.resolve(requested ?? [...catalogue.defaults, TOKENS_ROTATE], held)
-    const admin = scopes.filter(s => !isForRole(s, user.role) && !held.includes(s))
+    const scopes = catalogue.resolve(requested ?? [...catalogue.defaults, TOKENS_ROTATE], existing)
+    const admin = scopes.filter(s => !isForRole(s, user.role) && !existing.includes(s))
     if (admin.length > 0) {
       throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an administrator may have it` })
     }
-    if (!within) return scopes
+    if (!issuingToken) return scopes
     // Defaults nobody asked for shrink to what there is; what was asked for is given or refused.
-    if (!requested) return scopes.filter(s => within.lacks([s]).length === 0)
+    if (!requested) return scopes.filter(s => issuingToken.lacks([s]).length === 0)
     // Nobody can be given what has left the catalogue: it is only kept.
-    const kept = catalogue.unknown(scopes)
-    mustCover(
-      within,
-      scopes.filter(s => !kept.includes(s)),
+    const removed = catalogue.unknown(scopes)
+    assertCovers(
+      issuingToken,
+      scopes.filter(s => !removed.includes(s)),
     )
     return scopes
   }
 
-  function expiryFor(chosen: Date | undefined, within: Token | undefined): Date {
+  function expiryFor(chosen: Date | undefined, issuingToken: Token | undefined): Date {
     const now = Date.now()
     const limit = now + config.tokenMaxLifetime * 1000
     const end = wholeSeconds(chosen?.getTime() ?? now + config.personalTokenLifetime * 1000)
@@ -66,29 +66,29 @@ export function createLimits(
     if (end.getTime() > limit) {
       throw invalid({ path: 'expires_at', message: `must not lie beyond ${new Date(limit).toISOString()}` })
     }
-    if (!within || end <= within.expiresAt) return end
-    if (!chosen) return within.expiresAt
+    if (!issuingToken || end <= issuingToken.expiresAt) return end
+    if (!chosen) return issuingToken.expiresAt
     throw invalid({
       path: 'expires_at',
-      message: `must not lie beyond ${within.expiresAt.toISOString()}, when the token that asks expires`,
+      message: `must not lie beyond ${issuingToken.expiresAt.toISOString()}, when the token that asks expires`,
     })
   }
 
-  function mustNotOutlast(within: Token, token: AccessToken, scopes: readonly string[]): void {
-    if (token.expiresAt <= within.expiresAt || scopes.every(s => catalogue.covers(token.scopes, s))) return
+  function assertNotOutlasting(issuingToken: Token, token: AccessToken, scopes: readonly string[]): void {
+    if (token.expiresAt <= issuingToken.expiresAt || scopes.every(s => catalogue.covers(token.scopes, s))) return
     throw forbidden('The token would keep a new scope for longer than the token that asks has it.')
   }
 
-  const familyEnd = (within: Token | undefined) => lastRotation(new Date(), config, within?.expiresAt)
+  const familyEnd = (issuingToken: Token | undefined) => lastRotation(new Date(), config, issuingToken?.expiresAt)
 
-  return { scopesFor, expiryFor, familyEnd, mustNotOutlast }
+  return { scopesFor, expiryFor, familyEnd, assertNotOutlasting }
 }
 
 /** @throws 403 that names the scopes the asking token lacks; `*` is had only by a token that has it */
-export function mustCover(within: Token, scopes: readonly string[]): void {
-  const lacking = [...within.lacks(scopes.filter(s => s !== WILDCARD))]
-  if (scopes.includes(WILDCARD) && !within.scopes.includes(WILDCARD)) lacking.push(WILDCARD)
-  if (lacking.length > 0) throw insufficientScope('all', scopes, within.scopes, lacking)
+export function assertCovers(issuingToken: Token, scopes: readonly string[]): void {
+  const missing = [...issuingToken.lacks(scopes.filter(s => s !== WILDCARD))]
+  if (scopes.includes(WILDCARD) && !issuingToken.scopes.includes(WILDCARD)) missing.push(WILDCARD)
+  if (missing.length > 0) throw insufficientScope('all', scopes, issuingToken.scopes, missing)
 }
 
 /**

@@ -1,17 +1,17 @@
 import type { Audience } from '../../packages/guard/src/audience.ts'
 import { accessTokenClaims } from '../../packages/guard/src/claims.ts'
-import { currentActor } from '../audit/actor.ts'
+import { getActor } from '../audit/actor.ts'
 import type { TokenFormat } from '../clients/client.entity.ts'
 import type { Config } from '../config/config.ts'
 import { newId } from '../database/ids.ts'
 import type { Keys } from '../keys/keys.ts'
 import { hashSecret } from '../security/secrets.ts'
 import { type AudienceConfig, audienceOf } from './audience.ts'
+import type { TokenRow } from './insert-batch.ts'
 import { newOpaqueText } from './text.ts'
-import type { NewRow } from './writer.ts'
 
 /** What a token is to be, decided by whoever asks for it to be minted. */
-export interface Draft {
+export interface TokenSpec {
   /** null: a machine's token. */
   user: string | null
   client: string
@@ -34,46 +34,55 @@ export interface Draft {
 }
 
 /** A row that is not stored yet, and the only place its plain text ever exists. */
-export interface Issued {
+export interface IssuedToken {
   plainText: string
-  token: NewRow
+  token: TokenRow
 }
 
-export type Mint = (draft: Draft) => Promise<Issued>
+export type Mint = (spec: TokenSpec) => Promise<IssuedToken>
 
 /** Gives each token an index of its own in a status list that lives at least as long as the token. */
-export type TakeIndex = (expiresAt: Date) => StatusIndex | Promise<StatusIndex>
-export interface StatusIndex {
+export type TakeStatusReference = (expiresAt: Date) => StatusReference | Promise<StatusReference>
+export interface StatusReference {
   list: number
   index: number
 }
 
 export interface MintOptions {
   keys: Keys
-  takeIndex: TakeIndex
+  takeStatusReference: TakeStatusReference
   config: AudienceConfig & Pick<Config, 'tokenPrefix'>
   /** Called for each. */
   onMint?: () => void
 }
 
 /** Makes a token's row and the text that names it; storing the row is the caller's. */
-export function createMint({ keys, takeIndex, config, onMint = () => {} }: MintOptions): Mint {
-  return async draft => {
+export function createMint({ keys, takeStatusReference, config, onMint = () => {} }: MintOptions): Mint {
+  return async spec => {
     const now = new Date()
     onMint()
-    const { list: statusList, index: statusIndex } = await takeIndex(draft.expiresAt)
+    const { list: statusList, index: statusIndex } = await takeStatusReference(spec.expiresAt)
     const status = { statusList, statusIndex }
     const id = newId()
-    const family = draft.family ?? (draft.familyExpiresAt ? id : null)
-    const session = currentActor().sessionId
-    const token: NewRow = { ...blank, ...draft, ...status, id, family, session, createdAt: now, updatedAt: now }
+    const family = spec.family ?? (spec.familyExpiresAt ? id : null)
+    const session = getActor().sessionId
+    const token: TokenRow = {
+      ...TOKEN_DEFAULTS,
+      ...spec,
+      ...status,
+      id,
+      family,
+      session,
+      createdAt: now,
+      updatedAt: now,
+    }
     if (token.format === 'jwt') return { token, plainText: await keys.sign(claims(token, config), 'at+jwt') }
     const plainText = newOpaqueText(config.tokenPrefix)
     return { token: { ...token, hash: hashSecret(plainText) }, plainText }
   }
 }
 
-const blank = {
+const TOKEN_DEFAULTS = {
   hash: null,
   audience: null,
   grant: null,
@@ -94,7 +103,7 @@ const blank = {
 export const signedAudience = ([first = '', ...more]: readonly string[]): Audience =>
   more.length > 0 ? [first, ...more] : first
 
-function claims(token: NewRow, config: AudienceConfig) {
+function claims(token: TokenRow, config: AudienceConfig) {
   return accessTokenClaims({
     issuer: config.issuer,
     audience: signedAudience(audienceOf(token.audience, config)),

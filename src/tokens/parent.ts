@@ -1,5 +1,5 @@
 import { common } from '../../packages/guard/src/scope-set.ts'
-import type { Announce } from '../cluster/changes.ts'
+import type { Publish } from '../cluster/invalidation-bus.ts'
 import type { Em } from '../database/database.ts'
 import { AccessToken } from './token.entity.ts'
 
@@ -24,7 +24,7 @@ export const PARENT_JOINS = `
   left join oauth_clients pc on pc.id = p.client_id`
 
 /** The row as it counts now: with no more scopes and no more time than the parent has. */
-export function bounded<T extends ParentColumns & { scopes: string[]; expires_at: Date | string }>(
+export function limitToParent<T extends ParentColumns & { scopes: string[]; expires_at: Date | string }>(
   row: T,
   inherit: boolean,
 ): T {
@@ -47,11 +47,11 @@ export function parentRefusal(row: ParentColumns): string | undefined {
  * Tells of a token that changed, and of those exchanged for it, in the transaction of `em`. Its row has to be locked: an
  * exchange holds it too, so that none slips in between.
  */
-export async function announceChange(em: Em, announce: Announce, id: string): Promise<void> {
+export async function publishTokenChange(em: Em, publish: Publish, id: string): Promise<void> {
   const children = await em.find(
     AccessToken,
     { parent: id, revoked: false },
     { fields: ['id'], orderBy: { id: 'asc' } },
   )
-  for (const changed of [id, ...children.map(child => child.id)]) announce({ kind: 'token', id: changed })
+  for (const changed of [id, ...children.map(child => child.id)]) publish({ kind: 'token', id: changed })
 }

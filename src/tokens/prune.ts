@@ -15,7 +15,7 @@ export interface PruneOptions {
 }
 
 /** What else expires. */
-const OTHERS = [
+const EXPIRING_TABLES = [
   'oauth_refresh_tokens',
   'oauth_auth_codes',
   'oauth_device_codes',
@@ -28,7 +28,7 @@ const OTHERS = [
 /** Whoever follows the feed and was away for longer loads the lists instead. */
 const EVENTS_KEPT_HOURS = 24
 
-interface Dead {
+interface DeadRows {
   table: string
   /** When they died. */
   column: string
@@ -50,33 +50,34 @@ export async function prune(db: Database, options: PruneOptions): Promise<number
   }
   const dead = (table: string) => ({ table, column: 'expires_at', before })
   if (expired) await expiredTokens(db, before, batch, count)
-  if (revoked) await inBatches(batch, () => deleteRevoked(db, before, batch), count)
-  const told = { table: 'oauth_status_events', column: 'at', before: ago(EVENTS_KEPT_HOURS * 3_600) }
-  if (expired) await inBatches(batch, () => deleteBatch(db, told, batch))
-  if (expired) for (const table of OTHERS) await inBatches(batch, () => deleteBatch(db, dead(table), batch))
-  if (refreshGrace !== undefined) await inBatches(batch, () => forgetAnswers(db, ago(refreshGrace), batch))
+  if (revoked) await repeatUntilPartial(batch, () => deleteRevoked(db, before, batch), count)
+  const oldEvents = { table: 'oauth_status_events', column: 'at', before: ago(EVENTS_KEPT_HOURS * 3_600) }
+  if (expired) await repeatUntilPartial(batch, () => deleteBatch(db, oldEvents, batch))
+  if (expired)
+    for (const table of EXPIRING_TABLES) await repeatUntilPartial(batch, () => deleteBatch(db, dead(table), batch))
+  if (refreshGrace !== undefined) await repeatUntilPartial(batch, () => deleteReplays(db, ago(refreshGrace), batch))
   return deleted
 }
 
 /** Whoever asks a little late is still told that it expired. */
-const SWEPT_AFTER_SECONDS = 3_600
+const SWEEP_AFTER_SECONDS = 3_600
 /** More than the one row that is added. */
-const SWEPT_AT_ONCE = 10
+const SWEEP_BATCH = 10
 
 /**
  * Takes away a few rows that expired an hour ago or before; for whoever adds one because anybody asked, so that they
  * never pile up, even where nobody prunes.
  */
 export async function sweep(db: Database, table: 'oauth_device_codes' | 'oauth_pushed_requests'): Promise<void> {
-  const expired = { table, column: 'expires_at', before: ago(SWEPT_AFTER_SECONDS) }
-  await deleteBatch(db, expired, SWEPT_AT_ONCE)
+  const expired = { table, column: 'expires_at', before: ago(SWEEP_AFTER_SECONDS) }
+  await deleteBatch(db, expired, SWEEP_BATCH)
 }
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString()
 
 /** Until a batch is not full. */
-const inBatches = (size: number, work: () => Promise<number>, count: (rows: number) => void = () => {}) =>
-  withRests(async () => {
+const repeatUntilPartial = (size: number, work: () => Promise<number>, count: (rows: number) => void = () => {}) =>
+  withPauses(async () => {
     const rows = await work()
     count(rows)
     return rows === size
@@ -86,7 +87,7 @@ const inBatches = (size: number, work: () => Promise<number>, count: (rows: numb
  * Step after step; between two the database has as long a rest as the last one took, for those whom it has to answer.
  * @param step tells whether there is more to do
  */
-async function withRests(step: () => Promise<boolean>): Promise<void> {
+async function withPauses(step: () => Promise<boolean>): Promise<void> {
   for (;;) {
     const start = performance.now()
     if (!(await step())) return
@@ -101,9 +102,10 @@ async function withRests(step: () => Promise<boolean>): Promise<void> {
  */
 async function expiredTokens(db: Database, before: string, batch: number, count: (rows: number) => void) {
   const expired = { table: TOKENS, column: 'expires_at', before }
-  if (!(await areMany(db, before, batch * SPAN))) return inBatches(batch, () => deleteBatch(db, expired, batch), count)
+  if (!(await hasMany(db, before, batch * SPAN)))
+    return repeatUntilPartial(batch, () => deleteBatch(db, expired, batch), count)
   let last: string | undefined = NIL
-  return withRests(async () => {
+  return withPauses(async () => {
     const gone = await deleteAfter(db, before, last as string, batch)
     count(gone.count)
     last = gone.last
@@ -114,7 +116,7 @@ async function expiredTokens(db: Database, before: string, batch: number, count:
 const TOKENS = 'oauth_access_tokens'
 const SPAN = 10
 
-async function areMany(db: Database, before: string, many: number): Promise<boolean> {
+async function hasMany(db: Database, before: string, many: number): Promise<boolean> {
   const [row] = await db.query<{ count: number }>(
     'select count(*)::int as count from (select from oauth_access_tokens where expires_at < ? limit ?) expired',
     [before, many],
@@ -144,7 +146,7 @@ async function deleteAfter(db: Database, before: string, last: string, batch: nu
  * A locked row stays where it is, so its place finds it, whatever its key. As an array the places are looked up one by
  * one; joined, PostgreSQL may read the whole table for each batch instead.
  */
-async function deleteBatch(db: Database, { table, column, before }: Dead, batch: number): Promise<number> {
+async function deleteBatch(db: Database, { table, column, before }: DeadRows, batch: number): Promise<number> {
   const [row] = await db.query<{ count: number }>(
     `with gone as (
        delete from ${table} where ctid = any(array(
@@ -175,7 +177,7 @@ async function deleteRevoked(db: Database, before: string, batch: number): Promi
   return row?.count ?? 0
 }
 
-async function forgetAnswers(db: Database, before: string, batch: number): Promise<number> {
+async function deleteReplays(db: Database, before: string, batch: number): Promise<number> {
   const [row] = await db.query<{ count: number }>(
     `with gone as (
        update oauth_refresh_tokens set replay = null where ctid = any(array(

@@ -1,17 +1,17 @@
 import { invalidToken } from '../../packages/guard/src/errors.ts'
-import { Recent } from '../../packages/guard/src/recent.ts'
+import { LruCache } from '../../packages/guard/src/lru-cache.ts'
 import { type OnUse, Token } from '../../packages/guard/src/token.ts'
-import type { Change, Changes } from '../cluster/changes.ts'
+import type { Change, InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Database } from '../database/database.ts'
 import { scopesForRole } from '../scopes/admin.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { hashSecret } from '../security/secrets.ts'
 import type { Role } from '../users/user.entity.ts'
-import type { StatusIndex } from './mint.ts'
-import { bounded, PARENT_COLUMNS, PARENT_JOINS, type ParentColumns, parentRefusal } from './parent.ts'
+import type { StatusReference } from './mint.ts'
+import { limitToParent, PARENT_COLUMNS, PARENT_JOINS, type ParentColumns, parentRefusal } from './parent.ts'
 
 /** The user of a request, as far as a request needs to know. */
-export interface TokenUser {
+export interface PublicUser {
   id: string
   email: string
   name: string
@@ -21,17 +21,17 @@ export interface TokenUser {
 }
 
 /** The user behind each token that was read, for `request.user`. */
-const users = new WeakMap<Token, TokenUser | null>()
+const users = new WeakMap<Token, PublicUser | null>()
 
-export const userBehind = (token: Token): TokenUser | null => users.get(token) ?? null
+export const userOfToken = (token: Token): PublicUser | null => users.get(token) ?? null
 
 /** For a token that is made here rather than read. */
-export const setUserBehind = (token: Token, user: TokenUser): void => void users.set(token, user)
+export const setUserOfToken = (token: Token, user: PublicUser): void => void users.set(token, user)
 
 /** What the database says of a token now. */
 export interface TokenRecord {
   readonly token: Token
-  readonly user: TokenUser | null
+  readonly user: PublicUser | null
   /** Why it opens nothing, or undefined. Expiry is not among it: that changes without anyone's doing. */
   readonly refusal: string | undefined
   /** The resources it is for, separated by spaces; null: it names none. */
@@ -40,25 +40,25 @@ export interface TokenRecord {
   readonly issuedAt: number
   readonly expiresAt: number
   /** Where its status stands. */
-  readonly place: StatusIndex
+  readonly statusReference: StatusReference
   /** The client of the token that it was exchanged for: revoking that ends it too. */
   readonly parentClientId: string | null
 }
 
 /** Something that names a token and lives as long as its text is remembered: beside it stands what was found of it. */
-export interface Holder {
+export interface CacheEntry {
   readonly id: string
   record?: TokenRecord | undefined
   /** How many changes had been heard of by then. */
-  recordAt?: number | undefined
+  recordVersion?: number | undefined
 }
 
 /** The truth about tokens, kept in memory for as long as it is known to be the truth. */
-export interface Records {
+export interface TokenRecords {
   /** What memory holds, or undefined: then ask. */
-  peek(holder: Holder): TokenRecord | undefined
+  fromCache(entry: CacheEntry): TokenRecord | undefined
   /** How many changes have been heard of; undefined: this node cannot hear, and nothing in memory counts. */
-  heard(): number | undefined
+  cacheVersion(): number | undefined
   find(id: string): Promise<TokenRecord | undefined>
   findByText(text: string): Promise<TokenRecord | undefined>
 }
@@ -95,97 +95,99 @@ const SELECT = `
   left join users u on u.id = t.user_id
   ${PARENT_JOINS}`
 
-interface Kept {
+interface CachedRecord {
   record: TokenRecord
-  /** `changes.count` when it was read. */
-  at: number
+  /** `bus.version` when it was read. */
+  version: number
 }
 
 /** Users and clients whose changes are remembered; with more, the records in memory are dropped instead. */
-const MOST_CHANGED = 10_000
+const MAX_CHANGED = 10_000
 
 export interface RecordsOptions {
   /** Records held in memory, about 700 bytes each. */
-  remember?: number
+  cacheSize?: number
   /** Told what checks asked of a token. */
   onUse?: OnUse
 }
 
-export function createRecords(
+export function createTokenRecords(
   db: Database,
-  changes: Changes,
+  bus: InvalidationBus,
   catalogue: Catalogue,
-  { remember = 100_000, onUse }: RecordsOptions = {},
-): Records {
-  const known = new Recent<string, Kept>(remember)
-  /** When users and clients changed, by `changes.count`: one change may make many records outdated. */
-  const changedAt = new Map<string, number>()
+  { cacheSize = 100_000, onUse }: RecordsOptions = {},
+): TokenRecords {
+  const cache = new LruCache<string, CachedRecord>(cacheSize)
+  /** When users and clients changed, by `bus.version`: one change may make many records outdated. */
+  const changedAtVersion = new Map<string, number>()
   const loading = new Map<string, Promise<TokenRecord | undefined>>()
 
-  changes.subscribe(change => {
-    if (change.kind === 'token') known.delete(change.id)
-    if (change.kind === 'user' || change.kind === 'client') changedAt.set(change.id, changes.count)
-    if (change.kind !== 'everything' && changedAt.size <= MOST_CHANGED) return
-    known.clear()
-    changedAt.clear()
+  bus.subscribe(change => {
+    if (change.kind === 'token') cache.delete(change.id)
+    if (change.kind === 'user' || change.kind === 'client') changedAtVersion.set(change.id, bus.version)
+    if (change.kind !== 'everything' && changedAtVersion.size <= MAX_CHANGED) return
+    cache.clear()
+    changedAtVersion.clear()
   })
 
   /** What is in memory, unless its user or one of its clients has changed since it was read. */
-  function recall(id: string): TokenRecord | undefined {
-    const kept = known.get(id)
-    if (!kept) return undefined
-    const { token, parentClientId } = kept.record
-    const fresh = [token.userId, token.clientId, parentClientId].every(of => !of || !(changedAt.get(of)! > kept.at))
-    if (!fresh) known.delete(id)
-    return fresh ? kept.record : undefined
+  function getCached(id: string): TokenRecord | undefined {
+    const cached = cache.get(id)
+    if (!cached) return undefined
+    const { token, parentClientId } = cached.record
+    const isFresh = [token.userId, token.clientId, parentClientId].every(
+      of => !of || !(changedAtVersion.get(of)! > cached.version),
+    )
+    if (!isFresh) cache.delete(id)
+    return isFresh ? cached.record : undefined
   }
 
   function load(where: string, value: unknown): Promise<TokenRecord | undefined> {
     const select = () => db.query<Row>(`${SELECT} where ${where}`, [value])
-    return changes.reading(select, ([row], meanwhile) => {
-      const record = row && read(bounded(row, catalogue.inherit), catalogue.inherit, onUse)
+    return bus.readAtVersion(select, ([row], concurrent) => {
+      const record = row && toRecord(limitToParent(row, catalogue.inherit), catalogue.inherit, onUse)
       // What changed while its row was on its way may be the row as it was before.
-      const old = record && meanwhile.some(change => concerns(change, record))
-      if (record && changes.hearing && !old) known.set(record.token.id, { record, at: changes.count })
+      const outdated = record && concurrent.some(change => invalidates(change, record))
+      if (record && bus.connected && !outdated) cache.set(record.token.id, { record, version: bus.version })
       return record
     })
   }
 
   /** Ten requests that miss together ask once; but never one that asks after a change with one from before it. */
-  function once(where: string, value: string | Buffer): Promise<TokenRecord | undefined> {
-    if (!changes.hearing) return load(where, value)
-    const key = `${changes.count} ${typeof value === 'string' ? value : value.toString('hex')}`
-    const under = loading.get(key)
-    if (under) return under
-    const mine = load(where, value).finally(() => loading.delete(key))
-    loading.set(key, mine)
-    return mine
+  function loadShared(where: string, value: string | Buffer): Promise<TokenRecord | undefined> {
+    if (!bus.connected) return load(where, value)
+    const key = `${bus.version} ${typeof value === 'string' ? value : value.toString('hex')}`
+    const pending = loading.get(key)
+    if (pending) return pending
+    const started = load(where, value).finally(() => loading.delete(key))
+    loading.set(key, started)
+    return started
   }
 
   return {
-    peek(holder) {
-      if (!changes.hearing) return undefined
+    fromCache(entry) {
+      if (!bus.connected) return undefined
       // Nothing at all has changed since: the look-up is spared, a good part of what a check costs.
-      if (holder.recordAt === changes.count) return holder.record
-      holder.record = recall(holder.id)
-      holder.recordAt = holder.record && changes.count
-      return holder.record
+      if (entry.recordVersion === bus.version) return entry.record
+      entry.record = getCached(entry.id)
+      entry.recordVersion = entry.record && bus.version
+      return entry.record
     },
-    heard: () => (changes.hearing ? changes.count : undefined),
-    find: id => once('t.id = ?', id),
-    findByText: text => once('t.hash = ?', hashSecret(text)),
+    cacheVersion: () => (bus.connected ? bus.version : undefined),
+    find: id => loadShared('t.id = ?', id),
+    findByText: text => loadShared('t.hash = ?', hashSecret(text)),
   }
 }
 
 /** Whether what is known of a token may be so no longer. */
-function concerns(change: Change, { token, parentClientId }: TokenRecord): boolean {
+function invalidates(change: Change, { token, parentClientId }: TokenRecord): boolean {
   if (change.kind === 'token') return change.id === token.id
   if (change.kind === 'user') return change.id === token.userId
   if (change.kind === 'client') return change.id === token.clientId || change.id === parentClientId
   return change.kind === 'everything'
 }
 
-function read(row: Row, inherit: boolean, onUse: OnUse | undefined): TokenRecord {
+function toRecord(row: Row, inherit: boolean, onUse: OnUse | undefined): TokenRecord {
   const expiresAt = new Date(row.expires_at)
   const token = new Token({
     id: row.id,
@@ -218,7 +220,7 @@ function read(row: Row, inherit: boolean, onUse: OnUse | undefined): TokenRecord
     audience,
     issuedAt,
     expiresAt: expiresAt.getTime(),
-    place: { list: row.status_list, index: row.status_index },
+    statusReference: { list: row.status_list, index: row.status_index },
     parentClientId: row.parent_client_id,
   }
 }
@@ -232,15 +234,15 @@ function refusal(row: Row): string | undefined {
 }
 
 /** Why a token opens nothing now, or undefined. */
-export function whyNot(record: TokenRecord | undefined, now = Date.now()): string | undefined {
+export function refusalReason(record: TokenRecord | undefined, now = Date.now()): string | undefined {
   if (!record) return 'The access token is not known.'
   if (record.refusal) return record.refusal
   return record.expiresAt <= now ? 'The access token has expired.' : undefined
 }
 
 /** @throws 401 `invalid_token` that says why */
-export function accept(record: TokenRecord | undefined, now = Date.now()): TokenRecord {
-  const refusal = whyNot(record, now)
+export function assertUsable(record: TokenRecord | undefined, now = Date.now()): TokenRecord {
+  const refusal = refusalReason(record, now)
   if (refusal === undefined) return record as TokenRecord
   throw invalidToken(refusal)
 }

@@ -1,6 +1,6 @@
 import { invalid } from '../errors/errors.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
-import { checkedName } from '../text/names.ts'
+import { validateName } from '../text/name.ts'
 import type { IssueForUserBody } from './schemas.ts'
 import type { NewToken } from './tokens.ts'
 
@@ -12,7 +12,7 @@ export function newToken(body: IssueForUserBody): Omit<NewToken, 'user'> {
   }
   const given = name ?? device_name
   if (given === undefined) throw invalid({ path: 'name', message: 'is required' })
-  const chosen = checkedName(given, name === undefined ? 'device_name' : 'name')
+  const chosen = validateName(given, name === undefined ? 'device_name' : 'name')
   return { name: chosen, scopes, format, resources, expiresAt: expiry(expires_in, expires_at) }
 }
 

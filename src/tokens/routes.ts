@@ -1,29 +1,29 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { checkScopes, requireToken } from '../../packages/guard/src/checks.ts'
-import { REQUEST_MS } from '../database/in-time.ts'
+import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { invalid } from '../errors/errors.ts'
 import { page } from '../http/paging.ts'
 import { sendProgress, sendRevoked } from '../http/progress.ts'
 import { noContent, problem, unfinished, validationProblem } from '../http/schemas.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { ownerless, ownerOf } from '../users/routes.ts'
+import { noUserError, ownerOf } from '../users/routes.ts'
 import { toOwnUser, toUser } from '../users/schemas.ts'
 import type { SignIn } from '../users/sign-in.ts'
 import type { User } from '../users/user.entity.ts'
-import { type TokenUser, userBehind } from './records.ts'
+import { type PublicUser, userOfToken } from './records.ts'
 import { newToken } from './request.ts'
 import {
   ChangeToken,
   deadToken,
-  gone,
   goneWithOthers,
   IssuedSchema,
   IssueToken,
   type IssueTokenBody,
   ListQuery,
-  lostToken,
   RotateToken,
+  revokedResponse,
+  rightLost,
   TokenAnswer,
   TokenList,
   TokenParams,
@@ -31,13 +31,13 @@ import {
   unknownToken,
 } from './schemas.ts'
 import type { ShownToken } from './token.entity.ts'
-import type { Issued, Tokens } from './tokens.ts'
+import type { IssuedToken, Tokens } from './tokens.ts'
 import type { Usage } from './usage.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** E-mail address and password in the body say who it is. */
-    takesCredentials?: boolean
+    acceptsCredentials?: boolean
   }
 }
 
@@ -51,10 +51,10 @@ export interface TokenRoutesOptions {
 const tags = ['Tokens']
 
 export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOptions): FastifyPluginAsyncTypebox {
-  const data = (token: ShownToken) => toToken(catalogue, token, usage.seen(token))
+  const data = (token: ShownToken) => toToken(catalogue, token, usage.lastUse(token))
 
   /** @param user as whoever asks may know them */
-  async function answer(reply: FastifyReply, { plainText, token }: Issued, user: { id: string }) {
+  async function sendIssued(reply: FastifyReply, { plainText, token }: IssuedToken, user: { id: string }) {
     return reply.code(201).send({ token: plainText, data: toToken(catalogue, token), user })
   }
 
@@ -65,13 +65,13 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
   }
 
   return async app => {
-    const mayWrite = checkScopes('tokens:write')
+    const requireWrite = checkScopes('tokens:write')
 
     app.post(
       '/tokens',
       {
-        config: { takesCredentials: true },
-        preHandler: (request, reply, done) => (hasCredentials(request) ? done() : mayWrite(request, reply, done)),
+        config: { acceptsCredentials: true },
+        preHandler: (request, reply, done) => (hasCredentials(request) ? done() : requireWrite(request, reply, done)),
         schema: {
           operationId: 'issueToken',
           summary: 'Issue a personal access token',
@@ -84,7 +84,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
             201: IssuedSchema,
             401: problem('Wrong e-mail address or password, or no valid token'),
             403: problem('The token lacks `tokens:write`, or a scope it was asked to pass on'),
-            409: lostToken,
+            409: rightLost,
             422: validationProblem,
             429: problem('Too many failed attempts; `Retry-After` says when to try again'),
           },
@@ -95,11 +95,11 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
         const input = newToken(body)
         if (hasCredentials(request)) {
           const user = await userOfCredentials(request, body)
-          return answer(reply, await tokens.issuePersonal({ ...input, user }), toUser(user))
+          return sendIssued(reply, await tokens.issuePersonal({ ...input, user }), toUser(user))
         }
         const user = caller(request)
-        const issued = await tokens.issuePersonal({ ...input, user, within: request.token })
-        return answer(reply, issued, toOwnUser(request.token, user))
+        const issued = await tokens.issuePersonal({ ...input, user, issuingToken: request.token })
+        return sendIssued(reply, issued, toOwnUser(request.token, user))
       },
     )
 
@@ -119,14 +119,14 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
       async request => {
         const userId = ownerOf(request)
         const { state, scope } = request.query
-        return page(request.query, wish => tokens.list(userId, { ...wish, state, scope }), data)
+        return page(request.query, pageRequest => tokens.list(userId, { ...pageRequest, state, scope }), data)
       },
     )
 
     app.delete(
       '/tokens',
       {
-        preHandler: mayWrite,
+        preHandler: requireWrite,
         schema: {
           operationId: 'revokeTokens',
           summary: 'Revoke all your personal access tokens',
@@ -136,8 +136,11 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
         },
       },
       async (request, reply) => {
-        const keep = request.token.id
-        return sendProgress(reply, await tokens.revokeAll(ownerOf(request), { keep, longest: REQUEST_MS }))
+        const lastTokenId = request.token.id
+        return sendProgress(
+          reply,
+          await tokens.revokeAll(ownerOf(request), { lastTokenId, timeoutMs: REQUEST_BUDGET_MS }),
+        )
       },
     )
 
@@ -164,7 +167,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
           summary: 'Revoke the token that makes the request',
           description: 'Signing out. What it issued goes with it.',
           tags,
-          response: { 200: goneWithOthers, 204: gone },
+          response: { 200: goneWithOthers, 204: revokedResponse },
         },
       },
       async (request, reply) => {
@@ -192,7 +195,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
           overlap: request.body?.overlap,
           itself: request.token,
         })
-        return answer(reply, issued, toOwnUser(request.token, user))
+        return sendIssued(reply, issued, toOwnUser(request.token, user))
       },
     )
 
@@ -214,7 +217,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.patch(
       '/tokens/:id',
       {
-        preHandler: mayWrite,
+        preHandler: requireWrite,
         schema: {
           operationId: 'changeToken',
           summary: 'Change name or scopes of a token, suspend or resume it',
@@ -234,7 +237,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.post(
       '/tokens/:id/rotate',
       {
-        preHandler: mayWrite,
+        preHandler: requireWrite,
         schema: {
           operationId: 'rotateToken',
           summary: 'Replace a token',
@@ -249,22 +252,22 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
       async (request, reply) => {
         const user = caller(request)
         const { overlap } = request.body ?? {}
-        const issued = await tokens.rotate(user, request.params.id, { overlap, within: request.token })
-        return answer(reply, issued, toOwnUser(request.token, user))
+        const issued = await tokens.rotate(user, request.params.id, { overlap, issuingToken: request.token })
+        return sendIssued(reply, issued, toOwnUser(request.token, user))
       },
     )
 
     app.delete(
       '/tokens/:id',
       {
-        preHandler: mayWrite,
+        preHandler: requireWrite,
         schema: {
           operationId: 'revokeToken',
           summary: 'Revoke a token',
           description: 'What it issued goes with it.',
           tags,
           params: TokenParams,
-          response: { 200: goneWithOthers, 204: gone, 404: unknownToken },
+          response: { 200: goneWithOthers, 204: revokedResponse, 404: unknownToken },
         },
       },
       async (request, reply) => {
@@ -275,8 +278,8 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
 }
 
 /** Whether a request proves by its body who it is from. Elsewhere a password is proof of more than that, or a new one. */
-export const provesItself = (request: FastifyRequest): boolean =>
-  request.routeOptions.config.takesCredentials === true && hasCredentials(request)
+export const hasCredentialsInBody = (request: FastifyRequest): boolean =>
+  request.routeOptions.config.acceptsCredentials === true && hasCredentials(request)
 
 function hasCredentials({ body }: Pick<FastifyRequest, 'body'>): boolean {
   const { email, password } = (body ?? {}) as IssueTokenBody
@@ -284,8 +287,8 @@ function hasCredentials({ body }: Pick<FastifyRequest, 'body'>): boolean {
 }
 
 /** Whose token it is, from memory. @throws 403 for a machine's token */
-function caller(request: FastifyRequest): TokenUser {
-  const user = userBehind(request.token)
+function caller(request: FastifyRequest): PublicUser {
+  const user = userOfToken(request.token)
   if (user) return user
-  throw ownerless()
+  throw noUserError()
 }

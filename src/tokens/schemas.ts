@@ -1,12 +1,12 @@
 import { type Static, Type } from 'typebox'
 import { TOKEN_FORMATS } from '../clients/client.entity.ts'
-import { Paged, paging } from '../http/paging.ts'
+import { PageOf, paging } from '../http/paging.ts'
 import { closed, Name, Nullable, noContent, problem, Time, TOKEN_EXAMPLE } from '../http/schemas.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { OwnUserSchema } from '../users/schemas.ts'
 import { resourcesOf } from './audience.ts'
 import type { ShownToken } from './token.entity.ts'
-import type { Seen } from './usage.ts'
+import type { LastUse } from './usage.ts'
 
 const example = {
   id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11',
@@ -54,7 +54,7 @@ export const TokenSchema = Type.Object(
 )
 
 /** For an answer to whoever just made it. */
-const neverUsed = ({ scopes }: ShownToken): Seen => ({ lastUsedAt: null, unusedScopes: scopes })
+const neverUsed = ({ scopes }: ShownToken): LastUse => ({ lastUsedAt: null, unusedScopes: scopes })
 
 export const toToken = (
   catalogue: Pick<Catalogue, 'unknown'>,
@@ -80,7 +80,7 @@ export const toToken = (
 const name = Name
 const scopes = Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 500 })
 
-const wishes = {
+const tokenProperties = {
   name: Type.Optional({ ...name, description: 'What the token is for; `device_name` is the same thing' }),
   device_name: Type.Optional(name),
   scopes: Type.Optional({ ...scopes, description: 'Omitted: the default scopes, and `tokens:rotate`' }),
@@ -97,7 +97,7 @@ const wishes = {
 }
 
 /** By whoever may issue for others. */
-export const IssueForUser = Type.Object(wishes, {
+export const IssueForUser = Type.Object(tokenProperties, {
   ...closed,
   examples: [{ name: 'deploy', scopes: ['orders:read'], expires_in: 2_592_000 }],
 })
@@ -109,7 +109,7 @@ export const IssueToken = Type.Object(
       Type.String({ format: 'email', maxLength: 254, description: 'Or send a token with `tokens:write`' }),
     ),
     password: Type.Optional(Type.String({ format: 'password', maxLength: 1024 })),
-    ...wishes,
+    ...tokenProperties,
   },
   {
     ...closed,
@@ -169,14 +169,14 @@ export const ListQuery = Type.Object(
   closed,
 )
 
-export const TokenList = Paged(TokenSchema)
+export const TokenList = PageOf(TokenSchema)
 
 export const TokenParams = Type.Object({ id: Type.String({ description: 'Id of a token', examples: [example.id] }) })
 export const TokenAnswer = Type.Object({ data: TokenSchema })
 export const unknownToken = problem('The user has no such token')
 export const deadToken = problem('The token has been revoked or has expired')
-export const lostToken = problem('The user or the token that asks has lost the right to it meanwhile')
-export const gone = noContent('Revoked, and it had issued none that lives')
+export const rightLost = problem('The user or the token that asks has lost the right to it meanwhile')
+export const revokedResponse = noContent('Revoked, and it had issued none that lives')
 export const goneWithOthers = {
   ...Type.Object({
     data: Type.Object({

@@ -14,7 +14,7 @@ export interface Target {
  * Where resources are named, scopes that belong to others are left out. Where none is named and scopes belong to
  * resources, the token is for these.
  */
-export type Aim = (scopes: readonly string[], audience: string | null) => Target
+export type ResolveTarget = (scopes: readonly string[], audience: string | null) => Target
 
 /** Decides what a token is for that asks for scopes, names resources, or both. */
 export interface Targets {
@@ -25,7 +25,7 @@ export interface Targets {
    */
   resolve(resources: readonly string[], onUnknown: (index: number) => Error): Promise<string | null>
   /** What brings scopes and resources together. It asks the database for nothing, so it may be used in a transaction. */
-  prepareAim(): Promise<Aim>
+  loadResolver(): Promise<ResolveTarget>
   /** Those of the scopes that are of no use to a token with this `audience`, since they belong to another resource. */
   misplaced(scopes: readonly string[], audience: string | null): string[]
   /** Whether a token with `audience` is good nowhere that one with `granted` is not. */
@@ -39,7 +39,7 @@ export interface TargetsOptions {
 }
 
 export function createTargets({ resources, catalogue, config }: TargetsOptions): Targets {
-  const standard = defaultAudience(config)
+  const ownAudience = defaultAudience(config)
   const owners = new Map(catalogue.scopes.map(({ id, resource }) => [id, resource]))
   /** With the deployment's audience a token is good at every API. */
   const isEverywhere = (audience: string | null) =>
@@ -47,47 +47,47 @@ export function createTargets({ resources, catalogue, config }: TargetsOptions):
 
   function toAudience(uris: readonly string[]): string | null {
     const unique = [...new Map(uris.map(uri => [normalUri(uri), uri])).values()]
-    return unique.length === 1 && unique[0] === standard ? null : unique.join(' ') || null
+    return unique.length === 1 && unique[0] === ownAudience ? null : unique.join(' ') || null
   }
 
   function misplaced(scopes: readonly string[], audience: string | null): string[] {
     if (isEverywhere(audience)) return []
-    const has = audience === null ? [standard] : resourcesOf(audience)
+    const audiences = audience === null ? [ownAudience] : resourcesOf(audience)
     return scopes.filter(scope => {
       const owner = owners.get(scope)
-      return owner !== undefined && !isMeantFor(owner, has)
+      return owner !== undefined && !isMeantFor(owner, audiences)
     })
   }
 
   return {
     misplaced,
 
-    async resolve(named, onUnknown) {
-      const found = await Promise.all(named.map(uri => resources.find(uri)))
+    async resolve(owned, onUnknown) {
+      const found = await Promise.all(owned.map(uri => resources.find(uri)))
       const unknown = found.indexOf(undefined)
       if (unknown >= 0) throw onUnknown(unknown)
       return toAudience(found as string[])
     },
 
-    async prepareAim() {
+    async loadResolver() {
       const uris = [...new Set([...owners.values()].filter(uri => uri !== undefined))]
-      const forms = new Map(
+      const registeredForms = new Map(
         await Promise.all(uris.map(async uri => [uri, (await resources.find(uri)) ?? uri] as const)),
       )
       return (scopes, audience) => {
         if (audience === null) {
-          const named = scopes.map(scope => owners.get(scope)).filter(uri => uri !== undefined)
-          return { scopes: [...scopes], audience: toAudience(named.map(uri => forms.get(uri) ?? uri)) }
+          const owned = scopes.map(scope => owners.get(scope)).filter(uri => uri !== undefined)
+          return { scopes: [...scopes], audience: toAudience(owned.map(uri => registeredForms.get(uri) ?? uri)) }
         }
-        const left = new Set(misplaced(scopes, audience))
-        return { scopes: scopes.filter(scope => !left.has(scope)), audience }
+        const excluded = new Set(misplaced(scopes, audience))
+        return { scopes: scopes.filter(scope => !excluded.has(scope)), audience }
       }
     },
 
     isWithin(audience, granted) {
       if (isEverywhere(granted)) return true
-      const limit = granted === null ? [standard] : resourcesOf(granted)
-      return (audience === null ? [standard] : resourcesOf(audience)).every(uri => isMeantFor(uri, limit))
+      const limit = granted === null ? [ownAudience] : resourcesOf(granted)
+      return (audience === null ? [ownAudience] : resourcesOf(audience)).every(uri => isMeantFor(uri, limit))
     },
   }
 }

@@ -1,33 +1,33 @@
 import { type FilterQuery, LockMode } from '@mikro-orm/postgresql'
 import type { Token } from '../../packages/guard/src/token.ts'
-import { record } from '../audit/audit.ts'
+import { writeAudit } from '../audit/audit.ts'
 import type { TokenFormat } from '../clients/client.entity.ts'
 import type { Clients } from '../clients/clients.ts'
-import type { Changes } from '../cluster/changes.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
-import { inTime, type Progress } from '../database/in-time.ts'
+import { type Progress, runBatches } from '../database/run-batches.ts'
 import { conflict, notFound } from '../errors/errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { checkedName } from '../text/names.ts'
+import { validateName } from '../text/name.ts'
 import { isUuid } from '../text/uuid.ts'
+import type { InsertIssuedToken } from './insert-batch.ts'
 import { createLimits } from './limits.ts'
-import { createListing, type Page } from './listing.ts'
+import { createTokenList, type TokenQuery } from './list.ts'
 import { assertMayIssue } from './may-issue.ts'
-import type { Issued, Mint } from './mint.ts'
-import { issuerOf, LOST, type Owner } from './owner.ts'
-import { announceChange } from './parent.ts'
+import type { IssuedToken, Mint } from './mint.ts'
+import { issuerOf, RIGHT_LOST, type TokenOwner } from './owner.ts'
+import { publishTokenChange } from './parent.ts'
 import { createPersonalTarget } from './personal-target.ts'
-import { retireBatch } from './retire.ts'
-import type { RevokeOne } from './revoker.ts'
-import { createRotate, mustLive, type Rotate } from './rotate.ts'
+import { revokeTokenBatch } from './revoke.ts'
+import type { RevokeToken } from './revoke-batch.ts'
+import { assertLive, createRotate, type Rotate } from './rotate.ts'
 import type { Targets } from './target.ts'
 import { AccessToken, type ShownToken } from './token.entity.ts'
 import type { Usage } from './usage.ts'
-import type { WriteRow } from './writer.ts'
 
 export interface NewToken {
-  user: Owner
+  user: TokenOwner
   name: string
   /** Omitted: the catalogue's defaults. */
   scopes?: readonly string[] | undefined
@@ -37,7 +37,7 @@ export interface NewToken {
   /** URIs of the APIs that it is for; omitted: every API, or those that its scopes belong to. */
   resources?: readonly string[] | undefined
   /** The token that asks: what it issues holds no scope it lacks and outlives it by nothing. */
-  within?: Token | undefined
+  issuingToken?: Token | undefined
 }
 
 export interface TokenChange {
@@ -48,12 +48,12 @@ export interface TokenChange {
 
 export interface Tokens {
   /** @throws 422 for an unknown or disallowed scope, a name or an expiry that cannot be */
-  issuePersonal(input: NewToken): Promise<Issued>
+  issuePersonal(input: NewToken): Promise<IssuedToken>
   /** A user's personal tokens, newest first. */
-  list(userId: string, page: Page): Promise<ShownToken[]>
+  list(userId: string, page: TokenQuery): Promise<ShownToken[]>
   /** @throws 404 when it is not a personal token of this user */
   find(userId: string, id: string): Promise<AccessToken>
-  change(user: Owner, id: string, change: TokenChange, within?: Token): Promise<AccessToken>
+  change(user: TokenOwner, id: string, change: TokenChange, issuingToken?: Token): Promise<AccessToken>
   rotate: Rotate
   /** @returns how many died: what it issued goes with it; 0: it was dead already */
   revoke(userId: string, id: string): Promise<number>
@@ -62,7 +62,7 @@ export interface Tokens {
    * @param options `keep`: a token that goes last; `longest`: milliseconds after which it begins no further batch
    * @returns how many were revoked, and whether none is left
    */
-  revokeAll(userId: string, options?: { keep?: string | undefined; longest?: number }): Promise<Progress>
+  revokeAll(userId: string, options?: { lastTokenId?: string | undefined; timeoutMs?: number }): Promise<Progress>
   /** The token that made a request, whatever client it was issued under. @throws 404 when a session made it */
   revokeCurrent(token: Token): Promise<number>
   /** With the scopes and the end that it has now, whatever it was given. */
@@ -71,31 +71,34 @@ export interface Tokens {
 
 export interface TokensOptions {
   db: Database
-  changes: Changes
+  bus: InvalidationBus
   catalogue: Catalogue
   clients: Clients
   targets: Targets
   mint: Mint
-  write: WriteRow
-  revokeOne: RevokeOne
-  usage: Pick<Usage, 'seen'>
+  insertRow: InsertIssuedToken
+  revokeToken: RevokeToken
+  usage: Pick<Usage, 'lastUse'>
   config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime' | 'tokenFamilyLifetime'>
 }
 
 export function createTokens(options: TokensOptions): Tokens {
-  const { db, changes, catalogue, clients, targets, mint, write, revokeOne, usage, config } = options
+  const { db, bus, catalogue, clients, targets, mint, insertRow, revokeToken, usage, config } = options
 
   /** What a user made and named; what was exchanged for that is not listed, and goes with it. */
-  const personal = async (userId: string, extra: FilterQuery<AccessToken> = {}): Promise<FilterQuery<AccessToken>> => ({
+  const personalTokens = async (
+    userId: string,
+    conditions: FilterQuery<AccessToken> = {},
+  ): Promise<FilterQuery<AccessToken>> => ({
     user: userId,
     client: (await clients.personalAccess()).id,
     parent: null,
-    ...(extra as object),
+    ...(conditions as object),
   })
 
   async function find(userId: string, id: string, em?: Em): Promise<AccessToken> {
     if (!isUuid(id)) throw notFound('personal access token')
-    const where = await personal(userId, { id })
+    const where = await personalTokens(userId, { id })
     const token = await (em
       ? em.findOne(AccessToken, where, { lockMode: LockMode.PESSIMISTIC_WRITE })
       : db.run(e => e.findOne(AccessToken, where)))
@@ -103,25 +106,25 @@ export function createTokens(options: TokensOptions): Tokens {
     return token
   }
 
-  const list = createListing(db)
-  const { scopesFor, expiryFor, familyEnd, mustNotOutlast } = createLimits(catalogue, config)
+  const list = createTokenList(db)
+  const { scopesFor, expiryFor, familyEnd, assertNotOutlasting } = createLimits(catalogue, config)
   const personalTarget = createPersonalTarget(targets)
 
   return {
-    async issuePersonal({ user, name, scopes, expiresAt, format, resources, within }) {
-      if (within) await assertMayIssue(within, clients)
+    async issuePersonal({ user, name, scopes, expiresAt, format, resources, issuingToken }) {
+      if (issuingToken) await assertMayIssue(issuingToken, clients)
       const client = await clients.personalAccess()
       const issued = await mint({
         user: user.id,
         client: client.id,
-        name: checkedName(name),
-        ...(await personalTarget.of(scopesFor(user, scopes, within), resources, scopes !== undefined)),
+        name: validateName(name),
+        ...(await personalTarget.resolve(scopesFor(user, scopes, issuingToken), resources, scopes !== undefined)),
         format: format ?? client.tokenFormat,
-        expiresAt: expiryFor(expiresAt, within),
-        issuedBy: issuerOf(within),
-        familyExpiresAt: familyEnd(within),
+        expiresAt: expiryFor(expiresAt, issuingToken),
+        issuedBy: issuerOf(issuingToken),
+        familyExpiresAt: familyEnd(issuingToken),
       })
-      if (!(await write(issued.token, within?.id))) throw conflict(LOST)
+      if (!(await insertRow(issued.token, issuingToken?.id))) throw conflict(RIGHT_LOST)
       return issued
     },
 
@@ -129,19 +132,19 @@ export function createTokens(options: TokensOptions): Tokens {
 
     find: (userId, id) => find(userId, id),
 
-    change: (user, id, { name, scopes, suspended }, within) =>
-      changes.transaction(async (em, announce) => {
+    change: (user, id, { name, scopes, suspended }, issuingToken) =>
+      bus.transaction(async (em, publish) => {
         const token = await find(user.id, id, em)
-        mustLive(token)
-        const wanted = scopes && scopesFor(user, scopes, within, token.scopes)
-        if (wanted) personalTarget.mustFit(wanted, token)
-        if (wanted && within) mustNotOutlast(within, token, wanted)
-        if (wanted) Object.assign(token, { scopes: wanted, changed: true })
-        if (name !== undefined) token.name = checkedName(name)
+        assertLive(token)
+        const newScopes = scopes && scopesFor(user, scopes, issuingToken, token.scopes)
+        if (newScopes) personalTarget.assertWithinAudience(newScopes, token)
+        if (newScopes && issuingToken) assertNotOutlasting(issuingToken, token, newScopes)
+        if (newScopes) Object.assign(token, { scopes: newScopes, changed: true })
+        if (name !== undefined) token.name = validateName(name)
         if (suspended !== undefined) token.suspended = suspended
         token.updatedAt = new Date()
-        await announceChange(em, announce, token.id)
-        record(em, {
+        await publishTokenChange(em, publish, token.id)
+        writeAudit(em, {
           kind: 'token.changed',
           tokenId: token.id,
           userId: user.id,
@@ -151,32 +154,32 @@ export function createTokens(options: TokensOptions): Tokens {
         return token
       }),
 
-    rotate: createRotate({ changes, catalogue, clients, mint, usage, config, find }),
+    rotate: createRotate({ bus, catalogue, clients, mint, usage, config, find }),
 
     async revoke(userId, id) {
       const client = (await clients.personalAccess()).id
-      const died = isUuid(id) ? await revokeOne(id, { user: userId, client }) : 0
+      const revoked = isUuid(id) ? await revokeToken(id, { user: userId, client }) : 0
       // Whether it was dead already, or is not there for this user.
-      if (!died) await find(userId, id)
-      return died
+      if (!revoked) await find(userId, id)
+      return revoked
     },
 
-    async revokeAll(userId, { keep, longest = Infinity } = {}) {
-      const where = await personal(userId, { revoked: false })
+    async revokeAll(userId, { lastTokenId, timeoutMs = Infinity } = {}) {
+      const where = await personalTokens(userId, { revoked: false })
       const batch = () =>
-        changes.transaction(async (em, announce) => {
+        bus.transaction(async (em, publish) => {
           // Whoever issues holds the user's row shared: this waits for what is under way, and then sees it.
           await em.execute('select id from users where id = ? for no key update', [userId])
-          return retireBatch(em, announce, where, keep)
+          return revokeTokenBatch(em, publish, where, lastTokenId)
         })
-      return inTime(batch, longest)
+      return runBatches(batch, timeoutMs)
     },
 
     async revokeCurrent({ id }) {
-      const died = await revokeOne(id)
+      const revoked = await revokeToken(id)
       // A session made the request, which is ended elsewhere.
-      if (!died && !(await db.run(em => em.findOne(AccessToken, { id })))) throw notFound('token')
-      return died
+      if (!revoked && !(await db.run(em => em.findOne(AccessToken, { id })))) throw notFound('token')
+      return revoked
     },
 
     async findCurrent({ id, scopes, expiresAt }) {
@@ -187,4 +190,4 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 }
 
-export type { Issued } from './mint.ts'
+export type { IssuedToken } from './mint.ts'

@@ -3,22 +3,22 @@ import { type RateLimiterAbstract, RateLimiterRedis, RateLimiterRes } from 'rate
 import { tooManyAttempts } from '../errors/errors.ts'
 
 /** The attempts on one key that this process knows of. */
-interface Gate {
+interface KeyState {
   /** Decided one after the other, in the order in which they came. */
-  deciding: Promise<unknown>
-  pending: number
-  underWay: number
-  endings: number
+  pendingDecision: Promise<unknown>
+  waiting: number
+  inFlight: number
+  finished: number
   /** Called when one under way has ended. */
-  ended: () => void
-  refusedAt: number
+  onFinished: () => void
+  rejectedAt: number
 }
 
 /** Another node may have attempts under way too: so many times, after so many milliseconds, it is looked at again. */
-const LOOKS = 4
-const PAUSE_MS = 50
+const MAX_RETRIES = 4
+const RETRY_DELAY_MS = 50
 /** A key that was refused so lately is refused without another look, in milliseconds. */
-const STAYS_REFUSED_MS = 1_000
+const REJECTION_TTL_MS = 1_000
 
 /** Lets as many attempts begin as may still fail; the others wait until those under way have ended. */
 export interface Attempts {
@@ -31,66 +31,70 @@ export interface Attempts {
 }
 
 export function createAttempts(limiter: RateLimiterAbstract): Attempts {
-  const gates = new Map<string, Gate>()
+  const states = new Map<string, KeyState>()
 
-  async function decide(gate: Gate, key: string): Promise<void> {
-    for (let looks = 0; ; ) {
-      const { endings } = gate
+  async function decide(state: KeyState, key: string): Promise<void> {
+    for (let retries = 0; ; ) {
+      const { finished } = state
       const refusal = await consume(limiter, key)
-      if (!refusal) return void gate.underWay++
+      if (!refusal) return void state.inFlight++
       // One that ended meanwhile may have given back what was refused.
-      if (gate.endings !== endings) continue
-      if (gate.underWay > 0) {
+      if (state.finished !== finished) continue
+      if (state.inFlight > 0) {
         await new Promise<void>(resolve => {
-          gate.ended = resolve
+          state.onFinished = resolve
         })
-      } else if (mayBeElsewhere(limiter) && Date.now() - gate.refusedAt > STAYS_REFUSED_MS && ++looks < LOOKS) {
-        await pause(PAUSE_MS)
+      } else if (
+        mayBeElsewhere(limiter) &&
+        Date.now() - state.rejectedAt > REJECTION_TTL_MS &&
+        ++retries < MAX_RETRIES
+      ) {
+        await pause(RETRY_DELAY_MS)
       } else {
-        gate.refusedAt = Date.now()
+        state.rejectedAt = Date.now()
         throw tooManyAttempts(refusal.msBeforeNext / 1000)
       }
     }
   }
 
-  function leave(gate: Gate, key: string): void {
-    if (--gate.pending === 0) gates.delete(key)
+  function release(state: KeyState, key: string): void {
+    if (--state.waiting === 0) states.delete(key)
   }
 
   return {
     async reserve(key) {
-      const gate = gates.get(key) ?? open()
-      gates.set(key, gate)
-      gate.pending++
-      const decision = gate.deciding.then(() => decide(gate, key))
-      gate.deciding = decision.catch(() => {})
+      const state = states.get(key) ?? newState()
+      states.set(key, state)
+      state.waiting++
+      const decision = state.pendingDecision.then(() => decide(state, key))
+      state.pendingDecision = decision.catch(() => {})
       try {
         await decision
       } catch (error) {
-        leave(gate, key)
+        release(state, key)
         throw error
       }
       return async failed => {
         try {
           if (!failed) await limiter.reward(key)
         } finally {
-          gate.underWay--
-          gate.endings++
-          gate.ended()
-          leave(gate, key)
+          state.inFlight--
+          state.finished++
+          state.onFinished()
+          release(state, key)
         }
       }
     },
   }
 }
 
-const open = (): Gate => ({
-  deciding: Promise.resolve(),
-  pending: 0,
-  underWay: 0,
-  endings: 0,
-  ended: () => {},
-  refusedAt: Number.NEGATIVE_INFINITY,
+const newState = (): KeyState => ({
+  pendingDecision: Promise.resolve(),
+  waiting: 0,
+  inFlight: 0,
+  finished: 0,
+  onFinished: () => {},
+  rejectedAt: Number.NEGATIVE_INFINITY,
 })
 
 const mayBeElsewhere = (limiter: RateLimiterAbstract) => limiter instanceof RateLimiterRedis

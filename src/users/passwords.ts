@@ -5,10 +5,10 @@ import { COMMON_PASSWORDS } from './common-passwords.ts'
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane; about 6 ms. */
 const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
-export const SHORTEST_PASSWORD = 8
-export const LONGEST_PASSWORD = 256
+export const MIN_PASSWORD_LENGTH = 8
+export const MAX_PASSWORD_LENGTH = 256
 
-let decoy: Promise<string> | undefined
+let dummyHash: Promise<string> | undefined
 
 /**
  * The one form of a password: keyboards and systems send the same characters composed or decomposed (RFC 8265 §4.2).
@@ -29,10 +29,10 @@ export async function passwordMatches(
   passwordHash: string | undefined,
   password: string,
 ): Promise<boolean | 'outdated'> {
-  decoy ??= hashPassword('there is no such user')
+  dummyHash ??= hashPassword('there is no such user')
   const normal = normalizePassword(password)
   for (const form of new Set([normal, password, password.normalize('NFD')])) {
-    if (!(await verify(passwordHash ?? (await decoy), form))) continue
+    if (!(await verify(passwordHash ?? (await dummyHash), form))) continue
     if (passwordHash === undefined) return false
     return form === normal || 'outdated'
   }
@@ -54,8 +54,10 @@ export interface PasswordOwner {
  */
 export function checkNewPassword(password: string, owner: PasswordOwner, path = 'password'): void {
   const length = [...normalizePassword(password)].length
-  if (length < SHORTEST_PASSWORD) throw invalid({ path, message: `must have at least ${SHORTEST_PASSWORD} characters` })
-  if (length > LONGEST_PASSWORD) throw invalid({ path, message: `must have at most ${LONGEST_PASSWORD} characters` })
+  if (length < MIN_PASSWORD_LENGTH)
+    throw invalid({ path, message: `must have at least ${MIN_PASSWORD_LENGTH} characters` })
+  if (length > MAX_PASSWORD_LENGTH)
+    throw invalid({ path, message: `must have at most ${MAX_PASSWORD_LENGTH} characters` })
   const guess = comparable(password)
   if (guess === '') throw invalid({ path, message: 'must have characters that can be seen' })
   common ??= new Set(COMMON_PASSWORDS.split(' ').map(comparable))

@@ -5,8 +5,8 @@ import { requireToken } from '../../packages/guard/src/checks.ts'
 import type { Token } from '../../packages/guard/src/token.ts'
 import { forbidden, invalid } from '../errors/errors.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
+import { createConfirmPassword } from './confirm-password.ts'
 import { normalizePassword } from './passwords.ts'
-import { createProvePassword } from './prove.ts'
 import { ChangePassword, OwnUserSchema, toOwnUser, UpdateUser } from './schemas.ts'
 import type { Throttle } from './throttle.ts'
 import type { Users } from './users.ts'
@@ -22,13 +22,13 @@ export interface UserRoutesOptions {
 
 export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): FastifyPluginAsyncTypebox {
   /** What a person let an app read or order is no leave to change who the person is. */
-  async function changerOf(request: FastifyRequest): Promise<string> {
+  async function assertMayChange(request: FastifyRequest): Promise<string> {
     const id = ownerOf(request)
     if (await isPersonal(request.token)) return id
     throw forbidden('Only a personal access token may change the user; this one was given to an app.')
   }
 
-  const provePassword = createProvePassword(users, throttle)
+  const confirmPassword = createConfirmPassword(users, throttle)
 
   return async app => {
     app.get(
@@ -66,8 +66,8 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
       },
       async request => {
         const { name, email, current_password } = request.body
-        const id = await changerOf(request)
-        if (email !== undefined) await provePassword(id, request.ip, current_password)
+        const id = await assertMayChange(request)
+        if (email !== undefined) await confirmPassword(id, request.ip, current_password)
         return { data: toOwnUser(request.token, await users.update(id, { name, email })) }
       },
     )
@@ -92,11 +92,11 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
       },
       async (request, reply) => {
         const { current_password, password, password_confirmation = password } = request.body
-        const id = await changerOf(request)
+        const id = await assertMayChange(request)
         if (normalizePassword(password_confirmation) !== normalizePassword(password)) {
           throw invalid({ path: 'password_confirmation', message: 'must equal the password' })
         }
-        await provePassword(id, request.ip, current_password)
+        await confirmPassword(id, request.ip, current_password)
         await users.setPassword(id, password)
         return reply.code(204).send(null)
       },
@@ -108,7 +108,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
 export function ownerOf(request: FastifyRequest): string {
   const { userId } = request.token
   if (userId) return userId
-  throw ownerless()
+  throw noUserError()
 }
 
-export const ownerless = () => forbidden('This token belongs to a client and to no user.')
+export const noUserError = () => forbidden('This token belongs to a client and to no user.')

@@ -30,9 +30,9 @@ export const OwnUserSchema = Type.Object(
 )
 
 /** A user as the database has it, or as a token's record in memory does. */
-export type ShownUser = Pick<User, 'id' | 'name' | 'email' | 'role' | 'createdAt' | 'updatedAt'>
+export type UserFields = Pick<User, 'id' | 'name' | 'email' | 'role' | 'createdAt' | 'updatedAt'>
 
-export const toUser = ({ id, name, email, role, createdAt, updatedAt }: ShownUser) => ({
+export const toUser = ({ id, name, email, role, createdAt, updatedAt }: UserFields) => ({
   id,
   name,
   email,
@@ -44,7 +44,7 @@ export const toUser = ({ id, name, email, role, createdAt, updatedAt }: ShownUse
 const READ = [USER_READ] as const
 
 /** The user of a token, as far as the token may know: name and e-mail address take `user:read`, the id takes nothing. */
-export function toOwnUser(token: Token, user: ShownUser): { id: string } {
+export function toOwnUser(token: Token, user: UserFields): { id: string } {
   if (token.cant(USER_READ)) return { id: user.id }
   token.noteUse(READ)
   return toUser(user)

@@ -1,14 +1,14 @@
 import { LockMode } from '@mikro-orm/postgresql'
-import { record } from '../audit/audit.ts'
+import { writeAudit } from '../audit/audit.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
-import { rowsOf } from '../database/rows.ts'
+import { createRowMapper } from '../database/row-mapper.ts'
 import { notFound, signedOut, wrongCredentials } from '../errors/errors.ts'
 import { hashSecret, newSecret } from '../security/secrets.ts'
 import { isUuid } from '../text/uuid.ts'
 import { Session } from './session.entity.ts'
-import { type Person, User } from './user.entity.ts'
+import { type SafeUser, User } from './user.entity.ts'
 
 /** Where a person signs in from. */
 export interface Device {
@@ -19,7 +19,7 @@ export interface Device {
 
 export interface SignedIn {
   session: Omit<Session, 'hash'>
-  user: Person
+  user: SafeUser
 }
 
 /** People signed in at the pages (OWASP ASVS V7). */
@@ -30,7 +30,7 @@ export interface Sessions {
    * @returns its text, which exists only here and in the browser: 256 random bits
    * @throws 401 when the user was disabled or got another password meanwhile
    */
-  begin(user: User, device: Device, replaces?: string): Promise<string>
+  create(user: User, device: Device, replaces?: string): Promise<string>
   /** The live session of this text, and its user. */
   find(text: string): Promise<SignedIn | undefined>
   /** The user has proved the password again. */
@@ -45,22 +45,22 @@ export interface Sessions {
   endAll(userId: string): Promise<void>
 }
 
-const MOST_LISTED = 100
-const SEE = 'update sessions set last_seen_at = ? where id = ? and last_seen_at <= ?'
-const SEEN_EVERY_MS = 60_000
-const LONGEST_USER_AGENT = 255
+const MAX_LISTED = 100
+const UPDATE_LAST_SEEN = 'update sessions set last_seen_at = ? where id = ? and last_seen_at <= ?'
+const LAST_SEEN_INTERVAL_MS = 60_000
+const MAX_USER_AGENT_LENGTH = 255
 
 type Row = Record<string, unknown>
 
 export function createSessions(db: Database, config: Pick<Config, 'sessionLifetime' | 'sessionIdle'>): Sessions {
   const idleMs = config.sessionIdle * 1000
   /** Seen often enough that a session in use does not end. */
-  const seenEveryMs = Math.min(SEEN_EVERY_MS, idleMs / 2)
+  const seenEveryMs = Math.min(LAST_SEEN_INTERVAL_MS, idleMs / 2)
   const inUseSince = () => new Date(Date.now() - idleMs)
 
   const metadata = db.orm.getMetadata()
-  const sessions = rowsOf<Session, 'hash'>(metadata.get(Session))
-  const users = rowsOf<User, 'passwordHash'>(metadata.get(User))
+  const sessions = createRowMapper<Session, 'hash'>(metadata.get(Session))
+  const users = createRowMapper<User, 'passwordHash'>(metadata.get(User))
 
   /** Asked for on every request of a page: one question, for both. */
   const FIND = `
@@ -70,24 +70,24 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
     where s.hash = ? and s.expires_at > now() and s.last_seen_at > ?`
 
   return {
-    begin: (user, device, replaces) =>
+    create: (user, device, replaces) =>
       db.transaction(async em => {
-        await mustStillBe(em, user)
+        await assertUnchanged(em, user)
         if (replaces !== undefined) await em.nativeDelete(Session, { hash: hashSecret(replaces) })
         const text = newSecret()
         await em.insert(Session, newSession(user, device, text, config.sessionLifetime))
-        record(em, { kind: 'sign_in.succeeded', userId: user.id })
+        writeAudit(em, { kind: 'sign_in.succeeded', userId: user.id })
         return text
       }),
 
     async find(text) {
       const [row] = await db.query<{ session: Row; owner: Row }>(FIND, [hashSecret(text), inUseSince()])
       if (!row) return undefined
-      const session = sessions.read(row.session)
+      const session = sessions.toEntity(row.session)
       const now = Date.now()
       const since = new Date(now - seenEveryMs)
-      if (session.lastSeenAt <= since) await db.query(SEE, [new Date(now), session.id, since])
-      return { session, user: users.read(row.owner) }
+      if (session.lastSeenAt <= since) await db.query(UPDATE_LAST_SEEN, [new Date(now), session.id, since])
+      return { session, user: users.toEntity(row.owner) }
     },
 
     async confirm(id) {
@@ -98,7 +98,7 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
       db.transaction(async em => {
         const session = await em.findOne(Session, { hash: hashSecret(text) })
         if (!session || (await em.nativeDelete(Session, { id: session.id })) === 0) return
-        record(em, { kind: 'session.ended', userId: session.user })
+        writeAudit(em, { kind: 'session.ended', userId: session.user })
       }),
 
     list: userId =>
@@ -106,20 +106,20 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
         em.find(
           Session,
           { user: userId, expiresAt: { $gt: new Date() }, lastSeenAt: { $gt: inUseSince() } },
-          { orderBy: { lastSeenAt: 'desc', id: 'desc' }, limit: MOST_LISTED },
+          { orderBy: { lastSeenAt: 'desc', id: 'desc' }, limit: MAX_LISTED },
         ),
       ),
 
     endOne: (userId, id) =>
       db.transaction(async em => {
         if (!isUuid(id) || (await em.nativeDelete(Session, { id, user: userId })) === 0) throw notFound('session')
-        record(em, { kind: 'session.ended', userId })
+        writeAudit(em, { kind: 'session.ended', userId })
       }),
 
     endAll: userId =>
       db.transaction(async em => {
         const sessions = await endSessions(em, userId)
-        record(em, { kind: 'session.ended', userId, details: { sessions, everywhere: true } })
+        writeAudit(em, { kind: 'session.ended', userId, details: { sessions, everywhere: true } })
       }),
   }
 }
@@ -129,7 +129,7 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
  * session waits, and sees what was made of it.
  * @throws 401
  */
-export async function mustBeSignedIn(em: Em, { session, user }: SignedIn): Promise<void> {
+export async function assertSignedIn(em: Em, { session, user }: SignedIn): Promise<void> {
   const now = await em.findOne(User, { id: user.id }, { lockMode: LockMode.PESSIMISTIC_READ })
   if (!now || now.disabledAt || (await em.count(Session, { id: session.id })) === 0) throw signedOut()
 }
@@ -145,7 +145,7 @@ export const isFresh = ({ createdAt, provedAt }: Pick<Session, 'createdAt' | 'pr
 export const endSessions = (em: Em, user: string): Promise<number> => em.nativeDelete(Session, { user })
 
 /** Held until the session is stored, so that whoever disables the user or changes the password ends it too. */
-async function mustStillBe(em: Em, user: User): Promise<void> {
+async function assertUnchanged(em: Em, user: User): Promise<void> {
   const now = await em.findOne(User, { id: user.id }, { lockMode: LockMode.PESSIMISTIC_READ })
   if (!now || now.disabledAt || now.passwordHash !== user.passwordHash) throw wrongCredentials()
 }
@@ -157,7 +157,7 @@ function newSession(user: User, { address, userAgent }: Device, text: string, se
     hash: hashSecret(text),
     user: user.id,
     address,
-    userAgent: userAgent.slice(0, LONGEST_USER_AGENT),
+    userAgent: userAgent.slice(0, MAX_USER_AGENT_LENGTH),
     createdAt: now,
     lastSeenAt: now,
     expiresAt: new Date(now.getTime() + seconds * 1000),

@@ -1,4 +1,4 @@
-import { record } from '../audit/audit.ts'
+import { writeAudit } from '../audit/audit.ts'
 import type { Database } from '../database/database.ts'
 import { wrongCredentials } from '../errors/errors.ts'
 import type { Throttle } from './throttle.ts'
@@ -23,15 +23,15 @@ export function createSignIn({ db, users, throttle }: SignInOptions): SignIn {
   /** Not what was typed: people type passwords into the wrong field. */
   async function fail(email: string): Promise<never> {
     const user = await users.findByEmail(email)
-    await db.transaction(async em => record(em, { kind: 'sign_in.failed', userId: user?.id }))
+    await db.transaction(async em => writeAudit(em, { kind: 'sign_in.failed', userId: user?.id }))
     throw wrongCredentials()
   }
 
   return async (email, password, address, way) => {
-    const user = await throttle.attempt(email, address, () => users.authenticate(email, password))
+    const user = await throttle.limitSignIn(email, address, () => users.authenticate(email, password))
     if (!user) return fail(email)
     if (way) {
-      await db.transaction(async em => record(em, { kind: 'sign_in.succeeded', userId: user.id, details: { way } }))
+      await db.transaction(async em => writeAudit(em, { kind: 'sign_in.succeeded', userId: user.id, details: { way } }))
     }
     return user
   }

@@ -13,9 +13,9 @@ const PER_USER = 10
 const PER_ADDRESS = 50
 /** Wrong codes let through, from one address and from all of them: many addresses guess no better than a few. */
 const CODES_PER_ADDRESS = 20
-const CODES_EVERYWHERE = 1_000
+const CODES_IN_TOTAL = 1_000
 /** What public clients begin from one address: more than a company behind one address does, too little to fill a disk. */
-const BEGUN_PER_ADDRESS = 300
+const UNAUTHENTICATED_PER_ADDRESS = 300
 
 /**
  * Nobody waits for a Redis: one that is away, or says nothing for so many milliseconds, is done without. What was asked
@@ -31,18 +31,18 @@ export interface Throttle {
   /**
    * Runs one attempt. A failure is reserved before it runs, so that many at once cannot slip by, and given back if it
    * succeeds. Attempts beyond what may still fail wait for those under way: what is under way is no failure.
-   * @param who e-mail address or user id; all spellings of an address count as one
+   * @param userKey e-mail address or user id; all spellings of an address count as one
    * @throws 429 with `Retry-After`, without running the attempt
    */
-  attempt<T>(who: string, address: string, proof: () => Promise<T | undefined>): Promise<T | undefined>
+  limitSignIn<T>(userKey: string, address: string, verify: () => Promise<T | undefined>): Promise<T | undefined>
   /** The same for a code that somebody typed: undefined for a wrong one. */
-  attemptCode<T>(address: string, lookUp: () => Promise<T | undefined>): Promise<T | undefined>
+  limitUserCode<T>(address: string, lookUp: () => Promise<T | undefined>): Promise<T | undefined>
   /**
    * Lets a client begin what is stored until somebody answers it. Only a public one is counted: anybody can speak in its
    * name, whereas one that proves who it is can be revoked.
    * @throws 429 with `Retry-After`
    */
-  begin(client: { isConfidential(): boolean }, address: string): Promise<void>
+  limitUnauthenticated(client: { isConfidential(): boolean }, address: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -53,36 +53,36 @@ export function createThrottle(redisUrl: string | undefined): Throttle {
   const users = limiter(redis, 'sign-in:user', PER_USER)
   const addresses = limiter(redis, 'sign-in:address', PER_ADDRESS)
   const codesByAddress = limiter(redis, 'code:address', CODES_PER_ADDRESS)
-  const codes = limiter(redis, 'code', CODES_EVERYWHERE)
-  const [atUser, atAddress, codesAtAddress, codesAnywhere] = [
+  const codes = limiter(redis, 'code', CODES_IN_TOTAL)
+  const [atUser, atAddress, codesAtAddress, codesInTotal] = [
     createAttempts(users),
     createAttempts(addresses),
     createAttempts(codesByAddress),
     createAttempts(codes),
   ]
-  const begun = limiter(redis, 'begin:address', BEGUN_PER_ADDRESS)
+  const unauthenticated = limiter(redis, 'begin:address', UNAUTHENTICATED_PER_ADDRESS)
 
   return {
-    async attempt(who, address, proof) {
+    async limitSignIn(userKey, address, verify) {
       // What was typed is kept for the whole window: as something short, whatever its length, and nobody's address.
-      const user = hash('sha256', normalizeEmail(who), 'base64url')
+      const user = hash('sha256', normalizeEmail(userKey), 'base64url')
       const limits: Limit[] = [
         [atAddress, network(address)],
         [atUser, user],
       ]
-      const result = await counted(limits, proof)
+      const result = await withLimits(limits, verify)
       if (result !== undefined) await users.delete(user)
       return result
     },
-    attemptCode: (address, lookUp) => {
+    limitUserCode: (address, lookUp) => {
       const limits: Limit[] = [
         [codesAtAddress, network(address)],
-        [codesAnywhere, 'everywhere'],
+        [codesInTotal, 'everywhere'],
       ]
-      return counted(limits, lookUp)
+      return withLimits(limits, lookUp)
     },
-    async begin(client, address) {
-      if (!client.isConfidential()) await consume(begun, network(address))
+    async limitUnauthenticated(client, address) {
+      if (!client.isConfidential()) await consume(unauthenticated, network(address))
     },
     close: async () => redis?.disconnect(),
   }
@@ -97,19 +97,19 @@ function limiter(redis: Redis | undefined, keyPrefix: string, points: number): R
 type Limit = [attempts: Attempts, key: string]
 
 /** Reserves a failure of each limit before an attempt, and gives it back unless the attempt failed for what was proved. */
-async function counted<T>(limits: Limit[], proof: () => Promise<T | undefined>): Promise<T | undefined> {
-  const ends: ((failed: boolean) => Promise<void>)[] = []
+async function withLimits<T>(limits: Limit[], verify: () => Promise<T | undefined>): Promise<T | undefined> {
+  const releases: ((failed: boolean) => Promise<void>)[] = []
   let failed = true
   try {
-    for (const [attempts, key] of limits) ends.push(await attempts.reserve(key))
-    const result = await proof().catch(error => {
+    for (const [attempts, key] of limits) releases.push(await attempts.reserve(key))
+    const result = await verify().catch(error => {
       failed = false
       throw error
     })
     failed = result === undefined
     return result
   } finally {
-    await Promise.all(ends.map(end => end(failed)))
+    await Promise.all(releases.map(release => release(failed)))
   }
 }
 

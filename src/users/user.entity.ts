@@ -26,4 +26,4 @@ export class User extends UserSchema.class {}
 UserSchema.setClass(User)
 
 /** A user as others know them: without what proves that somebody is that user. */
-export type Person = Omit<User, 'passwordHash'>
+export type SafeUser = Omit<User, 'passwordHash'>

@@ -1,36 +1,42 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { invalid } from '../errors/errors.ts'
 import type { Params } from '../grants/grant.ts'
+import { createConfirmPassword } from '../users/confirm-password.ts'
 import { normalizeEmail } from '../users/emails.ts'
-import { normalizePassword, SHORTEST_PASSWORD } from '../users/passwords.ts'
-import { createProvePassword } from '../users/prove.ts'
+import { MIN_PASSWORD_LENGTH, normalizePassword } from '../users/passwords.ts'
 import type { Session } from '../users/session.entity.ts'
 import type { Sessions } from '../users/sessions.ts'
 import type { Throttle } from '../users/throttle.ts'
 import type { Users } from '../users/users.ts'
 import { deviceName } from './device-name.ts'
 import { asWritten } from './phrase.ts'
-import type { BeginSession } from './session.ts'
-import { forSignedIn, personOf, refusalOf } from './signed-in.ts'
+import type { StartSession } from './session.ts'
+import { formErrorOf, requireSignedIn, signedInOf } from './signed-in.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
 
-export interface AccountRoomOptions {
+export interface AccountPagesOptions {
   users: Users
   throttle: Throttle
   sessions: Sessions
   site: Site
-  begin: BeginSession
+  startSession: StartSession
 }
 
 const text = texts.account
 
 /** Where people change name, e-mail address and password, and see and end their sessions. */
-export function accountRoom({ users, throttle, sessions, site, begin }: AccountRoomOptions): FastifyPluginAsync {
-  const provePassword = createProvePassword(users, throttle)
+export function accountPages({
+  users,
+  throttle,
+  sessions,
+  site,
+  startSession,
+}: AccountPagesOptions): FastifyPluginAsync {
+  const confirmPassword = createConfirmPassword(users, throttle)
 
   async function accountPage(request: FastifyRequest, reply: FastifyReply, more: object = {}, status = 200) {
-    const { user, session } = personOf(request)
+    const { user, session } = signedInOf(request)
     const rows = await sessions.list(user.id)
     return reply.page(
       'account.eta',
@@ -39,7 +45,7 @@ export function accountRoom({ users, throttle, sessions, site, begin }: AccountR
         section: 'account',
         name: user.name,
         email: user.email,
-        shortest: String(SHORTEST_PASSWORD),
+        shortest: String(MIN_PASSWORD_LENGTH),
         sessions: rows.map(row => sessionView(row, session.id)),
         ...more,
       },
@@ -58,50 +64,50 @@ export function accountRoom({ users, throttle, sessions, site, begin }: AccountR
     try {
       return await work(fields)
     } catch (error) {
-      const { status, message } = refusalOf(error)
+      const { status, message } = formErrorOf(error)
       const { name, email } = form === 'who' ? fields : {}
-      const kept = { ...(name !== undefined && { name }), ...(email !== undefined && { email }) }
-      return accountPage(request, reply, { ...kept, refused: form, refusal: message }, status)
+      const unchanged = { ...(name !== undefined && { name }), ...(email !== undefined && { email }) }
+      return accountPage(request, reply, { ...unchanged, refused: form, refusal: message }, status)
     }
   }
 
   return async app => {
-    forSignedIn(app, { site })
+    requireSignedIn(app, { site })
 
     app.get('/account', (request, reply) => accountPage(request, reply))
 
     app.post('/account', (request, reply) =>
       attempt(request, reply, 'who', async ({ name = '', email = '', current_password }) => {
-        const { user } = personOf(request)
-        const moved = normalizeEmail(email) !== normalizeEmail(user.email)
-        if (moved) await provePassword(user.id, request.ip, current_password)
-        await users.update(user.id, { name, ...(moved && { email }) })
+        const { user } = signedInOf(request)
+        const emailChanged = normalizeEmail(email) !== normalizeEmail(user.email)
+        if (emailChanged) await confirmPassword(user.id, request.ip, current_password)
+        await users.update(user.id, { name, ...(emailChanged && { email }) })
         return reply.goOn('/account', 'accountChanged')
       }),
     )
 
     app.post('/account/password', (request, reply) =>
       attempt(request, reply, 'password', async ({ current_password, password = '', password_confirmation = '' }) => {
-        const { user } = personOf(request)
+        const { user } = signedInOf(request)
         if (normalizePassword(password) !== normalizePassword(password_confirmation))
           throw invalid({ path: '', message: text.password.differ })
-        await provePassword(user.id, request.ip, current_password)
+        await confirmPassword(user.id, request.ip, current_password)
         await users.setPassword(user.id, password)
         // That ended every session, this one too.
-        await begin(request, reply, await users.find(user.id))
+        await startSession(request, reply, await users.find(user.id))
         return reply.goOn('/account', 'passwordChanged')
       }),
     )
 
     app.post('/account/sessions/:id/end', async (request, reply) => {
-      const { user, session } = personOf(request)
+      const { user, session } = signedInOf(request)
       const { id } = request.params as { id: string }
       await sessions.endOne(user.id, id)
       return id === session.id ? signedOut(reply) : reply.goOn('/account', 'sessionEnded')
     })
 
     app.post('/account/sessions/end', async (request, reply) => {
-      await sessions.endAll(personOf(request).user.id)
+      await sessions.endAll(signedInOf(request).user.id)
       return signedOut(reply)
     })
   }

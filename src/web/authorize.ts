@@ -4,54 +4,55 @@ import type { Config } from '../config/config.ts'
 import { badRequest, signedOut } from '../errors/errors.ts'
 import { consentRequired, loginRequired } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
-import { RefusedToClient, refusalLocation } from '../oauth/authorize-answer.ts'
-import type { Decisions } from '../oauth/authorize-decision.ts'
+import type { AuthorizationDecisions } from '../oauth/authorize-decision.ts'
 import type { ConsentForms } from '../oauth/authorize-form.ts'
 import type { AuthorizeRequest, AuthorizeRequests } from '../oauth/authorize-request.ts'
+import { AuthorizationErrorResponse, errorLocation } from '../oauth/authorize-response.ts'
 import type { SignedIn } from '../users/sessions.ts'
-import { type ConsentView, destination, leftTicked } from './consent.ts'
-import type { KeepRequest } from './keep-request.ts'
+import { type ConsentView, destination, tickedScopes } from './consent.ts'
 import { allowPopups } from './popup.ts'
 import { chosenScopes } from './scope-choice.ts'
 import { type Site, signInPath } from './site.ts'
 import { isStaleForm, staleFormText } from './stale-form.ts'
+import type { StoreRequest } from './store-request.ts'
 import { texts } from './texts.ts'
 
 export interface AuthorizeRoutesOptions {
   site: Site
   requests: AuthorizeRequests
-  decisions: Decisions
+  decisions: AuthorizationDecisions
   forms: ConsentForms
   consentView: ConsentView
-  keepRequest: KeepRequest
+  storeRequest: StoreRequest
   config: Pick<Config, 'issuer'>
 }
 
 /** Below /oauth: the authorization endpoint (RFC 6749 §3.1), and the form by which a person answers. */
 export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginAsync {
-  const { site, requests, decisions, forms, consentView, keepRequest, config } = options
+  const { site, requests, decisions, forms, consentView, storeRequest, config } = options
 
-  async function ask(
+  async function showConsent(
     reply: FastifyReply,
     request: AuthorizeRequest,
-    person: SignedIn,
+    signedIn: SignedIn,
     query: string,
     refusal?: { status: number; message: string },
   ) {
-    const scopes = await decisions.scopes(request, person)
+    const scopes = await decisions.scopes(request, signedIn)
     // Whoever has just answered a form that no longer counts decides anew, whatever was let in before.
-    const location = refusal ? undefined : await decisions.remembered(request, person, scopes)
+    const location = refusal ? undefined : await decisions.approveFromConsent(request, signedIn, scopes)
     if (location) return reply.redirect(location, 303)
-    if (request.prompt.has('none')) throw new RefusedToClient(request, consentRequired('The user has to be asked.'))
+    if (request.prompt.has('none'))
+      throw new AuthorizationErrorResponse(request, consentRequired('The user has to be asked.'))
     const { client, redirectUri } = request
-    const view = await consentView({ client, scopes, audience: request.audience }, person.user)
-    const form = await forms.close({ query, scopes }, person)
-    const other = signInPath(site, await keepRequest(request, person.user.id))
+    const view = await consentView({ client, scopes, audience: request.audience }, signedIn.user)
+    const form = await forms.seal({ query, scopes }, signedIn)
+    const other = signInPath(site, await storeRequest(request, signedIn.user.id))
     const more = { form, other, destinationHtml: destination(redirectUri) }
     return reply.page(
       'consent.eta',
       { ...view, ...more, refusal: refusal?.message },
-      { status: refusal?.status ?? 200, leadsAway: true },
+      { status: refusal?.status ?? 200, redirects: true },
     )
   }
 
@@ -62,43 +63,45 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     if (query === undefined) throw error
     const again = await requests.read(query)
     const refusal = { status: 403, message: staleFormText(error) }
-    if (request.signedIn) return ask(reply, again, request.signedIn, query, refusal)
-    const signIn = signInPath(site, await keepRequest(again, request.ip))
+    if (request.signedIn) return showConsent(reply, again, request.signedIn, query, refusal)
+    const signIn = signInPath(site, await storeRequest(again, request.ip))
     return reply.page('error.eta', { title: texts.error.title, detail: refusal.message, signIn }, { status: 403 })
   }
 
   /** The answer to the form: what it was about comes out of the form alone. */
-  async function decide(reply: FastifyReply, body: Params, person: SignedIn) {
+  async function decide(reply: FastifyReply, body: Params, signedIn: SignedIn) {
     const { _csrf, form, decision, ...rest } = body
     if (Object.keys(rest).length > chosenScopes(rest).length)
       throw badRequest('The form was sent with more than it has.')
     if (decision !== 'approve' && decision !== 'deny') throw badRequest('decision must be approve or deny.')
-    const shown = await forms.open(form, person)
+    const shown = await forms.open(form, signedIn)
     const request = await requests.read(shown.query)
-    const askAgain = (message: string) => ask(reply, request, person, shown.query, { status: 400, message })
-    if (!shown.current) return askAgain(texts.error.stale)
+    const showConsentAgain = (message: string) =>
+      showConsent(reply, request, signedIn, shown.query, { status: 400, message })
+    if (!shown.current) return showConsentAgain(texts.error.stale)
     if (decision === 'deny') return decisions.deny(request)
-    const scopes = await decisions.scopes(request, person)
-    if (scopes.join(' ') !== shown.scopes.join(' ')) return askAgain(texts.consent.changed)
-    const left = leftTicked(scopes, rest)
-    if (!left) return askAgain(texts.consent.none)
-    return reply.redirect(await decisions.approve(request, person, left), 303)
+    const scopes = await decisions.scopes(request, signedIn)
+    if (scopes.join(' ') !== shown.scopes.join(' ')) return showConsentAgain(texts.consent.changed)
+    const ticked = tickedScopes(scopes, rest)
+    if (!ticked) return showConsentAgain(texts.consent.none)
+    return reply.redirect(await decisions.approve(request, signedIn, ticked), 303)
   }
 
   return async app => {
     allowPopups(app)
     app.setErrorHandler((error, _request, reply) => {
-      if (!(error instanceof RefusedToClient)) throw error
-      return reply.redirect(refusalLocation(config.issuer, error), 303)
+      if (!(error instanceof AuthorizationErrorResponse)) throw error
+      return reply.redirect(errorLocation(config.issuer, error), 303)
     })
 
     app.get('/authorize', { schema, validatorCompiler: () => () => true }, async (request, reply) => {
       const query = queryOf(request)
-      const asked = await requests.read(query)
+      const showRequest = await requests.read(query)
       const { signedIn } = request
-      if (signedIn && !wantsSignIn(asked, signedIn)) return ask(reply, asked, signedIn, query)
-      if (asked.prompt.has('none')) throw new RefusedToClient(asked, loginRequired('Nobody is signed in.'))
-      return reply.redirect(signInPath(site, await keepRequest(asked, request.ip)), 303)
+      if (signedIn && !requiresSignIn(showRequest, signedIn)) return showConsent(reply, showRequest, signedIn, query)
+      if (showRequest.prompt.has('none'))
+        throw new AuthorizationErrorResponse(showRequest, loginRequired('Nobody is signed in.'))
+      return reply.redirect(signInPath(site, await storeRequest(showRequest, request.ip)), 303)
     })
 
     app.post(
@@ -118,7 +121,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
  * A request may also be posted (RFC 6749 §3.1). It comes from elsewhere, so the session's cookie does not: the browser
  * is sent back for it with the `request_uri` of the same request.
  */
-function postedRequests({ requests, keepRequest }: AuthorizeRoutesOptions): FastifyPluginAsync {
+function postedRequests({ requests, storeRequest }: AuthorizeRoutesOptions): FastifyPluginAsync {
   return async app => {
     app.removeAllContentTypeParsers()
     app.addContentTypeParser(
@@ -128,7 +131,7 @@ function postedRequests({ requests, keepRequest }: AuthorizeRoutesOptions): Fast
     )
     app.post('/authorize', { bodyLimit: LONGEST_QUERY, schema: { hide: true } as never }, async (request, reply) => {
       const posted = await requests.read(String(request.body ?? ''))
-      return reply.redirect(await keepRequest(posted, request.ip), 303)
+      return reply.redirect(await storeRequest(posted, request.ip), 303)
     })
   }
 }
@@ -137,7 +140,7 @@ function postedRequests({ requests, keepRequest }: AuthorizeRoutesOptions): Fast
 const LONGEST_QUERY = 8_000
 
 /** Signing in since the request was stored fulfils its wish. */
-function wantsSignIn({ prompt, stored }: AuthorizeRequest, { session }: SignedIn): boolean {
+function requiresSignIn({ prompt, stored }: AuthorizeRequest, { session }: SignedIn): boolean {
   if (!prompt.has('login') && !prompt.has('select_account')) return false
   return !stored || session.createdAt < stored.createdAt
 }

@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Params } from '../grants/grant.ts'
-import { createProvePassword } from '../users/prove.ts'
+import { createConfirmPassword } from '../users/confirm-password.ts'
 import { isFresh, type Sessions } from '../users/sessions.ts'
 import type { Throttle } from '../users/throttle.ts'
 import type { Users } from '../users/users.ts'
-import { personOf, type Refusal, refusalOf } from './signed-in.ts'
+import { type FormError, formErrorOf, signedInOf } from './signed-in.ts'
 import type { Site } from './site.ts'
-import { typedForm } from './stale-form.ts'
+import { toResubmittedForm } from './stale-form.ts'
 import { texts } from './texts.ts'
 
 /** The field in which the own password comes beside those of the form. */
@@ -26,11 +26,11 @@ export interface ConfirmOptions {
  * 7.5.3). What was filled in is sent again with it, but for passwords. For after the check of the CSRF token.
  */
 export function createConfirm({ users, throttle, sessions, site, isSensitive = () => true }: ConfirmOptions) {
-  const provePassword = createProvePassword(users, throttle)
+  const confirmPassword = createConfirmPassword(users, throttle)
 
-  function ask(request: FastifyRequest, reply: FastifyReply, refusal?: Refusal) {
-    const form = typedForm(request, site.outside(request.url)) ?? {
-      action: site.outside(request.url),
+  function ask(request: FastifyRequest, reply: FastifyReply, refusal?: FormError) {
+    const form = toResubmittedForm(request, site.absoluteUrl(request.url)) ?? {
+      action: site.absoluteUrl(request.url),
       fields: [],
       passwords: [],
     }
@@ -42,15 +42,15 @@ export function createConfirm({ users, throttle, sessions, site, isSensitive = (
   return async (request: FastifyRequest, reply: FastifyReply) => {
     const body = (request.body ?? {}) as Params
     if (request.method !== 'POST' || !isSensitive(body)) return
-    const { session, user } = personOf(request)
+    const { session, user } = signedInOf(request)
     const { [FIELD]: password, ...rest } = body
     if (password === undefined && isFresh(session)) return
     if (password === undefined) return reply.send(await ask(request, reply))
     try {
-      await provePassword(user.id, request.ip, password, FIELD)
+      await confirmPassword(user.id, request.ip, password, FIELD)
     } catch (error) {
-      const { status } = refusalOf(error)
-      const message = status === 429 ? refusalOf(error).message : texts.confirm.wrong
+      const { status } = formErrorOf(error)
+      const message = status === 429 ? formErrorOf(error).message : texts.confirm.wrong
       return reply.send(await ask(request, reply, { status, message }))
     }
     await sessions.confirm(session.id)

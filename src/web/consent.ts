@@ -6,11 +6,11 @@ import type { Database } from '../database/database.ts'
 import { badRequest } from '../errors/errors.ts'
 import { consentedScopes } from '../grants/consents.ts'
 import type { Params } from '../grants/grant.ts'
+import type { ClientPolicy } from '../grants/policy.ts'
 import { isRemembered } from '../grants/remembered.ts'
-import type { Terms } from '../grants/terms.ts'
 import type { Catalogue, Scope } from '../scopes/catalogue.ts'
 import { resourcesOf } from '../tokens/audience.ts'
-import type { Person } from '../users/user.entity.ts'
+import type { SafeUser } from '../users/user.entity.ts'
 import type { Users } from '../users/users.ts'
 import { asWritten, phrase } from './phrase.ts'
 import { chosenScopes, scopeField } from './scope-choice.ts'
@@ -28,7 +28,7 @@ export interface Consent {
   placesHtml: string[]
   /** How long it would have access, and whether it asks again. */
   lasting: string
-  scopes: AskedScope[]
+  scopes: RequestedScope[]
   /** The person let the app in before, with other scopes or the same. */
   knownBefore: boolean
   /** The app cannot prove who it is. */
@@ -36,7 +36,7 @@ export interface Consent {
 }
 
 /** A scope that the person may untick. */
-export interface AskedScope extends Scope {
+export interface RequestedScope extends Scope {
   /** Name of its field. */
   field: string
   /** Not among what the person let this app have before; nothing is new to whoever never did. */
@@ -52,7 +52,7 @@ export interface Asked {
 }
 
 /** Who asks, for what, where and how long, and with whose account. */
-export type ConsentView = (asked: Asked, user: Person) => Promise<Consent>
+export type ConsentView = (requested: Asked, user: SafeUser) => Promise<Consent>
 
 export interface ConsentViewOptions {
   site: Site
@@ -60,7 +60,7 @@ export interface ConsentViewOptions {
   catalogue: Catalogue
   db: Database
   resources: Pick<Resources, 'list'>
-  terms: Pick<Terms, 'aim'>
+  policy: Pick<ClientPolicy, 'grantTarget'>
   config: Pick<
     Config,
     'audience' | 'issuer' | 'requireResource' | 'consentLifetime' | 'refreshTokenLifetime' | 'accessTokenLifetime'
@@ -70,10 +70,10 @@ export interface ConsentViewOptions {
 const text = texts.consent
 
 export function createConsentView(options: ConsentViewOptions): ConsentView {
-  const { site, users, catalogue, db, resources, terms, config } = options
+  const { site, users, catalogue, db, resources, policy, config } = options
 
   async function places({ scopes, audience }: Asked): Promise<string[]> {
-    const target = (await terms.aim(undefined)).at([...scopes], audience)
+    const target = (await policy.grantTarget(undefined)).resolve([...scopes], audience)
     if (target.audience === null)
       return [phrase(text.at[config.requireResource ? 'issuer' : 'all'], { site: site.name })]
     const known = await resources.list()
@@ -106,7 +106,7 @@ export function createConsentView(options: ConsentViewOptions): ConsentView {
   return async (request, { id: userId, name, email }) => {
     const { client, scopes } = request
     const known = await db.run(em => consentedScopes(em, userId, client.id))
-    const asked = catalogue.scopes.filter(({ id }) => scopes.includes(id))
+    const requested = catalogue.scopes.filter(({ id }) => scopes.includes(id))
     return {
       title: text.title.replace('{app}', () => asWritten(client.name)),
       headingHtml: phrase(text.title, { app: client.name }),
@@ -114,7 +114,7 @@ export function createConsentView(options: ConsentViewOptions): ConsentView {
       accountHtml: phrase(text.account, { name, email }),
       placesHtml: await places(request),
       lasting: lasting(client),
-      scopes: asked.map(each => ({ ...each, field: scopeField(each.id), isNew: known?.has(each.id) === false })),
+      scopes: requested.map(each => ({ ...each, field: scopeField(each.id), isNew: known?.has(each.id) === false })),
       knownBefore: known !== undefined,
       unproved: !client.isConfidential(),
     }
@@ -126,10 +126,10 @@ export function createConsentView(options: ConsentViewOptions): ConsentView {
  * @returns undefined when nothing is left of something
  * @throws 400 for a scope that the form did not show
  */
-export function leftTicked(shown: readonly string[], fields: Params): string[] | undefined {
-  const chosen = chosenScopes(fields)
-  if (chosen.some(scope => !shown.includes(scope))) throw badRequest('The form was sent with more than it has.')
-  return shown.length > 0 && chosen.length === 0 ? undefined : shown.filter(scope => chosen.includes(scope))
+export function tickedScopes(shown: readonly string[], fields: Params): string[] | undefined {
+  const ticked = chosenScopes(fields)
+  if (ticked.some(scope => !shown.includes(scope))) throw badRequest('The form was sent with more than it has.')
+  return shown.length > 0 && ticked.length === 0 ? undefined : shown.filter(scope => ticked.includes(scope))
 }
 
 /** Where an answer goes, as HTML: a host, or an app on the person's own device (RFC 8252 §7). */

@@ -2,10 +2,10 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { signedOut } from '../errors/errors.ts'
 import type { Device, DeviceRequest } from '../grants/device.ts'
 import type { Params } from '../grants/grant.ts'
-import type { Terms } from '../grants/terms.ts'
+import type { ClientPolicy } from '../grants/policy.ts'
 import { readUserCode, showUserCode } from '../grants/user-code.ts'
-import type { Person } from '../users/user.entity.ts'
-import { type ConsentView, leftTicked } from './consent.ts'
+import type { SafeUser } from '../users/user.entity.ts'
+import { type ConsentView, tickedScopes } from './consent.ts'
 import { phrase } from './phrase.ts'
 import { allowPopups } from './popup.ts'
 import { type Site, signInPath } from './site.ts'
@@ -15,17 +15,17 @@ import { texts } from './texts.ts'
 export interface DeviceRoutesOptions {
   site: Site
   device: Device
-  terms: Terms
+  policy: ClientPolicy
   consentView: ConsentView
 }
 
 const text = texts.device
 
 /** As the device shows it, however it was typed. */
-const asShown = (userCode: string) => showUserCode(readUserCode(userCode) ?? userCode)
+const formatUserCode = (userCode: string) => showUserCode(readUserCode(userCode) ?? userCode)
 
 /** Where people type the code that a device shows them, and let it in (RFC 8628 §3.3). */
-export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesOptions): FastifyPluginAsync {
+export function deviceRoutes({ site, device, policy, consentView }: DeviceRoutesOptions): FastifyPluginAsync {
   const path = `${site.base}/device`
 
   const withCode = (userCode: string) => `${path}?user_code=${encodeURIComponent(userCode)}`
@@ -33,20 +33,21 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
   const codeForm = (reply: FastifyReply, refusal?: string, status = refusal === undefined ? 200 : 400) =>
     reply.page('device.eta', { title: text.title, refusal }, { status })
 
-  const asked = ({ client, scopes }: DeviceRequest, { role }: Person) => terms.narrowed(client, scopes, undefined, role)
+  const requestedScopes = ({ client, scopes }: DeviceRequest, { role }: SafeUser) =>
+    policy.downscope(client, scopes, undefined, role)
 
   /** The same code is looked up again with the answer: what waits under it cannot change. */
   async function confirmation(
     reply: FastifyReply,
-    waiting: DeviceRequest,
-    user: Person,
+    pending: DeviceRequest,
+    user: SafeUser,
     userCode: string,
     no?: string,
     status = no === undefined ? 200 : 400,
   ) {
-    const view = await consentView({ ...waiting, scopes: asked(waiting, user) }, user)
+    const view = await consentView({ ...pending, scopes: requestedScopes(pending, user) }, user)
     const other = signInPath(site, withCode(userCode))
-    const codeHtml = phrase(text.code, { code: asShown(userCode) })
+    const codeHtml = phrase(text.code, { code: formatUserCode(userCode) })
     const data = { ...view, userCode, other, codeHtml, refusal: no }
     return reply.page('device-confirm.eta', data, { status })
   }
@@ -61,22 +62,22 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
       return reply.page('error.eta', { title: texts.error.title, detail: message, signIn }, { status: 403 })
     }
     if (userCode === undefined) return codeForm(reply, message, 403)
-    const waiting = await device.lookUp(userCode, request.ip)
-    if (!waiting) return codeForm(reply, text.unknown, 403)
-    return confirmation(reply, waiting, request.signedIn.user, userCode, message, 403)
+    const pending = await device.find(userCode, request.ip)
+    if (!pending) return codeForm(reply, text.unknown, 403)
+    return confirmation(reply, pending, request.signedIn.user, userCode, message, 403)
   }
 
-  async function answer(reply: FastifyReply, request: FastifyRequest, user: Person, fields: Params) {
+  async function answer(reply: FastifyReply, request: FastifyRequest, user: SafeUser, fields: Params) {
     const { user_code, decision } = fields
     if (user_code === undefined) return codeForm(reply, text.missing)
-    const waiting = await device.lookUp(user_code, request.ip)
-    if (!waiting) return codeForm(reply, text.unknown)
-    if (decision !== 'approve' && decision !== 'deny') return confirmation(reply, waiting, user, user_code)
-    if (decision === 'deny') await device.deny(waiting.id, user)
+    const pending = await device.find(user_code, request.ip)
+    if (!pending) return codeForm(reply, text.unknown)
+    if (decision !== 'approve' && decision !== 'deny') return confirmation(reply, pending, user, user_code)
+    if (decision === 'deny') await device.deny(pending.id, user)
     else {
-      const scopes = leftTicked(asked(waiting, user), fields)
-      if (!scopes) return confirmation(reply, waiting, user, user_code, texts.consent.none)
-      await device.approve(waiting.id, user, scopes)
+      const scopes = tickedScopes(requestedScopes(pending, user), fields)
+      if (!scopes) return confirmation(reply, pending, user, user_code, texts.consent.none)
+      await device.approve(pending.id, user, scopes)
     }
     return reply.page('done.eta', { title: text.done[decision], detail: text.back })
   }
@@ -84,8 +85,8 @@ export function deviceRoutes({ site, device, terms, consentView }: DeviceRoutesO
   return async app => {
     allowPopups(app)
     app.get('/device', { schema: { hide: true } as never }, async (request, reply) => {
-      const { user_code: given } = request.query as Record<string, unknown>
-      const userCode = typeof given === 'string' && given !== '' ? given : undefined
+      const { user_code: enteredCode } = request.query as Record<string, unknown>
+      const userCode = typeof enteredCode === 'string' && enteredCode !== '' ? enteredCode : undefined
       const { signedIn } = request
       if (!signedIn) {
         return reply.redirect(signInPath(site, userCode === undefined ? path : withCode(userCode)), 303)

@@ -1,11 +1,11 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import { invalid } from '../errors/errors.ts'
 import type { Params } from '../grants/grant.ts'
-import { normalizePassword, passwordMatches, SHORTEST_PASSWORD } from '../users/passwords.ts'
+import { MIN_PASSWORD_LENGTH, normalizePassword, passwordMatches } from '../users/passwords.ts'
 import type { Users } from '../users/users.ts'
 import { NEW_PASSWORD } from './own-password.ts'
-import type { BeginSession } from './session.ts'
-import { forSignedIn, personOf, type Refusal, refusalOf } from './signed-in.ts'
+import type { StartSession } from './session.ts'
+import { type FormError, formErrorOf, requireSignedIn, signedInOf } from './signed-in.ts'
 import { localPath, type Site } from './site.ts'
 import { texts } from './texts.ts'
 
@@ -14,29 +14,29 @@ const text = texts.newPassword
 export interface NewPasswordOptions {
   users: Users
   site: Site
-  begin: BeginSession
+  startSession: StartSession
 }
 
 /** Where whoever signed in with a password that the server made chooses another. */
-export function newPassword({ users, site, begin }: NewPasswordOptions): FastifyPluginAsync {
-  const form = (reply: FastifyReply, next: string | undefined, refusal?: Refusal) => {
-    const data = { title: text.title, next, refusal: refusal?.message, shortest: String(SHORTEST_PASSWORD) }
+export function newPassword({ users, site, startSession }: NewPasswordOptions): FastifyPluginAsync {
+  const form = (reply: FastifyReply, next: string | undefined, refusal?: FormError) => {
+    const data = { title: text.title, next, refusal: refusal?.message, shortest: String(MIN_PASSWORD_LENGTH) }
     return reply.page('new-password.eta', data, { status: refusal?.status ?? 200 })
   }
 
   return async app => {
-    forSignedIn(app, { site })
+    requireSignedIn(app, { site })
 
     app.get(NEW_PASSWORD, async (request, reply) => {
       const next = localPath((request.query as Params).next)
-      if (personOf(request).user.mustChangePassword) return form(reply, next)
+      if (signedInOf(request).user.mustChangePassword) return form(reply, next)
       return reply.redirect(next ?? `${site.base}/tokens`, 303)
     })
 
     app.post(NEW_PASSWORD, async (request, reply) => {
       const { password = '', password_confirmation = '', ...rest } = (request.body ?? {}) as Params
       const next = localPath(rest.next)
-      const { user } = personOf(request)
+      const { user } = signedInOf(request)
       // Whoever has a password of their own proves it first, at the account page.
       if (!user.mustChangePassword) return reply.redirect(`${site.base}/account`, 303)
       try {
@@ -46,10 +46,10 @@ export function newPassword({ users, site, begin }: NewPasswordOptions): Fastify
         await mustDiffer(passwordHash, password)
         await users.setPassword(user.id, password)
       } catch (error) {
-        return form(reply, next, refusalOf(error))
+        return form(reply, next, formErrorOf(error))
       }
       // That ended every session, this one too.
-      await begin(request, reply, await users.find(user.id))
+      await startSession(request, reply, await users.find(user.id))
       return reply.redirect(next ?? `${site.base}/tokens`, 303)
     })
   }

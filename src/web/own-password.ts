@@ -11,7 +11,7 @@ export function ownPasswordFirst(site: Site) {
   const allowed = [NEW_PASSWORD, '/login', '/logout'].map(path => site.base + path)
   return async (request: FastifyRequest, reply: FastifyReply) => {
     if (!request.signedIn?.user.mustChangePassword) return
-    const asked = site.outside(request.url)
+    const asked = site.absoluteUrl(request.url)
     if (allowed.includes(asked.split('?')[0] as string)) return
     if (request.method !== 'GET' && request.method !== 'HEAD') throw forbidden(texts.newPassword.first)
     return reply.redirect(`${site.base}${NEW_PASSWORD}?next=${encodeURIComponent(asked)}`, 303)

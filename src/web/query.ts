@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Params } from '../grants/grant.ts'
-import { type PageWish, page } from '../http/paging.ts'
+import { type PageRequest, page } from '../http/paging.ts'
 import { readForm } from '../oauth/form.ts'
 import { queryOf } from './authorize.ts'
 
@@ -8,7 +8,7 @@ import { queryOf } from './authorize.ts'
  * What a page is asked for in its address; read as a form is, so what is empty counts as absent.
  * @throws 400
  */
-export const asked = (request: FastifyRequest): Params => readForm(queryOf(request))
+export const queryParams = (request: FastifyRequest): Params => readForm(queryOf(request))
 
 export const idOf = ({ params }: FastifyRequest): string => (params as { id: string }).id
 
@@ -16,7 +16,7 @@ export const idOf = ({ params }: FastifyRequest): string => (params as { id: str
 export const PER_PAGE = 10
 
 /** A part of a list, and the addresses of what comes before and after it. */
-export interface Listed<T> {
+export interface ListPage<T> {
   rows: T[]
   /** undefined: this is the beginning. */
   first: string | undefined
@@ -29,12 +29,12 @@ export interface Listed<T> {
  * @param query what it was asked for; all of it is kept from page to page
  * @throws 422 when the cursor is not one of ours
  */
-export async function listed<Row extends { id: string }, T>(
+export async function listPage<Row extends { id: string }, T>(
   path: string,
   { cursor, ...query }: Params,
-  fetch: (wish: PageWish) => Promise<Row[]>,
+  fetch: (pageRequest: PageRequest) => Promise<Row[]>,
   show: (row: Row) => T,
-): Promise<Listed<T>> {
+): Promise<ListPage<T>> {
   const { data, meta } = await page({ limit: PER_PAGE, ...(cursor !== undefined && { cursor }) }, fetch, show)
   const at = (more: Params) => `${path}?${new URLSearchParams({ ...query, ...more } as Record<string, string>)}`
   return {

@@ -27,11 +27,11 @@ export interface ScopeChoice {
   groups: ScopeGroup[]
   reserved: ScopeBox[]
   /** Scopes that are held and have no box: they stay unless their removal is ticked. */
-  kept: KeptScope[]
+  kept: RemovedScopeBox[]
 }
 
 /** A scope that has left the catalogue, or is for administrators only and held by somebody who no longer is one. */
-export interface KeptScope {
+export interface RemovedScopeBox {
   id: string
   /** Of the field that removes it. */
   name: string
@@ -55,8 +55,8 @@ export function chosenScopes(fields: Params): string[] {
  * has no box for those whose removal was not ticked.
  */
 export function changedScopes(fields: Params, choice: ScopeChoice): string[] {
-  const kept = choice.kept.filter(({ name }) => fields[name] === undefined).map(({ id }) => id)
-  return [...new Set([...chosenScopes(fields), ...kept])]
+  const keptIds = choice.kept.filter(({ name }) => fields[name] === undefined).map(({ id }) => id)
+  return [...new Set([...chosenScopes(fields), ...keptIds])]
 }
 
 export interface ScopeChoiceOptions {
@@ -67,12 +67,12 @@ export interface ScopeChoiceOptions {
   /** What is said of `*`. */
   wildcard: string
   /** Scopes of whatever is changed; omitted: it is new. */
-  held?: readonly string[]
+  existing?: readonly string[]
 }
 
 export function scopeChoice(
   catalogue: Catalogue,
-  { checked, role, wildcard, held = [] }: ScopeChoiceOptions,
+  { checked, role, wildcard, existing = [] }: ScopeChoiceOptions,
 ): ScopeChoice {
   // `*` says itself that it grants everything.
   const narrow = checked.filter(id => id !== WILDCARD)
@@ -85,8 +85,8 @@ export function scopeChoice(
   })
   const offered = RESERVED.filter(({ id }) => isForRole(id, role))
   const all = { id: WILDCARD, description: wildcard }
-  const kept = held.filter(id => !hasBox(catalogue, role, id)).map(id => ({ id, name: REMOVE + id }))
-  return { groups: grouped(catalogue, box), reserved: [...offered, all].map(box), kept }
+  const removedScopes = existing.filter(id => !hasBox(catalogue, role, id)).map(id => ({ id, name: REMOVE + id }))
+  return { groups: grouped(catalogue, box), reserved: [...offered, all].map(box), kept: removedScopes }
 }
 
 const hasBox = (catalogue: Catalogue, role: Role, id: string) =>

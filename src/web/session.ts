@@ -1,7 +1,7 @@
 import cookie from '@fastify/cookie'
 import csrf from '@fastify/csrf-protection'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { nowActing } from '../audit/actor.ts'
+import { setActor } from '../audit/actor.ts'
 import type { Config } from '../config/config.ts'
 import type { Sessions, SignedIn } from '../users/sessions.ts'
 import type { User } from '../users/user.entity.ts'
@@ -28,14 +28,14 @@ export async function useSessions(app: FastifyInstance, { site, csrfToken }: Ses
     cookieOpts: site.cookieOptions,
     // A text that is none is verified like any other.
     getToken: request => csrfToken(request) as string,
-    getUserInfo: boundTo,
+    getUserInfo: csrfBinding,
     csrfOpts: { hmacKey: site.csrfKey, userInfo: true },
   })
   app.decorateRequest('signedIn', undefined)
 }
 
 /** A CSRF token works in the session that it was made in, and in no other. */
-export const boundTo = ({ signedIn }: FastifyRequest) => signedIn?.session.id ?? 'nobody'
+export const csrfBinding = ({ signedIn }: FastifyRequest) => signedIn?.session.id ?? 'nobody'
 
 /** Finds out who is signed in; from here on the request acts for them. */
 export async function readSession(request: FastifyRequest, site: Site, sessions: Sessions): Promise<void> {
@@ -43,23 +43,23 @@ export async function readSession(request: FastifyRequest, site: Site, sessions:
   request.signedIn = text === undefined ? undefined : await sessions.find(text)
   if (request.signedIn) {
     const { session, user } = request.signedIn
-    nowActing({ userId: user.id, sessionId: session.id })
+    setActor({ userId: user.id, sessionId: session.id })
   }
 }
 
 /** Begins a session in the browser that sent a request, for a user who has just proved the password. */
-export type BeginSession = (request: FastifyRequest, reply: FastifyReply, user: User) => Promise<void>
+export type StartSession = (request: FastifyRequest, reply: FastifyReply, user: User) => Promise<void>
 
-export interface BeginSessionOptions {
+export interface StartSessionOptions {
   site: Site
   sessions: Sessions
   config: Pick<Config, 'sessionLifetime'>
 }
 
-export function createBeginSession({ site, sessions, config }: BeginSessionOptions): BeginSession {
+export function createStartSession({ site, sessions, config }: StartSessionOptions): StartSession {
   return async (request, reply, user) => {
     const device = { address: request.ip, userAgent: request.headers['user-agent'] ?? '' }
-    const text = await sessions.begin(user, device, request.cookies[site.sessionCookie])
+    const text = await sessions.create(user, device, request.cookies[site.sessionCookie])
     reply.setCookie(site.sessionCookie, text, { ...site.cookieOptions, maxAge: config.sessionLifetime })
   }
 }

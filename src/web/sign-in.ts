@@ -1,23 +1,23 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { nowActing } from '../audit/actor.ts'
+import { setActor } from '../audit/actor.ts'
 import { PosternError } from '../errors/errors.ts'
 import type { Params } from '../grants/grant.ts'
 import { normalizeEmail } from '../users/emails.ts'
 import type { Sessions } from '../users/sessions.ts'
 import type { SignIn } from '../users/sign-in.ts'
-import type { LeadOf } from './lead.ts'
 import { allowPopups } from './popup.ts'
-import type { BeginSession } from './session.ts'
+import type { StartSession } from './session.ts'
+import type { SignInContextOf } from './sign-in-context.ts'
 import { localPath, type Site } from './site.ts'
-import { isStaleForm, leadOnSignOut, staleFormText } from './stale-form.ts'
+import { isStaleForm, redirectOnSignOut, staleFormText } from './stale-form.ts'
 import { texts } from './texts.ts'
 
 export interface SignInOptions {
   site: Site
   signIn: SignIn
   sessions: Sessions
-  begin: BeginSession
-  leadOf: LeadOf
+  startSession: StartSession
+  signInContextOf: SignInContextOf
 }
 
 interface Attempt {
@@ -26,20 +26,26 @@ interface Attempt {
 }
 
 /** Signing in and out. */
-export function signInRoutes({ site, signIn, sessions, begin, leadOf }: SignInOptions): FastifyPluginAsync {
+export function signInRoutes({
+  site,
+  signIn,
+  sessions,
+  startSession,
+  signInContextOf,
+}: SignInOptions): FastifyPluginAsync {
   const { base, sessionCookie, cookieOptions } = site
 
   async function form(reply: FastifyReply, { next, email }: Attempt, refusal?: { status: number; message: string }) {
-    const lead = next === undefined ? undefined : await leadOf(next)
-    const options = { status: refusal?.status ?? 200, leadsAway: lead !== undefined }
-    const data = { title: texts.signIn.title, next, email, app: lead?.app, refusal: refusal?.message }
+    const context = next === undefined ? undefined : await signInContextOf(next)
+    const options = { status: refusal?.status ?? 200, redirects: context !== undefined }
+    const data = { title: texts.signIn.title, next, email, app: context?.app, refusal: refusal?.message }
     return reply.page('sign-in.eta', data, options)
   }
 
-  async function enter(request: FastifyRequest, reply: FastifyReply, email: string, password: string) {
+  async function signInUser(request: FastifyRequest, reply: FastifyReply, email: string, password: string) {
     const user = await signIn(email, password, request.ip)
-    nowActing({ userId: user.id })
-    await begin(request, reply, user)
+    setActor({ userId: user.id })
+    await startSession(request, reply, user)
   }
 
   /**
@@ -73,7 +79,7 @@ export function signInRoutes({ site, signIn, sessions, begin, leadOf }: SignInOp
         return form(reply, { next, email }, { status: 400, message: texts.signIn.missing })
       }
       try {
-        await enter(request, reply, email, password)
+        await signInUser(request, reply, email, password)
       } catch (error) {
         if (!(error instanceof PosternError) || error.status >= 500) throw error
         reply.headers(error.headers)
@@ -82,7 +88,7 @@ export function signInRoutes({ site, signIn, sessions, begin, leadOf }: SignInOp
       return reply.redirect(next ?? `${base}/tokens`, 303)
     })
 
-    const errorHandler = leadOnSignOut(base)
+    const errorHandler = redirectOnSignOut(base)
     const signOut = { preHandler: app.csrfProtection, schema: { hide: true } as never, errorHandler }
     app.post('/logout', signOut, async (request, reply) => {
       const text = request.cookies[sessionCookie]

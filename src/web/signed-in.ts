@@ -4,7 +4,7 @@ import type { SignedIn } from '../users/sessions.ts'
 import { type Site, signInPath } from './site.ts'
 import { texts } from './texts.ts'
 
-export interface SignedInOptions {
+export interface RequireSignedInOptions {
   site: Site
   /** Whom the pages are for: everybody who is signed in, or administrators only. */
   role?: 'user' | 'admin'
@@ -14,7 +14,7 @@ export interface SignedInOptions {
  * Makes every route of this context a page for people who are signed in: others are sent to sign in and then back, each
  * form needs its CSRF token, and none of it stands in the API's document.
  */
-export function forSignedIn(app: FastifyInstance, { site, role = 'user' }: SignedInOptions): void {
+export function requireSignedIn(app: FastifyInstance, { site, role = 'user' }: RequireSignedInOptions): void {
   app.addHook('onRoute', route => {
     route.schema = { ...route.schema, hide: true } as never
   })
@@ -22,7 +22,7 @@ export function forSignedIn(app: FastifyInstance, { site, role = 'user' }: Signe
     const reads = request.method === 'GET' || request.method === 'HEAD'
     if (!request.signedIn) {
       if (!reads) throw signedOut()
-      return reply.redirect(signInPath(site, site.outside(request.url)), 303)
+      return reply.redirect(signInPath(site, site.absoluteUrl(request.url)), 303)
     }
     if (role === 'admin' && request.signedIn.user.role !== 'admin') throw forbidden(texts.error.adminOnly)
   })
@@ -31,14 +31,14 @@ export function forSignedIn(app: FastifyInstance, { site, role = 'user' }: Signe
   )
 }
 
-/** Who is signed in, in a context of `forSignedIn`. */
-export function personOf({ signedIn }: FastifyRequest): SignedIn {
+/** Who is signed in, in a context of `requireSignedIn`. */
+export function signedInOf({ signedIn }: FastifyRequest): SignedIn {
   if (signedIn) return signedIn
   throw signedOut()
 }
 
 /** What a form was refused for. */
-export interface Refusal {
+export interface FormError {
   status: number
   message: string
 }
@@ -47,13 +47,13 @@ export interface Refusal {
  * What is wrong with what somebody filled in, so that the form is shown again as it was.
  * @throws whatever is not for the person to mend
  */
-export function refusalOf(error: unknown): Refusal {
+export function formErrorOf(error: unknown): FormError {
   if (!(error instanceof PosternError) || ![400, 403, 409, 422, 429].includes(error.status)) throw error
-  return { status: error.status === 422 ? 400 : error.status, message: inWords(error) }
+  return { status: error.status === 422 ? 400 : error.status, message: toMessage(error) }
 }
 
 /** Fields by the names that people read. */
-function inWords({ message, extra }: PosternError): string {
+function toMessage({ message, extra }: PosternError): string {
   const errors = extra.errors as FieldError[] | undefined
   if (!errors) return message
   return errors.map(({ path, message }) => `${fieldName(path)} ${message}`.trim()).join('; ')

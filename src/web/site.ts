@@ -17,7 +17,7 @@ export interface Site {
   cookieOptions: CookieSerializeOptions
   csrfKey: Buffer
   /** The path by which browsers know what this server knows by the URL of a request. */
-  outside(url: string): string
+  absoluteUrl(url: string): string
 }
 
 /**
@@ -41,12 +41,12 @@ export function createSite({ issuer, appKey }: Pick<Config, 'issuer' | 'appKey'>
     madeCookie: `${cookie}-made`,
     cookieOptions: { path: '/', httpOnly: true, sameSite: 'lax', secure },
     csrfKey: Buffer.from(deriveKey(appKey, 'postern forms')),
-    outside: url => base + url.slice(prefix.length),
+    absoluteUrl: url => base + url.slice(prefix.length),
   }
 }
 
 /** Characters of a place to go on to after signing in, so that a redirect with it fits into every proxy's buffers. */
-const LONGEST_NEXT = 2_000
+const MAX_NEXT_LENGTH = 2_000
 
 /**
  * Where somebody signs in and then goes on.
@@ -54,8 +54,8 @@ const LONGEST_NEXT = 2_000
  */
 export function signInPath({ base }: Pick<Site, 'base'>, next: string): string {
   const places = [next, next.split('?', 1).join()].map(place => encodeURIComponent(place))
-  const fitting = places.find(({ length }) => length <= LONGEST_NEXT)
-  return fitting === undefined ? `${base}/login` : `${base}/login?next=${fitting}`
+  const fits = places.find(({ length }) => length <= MAX_NEXT_LENGTH)
+  return fits === undefined ? `${base}/login` : `${base}/login?next=${fits}`
 }
 
 /**
@@ -64,9 +64,9 @@ export function signInPath({ base }: Pick<Site, 'base'>, next: string): string {
  */
 export function localPath(text: unknown): string | undefined {
   if (typeof text !== 'string' || !text.startsWith('/')) return undefined
-  const here = 'http://here.invalid'
-  const url = URL.parse(text, here)
-  const path = url?.origin === here ? url.pathname + url.search : ''
+  const origin = 'http://here.invalid'
+  const url = URL.parse(text, origin)
+  const path = url?.origin === origin ? url.pathname + url.search : ''
   // Two slashes, or one of each kind, would name a host once they stand alone.
-  return /^\/(?![/\\])/.test(path) && path.length <= LONGEST_NEXT ? path : undefined
+  return /^\/(?![/\\])/.test(path) && path.length <= MAX_NEXT_LENGTH ? path : undefined
 }

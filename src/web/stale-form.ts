@@ -10,7 +10,7 @@ export const staleFormText = ({ code }: { code?: string }): string =>
   code === 'FST_CSRF_MISSING_SECRET' ? texts.error.cookies : texts.error.stale
 
 /** What somebody typed into a form that was refused, to be sent again; passwords have to be typed again. */
-export interface TypedForm {
+export interface ResubmittedForm {
   action: string
   fields: [name: string, value: string][]
   passwords: string[]
@@ -20,7 +20,7 @@ export interface TypedForm {
  * The fields of a refused form, for a fresh form that shows them. Nothing of what another site sent comes back.
  * @returns undefined when nobody is signed in, or the form came from another site
  */
-export function typedForm(request: FastifyRequest, action: string): TypedForm | undefined {
+export function toResubmittedForm(request: FastifyRequest, action: string): ResubmittedForm | undefined {
   const from = request.headers['sec-fetch-site'] ?? 'same-origin'
   if (!request.signedIn || request.method !== 'POST' || from !== 'same-origin') return undefined
   const { _csrf, ...sent } = (request.body ?? {}) as Params
@@ -31,7 +31,7 @@ export function typedForm(request: FastifyRequest, action: string): TypedForm | 
 }
 
 /** Signing out twice is no harm: whoever is signed out already is led on. Nothing is changed, no cookie either. */
-export function leadOnSignOut(base: string) {
+export function redirectOnSignOut(base: string) {
   return (error: { code?: string }, request: FastifyRequest, reply: FastifyReply) => {
     if (!isStaleForm(error) || request.signedIn) throw error
     return reply.redirect(`${base}/login`, 303)

@@ -14,7 +14,7 @@ const relative = new Intl.RelativeTimeFormat(texts.lang, { numeric: 'always' })
 const absolute = new Intl.DateTimeFormat(texts.lang, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
 
 /** How long ago or ahead, as people say it: `3 hours ago`, `in 12 days`. */
-export function inWords(time: Date, now = Date.now()): string {
+export function formatRelative(time: Date, now = Date.now()): string {
   const ms = time.getTime() - now
   const [unit, size] = UNITS.find(([, size, from]) => Math.round(Math.abs(ms) / size) >= from) ?? []
   return unit && size ? relative.format(Math.round(ms / size), unit) : texts.justNow[ms > 0 ? 'ahead' : 'past']
@@ -22,21 +22,21 @@ export function inWords(time: Date, now = Date.now()): string {
 
 const MINUTE_MS = 60_000
 /** A page has twenty times, mostly those that it had when it was last looked at; each takes a while to write out. */
-const written = new QuickLRU<number, string>({ maxSize: 5_000 })
+const formatted = new QuickLRU<number, string>({ maxSize: 5_000 })
 
 /** To the minute, in UTC. */
-export function exactly(time: Date): string {
+export function formatExact(time: Date): string {
   const minute = Math.floor(time.getTime() / MINUTE_MS)
-  const known = written.get(minute)
+  const known = formatted.get(minute)
   if (known !== undefined) return known
   const text = absolute.format(time)
-  written.set(minute, text)
+  formatted.set(minute, text)
   return text
 }
 
 /** A time as HTML: in words, with the exact one to hover over, and for the script to show in the reader's zone. */
 export function when(time: Date, now?: number): string {
-  return `<time datetime="${time.toISOString()}" title="${exactly(time)} UTC">${inWords(time, now)}</time>`
+  return `<time datetime="${time.toISOString()}" title="${formatExact(time)} UTC">${formatRelative(time, now)}</time>`
 }
 
 const SOON_MS = 7 * 86_400_000

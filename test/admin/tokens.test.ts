@@ -2,11 +2,11 @@ import t from 'tap'
 import { actingAs, testApp } from '../helpers/app.ts'
 
 t.test('tokens are selected, counted and revoked', async t => {
-  const { app, house } = await testApp(t)
-  const admin = await actingAs(house, ['admin:read', 'admin:write'], { role: 'admin' })
-  const one = await actingAs(house, ['orders:read'])
-  const two = await actingAs(house, ['reports'], { user: one.user })
-  const other = await actingAs(house, ['reports'])
+  const { app, services } = await testApp(t)
+  const admin = await actingAs(services, ['admin:read', 'admin:write'], { role: 'admin' })
+  const one = await actingAs(services, ['orders:read'])
+  const two = await actingAs(services, ['reports'], { user: one.user })
+  const other = await actingAs(services, ['reports'])
   const { headers } = admin
 
   const mine = await app.inject({ url: `/admin/tokens?user_id=${one.user.id}&limit=1`, headers })
@@ -49,8 +49,8 @@ t.test('tokens are selected, counted and revoked', async t => {
 })
 
 t.test('keys are listed and rotated', async t => {
-  const { app, house } = await testApp(t)
-  const { headers } = await actingAs(house, ['admin:read', 'admin:write'], { role: 'admin' })
+  const { app, services } = await testApp(t)
+  const { headers } = await actingAs(services, ['admin:read', 'admin:write'], { role: 'admin' })
   const before = (await app.inject({ url: '/admin/keys', headers })).json().data
   t.match(before, [{ state: 'current' }, { state: 'next' }])
   t.notMatch(JSON.stringify(before), /private|"d"/)
@@ -63,8 +63,8 @@ t.test('keys are listed and rotated', async t => {
 })
 
 t.test('a rotation is scheduled until every cache has the key, or signs at once', async t => {
-  const { app, house } = await testApp(t)
-  const { headers } = await actingAs(house, ['admin:read', 'admin:write'], { role: 'admin' })
+  const { app, services } = await testApp(t)
+  const { headers } = await actingAs(services, ['admin:read', 'admin:write'], { role: 'admin' })
   const rotate = (payload: object) => app.inject({ method: 'POST', url: '/admin/keys/rotate', headers, payload })
   const { data: waiting } = (await rotate({ algorithm: 'EdDSA' })).json()
   t.match(waiting, { algorithm: 'EdDSA', state: 'next', activated_at: null, retired_at: null })

@@ -3,8 +3,8 @@ import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
 t.test('users are created, found, changed, disabled, enabled', async t => {
-  const { app, house } = await testApp(t)
-  const { headers } = await actingAs(house, ['admin:read', 'admin:write'], { role: 'admin' })
+  const { app, services } = await testApp(t)
+  const { headers } = await actingAs(services, ['admin:read', 'admin:write'], { role: 'admin' })
   const body = { email: 'Grace@Example.com', name: 'Grace', password: PASSWORD }
   const created = await app.inject({ method: 'POST', url: '/admin/users', headers, payload: body })
   t.equal(created.statusCode, 201, created.body)
@@ -24,8 +24,8 @@ t.test('users are created, found, changed, disabled, enabled', async t => {
   })
   t.match(patched.json(), { data: { name: 'Grace H', disabled_at: null } })
 
-  const user = await house.users.find(id)
-  const { headers: hers } = await actingAs(house, [], { user })
+  const user = await services.users.find(id)
+  const { headers: hers } = await actingAs(services, [], { user })
   t.equal((await app.inject({ url: '/api/user', headers: hers })).statusCode, 200)
   const disabled = await app.inject({ method: 'POST', url: `/admin/users/${id}/disable`, headers })
   t.type(disabled.json().data.disabled_at, 'string')
@@ -41,9 +41,9 @@ t.test('users are created, found, changed, disabled, enabled', async t => {
 })
 
 t.test('a backend issues a personal token for a user of its own', async t => {
-  const { app, house } = await testApp(t)
-  const user = await newUser(house)
-  const made = await house.clients.create({ name: 'backend', scopes: ['admin:read', 'admin:write'] })
+  const { app, services } = await testApp(t)
+  const user = await newUser(services)
+  const made = await services.clients.create({ name: 'backend', scopes: ['admin:read', 'admin:write'] })
   const credentials = basic(made.client.id, made.secret)
   const wish = { grant_type: 'client_credentials', scope: 'admin:write' }
   const { access_token } = (await form(app, '/oauth/token', wish, credentials)).json()
@@ -55,7 +55,7 @@ t.test('a backend issues a personal token for a user of its own', async t => {
   const hers = { authorization: `Bearer ${issued.json().token}` }
   t.match((await app.inject({ url: '/api/user', headers: hers })).json(), { data: { id: user.id } })
 
-  const administrator = await newUser(house, 'admin')
+  const administrator = await newUser(services, 'admin')
   const passedOn = async ({ id }: { id: string }, scope: string) =>
     (
       await app.inject({
@@ -82,9 +82,9 @@ t.test('a backend issues a personal token for a user of its own', async t => {
 })
 
 t.test('who may not administer is refused everywhere', async t => {
-  const { app, house } = await testApp(t)
-  const { headers, user } = await actingAs(house, ['*'])
-  const plain = await house.clients.create({ name: 'any scope, but none of these' })
+  const { app, services } = await testApp(t)
+  const { headers, user } = await actingAs(services, ['*'])
+  const plain = await services.clients.create({ name: 'any scope, but none of these' })
   const asked = await form(
     app,
     '/oauth/token',

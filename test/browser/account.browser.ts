@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { newUser } from '../helpers/app.ts'
-import { EYES, walk } from './eyes.ts'
-import { house } from './world.ts'
+import { PROFILES, walk } from './profiles.ts'
+import { services } from './setup.ts'
 
 walk('somebody changes the account, and signs out everywhere', async visitor => {
-  const user = await newUser(house)
+  const user = await newUser(services)
   await visitor.goto('/account')
   await visitor.signIn(user)
-  await visitor.look('account')
+  await visitor.checkPage('account')
   await visitor.fill('Name', 'Ada King')
   await visitor.go('Save')
   await visitor.sees('Your account is changed.')
@@ -17,7 +17,7 @@ walk('somebody changes the account, and signs out everywhere', async visitor => 
   await visitor.fill('New password', 'a new long password')
   await visitor.fill('New password once more', 'a new long password')
   await visitor.go('Change the password')
-  await visitor.look('account-refused')
+  await visitor.checkPage('account-refused')
   await visitor.go('Sign out everywhere')
   assert.equal(new URL(page.url()).pathname, '/login')
 })
@@ -25,13 +25,13 @@ walk('somebody changes the account, and signs out everywhere', async visitor => 
 walk('somebody asks for what is not there', async visitor => {
   await visitor.goto('/nothing')
   await visitor.sees('There is nothing here')
-  await visitor.look('unknown')
+  await visitor.checkPage('unknown')
   await visitor.goto('/login')
-  await visitor.signIn(await newUser(house))
+  await visitor.signIn(await newUser(services))
   await visitor.goto('/login')
-  await visitor.look('signed-in')
+  await visitor.checkPage('signed-in')
   await visitor.goto('/tokens/nothing')
-  await visitor.look('error')
+  await visitor.checkPage('error')
   await visitor.go('Go to your tokens')
   await visitor.go('Sign out')
   assert.equal(new URL(visitor.page.url()).pathname, '/login')
@@ -41,9 +41,9 @@ walk(
   'who has only a keyboard skips what every page begins with',
   async visitor => {
     await visitor.goto('/account')
-    await visitor.signIn(await newUser(house))
+    await visitor.signIn(await newUser(services))
     await visitor.press('Skip to the content')
     await visitor.page.locator('#main:focus').waitFor()
   },
-  EYES.filter(({ hand }) => hand === 'keyboard'),
+  PROFILES.filter(({ hand }) => hand === 'keyboard'),
 )

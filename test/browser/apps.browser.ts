@@ -1,37 +1,37 @@
 import assert from 'node:assert/strict'
 import { newUser } from '../helpers/app.ts'
-import { walk } from './eyes.ts'
-import { house } from './world.ts'
+import { walk } from './profiles.ts'
+import { services } from './setup.ts'
 
 walk('somebody registers an app, changes it, gives it a new secret and revokes it', async visitor => {
   await visitor.goto('/apps/own')
-  await visitor.signIn(await newUser(house))
-  await visitor.look('own-apps-empty')
+  await visitor.signIn(await newUser(services))
+  await visitor.checkPage('own-apps-empty')
   await visitor.go('New app')
-  await visitor.look('own-app-new')
+  await visitor.checkPage('own-app-new')
   await visitor.fill('Name', 'Parcels')
   await visitor.fill('Redirect URIs', 'http://parcels.example/cb')
   await visitor.go('Register the app')
-  await visitor.look('own-app-refused')
+  await visitor.checkPage('own-app-refused')
   await visitor.fill('Redirect URIs', 'https://parcels.example/cb')
   await visitor.go('Register the app')
   const secret = await visitor.reads('Client secret')
-  await visitor.look('own-app-secret')
+  await visitor.checkPage('own-app-secret')
   await visitor.go('I have copied it')
   assert.ok(!(await visitor.page.content()).includes(secret))
-  await visitor.look('own-app')
+  await visitor.checkPage('own-app')
   await visitor.fill('Name', 'Parcels and letters')
   await visitor.go('Save')
   await visitor.sees('The app is changed')
   await visitor.go('New secret…')
-  await visitor.look('own-app-rotate')
+  await visitor.checkPage('own-app-rotate')
   await visitor.choose('The one before lives on for', '7 days')
   await visitor.go('Make a new secret')
   assert.notEqual(await visitor.reads('Client secret'), secret)
   await visitor.go('I have copied it')
   await visitor.go('Revoke the app…')
-  await visitor.look('own-app-revoke')
+  await visitor.checkPage('own-app-revoke')
   await visitor.go('Revoke the app')
   await visitor.sees('is revoked.')
-  await visitor.look('own-apps')
+  await visitor.checkPage('own-apps')
 })

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import * as oauth from 'openid-client'
 import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
 import { newUser } from '../helpers/app.ts'
-import { walk } from './eyes.ts'
+import { walk } from './profiles.ts'
+import { opens, services } from './setup.ts'
 import { discover } from './third-party.ts'
-import { house, opens } from './world.ts'
 
 async function television() {
-  const { client } = await house.clients.create({ name: 'Television', public: true, grantTypes: [DEVICE_CODE] })
+  const { client } = await services.clients.create({ name: 'Television', public: true, grantTypes: [DEVICE_CODE] })
   const config = await discover(client.id, oauth.None())
   return {
     start: () => oauth.initiateDeviceAuthorization(config, { scope: 'orders:read reports' }),
@@ -20,20 +20,20 @@ walk('a device is let in by the code that it shows, and turned away', async visi
   const { start, poll } = await television()
   const first = await start()
   await visitor.goto(first.verification_uri)
-  await visitor.signIn(await newUser(house))
-  await visitor.look('device')
+  await visitor.signIn(await newUser(services))
+  await visitor.checkPage('device')
   await visitor.fill('Code', 'BBBB-BBBB')
   await visitor.go('Go on')
   await visitor.sees('No device waits under this code.')
-  await visitor.look('device-unknown')
+  await visitor.checkPage('device-unknown')
   await visitor.fill('Code', first.user_code.toLowerCase())
   await visitor.go('Go on')
   await visitor.sees(first.user_code)
-  await visitor.look('device-confirm')
+  await visitor.checkPage('device-confirm')
   await visitor.tick('See reports', false)
   await visitor.go('Let it in')
   await visitor.sees('The device is let in')
-  await visitor.look('device-done')
+  await visitor.checkPage('device-done')
   const { access_token, scope } = await poll(first)
   assert.equal(scope, 'orders:read')
   assert.equal(await opens(access_token), 200)
@@ -42,6 +42,6 @@ walk('a device is let in by the code that it shows, and turned away', async visi
   await visitor.goto(second.verification_uri_complete as string)
   await visitor.go('Do not let it in')
   await visitor.sees('The device is not let in')
-  await visitor.look('device-denied')
+  await visitor.checkPage('device-denied')
   await assert.rejects(poll(second), { error: 'access_denied' })
 })

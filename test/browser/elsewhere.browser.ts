@@ -4,11 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { after } from 'node:test'
 import { newUser, PASSWORD } from '../helpers/app.ts'
 import { authorizeUrl } from '../helpers/browser.ts'
-import { EYES, walk } from './eyes.ts'
-import { house, issuer } from './world.ts'
+import { PROFILES, walk } from './profiles.ts'
+import { issuer, services } from './setup.ts'
 
 /** What a browser lets through does not depend on how the pages look. */
-const once = EYES.filter(({ name }) => name === 'desktop-light')
+const once = PROFILES.filter(({ name }) => name === 'desktop-light')
 
 /** @returns the origin of a server that is not the issuer */
 async function serve(listener: RequestListener): Promise<string> {
@@ -20,7 +20,7 @@ async function serve(listener: RequestListener): Promise<string> {
 
 const html = (body: string) => `<!doctype html><title>App</title><link rel="icon" href="data:,">${body}`
 const newApp = async (callback: string) =>
-  (await house.clients.create({ name: 'Calendar', redirectUris: [callback] })).client
+  (await services.clients.create({ name: 'Calendar', redirectUris: [callback] })).client
 
 walk(
   'an app that opens a popup hears the answer from it, and never sees it closed before',
@@ -34,7 +34,7 @@ walk(
       response.setHeader('content-type', 'text/html').end(html(url === '/' ? opening() : back))
     })
     link = issuer + authorizeUrl(await newApp(`${origin}/callback`), { state: 's' })
-    const { email } = await newUser(house)
+    const { email } = await newUser(services)
     await page.goto(origin)
     const [popup] = await Promise.all([page.waitForEvent('popup'), page.getByRole('button').click()])
     const isOpen = async (where: string) => assert.equal(await page.evaluate('popup.closed'), false, where)
@@ -66,7 +66,7 @@ walk(
       response.writeHead(303, { location: native + url }).end()
     })
     const url = authorizeUrl(await newApp(`${origin}/callback`), { state: 's' })
-    const user = await newUser(house)
+    const user = await newUser(services)
     await visitor.goto(url)
     await visitor.signIn(user)
     await visitor.go('Let it in')

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { newUser } from '../helpers/app.ts'
-import { EYES, walk } from './eyes.ts'
-import { isAccessible, keep } from './judge.ts'
-import { house } from './world.ts'
+import { isAccessible, keep } from './page-checks.ts'
+import { PROFILES, walk } from './profiles.ts'
+import { services } from './setup.ts'
 
 /** What Swagger UI draws is its own: its colours, its headings, and the buttons that it puts into buttons. */
 const NOT_OURS = ['#swagger-ui']
@@ -18,8 +18,8 @@ walk(
     if (eyes.axe) await isAccessible(page, 'docs', NOT_OURS)
     visitor.complain()
     await visitor.go('Tokens', page.getByRole('navigation', { name: 'Main' }))
-    await visitor.signIn(await newUser(house))
+    await visitor.signIn(await newUser(services))
     assert.equal(new URL(page.url()).pathname, '/tokens')
   },
-  EYES.filter(({ script }) => script),
+  PROFILES.filter(({ script }) => script),
 )

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { newUser } from '../helpers/app.ts'
-import { walk } from './eyes.ts'
+import { walk } from './profiles.ts'
+import { opens, services } from './setup.ts'
 import type { Visitor } from './visitor.ts'
-import { house, opens } from './world.ts'
 
 const tab = (visitor: Visitor, name: string) =>
   visitor.go(name, visitor.page.getByRole('navigation', { name: 'Administration' }))
 
 /** Somebody with more tokens than a page shows; half of them may read orders. */
 async function owner() {
-  const user = await newUser(house)
-  const issue = (name: string, scopes: string[]) => house.tokens.issuePersonal({ user, name, scopes })
+  const user = await newUser(services)
+  const issue = (name: string, scopes: string[]) => services.tokens.issuePersonal({ user, name, scopes })
   const orders: string[] = []
   const reports: string[] = []
   for (let n = 1; n <= 6; n++) {
@@ -25,39 +25,39 @@ const statuses = (tokens: string[]) => Promise.all(tokens.map(opens)).then(all =
 walk('an administrator revokes many tokens at once, after seeing how many', async visitor => {
   const { user, orders, reports } = await owner()
   await visitor.goto('/manage')
-  await visitor.signIn(await newUser(house, 'admin'))
-  await visitor.look('manage')
+  await visitor.signIn(await newUser(services, 'admin'))
+  await visitor.checkPage('manage')
   await tab(visitor, 'Tokens')
   await visitor.fill('User: e-mail address or id', user.email)
   await visitor.go('Filter')
-  await visitor.look('manage-tokens')
+  await visitor.checkPage('manage-tokens')
   await visitor.go('Next page')
   await visitor.choose('Scope', 'orders:read')
   await visitor.go('Filter')
   await visitor.sees('Live tokens that match: 6.')
   await visitor.go('Revoke all that match…')
   await visitor.sees('Revoke 6 tokens?')
-  await visitor.look('manage-tokens-revoke')
+  await visitor.checkPage('manage-tokens-revoke')
   assert.deepEqual(await statuses(orders), [200], 'nothing is revoked by asking')
   await visitor.go('Revoke 6 tokens')
   await visitor.sees('Tokens revoked: 6')
   assert.deepEqual([await statuses(orders), await statuses(reports)], [[401], [200]])
-  await visitor.look('manage-tokens-revoked')
+  await visitor.checkPage('manage-tokens-revoked')
 })
 
 walk('an administrator makes a user, resets the password, disables it', async visitor => {
   const name = `Grace ${visitor.eyes.name}`
   await visitor.goto('/manage/users')
-  await visitor.signIn(await newUser(house, 'admin'))
-  await visitor.look('manage-users')
+  await visitor.signIn(await newUser(services, 'admin'))
+  await visitor.checkPage('manage-users')
   await visitor.go('New user')
-  await visitor.look('manage-user-new')
+  await visitor.checkPage('manage-user-new')
   await visitor.fill('Name', name)
   await visitor.fill('E-mail address', `${visitor.eyes.name}@example.com`)
   await visitor.fill('Password', 'a long password')
   await visitor.go('Create the user')
   await visitor.sees('can sign in now.')
-  await visitor.look('manage-user')
+  await visitor.checkPage('manage-user')
   await visitor.fill('New password', 'another long password')
   await visitor.go('Set the password')
   await visitor.go('Disable the user')
@@ -69,31 +69,31 @@ walk('an administrator makes a user, resets the password, disables it', async vi
   assert.equal(await visitor.page.locator('tbody tr').count(), 1)
   await visitor.go(name)
   await visitor.go('Sign out everywhere…')
-  await visitor.look('manage-user-sign-out')
+  await visitor.checkPage('manage-user-sign-out')
   await visitor.go('Sign out everywhere')
   await visitor.sees('the tokens are revoked')
 })
 
 walk('an administrator looks at apps, keys and the trail', async visitor => {
-  const made = await house.clients.create({ name: 'Weather', redirectUris: ['https://weather.example/cb'] })
+  const made = await services.clients.create({ name: 'Weather', redirectUris: ['https://weather.example/cb'] })
   await visitor.goto('/manage/clients')
-  await visitor.signIn(await newUser(house, 'admin'))
-  await visitor.look('manage-clients')
+  await visitor.signIn(await newUser(services, 'admin'))
+  await visitor.checkPage('manage-clients')
   await visitor.goto(`/manage/clients/${made.client.id}`)
-  await visitor.look('manage-client')
+  await visitor.checkPage('manage-client')
   await visitor.go('Revoke the app…')
-  await visitor.look('manage-client-revoke')
+  await visitor.checkPage('manage-client-revoke')
   await visitor.go('Revoke the app')
   await visitor.sees('Weather is revoked.')
   await tab(visitor, 'Keys')
-  await visitor.look('manage-keys')
+  await visitor.checkPage('manage-keys')
   await visitor.go('Rotate…')
-  await visitor.look('manage-key-rotate')
+  await visitor.checkPage('manage-key-rotate')
   await visitor.tick('Sign at once')
   await visitor.go('Rotate')
   await visitor.sees('signs now.')
   await tab(visitor, 'Audit trail')
-  await visitor.look('manage-audit')
+  await visitor.checkPage('manage-audit')
   await visitor.choose('What', 'App revoked')
   await visitor.go('Filter')
   await visitor.page.getByRole('rowheader', { name: 'App revoked' }).first().waitFor()

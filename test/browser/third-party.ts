@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as oauth from 'openid-client'
-import { house, issuer } from './world.ts'
+import { issuer, services } from './setup.ts'
 
 /** What an app that somebody else built needs to know of the issuer: what it finds out by itself. */
 export function discover(id: string, authentication: oauth.ClientAuth): Promise<oauth.Configuration> {
@@ -31,7 +31,7 @@ export async function thirdParty(name: string): Promise<ThirdParty> {
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const callback = `${origin}/callback`
-  const { client, secret } = await house.clients.create({ name, redirectUris: [callback] })
+  const { client, secret } = await services.clients.create({ name, redirectUris: [callback] })
   const config = await discover(client.id, oauth.ClientSecretBasic(secret))
 
   async function ask({ searchParams }: URL): Promise<string> {

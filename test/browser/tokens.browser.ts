@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { newUser } from '../helpers/app.ts'
-import { EYES, walk } from './eyes.ts'
+import { PROFILES, walk } from './profiles.ts'
+import { opens, services } from './setup.ts'
 import type { Visitor } from './visitor.ts'
-import { house, opens } from './world.ts'
 
 const TEXT = 'The text of the token'
 
 async function make(visitor: Visitor): Promise<string> {
   const { page, eyes } = visitor
-  await visitor.look('tokens-empty')
+  await visitor.checkPage('tokens-empty')
   await visitor.go('New token')
-  await visitor.look('token-new')
+  await visitor.checkPage('token-new')
   await visitor.fill('Name', 'deploy')
   await visitor.tick('Read orders')
   if (eyes.script) {
@@ -22,7 +22,7 @@ async function make(visitor: Visitor): Promise<string> {
   await visitor.choose('Expires', 'in 7 days')
   await visitor.go('Make the token')
   const text = await visitor.reads(TEXT)
-  await visitor.look('token-made')
+  await visitor.checkPage('token-made')
   if (eyes.script) {
     await visitor.press('Copy')
     await visitor.sees('Copied')
@@ -42,11 +42,11 @@ async function isGone({ page }: Visitor, text: string): Promise<void> {
 
 walk('a token is made, used, rotated, suspended and revoked', async visitor => {
   const { page } = visitor
-  const user = await newUser(house)
+  const user = await newUser(services)
   await visitor.goto('/')
-  await visitor.look('sign-in')
+  await visitor.checkPage('sign-in')
   await visitor.signIn(user, 'not the password')
-  await visitor.look('sign-in-refused')
+  await visitor.checkPage('sign-in-refused')
   await visitor.fill('Password', 'correct horse battery')
   await visitor.go('Sign in')
 
@@ -55,10 +55,10 @@ walk('a token is made, used, rotated, suspended and revoked', async visitor => {
   await isGone(visitor, text)
   await visitor.goto('/tokens')
   assert.match((await page.locator('tbody').innerText()).replaceAll(/\s+/g, ' '), /just now.*just now/, 'last used')
-  await visitor.look('tokens')
+  await visitor.checkPage('tokens')
 
   await visitor.go('deploy')
-  await visitor.look('token')
+  await visitor.checkPage('token')
   await visitor.fill('Name', 'deploy it')
   await visitor.tick('See reports')
   await visitor.go('Save')
@@ -66,7 +66,7 @@ walk('a token is made, used, rotated, suspended and revoked', async visitor => {
   await visitor.choose('The old text works on', 'for an hour')
   await visitor.go('Rotate')
   const next = await visitor.reads(TEXT)
-  await visitor.look('token-rotated')
+  await visitor.checkPage('token-rotated')
   assert.deepEqual([await opens(text), await opens(next)], [200, 200])
   await visitor.go('I have copied it')
   await visitor.go('Suspend')
@@ -74,22 +74,22 @@ walk('a token is made, used, rotated, suspended and revoked', async visitor => {
   await visitor.go('Resume')
   assert.equal(await opens(next), 200)
   await visitor.go('Revoke…')
-  await visitor.look('token-revoke')
+  await visitor.checkPage('token-revoke')
   await visitor.go('Revoke it')
   await visitor.sees('is revoked. It opens nothing any more.')
   assert.equal(await opens(next), 401)
-  await visitor.look('tokens-revoked')
+  await visitor.checkPage('tokens-revoked')
 })
 
 walk('a token is looked for among many', async visitor => {
-  const user = await newUser(house)
+  const user = await newUser(services)
   for (let n = 1; n <= 12; n++) {
     const scopes = ['orders:read', 'orders:create', 'reports:export']
-    await house.tokens.issuePersonal({ user, name: `nightly build ${n}`, scopes })
+    await services.tokens.issuePersonal({ user, name: `nightly build ${n}`, scopes })
   }
   await visitor.goto('/tokens')
   await visitor.signIn(user)
-  await visitor.look('tokens-many')
+  await visitor.checkPage('tokens-many')
   await visitor.go('Older tokens')
   await visitor.sees('nightly build 1')
   await visitor.go('Back to the newest')
@@ -104,7 +104,7 @@ walk(
   'the text of a token is copied by a button, and a chosen date is the end',
   async visitor => {
     await visitor.goto('/tokens/new?name=laptop&scopes=orders:read')
-    await visitor.signIn(await newUser(house))
+    await visitor.signIn(await newUser(services))
     const day = new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10)
     await visitor.page.getByLabel('Date (the end of that day in UTC)').fill(day)
     assert.equal(await visitor.page.getByLabel('Expires').inputValue(), 'date')
@@ -113,5 +113,5 @@ walk(
     await visitor.sees('Copied')
     assert.equal(await visitor.page.evaluate('navigator.clipboard.readText()'), await visitor.reads(TEXT))
   },
-  EYES.slice(0, 1),
+  PROFILES.slice(0, 1),
 )

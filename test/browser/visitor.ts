@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import type { BrowserContext, CDPSession, Locator, Page } from 'playwright-core'
 import type { User } from '../../src/users/user.entity.ts'
 import { PASSWORD } from '../helpers/app.ts'
-import type { Eyes } from './eyes.ts'
-import { type Hand, keyboard, mouse } from './hands.ts'
-import { isAccessible, keep, stands } from './judge.ts'
-import { browser, issuer } from './world.ts'
+import { type InputMethod, keyboard, mouse } from './input-methods.ts'
+import { isAccessible, keep, stands } from './page-checks.ts'
+import type { Profile } from './profiles.ts'
+import { browser, issuer } from './setup.ts'
 
 /** Bytes that a page may cost in all, with an empty cache. */
 const MOST_BYTES = 30_000
@@ -13,15 +13,15 @@ const MOST_BYTES = 30_000
 /** Somebody with a browser, who goes through the pages and finds fault with whatever is wrong. */
 export class Visitor {
   readonly page: Page
-  readonly eyes: Eyes
-  readonly #hand: Hand
+  readonly eyes: Profile
+  readonly #hand: InputMethod
   readonly #context: BrowserContext
   readonly #faults: string[] = []
   /** Bytes on the wire since the page was asked for. */
   #bytes = 0
 
   /** @param eyes how to look and act */
-  static async arrive(eyes: Eyes): Promise<Visitor> {
+  static async arrive(eyes: Profile): Promise<Visitor> {
     const { width, colorScheme, script } = eyes
     const context = await browser.newContext({
       baseURL: issuer,
@@ -36,7 +36,7 @@ export class Visitor {
     return visitor
   }
 
-  private constructor(eyes: Eyes, context: BrowserContext, page: Page) {
+  private constructor(eyes: Profile, context: BrowserContext, page: Page) {
     this.eyes = eyes
     this.page = page
     this.#context = context
@@ -76,7 +76,7 @@ export class Visitor {
   }
 
   /** Finds fault with a page as it is, and keeps a picture of it. Who has only a keyboard looks for the focus instead. */
-  async look(name: string): Promise<void> {
+  async checkPage(name: string): Promise<void> {
     this.complain()
     if (this.eyes.hand === 'keyboard') return
     await stands(this.page, name)

@@ -24,12 +24,12 @@ const shared = async (t: Pick<Test, 'teardown'>, key: string) =>
 
 /** What a dump has to keep: a live and a revoked token of each format, and a row that is awkward to write down. */
 const fill = (postern: CommandLine) =>
-  postern.inside(async ({ users, tokens, revokeOne, db }) => {
+  postern.inside(async ({ users, tokens, revokeToken, db }) => {
     const user = await users.create({ email: 'ada@example.com', name: 'Ada', password: 'correct horse battery' })
     const issue = (format: 'jwt' | 'opaque') => tokens.issuePersonal({ user, name: format, format })
     const live = [await issue('jwt'), await issue('opaque')]
     const revoked = [await issue('jwt'), await issue('opaque')]
-    for (const { token } of revoked) await revokeOne(token.id)
+    for (const { token } of revoked) await revokeToken(token.id)
     await db.query(`insert into settings (name, value) values ('odd', '${ODD}'::jsonb)`)
     const text = ({ plainText }: { plainText: string }) => plainText
     const lists = [...live, ...revoked].map(({ token }) => token.statusList)
@@ -56,13 +56,13 @@ async function roundTrip(t: Test, source: CommandLine, target: CommandLine) {
     for (const token of live) t.equal(await ask(token), 200, 'a token goes on')
     for (const token of revoked) t.equal(await ask(token), 401, 'a revoked one stays refused')
   })
-  await target.inside(async ({ db, users, tokens, revokeOne }) => {
+  await target.inside(async ({ db, users, tokens, revokeToken }) => {
     const [odd] = await db.query(`select value = '${ODD}'::jsonb as same from settings where name = 'odd'`)
     t.same(odd, { same: true })
     const user = (await users.findByEmail('ada@example.com')) as User
     const { token } = await tokens.issuePersonal({ user, name: 'next' })
     t.ok(token.statusList > Math.max(...lists) + 100, 'a new token has a place in a list that the source has not begun')
-    await revokeOne(token.id)
+    await revokeToken(token.id)
     const [event] = await db.query<{ n: number }>('select min(sequence)::float8 as n from oauth_status_events')
     t.ok((event?.n as number) > 1_000_000, 'a reader of the feed sees a gap, and loads the lists anew')
   })

@@ -88,8 +88,8 @@ t.test('a revoked key is published no more, its tokens are counted, and the next
 t.test('a row that was tampered with stops the start, which names it, and can be revoked', async t => {
   const { data: listed } = await postern.json(['keys', 'list'])
   const { id } = listed.find((key: { state: string }) => key.state === 'current')
-  await postern.inside(async house => {
-    await house.db.query(
+  await postern.inside(async services => {
+    await services.db.query(
       `update oauth_signing_keys set public_key = jsonb_set(public_key, '{x}', '"AAAA"') where id = ?`,
       [id],
     )

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { FastifyInstance } from 'fastify'
 import { loadConfig } from '../../src/config/config.ts'
-import { buildApp, type House, openPostern } from '../../src/index.ts'
+import { buildApp, openPostern, type Services } from '../../src/index.ts'
 import { openDatabase } from '../../src/open-database.ts'
 import { APP_KEY } from '../helpers/app.ts'
 import { emptyDatabase, SERVER, testDatabase } from '../helpers/database.ts'
@@ -38,7 +38,7 @@ export interface CommandLine {
   /** The same database over HTTP, between two commands. */
   overHttp<T>(work: (app: FastifyInstance) => Promise<T>): Promise<T>
   /** The same database from inside, between two commands. */
-  inside<T>(work: (house: House) => Promise<T>): Promise<T>
+  inside<T>(work: (services: Services) => Promise<T>): Promise<T>
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what a test reads from it, it asserts
@@ -69,8 +69,8 @@ export function commandsOn(given: Record<string, string>): CommandLine {
       return work(app).finally(() => app.close())
     },
     async inside(work) {
-      const house = await openPostern(loadConfig(env))
-      return work(house).finally(() => house.close())
+      const services = await openPostern(loadConfig(env))
+      return work(services).finally(() => services.close())
     },
   }
 }

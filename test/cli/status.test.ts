@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readOverview } from '../../src/status/overview.ts'
+import { readClusterStatus } from '../../src/status/cluster-status.ts'
 import { eventually, hearing, type Node, ONLY_SHARED, openNodes } from '../cluster/nodes.ts'
 import { APP_KEY, actingAs } from '../helpers/app.ts'
 import { type CommandLine, commandsOn, temporaryFolder } from './postern.ts'
@@ -14,15 +14,15 @@ t.test('two nodes', ONLY_SHARED, async t => {
   const nodes = (await openNodes(t, 2)) as [Node, Node]
   const [one, two] = nodes
   for (const node of nodes) t.ok(await hearing(node))
-  const databaseUrl = one.house.config.databaseUrl as string
+  const databaseUrl = one.services.config.databaseUrl as string
   const postern: CommandLine = commandsOn({ DATABASE_URL: databaseUrl, APP_KEY })
-  const overview = () => readOverview(one.house.db)
+  const overview = () => readClusterStatus(one.services.db)
   const all = async () => (await overview()).nodes.filter(node => node.hearing).length === 2
   t.ok(await eventually(all, one), 'both have said that they are there')
 
   t.test('a change is seen by both, and the time it took is told', async t => {
-    const { user, id } = await actingAs(one.house)
-    await one.house.tokens.revoke(user.id, id)
+    const { user, id } = await actingAs(one.services)
+    await one.services.tokens.revoke(user.id, id)
     t.ok(await eventually(async () => (await overview()).seenBy === 2, one))
     const { newest, seen_by, seen_in_ms, nodes } = await postern.json(['status'])
     t.equal(seen_by, 2)
@@ -33,8 +33,8 @@ t.test('two nodes', ONLY_SHARED, async t => {
   })
 
   t.test('a reader of the feed stands beside its node', async t => {
-    const { client } = await two.house.clients.create({ name: 'Orders API' })
-    const end = await two.house.feed.follow(client.id, undefined, () => {})
+    const { client } = await two.services.clients.create({ name: 'Orders API' })
+    const end = await two.services.feed.follow(client.id, undefined, () => {})
     const told = async () => (await overview()).nodes.some(({ readers }) => readers[0]?.client_id === client.id)
     t.ok(await eventually(told, one))
     t.match((await postern.run(['status'])).stdout, new RegExp(`^${client.id} `, 'm'))
@@ -43,7 +43,7 @@ t.test('two nodes', ONLY_SHARED, async t => {
 
   t.test('a node that ends says so', async t => {
     await two.app.close()
-    await two.house.close()
+    await two.services.close()
     t.equal((await overview()).nodes.length, 1)
     t.equal((await postern.json(['status'])).nodes.length, 1)
   })

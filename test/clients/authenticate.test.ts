@@ -10,8 +10,8 @@ const TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const NOBODY = '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12'
 
 t.test('clients prove who they are', async t => {
-  const { app, house } = await testApp(t)
-  const { client, secret } = await house.clients.create({ name: 'nightly' })
+  const { app, services } = await testApp(t)
+  const { client, secret } = await services.clients.create({ name: 'nightly' })
   const ask = (params: Record<string, string | string[] | undefined>, headers: Record<string, string> = {}) =>
     form(app, '/oauth/token', { grant_type: 'client_credentials', ...params }, headers)
   const outcome = async (...request: Parameters<typeof ask>) => {
@@ -69,7 +69,7 @@ t.test('clients prove who they are', async t => {
     const wrong = await ask({}, basic(client.id, 'wrong'))
     t.equal(wrong.statusCode, 401)
     t.match(wrong.headers['www-authenticate'], /^Basic realm="postern"/)
-    const personal = (await house.clients.personalAccess()).id
+    const personal = (await services.clients.personalAccess()).id
     for (const id of [NOBODY, 'no-uuid', personal, "' or 1=1", '__proto__', 'x'.repeat(5_000)]) {
       const unknown = await ask({}, basic(id, 'wrong'))
       t.strictSame([unknown.statusCode, unknown.body], [wrong.statusCode, wrong.body], id.slice(0, 20))
@@ -104,7 +104,7 @@ t.test('clients prove who they are', async t => {
   })
 
   t.test('a public client has nothing to prove it with', async t => {
-    const { client: open, secret: none } = await house.clients.create({ name: 'app', public: true })
+    const { client: open, secret: none } = await services.clients.create({ name: 'app', public: true })
     t.equal(none, undefined)
     t.strictSame(await outcome({ client_id: open.id }), [400, 'unauthorized_client'])
     t.strictSame(await outcome({ client_id: open.id, client_secret: 'x' }), REFUSED)
@@ -112,24 +112,24 @@ t.test('clients prove who they are', async t => {
   })
 
   t.test('a revoked client is nobody from the next request on', async t => {
-    const gone = await house.clients.create({ name: 'gone' })
+    const gone = await services.clients.create({ name: 'gone' })
     const spellings = [gone.client.id, gone.client.id.toUpperCase()]
     for (const id of spellings) t.equal(await outcome({}, basic(id, gone.secret)), 200)
-    await house.clients.revoke(gone.client.id)
+    await services.clients.revoke(gone.client.id)
     for (const id of spellings) t.strictSame(await outcome({}, basic(id, gone.secret)), REFUSED, id)
   })
 
   t.test('a secret is stored nowhere', async t => {
-    const stored = JSON.stringify(await house.db.query('select * from oauth_clients'))
+    const stored = JSON.stringify(await services.db.query('select * from oauth_clients'))
     t.notMatch(stored, String(secret))
-    t.notMatch(JSON.stringify(await house.clients.find(client.id)), String(secret))
+    t.notMatch(JSON.stringify(await services.clients.find(client.id)), String(secret))
   })
 
   t.test('with a signed assertion', async t => {
     const pair = await generateKeyPair('ES256', { extractable: true })
     const jwk = await exportJWK(pair.publicKey)
     const settings = { name: 'signs', authMethod: 'private_key_jwt' as const, jwks: { keys: [{ ...jwk, kid: 'one' }] } }
-    const { client: signs, secret: none } = await house.clients.create(settings)
+    const { client: signs, secret: none } = await services.clients.create(settings)
     t.equal(none, undefined)
     const now = Math.floor(Date.now() / 1000)
     const claims = (more: JWTPayload = {}): JWTPayload => ({
@@ -234,7 +234,7 @@ t.test('clients prove who they are', async t => {
     t.test('by keys that were changed', async t => {
       const next = await generateKeyPair('EdDSA', { extractable: true })
       const old = await sign()
-      await house.clients.update(signs.id, { jwks: { keys: [await exportJWK(next.publicKey)] } })
+      await services.clients.update(signs.id, { jwks: { keys: [await exportJWK(next.publicKey)] } })
       t.strictSame(await show(old), REFUSED)
       t.equal(await show(await sign({}, next.privateKey, { alg: 'EdDSA' })), 200)
     })

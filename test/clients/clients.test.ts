@@ -1,9 +1,9 @@
 import t from 'tap'
 import type { NewClient } from '../../src/clients/clients.ts'
 import { newUser, testApp } from '../helpers/app.ts'
-import { bearer } from '../helpers/asking.ts'
-import { letIn, refresh } from '../helpers/family.ts'
+import { grantAccess, refresh } from '../helpers/granted-tokens.ts'
 import { basic, form } from '../helpers/oauth.ts'
+import { bearer } from '../helpers/requester.ts'
 
 /** The error that the work is refused with; nothing when it was not. */
 const refusal = (work: Promise<unknown>) =>
@@ -15,13 +15,15 @@ const refusal = (work: Promise<unknown>) =>
 const NOBODY = '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12'
 
 t.test('clients', async t => {
-  const { app, house } = await testApp(t)
-  const { clients } = house
+  const { app, services } = await testApp(t)
+  const { clients } = services
   const ask = (id: string, secret?: string, more = {}) =>
     form(app, '/oauth/token', { grant_type: 'client_credentials', ...more }, basic(id, secret))
   const status = async (id: string, secret?: string) => (await ask(id, secret)).statusCode
   const kinds = async (clientId: string) =>
-    (await house.trail.list({ clientId }, { limit: 20 })).map(({ kind }) => kind).filter(kind => /^client/.test(kind))
+    (await services.auditLog.list({ clientId }, { limit: 20 }))
+      .map(({ kind }) => kind)
+      .filter(kind => /^client/.test(kind))
 
   t.test('two secrets live while one replaces the other', async t => {
     const { client, secret: first } = await clients.create({ name: 'nightly' })
@@ -50,11 +52,11 @@ t.test('clients', async t => {
     await clients.rotateSecret(client.id, { overlap: 86_400 })
     t.equal((await clients.find(client.id)).secrets[1]?.expires_at, soon.toISOString())
     t.equal(await status(client.id, secret), 200)
-    await house.db.query(
+    await services.db.query(
       `update oauth_clients set secrets = jsonb_set(secrets, '{1,expires_at}', '"2020-01-01T00:00:00.000Z"') where id = ?`,
       [client.id],
     )
-    house.changes.hear({ kind: 'client', id: client.id })
+    services.bus.applyRemote({ kind: 'client', id: client.id })
     t.equal(await status(client.id, secret), 401)
   })
 
@@ -110,12 +112,12 @@ t.test('clients', async t => {
     await clients.update(client.id, { grantTypes: [] })
     t.equal((await ask(client.id, secret)).json().error, 'unauthorized_client')
     t.match(await clients.find(client.id), { name: 'nightly', scopes: ['orders:read'], accessTokenLifetime: 60 })
-    const [event] = await house.trail.list({ clientId: client.id, kind: 'client.changed' }, { limit: 1 })
+    const [event] = await services.auditLog.list({ clientId: client.id, kind: 'client.changed' }, { limit: 1 })
     t.strictSame(event?.details, { grantTypes: [] })
   })
 
   t.test('what a client cannot be', async t => {
-    const { id: userId } = await newUser(house)
+    const { id: userId } = await newUser(services)
     const own = { userId, redirectUris: ['https://app.example.com/back'] }
     const bad: Record<string, Partial<NewClient>> = {
       name: { name: ' ' },
@@ -166,16 +168,16 @@ t.test('clients', async t => {
   })
 
   t.test('a revoked client: nothing of it opens or refreshes anything', async t => {
-    const held = await letIn(house, await newUser(house))
-    const { id } = held.client
+    const granted = await grantAccess(services, await newUser(services))
+    const { id } = granted.client
     const open = async () =>
-      (await app.inject({ url: '/api/tokens/current', headers: bearer(held.accessToken) })).statusCode
+      (await app.inject({ url: '/api/tokens/current', headers: bearer(granted.accessToken) })).statusCode
     t.equal(await open(), 200)
     await clients.revoke(id)
     await clients.revoke(id)
     t.equal(await open(), 401)
-    t.equal((await refresh(app, held)).statusCode, 401)
-    const live = await house.db.query('select 1 from oauth_refresh_tokens where client_id = ? and not revoked', [id])
+    t.equal((await refresh(app, granted)).statusCode, 401)
+    const live = await services.db.query('select 1 from oauth_refresh_tokens where client_id = ? and not revoked', [id])
     t.equal(live.length, 0)
     t.strictSame(
       (await kinds(id)).filter(kind => kind === 'client.revoked'),
@@ -190,7 +192,7 @@ t.test('clients', async t => {
 
   t.test('a user finds their own', async t => {
     const app = { redirectUris: ['https://app.example.com/back'] }
-    const [ada, bob] = [await newUser(house), await newUser(house)]
+    const [ada, bob] = [await newUser(services), await newUser(services)]
     const { client: hers } = await clients.create({ name: 'hers', userId: ada.id, ...app })
     await clients.create({ name: 'his', userId: bob.id, ...app })
     t.strictSame(

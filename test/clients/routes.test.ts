@@ -6,9 +6,9 @@ import { basic, form } from '../helpers/oauth.ts'
 const callback = 'https://viewer.example.com/callback'
 
 t.test('a user registers an app, changes it, rotates its secret and revokes it', async t => {
-  const { app, house } = await testApp(t)
-  const { headers, user } = await actingAs(house, ['clients:read', 'clients:write'])
-  const stranger = await actingAs(house, ['clients:read', 'clients:write'])
+  const { app, services } = await testApp(t)
+  const { headers, user } = await actingAs(services, ['clients:read', 'clients:write'])
+  const stranger = await actingAs(services, ['clients:read', 'clients:write'])
   const payload = { name: 'Viewer', redirect_uris: [callback], scopes: ['orders:read'] }
   const made = await app.inject({ method: 'POST', url: '/api/clients', headers, payload })
   t.equal(made.statusCode, 201, made.body)
@@ -18,7 +18,7 @@ t.test('a user registers an app, changes it, rotates its secret and revokes it',
 
   const list = await app.inject({ url: '/api/clients', headers })
   t.match(list.json().data, [{ id: data.id }])
-  const operator = await actingAs(house, ['admin:read'], { role: 'admin' })
+  const operator = await actingAs(services, ['admin:read'], { role: 'admin' })
   const shown = [
     list,
     await app.inject({ url: `/api/clients/${data.id}`, headers }),
@@ -66,8 +66,8 @@ t.test('a user registers an app, changes it, rotates its secret and revokes it',
 })
 
 t.test('what only an operator may say of a client', async t => {
-  const { app, house } = await testApp(t)
-  const { headers } = await actingAs(house, ['clients:write'])
+  const { app, services } = await testApp(t)
+  const { headers } = await actingAs(services, ['clients:write'])
   const post = (payload: object) => app.inject({ method: 'POST', url: '/api/clients', headers, payload })
   for (const [what, payload] of Object.entries({
     'a machine': { name: 'x', grant_types: ['client_credentials'] },
@@ -84,7 +84,7 @@ t.test('what only an operator may say of a client', async t => {
     const refused = await post(payload)
     t.equal(refused.statusCode, 422, `${what}: ${refused.body}`)
   }
-  const admin = await actingAs(house, ['admin:read', 'admin:write'], { role: 'admin' })
+  const admin = await actingAs(services, ['admin:read', 'admin:write'], { role: 'admin' })
   const payload = {
     name: 'Orders API',
     audience: 'https://api.example.com',
@@ -110,11 +110,11 @@ t.test('what only an operator may say of a client', async t => {
 })
 
 t.test('an app that was let in is listed, and withdrawn with its tokens', async t => {
-  const { app, house } = await testApp(t)
-  const { headers, user } = await actingAs(house, ['clients:read', 'clients:write'])
-  const { client } = await house.clients.create({ name: 'Viewer', redirectUris: [callback] })
+  const { app, services } = await testApp(t)
+  const { headers, user } = await actingAs(services, ['clients:read', 'clients:write'])
+  const { client } = await services.clients.create({ name: 'Viewer', redirectUris: [callback] })
   const now = new Date()
-  await house.db.run(em =>
+  await services.db.run(em =>
     em.insert(Consent, {
       id: crypto.randomUUID(),
       user: user.id,

@@ -1,7 +1,7 @@
 import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { openHouse } from '../../src/house.ts'
 import { openDatabase } from '../../src/open-database.ts'
+import { createServices } from '../../src/services.ts'
 import { APP_KEY, CATALOGUE, ISSUER, type TestApp } from '../helpers/app.ts'
 import { SERVER, testDatabase } from '../helpers/database.ts'
 
@@ -31,12 +31,12 @@ export async function openNode(t: Test, databaseUrl: string, listenUrl = databas
     warn: (_: object, message: string) => void warnings.push(message),
     error: (_: object, message: string) => void errors.push(message),
   }
-  const house = await openHouse({ config, catalogue: CATALOGUE, db, log })
-  t.teardown(() => house.close())
-  await house.ensure()
-  house.listen()
-  const app = await createApp(house)
-  return { app, house, warnings, errors }
+  const services = await createServices({ config, catalogue: CATALOGUE, db, log })
+  t.teardown(() => services.close())
+  await services.ensure()
+  services.listen()
+  const app = await createApp(services)
+  return { app, services, warnings, errors }
 }
 
 const MOST_TRIES = 5_000
@@ -45,12 +45,12 @@ const MOST_TRIES = 5_000
 export async function eventually(question: () => boolean | Promise<boolean>, node: Node): Promise<boolean> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     if (await question()) return true
-    await node.house.db.query('select 1')
+    await node.services.db.query('select 1')
   }
   return false
 }
 
-export const hearing = (node: Node): Promise<boolean> => eventually(() => node.house.changes.hearing, node)
+export const hearing = (node: Node): Promise<boolean> => eventually(() => node.services.bus.connected, node)
 
 export async function status({ app }: Node, headers: Record<string, string>, url = '/api/user'): Promise<number> {
   return (await app.inject({ url, headers })).statusCode

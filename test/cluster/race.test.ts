@@ -1,10 +1,10 @@
 import t from 'tap'
-import { createChanges } from '../../src/cluster/changes.ts'
-import { createMemory } from '../../src/cluster/memory.ts'
+import { createCache } from '../../src/cluster/cache.ts'
+import { createInvalidationBus } from '../../src/cluster/invalidation-bus.ts'
 import type { Database } from '../../src/database/database.ts'
-import type { House } from '../../src/house.ts'
-import { createRecords } from '../../src/tokens/records.ts'
-import { type Actor, actingAs, testHouse } from '../helpers/app.ts'
+import type { Services } from '../../src/services.ts'
+import { createTokenRecords } from '../../src/tokens/records.ts'
+import { type Actor, actingAs, testServices } from '../helpers/app.ts'
 
 /** A database whose answers wait, once asked to, until they are let go: the row is read, and on its way. */
 function slow(db: Database) {
@@ -31,20 +31,20 @@ function slow(db: Database) {
   }
 }
 
-/** Records of a node that hears, over a slow database, beside the house that makes the changes. */
-async function setUp(t: Parameters<typeof testHouse>[0]) {
-  const house = await testHouse(t)
-  const { db, hold, letGo } = slow(house.db)
-  const changes = createChanges(house.db)
-  changes.setHearing(true)
-  const records = createRecords(db, changes, house.catalogue)
-  return { house, changes, records, hold, letGo, actor: await actingAs(house) }
+/** Records of a node that hears, over a slow database, beside the services that makes the changes. */
+async function setUp(t: Parameters<typeof testServices>[0]) {
+  const services = await testServices(t)
+  const { db, hold, letGo } = slow(services.db)
+  const bus = createInvalidationBus(services.db)
+  bus.setConnected(true)
+  const records = createTokenRecords(db, bus, services.catalogue)
+  return { services, bus, records, hold, letGo, actor: await actingAs(services) }
 }
 
 interface Case {
   what: string
-  happens: (house: House, actor: Actor) => Promise<unknown>
-  told: (actor: Actor) => Parameters<ReturnType<typeof createChanges>['hear']>[0]
+  happens: (services: Services, actor: Actor) => Promise<unknown>
+  told: (actor: Actor) => Parameters<ReturnType<typeof createInvalidationBus>['applyRemote']>[0]
   refusal: RegExp
 }
 
@@ -71,45 +71,45 @@ const CASES: Case[] = [
 
 for (const { what, happens, told, refusal } of CASES) {
   t.test(`a row that was read before ${what} is not remembered`, async t => {
-    const { house, changes, records, hold, letGo, actor } = await setUp(t)
+    const { services, bus, records, hold, letGo, actor } = await setUp(t)
     const onItsWay = hold()
     const early = records.find(actor.id)
     await onItsWay
-    await happens(house, actor)
-    changes.hear(told(actor))
+    await happens(services, actor)
+    bus.applyRemote(told(actor))
     letGo()
     t.equal((await early)?.refusal, undefined, 'the request that came before it is answered as of then')
-    t.equal(records.peek({ id: actor.id }), undefined, 'and nothing of that is kept')
+    t.equal(records.fromCache({ id: actor.id }), undefined, 'and nothing of that is kept')
     t.match((await records.find(actor.id))?.refusal, refusal)
-    t.match(records.peek({ id: actor.id })?.refusal, refusal, 'the new row is')
+    t.match(records.fromCache({ id: actor.id })?.refusal, refusal, 'the new row is')
   })
 }
 
 t.test(
   'what changes elsewhere meanwhile keeps no row from memory: where much is revoked, all would be asked for',
   async t => {
-    const { house, changes, records, hold, letGo, actor } = await setUp(t)
-    const other = await actingAs(house)
+    const { services, bus, records, hold, letGo, actor } = await setUp(t)
+    const other = await actingAs(services)
     const onItsWay = hold()
     const found = records.find(actor.id)
     await onItsWay
-    changes.hear({ kind: 'token', id: other.id })
-    changes.hear({ kind: 'user', id: other.user.id })
-    changes.hear({ kind: 'keys' })
+    bus.applyRemote({ kind: 'token', id: other.id })
+    bus.applyRemote({ kind: 'user', id: other.user.id })
+    bus.applyRemote({ kind: 'keys' })
     letGo()
     const record = await found
     t.ok(record)
-    t.equal(records.peek({ id: actor.id }), record)
+    t.equal(records.fromCache({ id: actor.id }), record)
   },
 )
 
 t.test('whoever asks after a change does not get what was asked for before it', async t => {
-  const { house, changes, records, hold, letGo, actor } = await setUp(t)
+  const { services, bus, records, hold, letGo, actor } = await setUp(t)
   const onItsWay = hold()
   const early = records.find(actor.id)
   await onItsWay
-  await house.tokens.revoke(actor.user.id, actor.id)
-  changes.hear({ kind: 'token', id: actor.id })
+  await services.tokens.revoke(actor.user.id, actor.id)
+  bus.applyRemote({ kind: 'token', id: actor.id })
   const late = records.find(actor.id)
   letGo()
   t.equal((await early)?.refusal, undefined)
@@ -117,50 +117,50 @@ t.test('whoever asks after a change does not get what was asked for before it', 
 })
 
 t.test('those who ask at once ask once', async t => {
-  const { house, changes, actor } = await setUp(t)
+  const { services, bus, actor } = await setUp(t)
   let questions = 0
   const query: Database['query'] = (...question) => {
     questions++
-    return house.db.query(...question)
+    return services.db.query(...question)
   }
-  const records = createRecords({ ...house.db, query }, changes, house.catalogue)
+  const records = createTokenRecords({ ...services.db, query }, bus, services.catalogue)
   const found = await Promise.all(Array.from({ length: 10 }, () => records.find(actor.id)))
   t.equal(questions, 1)
   t.ok(found.every(record => record === found[0]))
 })
 
 t.test('a node that lost the feed remembers nothing, and uses nothing that it remembered', async t => {
-  const { house, changes, records, hold, letGo, actor } = await setUp(t)
+  const { services, bus, records, hold, letGo, actor } = await setUp(t)
   await records.find(actor.id)
-  t.ok(records.peek({ id: actor.id }))
-  changes.setHearing(false)
-  t.equal(records.peek({ id: actor.id }), undefined, 'what is in memory does not count')
-  await house.tokens.revoke(actor.user.id, actor.id)
+  t.ok(records.fromCache({ id: actor.id }))
+  bus.setConnected(false)
+  t.equal(records.fromCache({ id: actor.id }), undefined, 'what is in memory does not count')
+  await services.tokens.revoke(actor.user.id, actor.id)
   t.match((await records.find(actor.id))?.refusal, /revoked/, 'the database is asked')
 
   const onItsWay = hold()
   const during = records.find(actor.id)
   await onItsWay
-  changes.setHearing(true)
+  bus.setConnected(true)
   letGo()
   await during
-  t.equal(records.peek({ id: actor.id }), undefined, 'nor is what was read in the gap kept when it ends')
+  t.equal(records.fromCache({ id: actor.id }), undefined, 'nor is what was read in the gap kept when it ends')
 })
 
 t.test('a feed that is lost while a row is on its way', async t => {
-  const { changes, records, hold, letGo, actor } = await setUp(t)
+  const { bus, records, hold, letGo, actor } = await setUp(t)
   const onItsWay = hold()
   const found = records.find(actor.id)
   await onItsWay
-  changes.setHearing(false)
-  changes.setHearing(true)
+  bus.setConnected(false)
+  bus.setConnected(true)
   letGo()
   t.ok(await found)
-  t.equal(records.peek({ id: actor.id }), undefined)
+  t.equal(records.fromCache({ id: actor.id }), undefined)
 })
 
 t.test('the memory of other rows keeps to the same rules', async t => {
-  const { changes } = await setUp(t)
+  const { bus } = await setUp(t)
   const rows = new Map([['a', { name: 'old' }]])
   const gate = Promise.withResolvers<void>()
   const load = async (id: string) => {
@@ -168,17 +168,17 @@ t.test('the memory of other rows keeps to the same rules', async t => {
     await gate.promise
     return row
   }
-  const memory = createMemory({ changes, load, concerns: (change, id) => change.kind === 'client' && change.id === id })
+  const memory = createCache({ bus, load, invalidates: (change, id) => change.kind === 'client' && change.id === id })
   const early = memory('a')
   rows.set('a', { name: 'new' })
-  changes.hear({ kind: 'client', id: 'a' })
+  bus.applyRemote({ kind: 'client', id: 'a' })
   gate.resolve()
   t.strictSame(await early, { name: 'old' })
   t.strictSame(await memory('a'), { name: 'new' }, 'the old row was not kept')
   rows.set('a', { name: 'newer' })
   t.strictSame(await memory('a'), { name: 'new' }, 'the new one is, until somebody says that it changed')
-  changes.hear({ kind: 'client', id: 'b' })
+  bus.applyRemote({ kind: 'client', id: 'b' })
   t.strictSame(await memory('a'), { name: 'new' })
-  changes.setHearing(false)
+  bus.setConnected(false)
   t.strictSame(await memory('a'), { name: 'newer' })
 })

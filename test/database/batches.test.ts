@@ -1,14 +1,14 @@
 import t from 'tap'
-import { inBatches } from '../../src/database/batches.ts'
+import { createBatcher } from '../../src/database/batcher.ts'
 
 t.test('what a failed batch leaves is done one by one, a few at once', async t => {
-  const atOnce = 4
+  const concurrency = 4
   let under = 0
   let most = 0
   const begun = Promise.withResolvers<void>()
-  const add = inBatches<number, number>({
-    most: 100,
-    atOnce,
+  const add = createBatcher<number, number>({
+    maxBatchSize: 100,
+    concurrency,
     async work(items) {
       if (items[0] === -1) {
         await begun.promise
@@ -34,5 +34,5 @@ t.test('what a failed batch leaves is done one by one, a few at once', async t =
     'only the one that fails is refused',
   )
   t.equal((results[8] as PromiseFulfilledResult<number>).value, 16)
-  t.equal(most, atOnce)
+  t.equal(most, concurrency)
 })

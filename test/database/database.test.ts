@@ -4,43 +4,46 @@ import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import type { Database } from '../../src/database/database.ts'
 import { unavailable } from '../../src/errors/errors.ts'
-import { type House, openHouse } from '../../src/house.ts'
+import { ensureFirstAdministrator } from '../../src/first-run.ts'
 import { openDatabase } from '../../src/open-database.ts'
-import { ensureAdministrator } from '../../src/welcome.ts'
+import { createServices, type Services } from '../../src/services.ts'
 import { APP_KEY, actingAs, CATALOGUE, ISSUER, newUser, PASSWORD } from '../helpers/app.ts'
 import { openTestDatabase, SERVER, testDatabase } from '../helpers/database.ts'
-import { openWire, type Wire } from '../helpers/wire.ts'
+import { openTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts'
 
 const ONLY_SHARED = { skip: SERVER ? false : 'needs a PostgreSQL' }
 const POOL = 2
 
 type Test = Parameters<typeof testDatabase>[0]
 
-async function openHouseAt(t: Test, databaseUrl: string, databaseTimeout?: number): Promise<House> {
+async function openHouseAt(t: Test, databaseUrl: string, databaseTimeout?: number): Promise<Services> {
   const db = await openDatabase({ databaseUrl, databasePoolSize: POOL, databaseTimeout, dataDir: undefined })
   const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), databaseUrl }
-  const house = await openHouse({ config, catalogue: CATALOGUE, db })
-  t.teardown(() => house.close())
-  return house
+  const services = await createServices({ config, catalogue: CATALOGUE, db })
+  t.teardown(() => services.close())
+  return services
 }
 
 /** A server whose wire to its database can break. */
-async function openWired(t: Test, timeout?: number): Promise<{ app: FastifyInstance; house: House; wire: Wire }> {
-  const wire = await openWire(t, (await testDatabase(t)).databaseUrl as string)
-  const house = await openHouseAt(t, wire.url, timeout)
-  await house.ensure()
-  return { app: await createApp(house), house, wire }
+async function openWired(
+  t: Test,
+  timeout?: number,
+): Promise<{ app: FastifyInstance; services: Services; proxy: TcpProxy }> {
+  const proxy = await openTcpProxy(t, (await testDatabase(t)).databaseUrl as string)
+  const services = await openHouseAt(t, proxy.url, timeout)
+  await services.ensure()
+  return { app: await createApp(services), services, proxy }
 }
 
 const isAway = ({ statusCode, headers }: LightMyRequestResponse) =>
   statusCode === 503 && /^\d+$/.test(String(headers['retry-after']))
 
 t.test('the database is away: every route says so, and nothing is said to be done', ONLY_SHARED, async t => {
-  const { app, house, wire } = await openWired(t)
+  const { app, services, proxy } = await openWired(t)
   const scopes = ['tokens:read', 'tokens:write', 'admin:read', 'admin:write']
-  const { user, id, headers } = await actingAs(house, scopes, { role: 'admin' })
+  const { user, id, headers } = await actingAs(services, scopes, { role: 'admin' })
   t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200)
-  wire.cut()
+  proxy.cut()
 
   const questions = [
     { method: 'GET', url: '/api/user' },
@@ -67,15 +70,15 @@ t.test('the database is away: every route says so, and nothing is said to be don
     t.equal((await app.inject(url)).statusCode, 200, `${url} needs no database`)
   }
 
-  wire.mend()
+  proxy.restore()
   t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'and back, with nothing changed')
 })
 
 t.test('the database says nothing any more: whoever asked is told so in time', ONLY_SHARED, async t => {
-  const { app, house, wire } = await openWired(t, 1)
-  const { id, headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
+  const { app, services, proxy } = await openWired(t, 1)
+  const { id, headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
   t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200)
-  wire.block()
+  proxy.block()
   // More than there are connections, and in a transaction as well as by one statement.
   const questions = [
     { method: 'GET', url: '/api/tokens' },
@@ -86,17 +89,17 @@ t.test('the database says nothing any more: whoever asked is told so in time', O
   const answers = await Promise.all(questions.map(question => app.inject({ ...question, headers })))
   for (const [i, answer] of answers.entries()) t.ok(isAway(answer), `${questions[i]?.method} is ${answer.statusCode}`)
 
-  wire.mend()
+  proxy.restore()
   t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200, 'on connections of its own again')
 })
 
 t.test('what waits too long for a lock is let go of, there too', ONLY_SHARED, async t => {
   const { databaseUrl } = await testDatabase(t)
-  const house = await openHouseAt(t, databaseUrl as string, 1)
+  const services = await openHouseAt(t, databaseUrl as string, 1)
   const other = await openHouseAt(t, databaseUrl as string)
-  await house.ensure()
-  const app = await createApp(house)
-  const { id, headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
+  await services.ensure()
+  const app = await createApp(services)
+  const { id, headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
   const held = Promise.withResolvers<void>()
   const free = Promise.withResolvers<void>()
   const holding = other.db.transaction(async em => {
@@ -136,18 +139,18 @@ const MOMENTS: [moment: RegExp, what: 'one' | 'all'][] = [
 
 for (const [moment, what] of MOMENTS) {
   t.test(`the database goes away just before ${moment} of revoking ${what}`, ONLY_SHARED, async t => {
-    const { app, house, wire } = await openWired(t)
-    const { id, headers } = await actingAs(house, ['tokens:write'])
+    const { app, services, proxy } = await openWired(t)
+    const { id, headers } = await actingAs(services, ['tokens:write'])
     const url = what === 'one' ? `/api/tokens/${id}` : '/api/tokens'
     // What a start asks of the database is behind it.
     await app.ready()
     // More often than there are connections: none of them may be lost to the pool.
-    wire.cutBefore(moment)
+    proxy.cutBefore(moment)
     for (let i = 0; i < POOL * 3; i++) {
       const answer = await app.inject({ method: 'DELETE', url, headers })
       t.ok(isAway(answer), `it is not said to be done: ${answer.statusCode}`)
     }
-    wire.mend()
+    proxy.restore()
     t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'nor is it')
     t.equal((await app.inject({ method: 'DELETE', url, headers })).statusCode, 204)
     t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 401)
@@ -155,14 +158,14 @@ for (const [moment, what] of MOMENTS) {
 }
 
 t.test('a deadlock is nobody’s error', ONLY_SHARED, async t => {
-  const house = await openHouseAt(t, (await testDatabase(t)).databaseUrl as string)
-  await house.ensure()
-  const one = await newUser(house)
-  const two = await newUser(house)
+  const services = await openHouseAt(t, (await testDatabase(t)).databaseUrl as string)
+  await services.ensure()
+  const one = await newUser(services)
+  const two = await newUser(services)
   const both = Promise.withResolvers<void>()
   let holding = 0
   const swap = (first: string, second: string, name: string) =>
-    house.db.transaction(async em => {
+    services.db.transaction(async em => {
       const rename = (id: string) => em.execute('update users set name = ? where id = ?', [name, id])
       await rename(first)
       if (++holding >= 2) both.resolve()
@@ -171,7 +174,7 @@ t.test('a deadlock is nobody’s error', ONLY_SHARED, async t => {
     })
   await Promise.all([swap(one.id, two.id, 'Ada'), swap(two.id, one.id, 'Grace')])
   t.ok(holding > 2, 'one of them was tried again')
-  const rows = await house.db.query<{ name: string }>('select distinct name from users')
+  const rows = await services.db.query<{ name: string }>('select distinct name from users')
   t.equal(rows.length, 1, 'and each was done whole')
 })
 
@@ -214,14 +217,14 @@ t.test('a database that is closed answers what it was asked before, and nothing 
 t.test('nodes that start at once on one empty database make everything once', ONLY_SHARED, async t => {
   const databaseUrl = (await testDatabase(t)).databaseUrl as string
   const houses = await Promise.all(Array.from({ length: 4 }, () => openHouseAt(t, databaseUrl)))
-  await Promise.all(houses.map(house => house.ensure()))
-  const made = await Promise.all(houses.map(house => ensureAdministrator(house)))
+  await Promise.all(houses.map(services => services.ensure()))
+  const made = await Promise.all(houses.map(services => ensureFirstAdministrator(services)))
   t.equal(made.filter(Boolean).length, 1, 'one node shows the password of the one administrator')
-  const [house] = houses as [House]
-  t.strictSame((await house.keys.list()).map(key => key.state).sort(), ['current', 'next'])
-  const clients = await house.db.query(`select 1 from oauth_clients where personal_access`)
+  const [services] = houses as [Services]
+  t.strictSame((await services.keys.list()).map(key => key.state).sort(), ['current', 'next'])
+  const clients = await services.db.query(`select 1 from oauth_clients where personal_access`)
   t.equal(clients.length, 1)
-  t.equal(await house.users.count(), 1)
-  const { token } = await actingAs(house)
+  t.equal(await services.users.count(), 1)
+  const { token } = await actingAs(services)
   for (const other of houses) t.ok(await other.authenticate(token), 'and all agree on the keys')
 })

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { openHouse } from '../../src/house.ts'
 import { openDatabase } from '../../src/open-database.ts'
+import { createServices } from '../../src/services.ts'
 import { APP_KEY, actingAs, CATALOGUE, ISSUER } from '../helpers/app.ts'
 import { SERVER, testDatabase } from '../helpers/database.ts'
 
@@ -30,11 +30,11 @@ for (const setting of SETTINGS) {
     await admin.close()
     const db = await openDatabase(place)
     const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), databaseUrl }
-    const house = await openHouse({ config, catalogue: CATALOGUE, db })
-    await house.ensure()
-    const app = await createApp(house)
+    const services = await createServices({ config, catalogue: CATALOGUE, db })
+    await services.ensure()
+    const app = await createApp(services)
     t.teardown(() => app.close())
-    const { headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
+    const { headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
     const expires_at = '2027-02-03T04:05:06.789Z'
     const name = `Zürich ’\\' 東京`
     const payload = { name, expires_at, scopes: ['tokens:read'] }

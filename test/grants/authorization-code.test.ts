@@ -3,17 +3,17 @@ import type { NewClient } from '../../src/clients/clients.ts'
 import { newUser, type TestApp, testApp } from '../helpers/app.ts'
 import { authorizeUrl, Browser, pkce } from '../helpers/browser.ts'
 import { expire } from '../helpers/expiry.ts'
-import { opens } from '../helpers/family.ts'
+import { opens } from '../helpers/granted-tokens.ts'
 import { testNodes } from '../helpers/nodes.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
 const CALLBACK = 'https://app.example/cb'
-const { app, house } = await testApp(t)
-const user = await newUser(house)
+const { app, services } = await testApp(t)
+const user = await newUser(services)
 const browser = new Browser(app)
 await browser.signIn(user)
 
-async function newClient(input: Partial<NewClient> = {}, { house: of }: Pick<TestApp, 'house'> = { house }) {
+async function newClient(input: Partial<NewClient> = {}, { services: of }: Pick<TestApp, 'services'> = { services }) {
   const { client, secret } = await of.clients.create({ name: 'Calendar', redirectUris: [CALLBACK], ...input })
   return { client, headers: secret ? basic(client.id, secret) : undefined }
 }
@@ -70,7 +70,7 @@ t.test('a code is traded for tokens', async t => {
 
   t.test('of the format and lifetime of the client, for the resource that was asked for', async t => {
     const audience = 'https://orders.example'
-    await house.clients.create({ name: 'orders', audience })
+    await services.clients.create({ name: 'orders', audience })
     const opaque = await newClient({ tokenFormat: 'opaque' })
     const got = await redeem(opaque, { ...(await given(opaque)) })
     t.match(got.json().access_token, /^post_/)
@@ -81,7 +81,7 @@ t.test('a code is traded for tokens', async t => {
     const narrower = { ...(await given(calendar)), resource: audience }
     const [, claims = ''] = (await redeem(calendar, narrower)).json().access_token.split('.')
     t.match(JSON.parse(Buffer.from(claims, 'base64url').toString()), { aud: audience }, 'a code for every API')
-    const other = { ...(await given(calendar, { resource: audience })), resource: house.config.audience }
+    const other = { ...(await given(calendar, { resource: audience })), resource: services.config.audience }
     t.match((await redeem(calendar, other)).json(), { error: 'invalid_target' })
   })
 
@@ -91,7 +91,7 @@ t.test('a code is traded for tokens', async t => {
     const id = (
       await app.inject({ url: '/api/tokens/current', headers: { authorization: `Bearer ${access_token}` } })
     ).json().data.id
-    const trail = await house.trail.list({ clientId: watched.client.id }, { limit: 9 })
+    const trail = await services.auditLog.list({ clientId: watched.client.id }, { limit: 9 })
     t.match(
       trail.map(({ kind }) => kind),
       ['token.issued', 'consent.granted', 'client.created'],
@@ -135,7 +135,7 @@ t.test('a code is refused', async t => {
   t.test('when it has expired', async t => {
     const slow = await newClient()
     const request = await given(slow)
-    await expire(house.db, 'oauth_auth_codes', 'client_id = ?', [slow.client.id])
+    await expire(services.db, 'oauth_auth_codes', 'client_id = ?', [slow.client.id])
     await refused(t, request, 'invalid_grant', slow)
   })
 
@@ -150,37 +150,37 @@ t.test('a code is refused', async t => {
   })
 
   t.test('when the user was disabled meanwhile', async t => {
-    const leaving = await newUser(house)
+    const leaving = await newUser(services)
     const by = new Browser(app)
     await by.signIn(leaving)
     const request = await given(calendar, {}, by)
-    await house.users.disable(leaving.id)
+    await services.users.disable(leaving.id)
     await refused(t, request, 'invalid_grant')
   })
 
   t.test('when the user took back what was let in, or signed out everywhere', async t => {
-    const person = await newUser(house)
+    const person = await newUser(services)
     const by = new Browser(app)
     await by.signIn(person)
     const withdrawn = await given(calendar, {}, by)
-    await house.authorizations.withdraw(person.id, calendar.client.id)
+    await services.authorizations.withdraw(person.id, calendar.client.id)
     await refused(t, withdrawn, 'invalid_grant')
     const ended = await given(calendar, {}, by)
-    await house.signOut(person.id)
+    await services.signOut(person.id)
     await refused(t, ended, 'invalid_grant')
   })
 
   t.test('when the client was revoked meanwhile', async t => {
     const gone = await newClient()
     const request = await given(gone)
-    await house.clients.revoke(gone.client.id)
+    await services.clients.revoke(gone.client.id)
     t.equal((await redeem(gone, request)).statusCode, 401)
   })
 
   t.test('as far as the client lost a scope meanwhile', async t => {
     const shrinking = await newClient({ scopes: ['orders:read', 'reports'] })
     const request = await given(shrinking, { scope: 'orders:read reports' })
-    await house.clients.update(shrinking.client.id, { scopes: ['reports'] })
+    await services.clients.update(shrinking.client.id, { scopes: ['reports'] })
     t.match((await redeem(shrinking, request)).json(), { scope: 'reports' })
   })
 })
@@ -197,7 +197,7 @@ t.test('a code that comes back', async t => {
     t.equal(await opens(app, access_token), 401)
     t.match((await redeem(calendar, { grant_type: 'refresh_token', refresh_token })).json(), { error: 'invalid_grant' })
     t.equal(await opens(app, bystander.access_token), 200, 'and nothing else')
-    const [event] = await house.trail.list({ kind: 'token.reused' }, { limit: 1 })
+    const [event] = await services.auditLog.list({ kind: 'token.reused' }, { limit: 1 })
     t.match(event, { userId: user.id, clientId: calendar.client.id })
     t.notMatch(JSON.stringify(event), request.code)
   })
@@ -226,7 +226,7 @@ t.test('a code that comes back', async t => {
 t.test('of several who redeem a code at once, on two servers, one succeeds', async t => {
   const [one, two] = await testNodes(t)
   const by = new Browser(one.app)
-  await by.signIn(await newUser(one.house))
+  await by.signIn(await newUser(one.services))
   const client = await newClient({}, one)
   for (let round = 0; round < 5; round++) {
     const request = await given(client, {}, by)
@@ -237,7 +237,7 @@ t.test('of several who redeem a code at once, on two servers, one succeeds', asy
       new Set(answers.filter(a => a.statusCode !== 200).map(a => a.json().error)),
       new Set(['invalid_grant']),
     )
-    const [row] = await one.house.db.query<{ count: string }>(
+    const [row] = await one.services.db.query<{ count: string }>(
       'select count(*) from oauth_access_tokens where client_id = ? and not revoked',
       [client.client.id],
     )
@@ -247,7 +247,7 @@ t.test('of several who redeem a code at once, on two servers, one succeeds', asy
 
 t.test('the code is nowhere in the database', async t => {
   const { code } = await given(calendar)
-  const rows = await house.db.query('select c::text as row from oauth_auth_codes c')
+  const rows = await services.db.query('select c::text as row from oauth_auth_codes c')
   t.ok(rows.length > 0)
   t.notMatch(JSON.stringify(rows), code)
 })

@@ -3,18 +3,18 @@ import { LOCKS } from '../../src/database/locks.ts'
 import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
 import { eventually, hearing, type Node, ONLY_SHARED, openNodes } from '../cluster/nodes.ts'
 import { newUser } from '../helpers/app.ts'
-import { letIn } from '../helpers/family.ts'
+import { grantAccess } from '../helpers/granted-tokens.ts'
 import { basic, exchangeOf, form } from '../helpers/oauth.ts'
 
 t.test('what is redeemed beside the revocation of a client is issued to nobody', ONLY_SHARED, async t => {
   const [one, two] = (await openNodes(t, 2)) as [Node, Node]
   t.ok((await hearing(one)) && (await hearing(two)))
-  const user = await newUser(one.house)
+  const user = await newUser(one.services)
 
   /** Redeems while the revocation has the client and waits. @returns tokens that were issued all the same */
   async function beside(clientId: string, redeem: () => ReturnType<typeof form>): Promise<string[]> {
     const waiting = async () => {
-      const [row] = await one.house.db.query<{ n: number }>(
+      const [row] = await one.services.db.query<{ n: number }>(
         `select count(*)::int as n from pg_stat_activity
          where datname = current_database() and wait_event_type = 'Lock'`,
       )
@@ -22,9 +22,9 @@ t.test('what is redeemed beside the revocation of a client is issued to nobody',
     }
     let redeemed: ReturnType<typeof form> | undefined
     let revoked: Promise<void> | undefined
-    await two.house.db.transaction(async em => {
+    await two.services.db.transaction(async em => {
       await em.execute('select pg_advisory_xact_lock(?)', [LOCKS.statusEvents])
-      revoked = one.house.clients.revoke(clientId)
+      revoked = one.services.clients.revoke(clientId)
       t.ok(await eventually(async () => (await waiting()) === 1, one), 'the revocation waits')
       redeemed = redeem()
       t.ok(await eventually(async () => (await waiting()) === 2, one), 'and whoever redeems waits for it')
@@ -32,7 +32,7 @@ t.test('what is redeemed beside the revocation of a client is issued to nobody',
     await revoked
     const answer = await redeemed
     t.not(answer?.statusCode, 200, answer?.body ?? '')
-    const rows = await one.house.db.query<{ id: string }>(
+    const rows = await one.services.db.query<{ id: string }>(
       `select t.id from oauth_access_tokens t
        where t.client_id = ? and not exists (
          select from oauth_status_events e where e.status_list = t.status_list and e.status_index = t.status_index)`,
@@ -42,27 +42,27 @@ t.test('what is redeemed beside the revocation of a client is issued to nobody',
   }
 
   t.test('a device code', async t => {
-    const { client, secret } = await one.house.clients.create({ name: 'tv', grantTypes: [DEVICE_CODE] })
-    const begun = await one.house.device.start({ client, params: { scope: 'orders:read' } })
-    const { id } = (await one.house.device.lookUp(begun.user_code, '127.0.0.1')) ?? { id: '' }
-    await one.house.device.approve(id, user)
+    const { client, secret } = await one.services.clients.create({ name: 'tv', grantTypes: [DEVICE_CODE] })
+    const begun = await one.services.device.start({ client, params: { scope: 'orders:read' } })
+    const { id } = (await one.services.device.find(begun.user_code, '127.0.0.1')) ?? { id: '' }
+    await one.services.device.approve(id, user)
     const params = { grant_type: DEVICE_CODE, device_code: begun.device_code }
     const redeem = () => form(two.app, '/oauth/token', params, basic(client.id, secret))
-    await two.house.clientAuthentication.find(client.id)
+    await two.services.clientAuthentication.find(client.id)
     t.strictSame(await beside(client.id, redeem), [])
   })
 
   t.test('an exchange, beside the revocation of the client of the first token', async t => {
-    const held = await letIn(one.house, user)
-    const { client, secret } = await one.house.clients.create({
+    const granted = await grantAccess(one.services, user)
+    const { client, secret } = await one.services.clients.create({
       name: 'worker',
       grantTypes: [exchangeOf('').grant_type],
       scopes: ['orders:read'],
     } as never)
-    const trade = () => form(two.app, '/oauth/token', exchangeOf(held.accessToken), basic(client.id, secret))
+    const trade = () => form(two.app, '/oauth/token', exchangeOf(granted.accessToken), basic(client.id, secret))
     t.equal((await trade()).statusCode, 200, 'before it is')
-    await beside(held.client.id, trade)
-    const [row] = await one.house.db.query<{ n: number }>(
+    await beside(granted.client.id, trade)
+    const [row] = await one.services.db.query<{ n: number }>(
       'select count(*)::int as n from oauth_access_tokens where client_id = ?',
       [client.id],
     )

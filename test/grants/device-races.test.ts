@@ -1,18 +1,18 @@
 import t from 'tap'
 import { newUser } from '../helpers/app.ts'
 import { ask, poll, television, typed } from '../helpers/device.ts'
-import { opens } from '../helpers/family.ts'
+import { opens } from '../helpers/granted-tokens.ts'
 import { testNodes } from '../helpers/nodes.ts'
 
 const ROUNDS = 5
 const [one, other] = await testNodes(t)
-const tv = await television(one.house)
-const user = await newUser(one.house)
+const tv = await television(one.services)
+const user = await newUser(one.services)
 
 t.test('twenty at once on two servers: one gets a token', async t => {
   for (let round = 0; round < ROUNDS; round++) {
     const waiting = (await ask(one.app, tv)).json()
-    await other.house.device.approve((await typed(other.house, waiting)).id, user)
+    await other.services.device.approve((await typed(other.services, waiting)).id, user)
     const tries = Array.from({ length: 20 }, (_, i) => poll((i % 2 ? one : other).app, tv, waiting))
     const answers = await Promise.all(tries)
     const won = answers.filter(a => a.statusCode === 200)
@@ -25,9 +25,9 @@ t.test('twenty at once on two servers: one gets a token', async t => {
 t.test('redeeming beside signing out everywhere: nothing lives', async t => {
   for (let round = 0; round < ROUNDS; round++) {
     const waiting = (await ask(one.app, tv)).json()
-    await one.house.device.approve((await typed(one.house, waiting)).id, user)
-    const [answer] = await Promise.all([poll(other.app, tv, waiting), one.house.signOut(user.id)])
-    const [row] = await one.house.db.query<{ alive: number }>(
+    await one.services.device.approve((await typed(one.services, waiting)).id, user)
+    const [answer] = await Promise.all([poll(other.app, tv, waiting), one.services.signOut(user.id)])
+    const [row] = await one.services.db.query<{ alive: number }>(
       'select count(*)::int as alive from oauth_access_tokens where user_id = ? and not revoked',
       [user.id],
     )

@@ -3,10 +3,10 @@ import { createDevice } from '../../src/grants/device.ts'
 import { newUser, testApp } from '../helpers/app.ts'
 import { ask, poll, television, typed } from '../helpers/device.ts'
 import { expire } from '../helpers/expiry.ts'
-import { letIn, refresh } from '../helpers/family.ts'
+import { grantAccess, refresh } from '../helpers/granted-tokens.ts'
 
-const { app, house } = await testApp(t)
-const tv = await television(house)
+const { app, services } = await testApp(t)
+const tv = await television(services)
 const begun = async (params = {}) => (await ask(app, tv, params)).json()
 
 t.test('a code is typed as people type', async t => {
@@ -20,76 +20,79 @@ t.test('a code is typed as people type', async t => {
     [...code].join('-'),
   ]
   for (const spelling of spellings) {
-    const found = await typed(house, { user_code: spelling })
+    const found = await typed(services, { user_code: spelling })
     t.match(found, { client: { id: tv.client.id, name: 'television' }, scopes: ['orders:read', 'reports'] }, spelling)
   }
 })
 
 t.test('unknown, expired and answered are alike', async t => {
-  const user = await newUser(house)
+  const user = await newUser(services)
   const [expired, answered] = [await begun(), await begun()]
-  await house.device.deny((await typed(house, answered)).id, user)
-  const { id } = await typed(house, expired)
-  await expire(house.db, 'oauth_device_codes', 'id = ?', [id])
+  await services.device.deny((await typed(services, answered)).id, user)
+  const { id } = await typed(services, expired)
+  await expire(services.db, 'oauth_device_codes', 'id = ?', [id])
   const codes = [expired.user_code, answered.user_code, 'BBBB-BBBB', '', 'x', '\0'.repeat(8), 'ÄÖÜ', 'A'.repeat(1e6)]
-  for (const code of codes) t.equal(await house.device.lookUp(code, '192.0.2.1'), undefined)
-  await t.rejects(house.device.approve(id, user), { code: 'conflict' })
-  await t.rejects(house.device.deny(id, user), { code: 'conflict' })
+  for (const code of codes) t.equal(await services.device.find(code, '192.0.2.1'), undefined)
+  await t.rejects(services.device.approve(id, user), { code: 'conflict' })
+  await t.rejects(services.device.deny(id, user), { code: 'conflict' })
 })
 
 t.test('one answer counts', async t => {
-  const user = await newUser(house)
+  const user = await newUser(services)
   const waiting = await begun()
-  const { id } = await typed(house, waiting)
-  const tries = Array.from({ length: 10 }, (_, i) => house.device[i % 2 ? 'approve' : 'deny'](id, user))
+  const { id } = await typed(services, waiting)
+  const tries = Array.from({ length: 10 }, (_, i) => services.device[i % 2 ? 'approve' : 'deny'](id, user))
   const settled = await Promise.allSettled(tries)
   t.equal(settled.filter(s => s.status === 'fulfilled').length, 1)
 })
 
 t.test('consent is remembered, and written down', async t => {
-  const user = await newUser(house)
-  const { id } = await typed(house, await begun({ scope: 'reports' }))
-  await house.device.approve(id, user)
+  const user = await newUser(services)
+  const { id } = await typed(services, await begun({ scope: 'reports' }))
+  await services.device.approve(id, user)
   const where = [user.id, tv.client.id]
-  const [consent] = await house.db.query('select scopes from oauth_consents where user_id = ? and client_id = ?', where)
+  const [consent] = await services.db.query(
+    'select scopes from oauth_consents where user_id = ? and client_id = ?',
+    where,
+  )
   t.match(consent, { scopes: ['reports'] })
   const sql = "select kind, details from audit_events where user_id = ? and client_id = ? and kind like 'consent.%'"
-  t.match(await house.db.query(sql, where), [{ kind: 'consent.granted', details: { scopes: ['reports'] } }])
+  t.match(await services.db.query(sql, where), [{ kind: 'consent.granted', details: { scopes: ['reports'] } }])
 })
 
 t.test("a user's consent is no administrator's", async t => {
-  const by = await television(house, { scopes: ['orders:read', 'admin:read'] })
+  const by = await television(services, { scopes: ['orders:read', 'admin:read'] })
   for (const [role, scope] of [
     ['user', 'orders:read'],
     ['admin', 'orders:read admin:read'],
   ] as const) {
     const waiting = (await ask(app, by, { scope: 'orders:read admin:read' })).json()
-    await house.device.approve((await typed(house, waiting)).id, await newUser(house, role))
+    await services.device.approve((await typed(services, waiting)).id, await newUser(services, role))
     t.match((await poll(app, by, waiting)).json(), { scope })
   }
 })
 
 t.test('wrong codes are counted for an address, and for all of them together', async t => {
-  const { app, house } = await testApp(t)
-  const waiting = (await ask(app, await television(house))).json()
-  const wrong = (address: string) => house.device.lookUp('BBBB-BBBB', address)
+  const { app, services } = await testApp(t)
+  const waiting = (await ask(app, await television(services))).json()
+  const wrong = (address: string) => services.device.find('BBBB-BBBB', address)
   for (let i = 0; i < 20; i++) await wrong('192.0.2.1')
   t.match(await wrong('192.0.2.1').catch(error => error), { status: 429, headers: { 'retry-after': /^\d+$/ } })
   await t.rejects(
-    house.device.lookUp(waiting.user_code, '192.0.2.1'),
+    services.device.find(waiting.user_code, '192.0.2.1'),
     { code: 'too_many_attempts' },
     'a right one neither',
   )
-  for (let i = 0; i < 30; i++) t.ok(await house.device.lookUp(waiting.user_code, '192.0.2.2'))
+  for (let i = 0; i < 30; i++) t.ok(await services.device.find(waiting.user_code, '192.0.2.2'))
   for (let i = 0; i < 979; i++) await wrong(`10.0.${i >> 8}.${i & 255}`)
-  t.ok(await house.device.lookUp(waiting.user_code, '192.0.2.2'))
+  t.ok(await services.device.find(waiting.user_code, '192.0.2.2'))
   await wrong('192.0.2.3')
-  await t.rejects(house.device.lookUp(waiting.user_code, '192.0.2.4'), { code: 'too_many_attempts' })
+  await t.rejects(services.device.find(waiting.user_code, '192.0.2.4'), { code: 'too_many_attempts' })
 })
 
 t.test('a code that another device has is drawn again', async t => {
   const codes = ['BCDFGHJK', 'BCDFGHJK', 'BCDFGHJK', 'LMNPQRST']
-  const device = createDevice({ ...house, draw: () => codes.shift() ?? 'BCDFGHJK' })
+  const device = createDevice({ ...services, newUserCode: () => codes.shift() ?? 'BCDFGHJK' })
   const request = { client: tv.client, params: {} }
   t.equal((await device.start(request)).user_code, 'BCDF-GHJK')
   t.equal((await device.start(request)).user_code, 'LMNP-QRST')
@@ -97,11 +100,11 @@ t.test('a code that another device has is drawn again', async t => {
 })
 
 t.test('what a user takes back is taken back from the device', async t => {
-  const user = await newUser(house)
-  const held = await letIn(house, user)
+  const user = await newUser(services)
+  const granted = await grantAccess(services, user)
   const waiting = await begun()
-  await house.device.approve((await typed(house, waiting)).id, user)
-  await house.signOut(user.id)
+  await services.device.approve((await typed(services, waiting)).id, user)
+  await services.signOut(user.id)
   t.match((await poll(app, tv, waiting)).json(), { error: 'access_denied' })
-  t.match((await refresh(app, held)).json(), { error: 'invalid_grant' })
+  t.match((await refresh(app, granted)).json(), { error: 'invalid_grant' })
 })

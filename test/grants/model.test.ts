@@ -5,7 +5,7 @@ import type { Client } from '../../src/clients/client.entity.ts'
 import { issueCode } from '../../src/grants/codes.ts'
 import type { User } from '../../src/users/user.entity.ts'
 import { newUser, testApp } from '../helpers/app.ts'
-import { opens } from '../helpers/family.ts'
+import { opens } from '../helpers/granted-tokens.ts'
 import { expect, type Step as HistoryStep, one, pick, runHistories, switchUser } from '../helpers/history.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
@@ -14,7 +14,7 @@ import { basic, form } from '../helpers/oauth.ts'
  * step each access token that ever was opens, and is said to be active, exactly when the model says.
  */
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 const SCOPES = ['orders:read', 'orders:create', 'reports']
 const CALLBACK = 'https://app.example/cb'
 
@@ -47,10 +47,10 @@ interface World {
 }
 type Step = HistoryStep<World>
 
-const newPerson = async (): Promise<Person> => ({ user: await newUser(house), disabled: false })
+const newPerson = async (): Promise<Person> => ({ user: await newUser(services), disabled: false })
 
 async function newApp(tokenFormat: 'jwt' | 'opaque'): Promise<App> {
-  const { client, secret } = await house.clients.create({ name: 'Calendar', redirectUris: [CALLBACK], tokenFormat })
+  const { client, secret } = await services.clients.create({ name: 'Calendar', redirectUris: [CALLBACK], tokenFormat })
   return { client, headers: basic(client.id, secret) }
 }
 
@@ -64,7 +64,7 @@ async function redemption({ user }: Person, { client }: App, scopes: string[]) {
   const verifier = randomBytes(32).toString('base64url')
   const codeChallenge = createHash('sha256').update(verifier).digest('base64url')
   const given = { user: user.id, client: client.id, redirectUri: CALLBACK, scopes, audience: null, codeChallenge }
-  const code = await house.db.transaction(em => issueCode(em, given, 60))
+  const code = await services.db.transaction(em => issueCode(em, given, 60))
   return { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: verifier }
 }
 
@@ -154,7 +154,7 @@ t.test('after each step every token opens what the model says', async t => {
     { weight: 1, arbitrary: reuse },
     { weight: 1, arbitrary: steal },
     { weight: 1, arbitrary: revoke },
-    { weight: 1, arbitrary: switchUser(house) },
+    { weight: 1, arbitrary: switchUser(services) },
   )
   await runHistories<World>(t, {
     steps,

@@ -7,11 +7,11 @@ import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { issueCode } from '../../src/grants/codes.ts'
 import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
-import { openHouse } from '../../src/house.ts'
 import { openDatabase } from '../../src/open-database.ts'
+import { createServices } from '../../src/services.ts'
 import { APP_KEY, CATALOGUE, ISSUER, newUser } from '../helpers/app.ts'
 import { testDatabase } from '../helpers/database.ts'
-import { letIn, opens } from '../helpers/family.ts'
+import { grantAccess, opens } from '../helpers/granted-tokens.ts'
 import { basic } from '../helpers/oauth.ts'
 import { launch } from '../helpers/process.ts'
 
@@ -26,12 +26,12 @@ if (!where.databaseUrl) {
 }
 
 const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }) }
-const house = await openHouse({ config, catalogue: CATALOGUE, db: await openDatabase(where) })
-t.teardown(() => house.close())
-await house.ensure()
-const app = await createApp(house)
-const user = await newUser(house)
-const { client, secret } = await house.clients.create({
+const services = await createServices({ config, catalogue: CATALOGUE, db: await openDatabase(where) })
+t.teardown(() => services.close())
+await services.ensure()
+const app = await createApp(services)
+const user = await newUser(services)
+const { client, secret } = await services.clients.create({
   name: 'Calendar',
   redirectUris: [CALLBACK],
   grantTypes: ['authorization_code', 'refresh_token', DEVICE_CODE],
@@ -71,20 +71,20 @@ async function code(): Promise<Record<string, string>> {
   const verifier = randomBytes(32).toString('base64url')
   const codeChallenge = createHash('sha256').update(verifier).digest('base64url')
   const given = { user: user.id, client: client.id, redirectUri: CALLBACK, scopes: ['orders:read'], audience: null }
-  const issued = await house.db.transaction(em => issueCode(em, { ...given, codeChallenge }, 60))
+  const issued = await services.db.transaction(em => issueCode(em, { ...given, codeChallenge }, 60))
   return { grant_type: 'authorization_code', code: issued, redirect_uri: CALLBACK, code_verifier: verifier }
 }
 
 async function deviceCode(): Promise<Record<string, string>> {
-  const waiting = await house.device.start({ client, params: { scope: 'orders:read' } })
-  const found = await house.device.lookUp(waiting.user_code, '127.0.0.1')
-  await house.device.approve(found?.id ?? '', user)
+  const waiting = await services.device.start({ client, params: { scope: 'orders:read' } })
+  const found = await services.device.find(waiting.user_code, '127.0.0.1')
+  await services.device.approve(found?.id ?? '', user)
   return { grant_type: DEVICE_CODE, device_code: waiting.device_code }
 }
 
 async function refreshToken() {
-  const held = await letIn(house, user)
-  return { fields: { grant_type: 'refresh_token', refresh_token: held.refreshToken }, as: held.headers }
+  const granted = await grantAccess(services, user)
+  return { fields: { grant_type: 'refresh_token', refresh_token: granted.refreshToken }, as: granted.headers }
 }
 
 t.test('twenty at once over two processes: one of them gets tokens', async t => {
@@ -132,7 +132,7 @@ t.test('a process killed at work leaves nothing half done', async t => {
     t.equal(status, 200)
     t.equal(await opens(app, body.access_token), 200, 'what was answered holds')
   }
-  const [count] = await house.db.query<Record<string, number>>(
+  const [count] = await services.db.query<Record<string, number>>(
     `select count(*) filter (where c.used_at is not null)::int as used,
        count(*) filter (where a.id is not null)::int as access,
        count(*) filter (where r.id is not null)::int as refresh,
@@ -145,7 +145,7 @@ t.test('a process killed at work leaves nothing half done', async t => {
   )
   t.equal(count?.half, 0, 'a code is used, with an access token and a refresh token, or it is not')
   t.ok((count?.used ?? 0) >= answered.length)
-  const [audit] = await house.db.query<{ n: number }>(
+  const [audit] = await services.db.query<{ n: number }>(
     `select count(*)::int as n from oauth_access_tokens t
      where grant_id is not null and not exists (select from audit_events e where e.token_id = t.id)`,
   )

@@ -7,8 +7,8 @@ import { authorizeUrl, Browser } from '../helpers/browser.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
 const INITIAL = 'x'.repeat(40)
-const { app, house } = await testApp(t, { initialAccessToken: INITIAL })
-const [user, other] = [await newUser(house), await newUser(house)]
+const { app, services } = await testApp(t, { initialAccessToken: INITIAL })
+const [user, other] = [await newUser(services), await newUser(services)]
 const browser = new Browser(app)
 await browser.signIn(user)
 
@@ -18,10 +18,10 @@ for (const [name, audience] of [
   ['Orders', A],
   ['Reports', 'https://b.example'],
 ] as const) {
-  await house.clients.create({ name, audience })
+  await services.clients.create({ name, audience })
 }
 const newApp = (input: Partial<NewClient> = {}) =>
-  house.clients.create({ name: 'Calendar', redirectUris: [CALLBACK], ...input })
+  services.clients.create({ name: 'Calendar', redirectUris: [CALLBACK], ...input })
 
 type Asked = Record<string, string | string[]>
 const isAsked = async (client: Pick<Client, 'id' | 'redirectUris'>, asked: Asked = {}) =>
@@ -46,15 +46,15 @@ t.test('a consent counts for its scopes and its audience', async t => {
 
 t.test('it is forgotten when the app is another one since', async t => {
   const jwks = async () => ({ keys: [{ ...(await exportJWK((await generateKeyPair('ES256')).publicKey)), kid: 'k' }] })
-  const change = (client: Client, values: object) => house.clients.update(client.id, values)
+  const change = (client: Client, values: object) => services.clients.update(client.id, values)
   const ways: [string, Partial<NewClient>, (client: Client) => Promise<unknown>][] = [
     ['redirect URIs', {}, client => change(client, { redirectUris: [CALLBACK, 'https://evil.example/cb'] })],
-    ['the secret', {}, client => house.clients.rotateSecret(client.id)],
+    ['the secret', {}, client => services.clients.rotateSecret(client.id)],
     ['the keys', { jwks: await jwks() }, async client => change(client, { jwks: await jwks() })],
     [
       'the owner',
       { userId: user.id },
-      client => house.db.query('update oauth_clients set user_id = ? where id = ?', [other.id, client.id]),
+      client => services.db.query('update oauth_clients set user_id = ? where id = ?', [other.id, client.id]),
     ],
   ]
   for (const [what, input, becomes] of ways) {
@@ -62,7 +62,7 @@ t.test('it is forgotten when the app is another one since', async t => {
     await letIn(client)
     t.notOk(await isAsked(client), what)
     await becomes(client)
-    house.changes.hear({ kind: 'client', id: client.id })
+    services.bus.applyRemote({ kind: 'client', id: client.id })
     t.ok(await isAsked(client), `${what} changed`)
     await letIn(client)
     t.notOk(await isAsked(client), 'and is remembered anew')
@@ -74,7 +74,7 @@ t.test('it ends', async t => {
   await letIn(client)
   await letIn(client, { scope: 'reports' })
   const passing = (days: number) =>
-    house.db.query(
+    services.db.query(
       `update oauth_remembered_consents set expires_at = expires_at - interval '${days} days',
          scopes = (select jsonb_object_agg(key, value::numeric - ${days} * 86400) from jsonb_each(scopes))`,
     )
@@ -104,8 +104,8 @@ t.test('an app that registered itself asks each time', async t => {
 t.test('where nothing is remembered every app asks each time', async t => {
   const strict = await testApp(t, { consentLifetime: 0 })
   const someone = new Browser(strict.app)
-  await someone.signIn(await newUser(strict.house))
-  const { client } = await strict.house.clients.create({ name: 'Calendar', redirectUris: [CALLBACK] })
+  await someone.signIn(await newUser(strict.services))
+  const { client } = await strict.services.clients.create({ name: 'Calendar', redirectUris: [CALLBACK] })
   await someone.approve(authorizeUrl(client))
   t.equal((await someone.get(authorizeUrl(client))).statusCode, 200)
 })
@@ -122,19 +122,19 @@ t.test('the page names the resource server, and says for how long', async t => {
 })
 
 t.test('the app of a disabled user does not authenticate', async t => {
-  const owner = await newUser(house)
+  const owner = await newUser(services)
   const { client, secret } = await newApp({
     userId: owner.id,
   })
   const ask = async () => (await form(app, '/oauth/introspect', { token: 'x' }, basic(client.id, secret))).statusCode
   t.equal(await ask(), 200)
-  await house.users.disable(owner.id)
+  await services.users.disable(owner.id)
   t.equal(await ask(), 401)
   const grant = { grant_type: 'authorization_code', code: 'x', redirect_uri: CALLBACK, code_verifier: 'x'.repeat(43) }
   t.equal((await form(app, '/oauth/token', grant, basic(client.id, secret))).statusCode, 401)
   const page = await browser.get(authorizeUrl(client))
   t.equal(page.statusCode, 400)
   t.match(page.body, /No app is registered/)
-  await house.users.enable(owner.id)
+  await services.users.enable(owner.id)
   t.equal(await ask(), 200)
 })

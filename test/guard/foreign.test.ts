@@ -4,7 +4,7 @@ import t from 'tap'
 import { type Authenticate, checkAnyScope, checkScopes, guard, requireToken } from '../../packages/guard/src/index.ts'
 import { accepts } from '../helpers/good.ts'
 
-/** Applications that are not ours: the guard and nothing else of the house. */
+/** Applications that are not ours: the guard and nothing else of the server. */
 
 const acceptsLater: Authenticate = async text => accepts(text)
 

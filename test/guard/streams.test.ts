@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createTestIssuer } from 'postern/testing'
 import t from 'tap'
-import { bearer } from '../helpers/asking.ts'
+import { bearer } from '../helpers/requester.ts'
 
 /** The snippets of docs/resource-servers.md about streams and health, run as they stand. */
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { createApp } from '../../src/app.ts'
 import { type Config, loadConfig } from '../../src/config/config.ts'
-import { type House, type HouseOptions, openHouse } from '../../src/house.ts'
+import { createServices, type Services, type ServicesOptions } from '../../src/services.ts'
 import type { Role, User } from '../../src/users/user.entity.ts'
 import { openTestDatabase } from './database.ts'
 
@@ -19,41 +19,45 @@ export const CATALOGUE = {
 }
 
 export interface TestOptions extends Partial<Config> {
-  catalogue?: HouseOptions['catalogue']
-  log?: HouseOptions['log']
+  catalogue?: ServicesOptions['catalogue']
+  log?: ServicesOptions['log']
 }
 
 type Test = { teardown(work: () => unknown): void }
 
-/** Every room of a house of this test's own, on the database that the suite runs on; closed with the test. */
-export async function testHouse(
+/** All services of this test's own, on the database that the suite runs on; closed with the test. */
+export async function testServices(
   t: Test,
   { catalogue = CATALOGUE, log, ...settings }: TestOptions = {},
-): Promise<House> {
+): Promise<Services> {
   const db = await openTestDatabase(t)
   const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), ...settings }
-  const house = await openHouse({ config, catalogue, db, log })
-  t.teardown(() => house.close())
-  await house.ensure()
-  return house
+  const services = await createServices({ config, catalogue, db, log })
+  t.teardown(() => services.close())
+  await services.ensure()
+  return services
 }
 
 export interface TestApp {
   app: FastifyInstance
-  house: House
+  services: Services
 }
 
 /** The server, for `app.inject`. Routes may be added until the first request. */
 export async function testApp(t: Test, options: TestOptions = {}): Promise<TestApp> {
-  const house = await testHouse(t, options)
-  const app = await createApp(house)
-  return { app, house }
+  const services = await testServices(t, options)
+  const app = await createApp(services)
+  return { app, services }
 }
 
 export const PASSWORD = 'correct horse battery'
 let people = 0
 
-export function newUser({ users }: House, role: Role = 'user', email = `user${++people}@example.com`): Promise<User> {
+export function newUser(
+  { users }: Services,
+  role: Role = 'user',
+  email = `user${++people}@example.com`,
+): Promise<User> {
   return users.create({ email, name: 'Ada Lovelace', password: PASSWORD, role })
 }
 
@@ -66,12 +70,12 @@ export interface Actor {
 
 /** A user with a personal access token of these scopes, and the header that uses it. */
 export async function actingAs(
-  house: House,
+  services: Services,
   scopes: string[] = [],
   { user, role, format }: { user?: User; role?: Role; format?: 'jwt' | 'opaque' } = {},
 ): Promise<Actor> {
-  const owner = user ?? (await newUser(house, role))
-  const issued = await house.tokens.issuePersonal({ user: owner, name: 'test', scopes, format })
+  const owner = user ?? (await newUser(services, role))
+  const issued = await services.tokens.issuePersonal({ user: owner, name: 'test', scopes, format })
   const token = issued.plainText
   return { user: owner, id: issued.token.id, token, headers: { authorization: `Bearer ${token}` } }
 }

@@ -21,7 +21,7 @@ type Teardown = { teardown(work: () => unknown): void }
 /** Where an empty, migrated database of this test's own is; gone when the test ends. */
 export async function testDatabase(t: Teardown): Promise<DatabaseOptions> {
   if (SERVER) return { databaseUrl: await cloneTemplate(SERVER, t), databasePoolSize: 4, dataDir: undefined }
-  return { databaseUrl: undefined, databasePoolSize: 1, dataDir: undefined, dump: await embeddedTemplate() }
+  return { databaseUrl: undefined, databasePoolSize: 1, dataDir: undefined, initialDump: await embeddedTemplate() }
 }
 
 /** An open database of this test's own; whoever gets it closes it. */

@@ -1,9 +1,9 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Client } from '../../src/clients/client.entity.ts'
 import type { NewClient } from '../../src/clients/clients.ts'
-import type { DeviceAnswer } from '../../src/grants/device.ts'
+import type { DeviceAuthorizationResponse } from '../../src/grants/device.ts'
 import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
-import type { House } from '../../src/house.ts'
+import type { Services } from '../../src/services.ts'
 import { basic, form } from './oauth.ts'
 
 export interface Television {
@@ -12,9 +12,9 @@ export interface Television {
 }
 
 /** A client on a device. */
-export async function television(house: House, settings: Partial<NewClient> = {}): Promise<Television> {
+export async function television(services: Services, settings: Partial<NewClient> = {}): Promise<Television> {
   const standard = { name: 'television', grantTypes: [DEVICE_CODE] }
-  const { client, secret } = await house.clients.create({ ...standard, ...settings })
+  const { client, secret } = await services.clients.create({ ...standard, ...settings })
   return { client, headers: basic(client.id, secret) }
 }
 
@@ -27,14 +27,18 @@ export const ask = (
 export const poll = (
   app: FastifyInstance,
   { headers }: Pick<Television, 'headers'>,
-  { device_code }: Pick<DeviceAnswer, 'device_code'>,
+  { device_code }: Pick<DeviceAuthorizationResponse, 'device_code'>,
   more: Record<string, string> = {},
 ): Promise<LightMyRequestResponse> =>
   form(app, '/oauth/token', { grant_type: DEVICE_CODE, device_code, ...more }, headers)
 
 /** The request that waits under this code, as the page for users finds it. */
-export async function typed({ device }: House, { user_code }: Pick<DeviceAnswer, 'user_code'>, address = '127.0.0.1') {
-  const request = await device.lookUp(user_code, address)
+export async function typed(
+  { device }: Services,
+  { user_code }: Pick<DeviceAuthorizationResponse, 'user_code'>,
+  address = '127.0.0.1',
+) {
+  const request = await device.find(user_code, address)
   if (!request) throw new Error('no device waits under this code')
   return request
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Test } from 'tap'
-import type { House } from '../../src/house.ts'
+import type { Services } from '../../src/services.ts'
 import type { User } from '../../src/users/user.entity.ts'
 import { lateAfter } from './late.ts'
 
@@ -18,7 +18,7 @@ export function expect<T>(actual: T, wanted: T): T {
 }
 
 /** Disables somebody, or enables them again. */
-export const switchUser = ({ users }: House) =>
+export const switchUser = ({ users }: Services) =>
   fc.tuple(one, fc.boolean()).map(
     ([who, on]): Step<{ people: { user: User; disabled: boolean }[] }> =>
       async ({ people }) => {

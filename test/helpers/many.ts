@@ -1,7 +1,7 @@
-import type { House } from '../../src/house.ts'
+import type { Services } from '../../src/services.ts'
 
 /** Makes copies of a token, each with a place of its own in the status list. */
-export async function copyToken({ db }: House, id: string, copies: number): Promise<void> {
+export async function copyToken({ db }: Services, id: string, copies: number): Promise<void> {
   const fields = await db.query<{ name: string }>(
     `select column_name as name from information_schema.columns where table_name = 'oauth_access_tokens'
       and column_name not in ('id', 'status_index', 'hash') and table_schema = current_schema()`,

@@ -1,7 +1,7 @@
 import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { openHouse } from '../../src/house.ts'
 import { openDatabase } from '../../src/open-database.ts'
+import { createServices } from '../../src/services.ts'
 import { APP_KEY, CATALOGUE, ISSUER, type TestApp, type TestOptions } from './app.ts'
 import { testDatabase } from './database.ts'
 
@@ -13,10 +13,10 @@ export async function testNodes(t: Test, options: TestOptions = {}): Promise<[Te
   const { catalogue = CATALOGUE, log, ...settings } = options
   const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), ...settings }
   const node = async () => {
-    const house = await openHouse({ config, catalogue, log, db: await openDatabase(where) })
-    t.teardown(() => house.close())
-    await house.ensure()
-    return { house, app: await createApp(house) }
+    const services = await createServices({ config, catalogue, log, db: await openDatabase(where) })
+    t.teardown(() => services.close())
+    await services.ensure()
+    return { services, app: await createApp(services) }
   }
   const first = await node()
   return [first, where.databaseUrl ? await node() : first]

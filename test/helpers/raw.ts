@@ -2,7 +2,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { LightMyRequestResponse } from 'fastify'
 import { createApp } from '../../src/app.ts'
-import type { House } from '../../src/house.ts'
+import type { Services } from '../../src/services.ts'
 
 type Test = { teardown(work: () => unknown): void }
 
@@ -13,9 +13,12 @@ export async function sendRaw(port: number, bytes: string): Promise<LightMyReque
   return answerOf(await text(socket))
 }
 
-/** A server of this house that listens until the test ends. @returns what sends bytes to it */
-export async function listening(t: Test, house: House): Promise<(bytes: string) => Promise<LightMyRequestResponse>> {
-  const server = await createApp({ ...house, close: async () => {} })
+/** A server of these services that listens until the test ends. @returns what sends bytes to it */
+export async function listening(
+  t: Test,
+  services: Services,
+): Promise<(bytes: string) => Promise<LightMyRequestResponse>> {
+  const server = await createApp({ ...services, close: async () => {} })
   await server.listen({ port: 0, host: '127.0.0.1' })
   t.teardown(() => server.close())
   const { port } = server.addresses()[0] as AddressInfo

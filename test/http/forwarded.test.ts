@@ -44,8 +44,8 @@ t.test('an IPv6 network is one address, with brackets, ports and zones', async t
 })
 
 t.test('what is no address is no failure of ours', async t => {
-  const { app, house } = await testApp(t, behindProxy)
-  const user = await house.users.create({ email: 'ada@example.com', name: 'Ada', password: PASSWORD })
+  const { app, services } = await testApp(t, behindProxy)
+  const user = await services.users.create({ email: 'ada@example.com', name: 'Ada', password: PASSWORD })
   for (const odd of [
     'x'.repeat(65),
     '1'.repeat(5_000),

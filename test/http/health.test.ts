@@ -1,23 +1,23 @@
 import t from 'tap'
 import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { openHouse } from '../../src/house.ts'
 import { openDatabase } from '../../src/open-database.ts'
+import { createServices } from '../../src/services.ts'
 import { APP_KEY, actingAs, CATALOGUE, ISSUER, testApp } from '../helpers/app.ts'
 import { SERVER, testDatabase } from '../helpers/database.ts'
-import { openWire } from '../helpers/wire.ts'
+import { openTcpProxy } from '../helpers/tcp-proxy.ts'
 
 const ONLY_SHARED = { skip: SERVER ? false : 'needs a PostgreSQL' }
 type Test = Parameters<typeof testDatabase>[0]
 
 async function served(t: Test, databaseUrl: string, env: Record<string, string> = {}) {
   const config = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent', ...env }), databaseUrl }
-  const house = await openHouse({ config, catalogue: CATALOGUE, db: await openDatabase(config) })
-  await house.ensure()
-  const app = await createApp(house)
+  const services = await createServices({ config, catalogue: CATALOGUE, db: await openDatabase(config) })
+  await services.ensure()
+  const app = await createApp(services)
   t.teardown(() => app.close())
   await app.ready()
-  return { app, house }
+  return { app, services }
 }
 
 t.test('a server with a database that it can write to is ready', async t => {
@@ -32,8 +32,8 @@ t.test(
     const databaseUrl = (await testDatabase(t)).databaseUrl as string
     const admin = await openDatabase({ databaseUrl, databasePoolSize: 1, dataDir: undefined })
     t.teardown(() => admin.close())
-    const { app, house } = await served(t, databaseUrl)
-    const { headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
+    const { app, services } = await served(t, databaseUrl)
+    const { headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
     const name = new URL(databaseUrl).pathname.slice(1)
     await admin.query(`alter database ${name} set default_transaction_read_only = on`)
     await admin.query(
@@ -66,15 +66,15 @@ t.test(
   'a database that says nothing makes the server unready within moments, however often it is asked',
   ONLY_SHARED,
   async t => {
-    const wire = await openWire(t, (await testDatabase(t)).databaseUrl as string)
-    const { app } = await served(t, wire.url, { DATABASE_TIMEOUT: 'PT3S' })
+    const proxy = await openTcpProxy(t, (await testDatabase(t)).databaseUrl as string)
+    const { app } = await served(t, proxy.url, { DATABASE_TIMEOUT: 'PT3S' })
     t.equal((await app.inject('/health/ready')).statusCode, 200)
-    wire.block()
+    proxy.block()
     const begun = Date.now()
     const answers = await Promise.all(Array.from({ length: 20 }, () => app.inject('/health/ready')))
     t.ok(Date.now() - begun < 2_500, 'it has a limit of its own')
     for (const { statusCode } of answers) t.equal(statusCode, 503)
     t.equal((await app.inject('/health/live')).statusCode, 200)
-    wire.mend()
+    proxy.restore()
   },
 )

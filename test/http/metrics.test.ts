@@ -2,8 +2,8 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { createRemote } from '../../packages/guard/src/index.ts'
 import { actingAs, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { listeningIssuer } from '../helpers/issuer.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
 const TOKEN = 'm'.repeat(40)
 
@@ -20,10 +20,10 @@ const value = (text: string, line: string) =>
 t.test('without a METRICS_TOKEN there are no metrics; with one, for whoever shows it', async t => {
   const closed = await testApp(t)
   t.equal((await closed.app.inject('/metrics')).statusCode, 404)
-  const { app, house } = await testApp(t, { metricsToken: TOKEN })
+  const { app, services } = await testApp(t, { metricsToken: TOKEN })
   t.equal((await app.inject('/metrics')).statusCode, 401)
   t.equal((await app.inject({ url: '/metrics', headers: bearer(`${TOKEN}x`) })).statusCode, 401)
-  const { headers } = await actingAs(house, ['*'])
+  const { headers } = await actingAs(services, ['*'])
   t.equal((await app.inject({ url: '/metrics', headers })).statusCode, 401, 'an access token is another thing')
   const answer = await app.inject({ url: '/metrics', headers: bearer(TOKEN) })
   t.equal(answer.statusCode, 200)
@@ -31,14 +31,14 @@ t.test('without a METRICS_TOKEN there are no metrics; with one, for whoever show
 })
 
 t.test('what happened is counted', async t => {
-  const { app, house } = await testApp(t, { metricsToken: TOKEN })
+  const { app, services } = await testApp(t, { metricsToken: TOKEN })
   const metrics = async () => (await app.inject({ url: '/metrics', headers: bearer(TOKEN) })).body
   const before = await metrics()
-  const { id, headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
-  await asking(app, headers).get('/api/tokens')
-  await asking(app, headers).delete(`/api/tokens/${id}`)
-  await asking(app, headers).get('/api/tokens')
-  await house.lists.catchUp()
+  const { id, headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
+  await requester(app, headers).get('/api/tokens')
+  await requester(app, headers).delete(`/api/tokens/${id}`)
+  await requester(app, headers).get('/api/tokens')
+  await services.lists.catchUp()
   const after = await metrics()
   t.equal(value(after, 'postern_tokens_issued_total'), value(before, 'postern_tokens_issued_total') + 1)
   t.equal(value(after, 'postern_status_changes_total{status="revoked"}'), 1)
@@ -52,8 +52,11 @@ t.test('what happened is counted', async t => {
 })
 
 t.test('each reader of the feed stands there by its client', async t => {
-  const { issuer, app, house } = await listeningIssuer(t, { metricsToken: TOKEN })
-  const { client, secret } = await house.clients.create({ name: 'Orders API', audience: 'https://orders.example.com' })
+  const { issuer, app, services } = await listeningIssuer(t, { metricsToken: TOKEN })
+  const { client, secret } = await services.clients.create({
+    name: 'Orders API',
+    audience: 'https://orders.example.com',
+  })
   const remote = createRemote({
     issuer,
     audience: 'https://orders.example.com',

@@ -4,7 +4,7 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import Fastify, { type RouteOptions } from 'fastify'
 import t from 'tap'
 import { serverPlugin } from '../../src/app.ts'
-import { actingAs, ISSUER, testHouse } from '../helpers/app.ts'
+import { actingAs, ISSUER, testServices } from '../helpers/app.ts'
 
 const FILE = resolve(import.meta.dirname, '../../openapi/openapi.json')
 /** The document names the scopes, so it is that of the catalogue that comes with the server. */
@@ -32,7 +32,7 @@ interface Document {
   paths: Record<string, Record<string, Operation>>
 }
 
-const { app, house, routes } = await documented()
+const { app, services, routes } = await documented()
 const document = (await app.inject({ url: '/docs/json', headers: { host } })).json<Document>()
 const operations = operationsOf(document)
 
@@ -106,7 +106,7 @@ t.test('security is named where a token is needed, and only with schemes that ar
 })
 
 t.test('what the document says of an answer is what is sent', async t => {
-  const { headers } = await actingAs(house, ['tokens:read'])
+  const { headers } = await actingAs(services, ['tokens:read'])
   const list = document.paths['/api/tokens']!.get!
   const sent = await app.inject({ url: '/api/tokens', headers })
   t.match(sent.headers['content-type'], Object.keys(list.responses[200]!.content!)[0] as string)
@@ -117,7 +117,7 @@ t.test('what the document says of an answer is what is sent', async t => {
 })
 
 t.test('a body that may be left out is not required', async t => {
-  const { headers } = await actingAs(house, ['tokens:write'])
+  const { headers } = await actingAs(services, ['tokens:write'])
   t.match(document.paths['/api/tokens/current/rotate']!.post, { requestBody: { required: false } })
   t.equal((await app.inject({ method: 'POST', url: '/api/tokens/current/rotate', headers })).statusCode, 201)
 })
@@ -156,14 +156,14 @@ t.test('the explorer', async t => {
 
 /** The server, and its routes as Fastify has them, without the HEAD that it adds to each GET. */
 async function documented() {
-  const house = await testHouse(t, { catalogue: JSON.parse(readFileSync(SCOPES, 'utf8')) })
+  const services = await testServices(t, { catalogue: JSON.parse(readFileSync(SCOPES, 'utf8')) })
   const seen: RouteOptions[] = []
   const app = Fastify()
   app.addHook('onRoute', route => void seen.push(route))
-  await app.register(serverPlugin(house))
+  await app.register(serverPlugin(services))
   // Only now, since a context inside may still have hidden its routes.
   const routes = seen.flatMap(route => [route.method].flat().map(method => ({ ...route, method })))
-  return { app, house, routes: routes.filter(({ method }) => method !== 'HEAD') }
+  return { app, services, routes: routes.filter(({ method }) => method !== 'HEAD') }
 }
 
 function operationsOf({ paths }: Document): { name: string; operation: Operation }[] {

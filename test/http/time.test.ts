@@ -1,11 +1,11 @@
 import t from 'tap'
 import { actingAs, testApp } from '../helpers/app.ts'
-import { asking } from '../helpers/asking.ts'
 import { isProblem } from '../helpers/problem.ts'
+import { requester } from '../helpers/requester.ts'
 
-const { app, house } = await testApp(t)
-const { headers } = await actingAs(house, ['tokens:write', 'admin:read', 'admin:write'], { role: 'admin' })
-const ask = asking(app, headers)
+const { app, services } = await testApp(t)
+const { headers } = await actingAs(services, ['tokens:write', 'admin:read', 'admin:write'], { role: 'admin' })
+const ask = requester(app, headers)
 
 /** RFC 3339 admits these; no `Date`, or no database, holds them. */
 const IMPOSSIBLE = [

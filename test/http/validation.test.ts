@@ -1,11 +1,11 @@
 import t from 'tap'
 import { actingAs, testApp } from '../helpers/app.ts'
-import { asking } from '../helpers/asking.ts'
 import { isProblem } from '../helpers/problem.ts'
+import { requester } from '../helpers/requester.ts'
 
-const { app, house } = await testApp(t)
-const { headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
-const get = asking(app, headers).get
+const { app, services } = await testApp(t)
+const { headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
+const get = requester(app, headers).get
 const post = (payload: string | Buffer, type = 'application/json') =>
   app.inject({ method: 'POST', url: '/api/tokens', headers: { ...headers, 'content-type': type }, payload })
 

@@ -14,11 +14,11 @@ t.test(
   'Authlib: a machine, then an app that signs a person in',
   { skip: present ? false : 'Authlib is not installed' },
   async t => {
-    const { issuer, house, app } = await listeningIssuer(t)
-    const machine = await house.clients.create({ name: 'Nightly' })
-    const viewer = await house.clients.create({ name: 'Viewer', redirectUris: [CALLBACK] })
+    const { issuer, services, app } = await listeningIssuer(t)
+    const machine = await services.clients.create({ name: 'Nightly' })
+    const viewer = await services.clients.create({ name: 'Viewer', redirectUris: [CALLBACK] })
     const browser = new Browser(app)
-    await browser.signIn(await newUser(house))
+    await browser.signIn(await newUser(services))
 
     const python = spawn(PYTHON, [join(import.meta.dirname, 'authlib-client.py')], {
       stdio: ['pipe', 'pipe', 'inherit'],

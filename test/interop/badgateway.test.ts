@@ -5,13 +5,13 @@ import { Browser } from '../helpers/browser.ts'
 import { listeningIssuer } from '../helpers/issuer.ts'
 
 const CALLBACK = 'http://127.0.0.1:9/callback'
-const { issuer, house, app } = await listeningIssuer(t)
+const { issuer, services, app } = await listeningIssuer(t)
 const discoveryEndpoint = `${issuer}/.well-known/oauth-authorization-server`
 const opens = async (token: string) =>
   (await fetch(`${issuer}/api/tokens/current`, { headers: { authorization: `Bearer ${token}` } })).status
 
 t.test('client credentials, introspection and revocation', async t => {
-  const { client, secret } = await house.clients.create({ name: 'Nightly' })
+  const { client, secret } = await services.clients.create({ name: 'Nightly' })
   const library = new OAuth2Client({
     server: issuer,
     clientId: client.id,
@@ -26,9 +26,9 @@ t.test('client credentials, introspection and revocation', async t => {
 })
 
 t.test('authorization code with PKCE, and refresh', async t => {
-  const { client } = await house.clients.create({ name: 'Viewer', public: true, redirectUris: [CALLBACK] })
+  const { client } = await services.clients.create({ name: 'Viewer', public: true, redirectUris: [CALLBACK] })
   const browser = new Browser(app)
-  await browser.signIn(await newUser(house))
+  await browser.signIn(await newUser(services))
   const library = new OAuth2Client({ server: issuer, clientId: client.id, discoveryEndpoint })
   const codeVerifier = await generateCodeVerifier()
   const wish = { redirectUri: CALLBACK, state: 's', codeVerifier, scope: ['orders:read'] }

@@ -13,11 +13,11 @@ const TOOL = 'git-credential-oauth'
 const present = [TOOL, 'git'].every(tool => spawnSync(tool, ['-h']).error === undefined)
 
 t.test('git gets its password from us', { skip: present ? false : `git or ${TOOL} is not installed` }, async t => {
-  const { issuer, house, app } = await listeningIssuer(t)
-  const user = await newUser(house)
+  const { issuer, services, app } = await listeningIssuer(t)
+  const user = await newUser(services)
   const browser = new Browser(app)
   await browser.signIn(user)
-  const { client } = await house.clients.create({ name: 'git', public: true, redirectUris: ['http://127.0.0.1'] })
+  const { client } = await services.clients.create({ name: 'git', public: true, redirectUris: ['http://127.0.0.1'] })
 
   const home = t.testdir({})
   const opened = join(home, 'opened')

@@ -9,15 +9,15 @@ const CALLBACK = 'http://127.0.0.1:9/callback'
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code'
 const insecure = { [oauth.allowInsecureRequests]: true } as const
 
-const { issuer, house, app } = await listeningIssuer(t)
+const { issuer, services, app } = await listeningIssuer(t)
 const discovered = await oauth.discoveryRequest(new URL(issuer), { algorithm: 'oauth2', ...insecure })
 const as = await oauth.processDiscoveryResponse(new URL(issuer), discovered)
-const user = await newUser(house)
+const user = await newUser(services)
 const browser = new Browser(app)
 await browser.signIn(user)
 
 t.test('a machine, and what the issuer says of its token', async t => {
-  const { client, secret } = await house.clients.create({ name: 'Nightly' })
+  const { client, secret } = await services.clients.create({ name: 'Nightly' })
   const me = { client_id: client.id }
   const mine = oauth.ClientSecretBasic(secret as string)
   const answer = await oauth.clientCredentialsGrantRequest(as, me, mine, { scope: 'orders:read' }, insecure)
@@ -38,7 +38,7 @@ t.test('a machine, and what the issuer says of its token', async t => {
 t.test('a signed assertion proves a client', async t => {
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256', kid: 'one' }] }
-  const { client } = await house.clients.create({ name: 'Signing', authMethod: 'private_key_jwt', jwks })
+  const { client } = await services.clients.create({ name: 'Signing', authMethod: 'private_key_jwt', jwks })
   const mine = oauth.PrivateKeyJwt({ key: privateKey as never, kid: 'one' })
   const me = { client_id: client.id }
   const answer = await oauth.clientCredentialsGrantRequest(as, me, mine, {}, insecure)
@@ -46,7 +46,7 @@ t.test('a signed assertion proves a client', async t => {
 })
 
 t.test('an app signs a person in with a pushed request, and refreshes', async t => {
-  const { client, secret } = await house.clients.create({ name: 'Viewer', redirectUris: [CALLBACK] })
+  const { client, secret } = await services.clients.create({ name: 'Viewer', redirectUris: [CALLBACK] })
   const me = { client_id: client.id }
   const mine = oauth.ClientSecretPost(secret as string)
   const verifier = oauth.generateRandomCodeVerifier()
@@ -73,15 +73,15 @@ t.test('an app signs a person in with a pushed request, and refreshes', async t 
 })
 
 t.test('a device', async t => {
-  const { client } = await house.clients.create({ name: 'Television', public: true, grantTypes: [DEVICE] })
+  const { client } = await services.clients.create({ name: 'Television', public: true, grantTypes: [DEVICE] })
   const me = { client_id: client.id }
   const none = oauth.None()
   const asked = await oauth.deviceAuthorizationRequest(as, me, none, { scope: 'orders:read' }, insecure)
   const { device_code, user_code } = await oauth.processDeviceAuthorizationResponse(as, me, asked)
   const poll = () => oauth.deviceCodeGrantRequest(as, me, none, device_code, insecure)
   await t.rejects(oauth.processDeviceCodeResponse(as, me, await poll()), { error: 'authorization_pending' } as never)
-  const found = await house.device.lookUp(user_code, '127.0.0.1')
-  await house.device.approve(found?.id as string, user)
+  const found = await services.device.find(user_code, '127.0.0.1')
+  await services.device.approve(found?.id as string, user)
   const got = await oauth.processDeviceCodeResponse(as, me, await poll()).catch(error => error)
   t.match(got.error ?? 'slow_down', 'slow_down', 'polled again at once')
 })

@@ -9,8 +9,8 @@ const CALLBACK = 'http://127.0.0.1:9/callback'
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code'
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
-const { issuer, house, app } = await listeningIssuer(t)
-const user = await newUser(house)
+const { issuer, services, app } = await listeningIssuer(t)
+const user = await newUser(services)
 const browser = new Browser(app)
 await browser.signIn(user)
 
@@ -20,7 +20,7 @@ function discover(id: string, authentication: oauth.ClientAuth): Promise<oauth.C
 }
 
 async function viewer(authentication?: (secret: string) => oauth.ClientAuth) {
-  const { client, secret } = await house.clients.create({
+  const { client, secret } = await services.clients.create({
     name: 'Viewer',
     public: !authentication,
     redirectUris: [CALLBACK],
@@ -51,14 +51,14 @@ const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}`
 
 t.test('a machine, by Basic, by post and by a signed assertion', async t => {
   for (const method of [oauth.ClientSecretBasic, oauth.ClientSecretPost]) {
-    const { client, secret } = await house.clients.create({ name: 'Nightly' })
+    const { client, secret } = await services.clients.create({ name: 'Nightly' })
     const got = await oauth.clientCredentialsGrant(await discover(client.id, method(secret)), { scope: 'orders:read' })
     t.match(got, { token_type: 'bearer', expires_in: 3600, scope: 'orders:read' })
     t.equal(await opens(got.access_token), 200)
   }
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256', kid: 'one' }] }
-  const { client } = await house.clients.create({ name: 'Signing', authMethod: 'private_key_jwt', jwks })
+  const { client } = await services.clients.create({ name: 'Signing', authMethod: 'private_key_jwt', jwks })
   const config = await discover(client.id, oauth.PrivateKeyJwt({ key: privateKey as never, kid: 'one' }))
   for (const round of [1, 2]) t.ok((await oauth.clientCredentialsGrant(config)).access_token, `round ${round}`)
 })
@@ -91,15 +91,15 @@ t.test('a device', async t => {
   const config = await viewer()
   const started = await oauth.initiateDeviceAuthorization(config, { scope: 'orders:read' })
   t.match(started, { user_code: String, verification_uri: `${issuer}/device`, interval: 5 })
-  const found = await house.device.lookUp(started.user_code, '127.0.0.1')
-  await house.device.approve(found?.id as string, user)
+  const found = await services.device.find(started.user_code, '127.0.0.1')
+  await services.device.approve(found?.id as string, user)
   const got = await oauth.pollDeviceAuthorizationGrant(config, { ...started, interval: 0.01 })
   t.equal(await opens(got.access_token), 200)
 })
 
 t.test('a personal token is exchanged for a narrower one', async t => {
-  const { token } = await actingAs(house, ['orders:read', 'reports'], { user })
-  const { client, secret } = await house.clients.create({ name: 'Gateway', grantTypes: [EXCHANGE] })
+  const { token } = await actingAs(services, ['orders:read', 'reports'], { user })
+  const { client, secret } = await services.clients.create({ name: 'Gateway', grantTypes: [EXCHANGE] })
   const config = await discover(client.id, oauth.ClientSecretBasic(secret))
   const got = await oauth.genericGrantRequest(config, EXCHANGE, {
     subject_token: token,

@@ -8,10 +8,10 @@ import { freePort } from '../helpers/port.ts'
 const CALLBACK = 'https://viewer.example.com/callback'
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code'
 
-const { issuer, house } = await listeningIssuer(t)
-const machine = await house.clients.create({ name: 'Machine', grantTypes: ['client_credentials'] })
-const app = await house.clients.create({ name: 'App', redirectUris: [CALLBACK] })
-const page = await house.clients.create({
+const { issuer, services } = await listeningIssuer(t)
+const machine = await services.clients.create({ name: 'Machine', grantTypes: ['client_credentials'] })
+const app = await services.clients.create({ name: 'App', redirectUris: [CALLBACK] })
+const page = await services.clients.create({
   name: 'Page',
   public: true,
   redirectUris: [CALLBACK],

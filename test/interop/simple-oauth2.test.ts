@@ -5,14 +5,14 @@ import { Browser, pkce } from '../helpers/browser.ts'
 import { listeningIssuer } from '../helpers/issuer.ts'
 
 const CALLBACK = 'http://127.0.0.1:9/callback'
-const { issuer, house, app } = await listeningIssuer(t)
+const { issuer, services, app } = await listeningIssuer(t)
 const auth = { tokenHost: issuer, tokenPath: '/oauth/token', revokePath: '/oauth/revoke' }
 const opens = async (token: unknown) =>
   (await fetch(`${issuer}/api/tokens/current`, { headers: { authorization: `Bearer ${token}` } })).status
 
 for (const authorizationMethod of ['header', 'body'] as const) {
   t.test(`client credentials in the ${authorizationMethod}`, async t => {
-    const { client, secret } = await house.clients.create({ name: 'Nightly' })
+    const { client, secret } = await services.clients.create({ name: 'Nightly' })
     const library = new ClientCredentials({
       client: { id: client.id, secret: secret as string },
       auth,
@@ -24,9 +24,9 @@ for (const authorizationMethod of ['header', 'body'] as const) {
 }
 
 t.test('authorization code, refresh and revocation', async t => {
-  const { client, secret } = await house.clients.create({ name: 'Viewer', redirectUris: [CALLBACK] })
+  const { client, secret } = await services.clients.create({ name: 'Viewer', redirectUris: [CALLBACK] })
   const browser = new Browser(app)
-  await browser.signIn(await newUser(house))
+  await browser.signIn(await newUser(services))
   const library = new AuthorizationCode({
     client: { id: client.id, secret: secret as string },
     auth: { ...auth, authorizePath: '/oauth/authorize' },

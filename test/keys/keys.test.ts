@@ -1,17 +1,17 @@
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import t from 'tap'
 import { v7 as uuid } from 'uuid'
-import { createSeal } from '../../src/keys/sealing.ts'
+import { createKeyWrapper } from '../../src/keys/key-wrapper.ts'
 import { APP_KEY, actingAs, ISSUER, newUser, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
-const { app, house } = await testApp(t, { signingAlgorithm: 'RS256' })
-const jwks = async (): Promise<JSONWebKeySet> => (await asking(app).get('/.well-known/jwks.json')).json()
+const { app, services } = await testApp(t, { signingAlgorithm: 'RS256' })
+const jwks = async (): Promise<JSONWebKeySet> => (await requester(app).get('/.well-known/jwks.json')).json()
 const kids = async () => (await jwks()).keys.map(key => key.kid as string)
 const kidOf = (token: string) => decodeProtectedHeader(token).kid
-const opens = async (token: string) => (await asking(app, bearer(token)).get('/api/user')).statusCode === 200
+const opens = async (token: string) => (await requester(app, bearer(token)).get('/api/user')).statusCode === 200
 
-t.test('a new house has a key of the configured algorithm, and one that waits', async t => {
+t.test('a new deployment has a key of the configured algorithm, and one that waits', async t => {
   t.match(await jwks(), { keys: [{ alg: 'RS256' }, { alg: 'RS256' }] })
   t.equal((await jwks()).keys.length, 2)
 })
@@ -23,8 +23,8 @@ t.test('what is signed verifies with the published keys, whatever the algorithm,
     ['EdDSA', 'OKP'],
     ['ES256', 'EC'],
   ] as const) {
-    await house.keys.rotate(algorithm, { now: true })
-    const { token, id } = await actingAs(house)
+    await services.keys.rotate(algorithm, { now: true })
+    const { token, id } = await actingAs(services)
     const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(await jwks()), {
       issuer: ISSUER,
       audience: ISSUER,
@@ -48,34 +48,34 @@ t.test('no private member is published', async t => {
 })
 
 t.test('rotating: the next key signs, what the old one signed stays good, another waits', async t => {
-  const old = await actingAs(house)
-  const before = await house.keys.list()
+  const old = await actingAs(services)
+  const before = await services.keys.list()
   const [current, next] = ['current', 'next'].map(state => before.find(key => key.state === state)?.id)
   t.equal(kidOf(old.token), current)
   t.ok((await kids()).includes(next as string), 'published before it signs')
-  await house.keys.rotate('ES256', { now: true })
-  const young = await actingAs(house)
+  await services.keys.rotate('ES256', { now: true })
+  const young = await actingAs(services)
   t.equal(kidOf(young.token), next)
-  t.strictSame((await house.keys.list()).filter(key => key.state !== 'past').length, 2)
+  t.strictSame((await services.keys.list()).filter(key => key.state !== 'past').length, 2)
   t.ok((await opens(old.token)) && (await opens(young.token)))
 })
 
 t.test('the keys may be kept by a cache for some minutes', async t => {
-  const answer = await asking(app).get('/.well-known/jwks.json')
+  const answer = await requester(app).get('/.well-known/jwks.json')
   t.equal(answer.headers['cache-control'], 'public, max-age=300')
   t.match(answer.headers['content-type'], /^application\/(jwk-set\+)?json/)
 })
 
 t.test('tokens that are issued while keys are rotated open from the start', async t => {
-  const user = await newUser(house)
+  const user = await newUser(services)
   const tokens: string[] = []
   const seen = new Set<boolean>()
   let rotations = 0
   const rotating = (async () => {
-    for (; rotations < 4; rotations++) await house.keys.rotate('ES256', { now: true })
+    for (; rotations < 4; rotations++) await services.keys.rotate('ES256', { now: true })
   })()
   while (rotations < 4) {
-    const { plainText } = await house.tokens.issuePersonal({ user, name: 'x' })
+    const { plainText } = await services.tokens.issuePersonal({ user, name: 'x' })
     tokens.push(plainText)
     seen.add(await opens(plainText))
   }
@@ -86,62 +86,62 @@ t.test('tokens that are issued while keys are rotated open from the start', asyn
 })
 
 t.test('a token that was signed before a rotation, and stored after it, opens', async t => {
-  const { id, token } = await actingAs(house)
+  const { id, token } = await actingAs(services)
   // So that none of this key's tokens is there to be seen when the key is retired.
-  await house.db.query('update oauth_access_tokens set revoked = true')
-  await house.keys.rotate('ES256', { now: true })
-  await house.db.query('update oauth_access_tokens set revoked = false where id = ?', [id])
+  await services.db.query('update oauth_access_tokens set revoked = true')
+  await services.keys.rotate('ES256', { now: true })
+  await services.db.query('update oauth_access_tokens set revoked = false where id = ?', [id])
   t.ok(await opens(token))
 })
 
 t.test('a past key is published while a token of its time lives, and no longer', async t => {
-  const { id } = await actingAs(house)
-  const first = (await house.keys.list()).find(key => key.state === 'current')?.id as string
-  await house.keys.rotate('ES256', { now: true })
+  const { id } = await actingAs(services)
+  const first = (await services.keys.list()).find(key => key.state === 'current')?.id as string
+  await services.keys.rotate('ES256', { now: true })
   // As if the key had signed yesterday, and this one token then.
-  await house.db.query(
+  await services.db.query(
     `update oauth_signing_keys set activated_at = now() - interval '2 days', retired_at = now() - interval '12 hours'
      where id = ?`,
     [first],
   )
   const yesterday = uuid({ msecs: Date.now() - 86_400_000 })
-  await house.db.query('update oauth_access_tokens set id = ? where id = ?', [yesterday, id])
-  await house.keys.load()
+  await services.db.query('update oauth_access_tokens set id = ? where id = ?', [yesterday, id])
+  await services.keys.load()
   t.ok((await kids()).includes(first), 'its token lives')
-  await house.db.query('update oauth_access_tokens set revoked = true')
-  await house.keys.load()
+  await services.db.query('update oauth_access_tokens set revoked = true')
+  await services.keys.load()
   t.notOk((await kids()).includes(first), 'its token is dead')
 })
 
 t.test('what a retired key signs is refused', async t => {
-  const { headers, token } = await actingAs(house)
-  await house.keys.rotate('ES256', { now: true })
+  const { headers, token } = await actingAs(services)
+  await services.keys.rotate('ES256', { now: true })
   t.ok(await opens(token))
   // Retired an hour ago, when no token was made; this one is made with it now.
-  await house.db.query(
+  await services.db.query(
     `update oauth_signing_keys set activated_at = now() - interval '2 hours', retired_at = now() - interval '1 hour'
      where state = 'past'`,
   )
-  house.changes.hear({ kind: 'keys' })
-  await house.keys.load()
-  const refused = await asking(app, headers).get('/api/user')
+  services.bus.applyRemote({ kind: 'keys' })
+  await services.keys.load()
+  const refused = await requester(app, headers).get('/api/user')
   t.equal(refused.statusCode, 401)
   t.match(refused.headers['www-authenticate'], 'error="invalid_token"')
 })
 
 t.test('private keys are encrypted under APP_KEY, each bound to its row', async t => {
-  const rows = await house.db.query<{ id: string; private_key: string; public_key: object }>(
+  const rows = await services.db.query<{ id: string; private_key: string; public_key: object }>(
     'select id, private_key, public_key from oauth_signing_keys order by state',
   )
   for (const { id, private_key, public_key } of rows) {
     t.match(private_key, /^eyJ[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+$/, 'a compact JWE')
     t.notOk('d' in public_key)
-    t.ok((await createSeal(APP_KEY).open(private_key, id)).d)
-    const wrong = createSeal(Buffer.alloc(32, 7).toString('base64'))
-    await t.rejects(wrong.open(private_key, id), { name: 'StartupError', message: /APP_KEY/ })
+    t.ok((await createKeyWrapper(APP_KEY).unwrapKey(private_key, id)).d)
+    const wrong = createKeyWrapper(Buffer.alloc(32, 7).toString('base64'))
+    await t.rejects(wrong.unwrapKey(private_key, id), { name: 'StartupError', message: /APP_KEY/ })
   }
   const [a, b] = rows
-  await house.db.query('update oauth_signing_keys set private_key = ? where id = ?', [a?.private_key, b?.id])
-  await house.db.query('update oauth_signing_keys set private_key = ? where id = ?', [b?.private_key, a?.id])
-  await t.rejects(house.keys.load(), { name: 'StartupError', message: /tampered/ })
+  await services.db.query('update oauth_signing_keys set private_key = ? where id = ?', [a?.private_key, b?.id])
+  await services.db.query('update oauth_signing_keys set private_key = ? where id = ?', [b?.private_key, a?.id])
+  await t.rejects(services.keys.load(), { name: 'StartupError', message: /tampered/ })
 })

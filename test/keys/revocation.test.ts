@@ -15,14 +15,14 @@ import t, { type Test } from 'tap'
 import { checkScopes, guard } from '../../packages/guard/src/index.ts'
 import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { openHouse } from '../../src/house.ts'
-import { createSeal } from '../../src/keys/sealing.ts'
+import { createKeyWrapper } from '../../src/keys/key-wrapper.ts'
 import { openDatabase } from '../../src/open-database.ts'
+import { createServices } from '../../src/services.ts'
 import { APP_KEY, actingAs, CATALOGUE, newUser, type TestApp, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { SERVER, testDatabase } from '../helpers/database.ts'
 import { basic, form } from '../helpers/oauth.ts'
 import { freePort } from '../helpers/port.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
 const API = 'https://orders.example.com'
 
@@ -37,11 +37,15 @@ async function nodes(t: Test): Promise<readonly [TestApp, TestApp]> {
     listenUrl: databaseUrl,
   }
   const node = async (): Promise<TestApp> => {
-    const house = await openHouse({ config, catalogue: CATALOGUE, db: await openDatabase({ ...where, databaseUrl }) })
-    t.teardown(() => house.close())
-    await house.ensure()
-    house.listen()
-    return { house, app: await createApp(house) }
+    const services = await createServices({
+      config,
+      catalogue: CATALOGUE,
+      db: await openDatabase({ ...where, databaseUrl }),
+    })
+    t.teardown(() => services.close())
+    await services.ensure()
+    services.listen()
+    return { services, app: await createApp(services) }
   }
   const first = await node()
   await first.app.listen({ port, host: '127.0.0.1' })
@@ -50,11 +54,11 @@ async function nodes(t: Test): Promise<readonly [TestApp, TestApp]> {
 }
 
 /** @param audience given: it has a client of its own, and follows the feed */
-async function resourceServer(t: Test, { house }: TestApp, audience?: string) {
-  const { client, secret } = await house.clients.create({ name: 'Orders API', ...(audience && { audience }) })
+async function resourceServer(t: Test, { services }: TestApp, audience?: string) {
+  const { client, secret } = await services.clients.create({ name: 'Orders API', ...(audience && { audience }) })
   const api = Fastify()
   const credentials = audience ? { clientId: client.id, clientSecret: secret as string } : {}
-  await api.register(guard, { issuer: house.config.issuer, audience: audience ?? API, ...credentials })
+  await api.register(guard, { issuer: services.config.issuer, audience: audience ?? API, ...credentials })
   api.get('/orders', { preHandler: checkScopes('orders:read') }, async request => ({ id: request.token.id }))
   t.teardown(() => api.close())
   const ask = async (token: string) => (await api.inject({ url: '/orders', headers: bearer(token) })).statusCode
@@ -65,17 +69,17 @@ async function resourceServer(t: Test, { house }: TestApp, audience?: string) {
 
 const kidOf = (token: string) => decodeProtectedHeader(token).kid as string
 const opens = async ({ app }: TestApp, token: string) =>
-  (await asking(app, bearer(token)).get('/api/user')).statusCode === 200
+  (await requester(app, bearer(token)).get('/api/user')).statusCode === 200
 const jwks = async ({ app }: TestApp): Promise<{ keys: JWK[] }> =>
-  (await asking(app).get('/.well-known/jwks.json')).json()
+  (await requester(app).get('/.well-known/jwks.json')).json()
 const until = async (holds: () => Promise<boolean>) => {
   while (!(await holds())) await new Promise(resolve => setTimeout(resolve, 10))
 }
 
 /** Signs what whoever has the private key would. */
-async function forge({ house }: TestApp, kid: string, claims: JWTPayload): Promise<string> {
-  const row = (await house.keys.list()).find(({ id }) => id === kid)
-  const sealed = await createSeal(APP_KEY).open(row?.privateKey as string, kid)
+async function forge({ services }: TestApp, kid: string, claims: JWTPayload): Promise<string> {
+  const row = (await services.keys.list()).find(({ id }) => id === kid)
+  const sealed = await createKeyWrapper(APP_KEY).unwrapKey(row?.privateKey as string, kid)
   return new SignJWT(claims)
     .setProtectedHeader({ alg: 'ES256', kid, typ: 'at+jwt' })
     .sign(await importJWK(sealed, 'ES256'))
@@ -83,11 +87,11 @@ async function forge({ house }: TestApp, kid: string, claims: JWTPayload): Promi
 
 t.test('what a revoked key signed is refused by every node and guard; the next key signs at once', async t => {
   const [a, b] = await nodes(t)
-  const admin = await actingAs(a.house, ['admin:read', 'admin:write'], { role: 'admin', format: 'opaque' })
+  const admin = await actingAs(a.services, ['admin:read', 'admin:write'], { role: 'admin', format: 'opaque' })
   const followed = await resourceServer(t, a, API)
   const alone = await resourceServer(t, a)
-  const { user, id, token } = await actingAs(a.house, ['orders:read'])
-  const opaque = await actingAs(a.house, ['orders:read'], { user, format: 'opaque' })
+  const { user, id, token } = await actingAs(a.services, ['orders:read'])
+  const opaque = await actingAs(a.services, ['orders:read'], { user, format: 'opaque' })
   const kid = kidOf(token)
   // The row of this one is never revoked: the key alone has to refuse it.
   const forged = await forge(a, kid, { ...decodeJwt(token), scope: 'orders:read reports', jti: opaque.id })
@@ -100,7 +104,7 @@ t.test('what a revoked key signed is refused by every node and guard; the next k
   }
   const before = await jwks(a)
 
-  const revoked = await asking(b.app, admin.headers).post(`/admin/keys/${kid}/revoke`)
+  const revoked = await requester(b.app, admin.headers).post(`/admin/keys/${kid}/revoke`)
   t.equal(revoked.statusCode, 200, revoked.body)
   t.match(revoked.json(), {
     data: { id: kid, state: 'past', revoked_at: /Z$/ },
@@ -122,7 +126,7 @@ t.test('what a revoked key signed is refused by every node and guard; the next k
   // The next status list is signed by a key that it has not seen, and so it loads the keys.
   for (const one of [token, forged]) await until(async () => (await alone.ask(one)) === 401)
 
-  const fresh = await Promise.all([a, b].map(async ({ house }) => (await actingAs(house, ['orders:read'])).token))
+  const fresh = await Promise.all([a, b].map(async ({ services }) => (await actingAs(services, ['orders:read'])).token))
   for (const one of fresh) {
     t.not(kidOf(one), kid)
     t.ok(
@@ -131,9 +135,9 @@ t.test('what a revoked key signed is refused by every node and guard; the next k
     )
     t.equal(await followed.ask(one), 200, 'without waiting')
   }
-  const listed = await asking(a.app, admin.headers).get(`/admin/tokens?key_id=${kid}&state=all`)
+  const listed = await requester(a.app, admin.headers).get(`/admin/tokens?key_id=${kid}&state=all`)
   t.match(listed.json().data, [{ id, revoked: true }])
-  const { data } = (await asking(a.app, admin.headers).get('/admin/audit?kind=key.revoked')).json()
+  const { data } = (await requester(a.app, admin.headers).get('/admin/audit?kind=key.revoked')).json()
   t.match(data, [{ actor_user_id: admin.user.id, details: { key: kid, state: 'current' } }])
   t.equal(await followed.ask(opaque.token), 200, 'what was not signed lives on')
 
@@ -146,25 +150,25 @@ t.test('what a revoked key signed is refused by every node and guard; the next k
 
 t.test('status lists are signed anew', async t => {
   const [a] = await nodes(t)
-  const { token } = await actingAs(a.house)
+  const { token } = await actingAs(a.services)
   const { uri } = (decodeJwt(token).status as { status_list: { uri: string } }).status_list
-  const list = async () => (await asking(a.app).get(new URL(uri).pathname)).body
+  const list = async () => (await requester(a.app).get(new URL(uri).pathname)).body
   t.equal(kidOf(await list()), kidOf(token))
-  await a.house.keys.revoke(kidOf(token))
+  await a.services.keys.revoke(kidOf(token))
   await t.resolves(jwtVerify(await list(), createLocalJWKSet(await jwks(a))))
 })
 
 t.test('the key that waits and past keys are revoked too; an unknown key is not found', async t => {
   const world = await testApp(t)
-  const admin = await actingAs(world.house, ['admin:read', 'admin:write'], { role: 'admin', format: 'opaque' })
-  const ask = asking(world.app, admin.headers)
-  const old = await actingAs(world.house)
-  await world.house.keys.rotate(undefined, { now: true })
-  const young = await actingAs(world.house)
+  const admin = await actingAs(world.services, ['admin:read', 'admin:write'], { role: 'admin', format: 'opaque' })
+  const ask = requester(world.app, admin.headers)
+  const old = await actingAs(world.services)
+  await world.services.keys.rotate(undefined, { now: true })
+  const young = await actingAs(world.services)
   t.equal((await ask.post(`/admin/keys/${kidOf(old.token)}/revoke`)).json().tokens.revoked, 1)
   t.notOk(await opens(world, old.token))
   t.ok(await opens(world, young.token), 'what the next one signed lives on')
-  const next = (await world.house.keys.list()).find(key => key.state === 'next')?.id as string
+  const next = (await world.services.keys.list()).find(key => key.state === 'next')?.id as string
   t.match((await ask.post(`/admin/keys/${next}/revoke`)).json(), { data: { signs_from: null }, tokens: { revoked: 0 } })
   t.notOk((await jwks(world)).keys.some(key => key.kid === next))
   t.equal((await jwks(world)).keys.length, 2, 'another waits in its place')
@@ -173,8 +177,8 @@ t.test('the key that waits and past keys are revoked too; an unknown key is not 
     t.equal((await ask.post(`/admin/keys/${kid}/revoke`)).statusCode, 404)
     t.equal((await ask.get(`/admin/tokens?key_id=${kid}`)).statusCode, 422)
   }
-  const reader = await actingAs(world.house, ['admin:read'], { role: 'admin', format: 'opaque' })
-  const refused = await asking(world.app, reader.headers).post(`/admin/keys/${next}/revoke`)
+  const reader = await actingAs(world.services, ['admin:read'], { role: 'admin', format: 'opaque' })
+  const refused = await requester(world.app, reader.headers).post(`/admin/keys/${next}/revoke`)
   t.equal(refused.statusCode, 403)
 })
 
@@ -182,11 +186,11 @@ t.test('a public key that was written into the table is neither published nor tr
   const errors: string[] = []
   const log = { warn() {}, error: (_: object, message: string) => void errors.push(message) }
   const world = await testApp(t, { log })
-  const { house } = world
-  const { token } = await actingAs(house)
+  const { services } = world
+  const { token } = await actingAs(services)
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const own = await exportJWK(publicKey)
-  const [row] = (await house.keys.list()).filter(key => key.state === 'current')
+  const [row] = (await services.keys.list()).filter(key => key.state === 'current')
   const planted = '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a13'
   const sign = (kid: string) =>
     new SignJWT(decodeJwt(token)).setProtectedHeader({ alg: 'ES256', kid, typ: 'at+jwt' }).sign(privateKey)
@@ -204,17 +208,20 @@ t.test('a public key that was written into the table is neither published nor tr
     ],
   ]
   for (const [way, sql, values] of ways) {
-    await house.db.query(sql, values)
+    await services.db.query(sql, values)
     const named = way === 'a row of its own' ? planted : (row?.id as string)
-    await t.rejects(house.keys.load(), { name: 'StartupError', message: new RegExp(named) }, way)
+    await t.rejects(services.keys.load(), { name: 'StartupError', message: new RegExp(named) }, way)
     t.match(errors.at(-1), named, 'logged')
     t.notOk(
       (await jwks(world)).keys.some(key => key.x === own.x),
       'not published',
     )
     t.notOk(await opens(world, await sign(named)), 'not trusted')
-    await house.keys.revoke(named)
-    await t.resolves(house.keys.load())
+    await services.keys.revoke(named)
+    await t.resolves(services.keys.load())
   }
-  t.ok(await opens(world, (await actingAs(house, [], { user: await newUser(house) })).token), 'the next key signs')
+  t.ok(
+    await opens(world, (await actingAs(services, [], { user: await newUser(services) })).token),
+    'the next key signs',
+  )
 })

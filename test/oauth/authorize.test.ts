@@ -3,14 +3,14 @@ import type { NewClient } from '../../src/clients/clients.ts'
 import { newUser, testApp } from '../helpers/app.ts'
 import { authorizeUrl, Browser, locationOf, pkce } from '../helpers/browser.ts'
 
-const { app, house } = await testApp(t)
-const user = await newUser(house)
+const { app, services } = await testApp(t)
+const user = await newUser(services)
 const signedIn = new Browser(app)
 await signedIn.signIn(user)
 
 const CALLBACK = 'https://app.example/callback?from=here'
 const newApp = (input: Partial<NewClient> = {}) =>
-  house.clients.create({ name: 'Calendar', redirectUris: [CALLBACK], ...input }).then(made => made.client)
+  services.clients.create({ name: 'Calendar', redirectUris: [CALLBACK], ...input }).then(made => made.client)
 const client = await newApp()
 
 const get = (params: Parameters<typeof authorizeUrl>[1], of = client) => signedIn.get(authorizeUrl(of, params))
@@ -22,7 +22,7 @@ t.test('the answer to a request that holds', async t => {
     t.ok(location.href.startsWith(`${CALLBACK}&`), 'the redirect URI keeps its own query')
     t.match(location.searchParams.get('code'), /^[\w-]{43}$/)
     t.equal(location.searchParams.get('state'), state)
-    t.equal(location.searchParams.get('iss'), house.config.issuer)
+    t.equal(location.searchParams.get('iss'), services.config.issuer)
     t.strictSame([...location.searchParams.keys()].sort(), ['code', 'from', 'iss', 'state'])
   })
 
@@ -42,7 +42,7 @@ t.test('the answer to a request that holds', async t => {
     const location = locationOf(await signedIn.submit(page, { decision: 'deny' }, /consent$/))
     t.equal(location.searchParams.get('error'), 'access_denied')
     t.equal(location.searchParams.get('state'), 's')
-    t.equal(location.searchParams.get('iss'), house.config.issuer)
+    t.equal(location.searchParams.get('iss'), services.config.issuer)
     t.notOk(location.searchParams.has('code'))
   })
 })
@@ -58,8 +58,8 @@ t.test('a person is told, and sent nowhere, when', async t => {
 
   t.test('the client is not known', async t => {
     const revoked = await newApp()
-    await house.clients.revoke(revoked.id)
-    const personal = await house.clients.personalAccess()
+    await services.clients.revoke(revoked.id)
+    const personal = await services.clients.personalAccess()
     const [redirectUris, id] = [[CALLBACK], '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a10']
     await stays(t, authorizeUrl({ id, redirectUris }), /No app is registered/)
     await stays(t, authorizeUrl({ id: '<script>', redirectUris }), /No app is registered/)
@@ -80,7 +80,7 @@ t.test('a person is told, and sent nowhere, when', async t => {
     for (const name of ['state', 'code', 'iss', 'error', '%73tate', 'STATE']) {
       const uri = `https://app.example/cb?${name}=x`
       const early = await newApp()
-      await house.db.query('update oauth_clients set redirect_uris = ?::jsonb where id = ?', [
+      await services.db.query('update oauth_clients set redirect_uris = ?::jsonb where id = ?', [
         JSON.stringify([uri]),
         early.id,
       ])
@@ -184,7 +184,7 @@ t.test('the client is told of everything else', async t => {
     const location = locationOf(await get({ state: 'kept', ...params }, of))
     t.ok(location.href.startsWith(of.redirectUris[0] as string), JSON.stringify(params))
     t.equal(location.searchParams.get('error'), error, JSON.stringify(params))
-    t.equal(location.searchParams.get('iss'), house.config.issuer)
+    t.equal(location.searchParams.get('iss'), services.config.issuer)
     t.notOk(location.searchParams.has('code'))
     t.match(location.searchParams.get('error_description'), /^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
     return location
@@ -223,7 +223,7 @@ t.test('the client is told of everything else', async t => {
     const operator = await newApp({ scopes: ['admin:read', 'orders:read'] })
     await refused(t, { scope: 'admin:read' }, 'invalid_scope', operator)
     const admin = new Browser(app)
-    await admin.signIn(await newUser(house, 'admin'))
+    await admin.signIn(await newUser(services, 'admin'))
     t.equal((await admin.get(authorizeUrl(operator, { scope: 'admin:read' }))).statusCode, 200)
   })
 

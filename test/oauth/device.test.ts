@@ -2,12 +2,12 @@ import t, { type Test } from 'tap'
 import { newUser, testApp } from '../helpers/app.ts'
 import { ask, poll, type Television, television, typed } from '../helpers/device.ts'
 import { expire } from '../helpers/expiry.ts'
-import { opens } from '../helpers/family.ts'
+import { opens } from '../helpers/granted-tokens.ts'
 import { form } from '../helpers/oauth.ts'
 
-const { app, house } = await testApp(t)
-const user = await newUser(house)
-const tv = await television(house)
+const { app, services } = await testApp(t)
+const user = await newUser(services)
+const tv = await television(services)
 
 const begun = async (t: Test, by: Television = tv, params = {}) => {
   const answer = await ask(app, by, params)
@@ -24,7 +24,7 @@ const refuses = async (t: Test, waiting: { device_code: string }, error: string,
 
 /** As if the last poll had been that many seconds ago. */
 const wait = (seconds: number) =>
-  house.db.query(`update oauth_device_codes set last_polled_at = last_polled_at - ? * interval '1 s'`, [seconds])
+  services.db.query(`update oauth_device_codes set last_polled_at = last_polled_at - ? * interval '1 s'`, [seconds])
 
 t.test('a device gets a code, its user approves, and it gets a token', async t => {
   const answer = await ask(app, tv)
@@ -39,7 +39,7 @@ t.test('a device gets a code, its user approves, and it gets a token', async t =
     interval: 5,
   })
   await refuses(t, waiting, 'authorization_pending')
-  await house.device.approve((await typed(house, waiting)).id, user)
+  await services.device.approve((await typed(services, waiting)).id, user)
   const got = await poll(app, tv, waiting)
   t.equal(got.statusCode, 200, got.body)
   const { access_token, ...rest } = got.json()
@@ -51,10 +51,10 @@ t.test('a device gets a code, its user approves, and it gets a token', async t =
 
 t.test('a client with refresh tokens gets one', async t => {
   const grantTypes = [...tv.client.grantTypes, 'refresh_token']
-  const by = await television(house, { grantTypes, public: true })
+  const by = await television(services, { grantTypes, public: true })
   const publicly = { client_id: by.client.id }
   const waiting = (await form(app, '/oauth/device_authorization', { ...publicly, scope: 'reports' })).json()
-  await house.device.approve((await typed(house, waiting)).id, user)
+  await services.device.approve((await typed(services, waiting)).id, user)
   const got = await form(app, '/oauth/token', { ...publicly, grant_type: tv.client.grantTypes[0], ...waiting })
   t.match(got.json(), { scope: 'reports', refresh_token: /^postr_/ })
   const params = { ...publicly, grant_type: 'refresh_token', refresh_token: got.json().refresh_token }
@@ -69,30 +69,30 @@ t.test('too fast is told to slow down, by five seconds each time', async t => {
   t.match(await refuses(t, waiting, 'slow_down'), { error_description: /15 seconds/ })
   await wait(15)
   await refuses(t, waiting, 'authorization_pending')
-  await house.device.approve((await typed(house, waiting)).id, user)
+  await services.device.approve((await typed(services, waiting)).id, user)
   t.equal((await poll(app, tv, waiting)).statusCode, 200, 'an answer that is there is given at once')
 })
 
 t.test('denied', async t => {
   const waiting = await begun(t)
-  await house.device.deny((await typed(house, waiting)).id, user)
+  await services.device.deny((await typed(services, waiting)).id, user)
   await refuses(t, waiting, 'access_denied')
   await refuses(t, waiting, 'access_denied')
 })
 
 t.test('expired, answered or not', async t => {
   const [waiting, approved] = [await begun(t), await begun(t)]
-  await house.device.approve((await typed(house, approved)).id, user)
-  await expire(house.db, 'oauth_device_codes', 'state in (?, ?)', ['pending', 'approved'])
+  await services.device.approve((await typed(services, approved)).id, user)
+  await expire(services.db, 'oauth_device_codes', 'state in (?, ?)', ['pending', 'approved'])
   await refuses(t, waiting, 'expired_token')
   await refuses(t, approved, 'expired_token')
 })
 
 t.test("another client's, and what is no code", async t => {
-  const other = await television(house)
+  const other = await television(services)
   const waiting = await begun(t)
   await refuses(t, waiting, 'invalid_grant', other)
-  await house.device.approve((await typed(house, waiting)).id, user)
+  await services.device.approve((await typed(services, waiting)).id, user)
   await refuses(t, waiting, 'invalid_grant', other)
   await refuses(t, { device_code: waiting.user_code }, 'invalid_grant')
   await refuses(t, { device_code: '' }, 'invalid_request')
@@ -100,7 +100,7 @@ t.test("another client's, and what is no code", async t => {
 })
 
 t.test('who may ask, and for what', async t => {
-  const machine = await television(house, { grantTypes: ['client_credentials'] })
+  const machine = await television(services, { grantTypes: ['client_credentials'] })
   t.match((await ask(app, machine)).json(), { error: 'unauthorized_client' })
   const unknown = await form(app, '/oauth/device_authorization', {})
   t.equal(unknown.statusCode, 401)
@@ -117,10 +117,10 @@ t.test('who may ask, and for what', async t => {
 
 t.test('a code is for one resource', async t => {
   const audience = 'https://reports.example'
-  await house.clients.create({ name: 'reports', audience })
+  await services.clients.create({ name: 'reports', audience })
   const waiting = await begun(t, tv, { resource: audience })
-  await house.device.approve((await typed(house, waiting)).id, user)
-  t.match((await poll(app, tv, waiting, { resource: house.config.audience })).json(), { error: 'invalid_target' })
+  await services.device.approve((await typed(services, waiting)).id, user)
+  t.match((await poll(app, tv, waiting, { resource: services.config.audience })).json(), { error: 'invalid_target' })
   const got = await poll(app, tv, waiting, { resource: audience })
   t.equal(got.statusCode, 200, got.body)
   const [, claims = ''] = got.json().access_token.split('.')
@@ -128,9 +128,9 @@ t.test('a code is for one resource', async t => {
 })
 
 t.test('a user who was disabled in between lets nobody in', async t => {
-  const other = await newUser(house)
+  const other = await newUser(services)
   const waiting = await begun(t)
-  await house.device.approve((await typed(house, waiting)).id, other)
-  await house.users.disable(other.id)
+  await services.device.approve((await typed(services, waiting)).id, other)
+  await services.users.disable(other.id)
   await refuses(t, waiting, 'invalid_grant')
 })

@@ -4,7 +4,7 @@ import type { NewClient } from '../../src/clients/clients.ts'
 import type { AccessToken } from '../../src/tokens/token.entity.ts'
 import { actingAs, ISSUER, newUser, type TestApp, testApp } from '../helpers/app.ts'
 import { expire } from '../helpers/expiry.ts'
-import { letIn, refresh } from '../helpers/family.ts'
+import { grantAccess, refresh } from '../helpers/granted-tokens.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
 const API = 'https://api.example.com/'
@@ -12,8 +12,8 @@ const SIGNED = 'application/token-introspection+jwt'
 const INACTIVE = { active: false }
 
 /** A confidential client, and what it asks. */
-async function asker({ app, house }: TestApp, settings: Partial<NewClient> = {}) {
-  const { client, secret } = await house.clients.create({ name: 'asker', ...settings })
+async function asker({ app, services }: TestApp, settings: Partial<NewClient> = {}) {
+  const { client, secret } = await services.clients.create({ name: 'asker', ...settings })
   const headers = basic(client.id, secret)
   const ask = (token: string, more = {}) =>
     form(app, '/oauth/introspect', { token, token_type_hint: 'whatever' }, { ...headers, ...more })
@@ -26,23 +26,24 @@ async function asker({ app, house }: TestApp, settings: Partial<NewClient> = {})
 
 t.test('tokens of a running server', async t => {
   const at = await testApp(t)
-  const { app, house } = at
+  const { app, services } = at
   const api = await asker(at, { name: 'Orders API', audience: API })
   const gateway = await asker(at, { name: 'gateway', audience: ISSUER })
   const plain = await asker(at)
-  const usedAt = async (id: string) => house.usage.seen((await house.selection.find(id)) as AccessToken).lastUsedAt
+  const usedAt = async (id: string) =>
+    services.usage.lastUse((await services.tokenAdmin.find(id)) as AccessToken).lastUsedAt
 
   t.test('what is made like no token costs the database nothing', async t => {
-    const { query } = house.db
+    const { query } = services.db
     let queries = 0
     const counted: typeof query = (...args) => {
       queries++
       return query(...args)
     }
     await plain.ask('nonsense')
-    Object.assign(house.db, { query: counted })
-    t.teardown(() => Object.assign(house.db, { query }))
-    const { token } = await actingAs(house, [], { format: 'opaque' })
+    Object.assign(services.db, { query: counted })
+    t.teardown(() => Object.assign(services.db, { query }))
+    const { token } = await actingAs(services, [], { format: 'opaque' })
     queries = 0
     for (const text of ['nonsense', `${token}x`, `${token.slice(0, -1)}${token.endsWith('a') ? 'b' : 'a'}`, 'a.b.c']) {
       t.strictSame((await plain.ask(text)).json(), INACTIVE)
@@ -54,12 +55,12 @@ t.test('tokens of a running server', async t => {
 
   for (const format of ['jwt', 'opaque'] as const) {
     t.test(`a personal access token, ${format}`, async t => {
-      const { user, token, id } = await actingAs(house, ['orders:read', 'reports', 'user:read'], { format })
+      const { user, token, id } = await actingAs(services, ['orders:read', 'reports', 'user:read'], { format })
       const { exp, iat, status, ...rest } = (await gateway.ask(token)).json()
       t.strictSame(rest, {
         active: true,
         scope: 'orders:read reports user:read',
-        client_id: (await house.clients.personalAccess()).id,
+        client_id: (await services.clients.personalAccess()).id,
         username: user.email,
         token_type: 'Bearer',
         sub: user.id,
@@ -67,11 +68,11 @@ t.test('tokens of a running server', async t => {
         iss: ISSUER,
         jti: id,
       })
-      const unnamed = (await gateway.ask((await actingAs(house, ['orders:read'], { user, format })).token)).json()
+      const unnamed = (await gateway.ask((await actingAs(services, ['orders:read'], { user, format })).token)).json()
       t.match(unnamed, { active: true, sub: user.id })
       t.notOk('username' in unnamed, 'without user:read nobody is told who it is')
       t.match(status, { status_list: { idx: Number, uri: `${ISSUER}/oauth/status-lists/` } }, 'where its status stands')
-      t.equal(exp - iat, house.config.personalTokenLifetime)
+      t.equal(exp - iat, services.config.personalTokenLifetime)
       t.strictSame((await plain.ask(token)).json(), INACTIVE, 'nothing to a client that is no resource server')
       t.match((await api.ask(token)).json(), { active: true, aud: ISSUER }, 'it names no resource: every API may ask')
       t.ok(await usedAt(id), 'its resource server has seen it used')
@@ -97,60 +98,60 @@ t.test('tokens of a running server', async t => {
     })
 
     t.test(`what has changed since, ${format}`, async t => {
-      const { user, token, id } = await actingAs(house, ['orders:read', 'reports'], { format })
+      const { user, token, id } = await actingAs(services, ['orders:read', 'reports'], { format })
       const answer = async () => (await gateway.ask(token)).json()
       t.match(await answer(), { active: true })
-      await house.tokens.change(user, id, { scopes: ['reports'] })
+      await services.tokens.change(user, id, { scopes: ['reports'] })
       t.match(await answer(), { active: true, scope: 'reports' }, 'edited scopes')
-      await house.tokens.change(user, id, { suspended: true })
+      await services.tokens.change(user, id, { suspended: true })
       t.strictSame(await answer(), INACTIVE, 'suspended')
-      await house.tokens.change(user, id, { suspended: false })
+      await services.tokens.change(user, id, { suspended: false })
       t.match(await answer(), { active: true }, 'resumed')
-      await house.users.disable(user.id)
+      await services.users.disable(user.id)
       t.strictSame(await answer(), INACTIVE, 'its user disabled')
-      await house.users.enable(user.id)
+      await services.users.enable(user.id)
       t.match(await answer(), { active: true })
-      await house.tokens.revoke(user.id, id)
+      await services.tokens.revoke(user.id, id)
       t.strictSame(await answer(), INACTIVE, 'revoked')
     })
 
     t.test(`an expired token, and one of a revoked client, ${format}`, async t => {
-      const { user, token, id } = await actingAs(house, [], { format })
+      const { user, token, id } = await actingAs(services, [], { format })
       await gateway.ask(token)
-      await expire(house.db, 'oauth_access_tokens', 'id = ?', [id])
-      house.changes.hear({ kind: 'token', id })
+      await expire(services.db, 'oauth_access_tokens', 'id = ?', [id])
+      services.bus.applyRemote({ kind: 'token', id })
       t.strictSame((await gateway.ask(token)).json(), INACTIVE, user.id)
       const gone = await asker(at, { tokenFormat: format, resources: [API] })
       const orphan = await gone.machine(API)
       t.match((await api.ask(orphan)).json(), { active: true })
-      await house.clients.revoke(gone.client.id)
+      await services.clients.revoke(gone.client.id)
       t.strictSame((await api.ask(orphan)).json(), INACTIVE)
     })
   }
 
   t.test('whoever asks about a token at once with others shares one look-up', async t => {
-    const { token } = await actingAs(house, [], { format: 'opaque' })
-    const { hearing } = house.changes
+    const { token } = await actingAs(services, [], { format: 'opaque' })
+    const { connected } = services.bus
     // A node that cannot hear the others asks the database each time.
-    house.changes.setHearing(true)
+    services.bus.setConnected(true)
     await gateway.ask('garbage')
-    const { query } = house.db
+    const { query } = services.db
     let asked = 0
     const counting: typeof query = (...given) => {
       asked++
       return query(...given)
     }
-    Object.assign(house.db, { query: counting })
+    Object.assign(services.db, { query: counting })
     const answers = await Promise.all(Array.from({ length: 10 }, () => gateway.ask(token)))
-    Object.assign(house.db, { query })
-    house.changes.setHearing(hearing)
+    Object.assign(services.db, { query })
+    services.bus.setConnected(connected)
     t.ok(answers.every(answer => answer.json().active))
     t.equal(asked, 1)
   })
 
   t.test('what is no token of this server', async t => {
-    const { token } = await actingAs(house)
-    const { token: opaque } = await actingAs(house, [], { format: 'opaque' })
+    const { token } = await actingAs(services)
+    const { token: opaque } = await actingAs(services, [], { format: 'opaque' })
     const [header, payload] = token.split('.')
     const garbage = {
       words: 'garbage',
@@ -171,8 +172,8 @@ t.test('tokens of a running server', async t => {
   })
 
   t.test('a refresh token, to the client it was given to and nobody else', async t => {
-    const user = await newUser(house)
-    const own = await letIn(house, user)
+    const user = await newUser(services)
+    const own = await grantAccess(services, user)
     const ask = async (headers: { authorization: string }) =>
       (await form(app, '/oauth/introspect', { token: own.refreshToken }, headers)).json()
     const { exp, iat, ...rest } = await ask(own.headers)
@@ -183,19 +184,19 @@ t.test('tokens of a running server', async t => {
       sub: user.id,
       iss: ISSUER,
     })
-    t.equal(exp - iat, house.config.refreshTokenLifetime)
+    t.equal(exp - iat, services.config.refreshTokenLifetime)
     for (const other of [gateway, plain]) t.strictSame(await ask(other.headers), INACTIVE)
     const next = await refresh(app, own)
     t.equal(next.statusCode, 200, next.body)
     t.strictSame(await ask(own.headers), INACTIVE, 'rotated')
-    await house.users.disable(user.id)
+    await services.users.disable(user.id)
     const { refresh_token: token } = next.json()
     t.strictSame((await form(app, '/oauth/introspect', { token }, own.headers)).json(), INACTIVE, 'its user disabled')
   })
 
   t.test('who may not ask, and how not to', async t => {
-    const { token } = await actingAs(house)
-    const { client: open } = await house.clients.create({ name: 'app', public: true })
+    const { token } = await actingAs(services)
+    const { client: open } = await services.clients.create({ name: 'app', public: true })
     const refused = async (params: Record<string, string | string[]>, headers = {}) => {
       const answer = await form(app, '/oauth/introspect', params, headers)
       t.notMatch(answer.body, 'active')
@@ -217,12 +218,12 @@ t.test('tokens of a running server', async t => {
       t.equal(answer.headers.allow, 'POST')
     }
     const gone = await asker(at, { audience: 'https://gone.example.com' })
-    await house.clients.revoke(gone.client.id)
+    await services.clients.revoke(gone.client.id)
     t.equal((await gone.ask(token)).statusCode, 401, 'a revoked client')
   })
 
   t.test('a signed answer', async t => {
-    const { token, id, user } = await actingAs(house, ['user:read'])
+    const { token, id, user } = await actingAs(services, ['user:read'])
     const keys = createLocalJWKSet((await app.inject('/.well-known/jwks.json')).json())
     const read = async (text: string) => {
       const answer = await gateway.ask(text, { accept: SIGNED })

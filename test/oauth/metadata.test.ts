@@ -3,13 +3,13 @@ import * as oauth from 'oauth4webapi'
 import t from 'tap'
 import { serverPlugin } from '../../src/app.ts'
 import { wellKnown } from '../../src/oauth/metadata-routes.ts'
-import { actingAs, ISSUER, testApp, testHouse } from '../helpers/app.ts'
+import { actingAs, ISSUER, testApp, testServices } from '../helpers/app.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
 const PATH = '/.well-known/oauth-authorization-server'
 
 t.test('the metadata of a server', async t => {
-  const { app, house } = await testApp(t)
+  const { app, services } = await testApp(t)
   const answer = await app.inject(PATH)
   const metadata = answer.json()
 
@@ -77,10 +77,10 @@ t.test('the metadata of a server', async t => {
     t.ok(metadata.revocation_endpoint_auth_methods_supported.includes('none'))
     t.notOk(metadata.token_endpoint_auth_signing_alg_values_supported.some((alg: string) => /^(HS|none)/.test(alg)))
     t.strictSame(metadata.introspection_signing_alg_values_supported, ['ES256'])
-    await house.keys.rotate('EdDSA')
+    await services.keys.rotate('EdDSA')
     const announced = async () => (await app.inject(PATH)).json().introspection_signing_alg_values_supported
     t.strictSame(await announced(), ['ES256', 'EdDSA'], 'before it signs')
-    await house.keys.rotate('EdDSA', { now: true })
+    await services.keys.rotate('EdDSA', { now: true })
     t.strictSame(await announced(), ['EdDSA'])
   })
 
@@ -96,7 +96,7 @@ t.test('the metadata of a server', async t => {
     const open = scopes.filter((id: string) => !id.startsWith('admin:'))
     t.ok(open.length < scopes.length)
     t.strictSame(metadata.scopes_supported, open)
-    const { client, secret } = await house.clients.create({ name: 'machine' })
+    const { client, secret } = await services.clients.create({ name: 'machine' })
     const scope = metadata.scopes_supported.join(' ')
     const answer = await form(
       app,
@@ -119,10 +119,10 @@ t.test('an issuer with a path, behind a proxy that takes the path away', async t
 
 t.test('an issuer with a path, mounted under a prefix in another application', async t => {
   const issuer = 'https://example.com/auth'
-  const house = await testHouse(t, { issuer, audience: issuer })
+  const services = await testServices(t, { issuer, audience: issuer })
   const app = Fastify()
-  await app.register(wellKnown(house))
-  await app.register(serverPlugin(house), { prefix: '/auth' })
+  await app.register(wellKnown(services))
+  await app.register(serverPlugin(services), { prefix: '/auth' })
   for (const url of [`${PATH}/auth`, `/auth${PATH}`]) {
     t.match((await app.inject(url)).json(), { issuer, token_endpoint: `${issuer}/oauth/token` }, url)
   }
@@ -133,7 +133,7 @@ t.test('an issuer with a path, mounted under a prefix in another application', a
 })
 
 t.test('from a refused request to a token, by what the answers say', async t => {
-  const { app, house } = await testApp(t)
+  const { app, services } = await testApp(t)
   const refused = await app.inject('/api/user')
   t.equal(refused.statusCode, 401)
   const path = /^Bearer realm="postern", resource_metadata="http:\/\/localhost:3000([^"]+)"$/
@@ -142,7 +142,7 @@ t.test('from a refused request to a token, by what the answers say', async t => 
   t.match(resource, { resource: ISSUER, authorization_servers: [ISSUER], bearer_methods_supported: ['header'] })
   const server = (await app.inject(resource.authorization_servers[0] + PATH)).json()
   t.match(server, { issuer: ISSUER, protected_resources: [ISSUER] })
-  const { headers } = await actingAs(house)
+  const { headers } = await actingAs(services)
   t.equal((await app.inject({ url: '/api/user', headers })).headers['www-authenticate'], undefined)
 })
 

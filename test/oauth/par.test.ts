@@ -6,13 +6,13 @@ import { expire } from '../helpers/expiry.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
 const CALLBACK = 'https://app.example/cb'
-const { app, house } = await testApp(t)
-const user = await newUser(house)
+const { app, services } = await testApp(t)
+const user = await newUser(services)
 const browser = new Browser(app)
 await browser.signIn(user)
 
 async function newClient(input: Partial<NewClient> = {}) {
-  const { client, secret } = await house.clients.create({ name: 'Calendar', redirectUris: [CALLBACK], ...input })
+  const { client, secret } = await services.clients.create({ name: 'Calendar', redirectUris: [CALLBACK], ...input })
   return { client, headers: secret ? basic(client.id, secret) : undefined }
 }
 type Client = Awaited<ReturnType<typeof newClient>>
@@ -62,12 +62,12 @@ t.test('a request that was pushed', async t => {
     t.ok((await browser.approve(await pushed(strict))).searchParams.get('code'))
     const visitor = new Browser(app)
     t.equal((await visitor.get(await pushed(strict))).statusCode, 303, 'and nobody is signed in yet')
-    await house.clients.update(id, { requirePushedRequests: false })
+    await services.clients.update(id, { requirePushedRequests: false })
     const kept = locationOf(await new Browser(app).get(plain))
-    await house.clients.update(id, { requirePushedRequests: true })
+    await services.clients.update(id, { requirePushedRequests: true })
     const next = kept.searchParams.get('next') ?? ''
     t.equal((await browser.get(next)).statusCode, 400, 'one that is only kept here was not pushed')
-    await house.clients.update(id, { requirePushedRequests: false })
+    await services.clients.update(id, { requirePushedRequests: false })
     t.not((await browser.get(plain)).statusCode, 400)
   })
 
@@ -118,7 +118,7 @@ t.test('a request that was pushed', async t => {
   t.test('expires when nobody comes with it', async t => {
     const slow = await newClient()
     const url = await pushed(slow)
-    await expire(house.db, 'oauth_pushed_requests', 'client_id = ?', [slow.client.id])
+    await expire(services.db, 'oauth_pushed_requests', 'client_id = ?', [slow.client.id])
     t.equal((await browser.get(url)).statusCode, 400)
   })
 
@@ -186,11 +186,11 @@ t.test('pushing is refused', async t => {
 })
 
 t.test('no secret is kept with it', async t => {
-  const { client, secret } = await house.clients.create({ name: 'Calendar', redirectUris: [CALLBACK] })
+  const { client, secret } = await services.clients.create({ name: 'Calendar', redirectUris: [CALLBACK] })
   const state = 'only the app and its browser know it'
   const params = { ...standard, client_id: client.id, client_secret: secret, state }
   const { request_uri } = (await form(app, '/oauth/par', params)).json()
-  const rows = JSON.stringify(await house.db.query('select p::text as row from oauth_pushed_requests p'))
+  const rows = JSON.stringify(await services.db.query('select p::text as row from oauth_pushed_requests p'))
   t.match(rows, client.id)
   t.notMatch(rows, secret as string)
   t.notMatch(rows, request_uri.split(':').at(-1))

@@ -3,8 +3,8 @@ import { exportJWK, generateKeyPair } from 'jose'
 import * as oauth from 'oauth4webapi'
 import t from 'tap'
 import { ISSUER, testApp } from '../helpers/app.ts'
-import { bearer } from '../helpers/asking.ts'
 import { basic, form } from '../helpers/oauth.ts'
+import { bearer } from '../helpers/requester.ts'
 
 const INITIAL = 'an initial access token of 32 characters or more'
 const CALLBACK = 'https://viewer.example.com/callback'
@@ -13,7 +13,7 @@ const viewer = { client_name: 'Nightly report', grant_types: ['authorization_cod
 const publicJwk = async (alg = 'ES256') => exportJWK((await generateKeyPair(alg, { extractable: true })).publicKey)
 
 t.test('clients that register themselves', async t => {
-  const { app, house } = await testApp(t, { initialAccessToken: INITIAL })
+  const { app, services } = await testApp(t, { initialAccessToken: INITIAL })
   const register = (payload: unknown, headers: Record<string, string> = bearer(INITIAL)) =>
     app.inject({ method: 'POST', url: '/oauth/register', headers, payload: payload as object })
   const manage = (method: 'GET' | 'PUT' | 'DELETE', uri: string, token: string, payload?: object) =>
@@ -53,11 +53,11 @@ t.test('clients that register themselves', async t => {
       client_uri: 'https://viewer.example.com',
       contacts: ['ops@example.com'],
     })
-    const client = await house.clients.find(client_id)
+    const client = await services.clients.find(client_id)
     t.match(client, { audience: null, user: null }, 'nothing that is not for a client to say')
-    const stored = JSON.stringify(await house.db.query('select * from oauth_clients'))
+    const stored = JSON.stringify(await services.db.query('select * from oauth_clients'))
     for (const secret of [client_secret, registration_access_token]) t.notMatch(stored, secret)
-    const [event] = await house.trail.list({ clientId: client_id }, { limit: 10 })
+    const [event] = await services.auditLog.list({ clientId: client_id }, { limit: 10 })
     t.match(event, { kind: 'client.created', address: '127.0.0.1' })
     t.notMatch(JSON.stringify(event), client_secret)
   })
@@ -72,8 +72,8 @@ t.test('clients that register themselves', async t => {
     }
     // As one that registered when that could be had.
     const sql = 'update oauth_clients set grant_types = \'["client_credentials"]\' where id = ? returning id'
-    await house.db.query(sql, [client_id])
-    await house.changes.transaction(async (_em, announce) => announce({ kind: 'client', id: client_id }, 'nothing'))
+    await services.db.query(sql, [client_id])
+    await services.bus.transaction(async (_em, publish) => publish({ kind: 'client', id: client_id }, 'nothing'))
     t.strictSame(refusal(await token(client_id, client_secret)), [400, 'unauthorized_client'])
   })
 
@@ -191,7 +191,7 @@ t.test('clients that register themselves', async t => {
   })
 
   t.test('nobody registers without the initial access token', async t => {
-    const count = async () => (await house.clients.list({ limit: 100 })).length
+    const count = async () => (await services.clients.list({ limit: 100 })).length
     const before = await count()
     const strangers = [{}, bearer('wrong'), bearer(`${INITIAL}x`), bearer(INITIAL.slice(0, -1)), basic('a', INITIAL)]
     for (const headers of strangers as Record<string, string>[]) {
@@ -239,7 +239,7 @@ t.test('clients that register themselves', async t => {
     for (const method of ['GET', 'PUT', 'DELETE'] as const) {
       t.equal((await manage(method, uri, key, { ...viewer, client_id })).statusCode, 401, method)
     }
-    const kinds = (await house.trail.list({ clientId: client_id }, { limit: 20 })).map(({ kind }) => kind)
+    const kinds = (await services.auditLog.list({ clientId: client_id }, { limit: 20 })).map(({ kind }) => kind)
     for (const kind of ['client.created', 'client.changed', 'client.revoked']) t.ok(kinds.includes(kind as never), kind)
   })
 
@@ -261,8 +261,8 @@ t.test('clients that register themselves', async t => {
   t.test('nobody manages another client', async t => {
     const one = (await register(viewer)).json()
     const two = (await register(viewer)).json()
-    const { client: plain } = await house.clients.create({ name: 'registered by hand' })
-    const personal = (await house.clients.personalAccess()).id
+    const { client: plain } = await services.clients.create({ name: 'registered by hand' })
+    const personal = (await services.clients.personalAccess()).id
     const elsewhere = [two.client_id, plain.id, personal, 'no-uuid', '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12']
     for (const id of elsewhere) {
       for (const key of [one.registration_access_token, INITIAL, two.client_secret, '']) {

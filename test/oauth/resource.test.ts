@@ -3,18 +3,18 @@ import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
 import { newUser, testApp } from '../helpers/app.ts'
 import { authorizeUrl, Browser, pkce } from '../helpers/browser.ts'
 import { ask, poll, television, typed } from '../helpers/device.ts'
-import { letIn, refresh } from '../helpers/family.ts'
+import { grantAccess, refresh } from '../helpers/granted-tokens.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 const CALLBACK = 'https://app.example/cb'
 const ORDERS = 'https://orders.example.com'
 const REPORTS = 'https://reports.example.com/v1'
-const user = await newUser(house)
+const user = await newUser(services)
 const browser = new Browser(app)
 await browser.signIn(user)
-const api = await house.clients.create({ name: 'Orders API', audience: ORDERS })
-await house.clients.create({ name: 'Reports API', audience: REPORTS })
+const api = await services.clients.create({ name: 'Orders API', audience: ORDERS })
+await services.clients.create({ name: 'Reports API', audience: REPORTS })
 
 /** Spellings of one URI (RFC 3986 §6.2.2 and §6.2.3). */
 const SPELLINGS = [ORDERS, `${ORDERS}/`, 'HTTPS://Orders.Example.com:443']
@@ -41,7 +41,7 @@ async function has(t: Test, answer: Awaited<ReturnType<typeof form>>, aud: strin
 
 for (const tokenFormat of FORMATS) {
   const settings = { name: 'Calendar', redirectUris: [CALLBACK], tokenFormat }
-  const { client, secret } = await house.clients.create(settings)
+  const { client, secret } = await services.clients.create(settings)
   const headers = basic(client.id, secret)
   const { verifier, challenge } = pkce()
 
@@ -71,10 +71,10 @@ for (const tokenFormat of FORMATS) {
   })
 
   t.test(`resource of a device: ${tokenFormat}`, async t => {
-    const tv = await television(house, { tokenFormat })
+    const tv = await television(services, { tokenFormat })
     for (const [resource, aud] of CASES) {
       const waiting = (await ask(app, tv, { resource })).json()
-      await house.device.approve((await typed(house, waiting)).id, user)
+      await services.device.approve((await typed(services, waiting)).id, user)
       await has(t, await poll(app, tv, waiting), aud)
     }
     const unknown = await ask(app, tv, { resource: [ORDERS, 'https://nobody.example'] })
@@ -82,18 +82,18 @@ for (const tokenFormat of FORMATS) {
   })
 
   t.test(`resource of a refresh: ${tokenFormat}`, async t => {
-    const family = () => letIn(house, user, { tokenFormat })
+    const family = () => grantAccess(services, user, { tokenFormat })
     for (const [resource, aud] of CASES) {
-      const held = await family()
-      const sent = { grant_type: 'refresh_token', refresh_token: held.refreshToken, resource }
-      await has(t, await form(app, '/oauth/token', sent, held.headers), aud)
+      const granted = await family()
+      const sent = { grant_type: 'refresh_token', refresh_token: granted.refreshToken, resource }
+      await has(t, await form(app, '/oauth/token', sent, granted.headers), aud)
     }
     t.match((await refresh(app, await family(), { resource: 'https://nobody.example' })).json(), {
       error: 'invalid_target',
     })
-    const tv = await television(house, { tokenFormat, grantTypes: [DEVICE_CODE, 'refresh_token'] })
+    const tv = await television(services, { tokenFormat, grantTypes: [DEVICE_CODE, 'refresh_token'] })
     const waiting = (await ask(app, tv, { resource: `${ORDERS}/` })).json()
-    await house.device.approve((await typed(house, waiting)).id, user)
+    await services.device.approve((await typed(services, waiting)).id, user)
     const refreshToken = (await poll(app, tv, waiting)).json().refresh_token
     const narrowed = { grant_type: 'refresh_token', refresh_token: refreshToken }
     const other = await form(app, '/oauth/token', { ...narrowed, resource: [ORDERS, REPORTS] }, tv.headers)
@@ -104,8 +104,8 @@ for (const tokenFormat of FORMATS) {
 
 t.test('where every token has to name its resource, a grant that names none is for the issuer only', async t => {
   const strict = await testApp(t, { requireResource: true })
-  await strict.house.clients.create({ name: 'Orders API', audience: ORDERS })
-  const family = async () => letIn(strict.house, await newUser(strict.house))
+  await strict.services.clients.create({ name: 'Orders API', audience: ORDERS })
+  const family = async () => grantAccess(strict.services, await newUser(strict.services))
   t.match((await refresh(strict.app, await family(), { resource: ORDERS })).json(), { error: 'invalid_target' })
-  t.equal((await refresh(strict.app, await family(), { resource: strict.house.config.audience })).statusCode, 200)
+  t.equal((await refresh(strict.app, await family(), { resource: strict.services.config.audience })).statusCode, 200)
 })

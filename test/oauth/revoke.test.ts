@@ -2,11 +2,11 @@ import t from 'tap'
 import type { NewClient } from '../../src/clients/clients.ts'
 import { unavailable } from '../../src/errors/errors.ts'
 import { actingAs, newUser, type TestApp, testApp } from '../helpers/app.ts'
-import { letIn, opens, refresh } from '../helpers/family.ts'
+import { grantAccess, opens, refresh } from '../helpers/granted-tokens.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
-async function machine({ app, house }: TestApp, settings: Partial<NewClient> = {}) {
-  const { client, secret } = await house.clients.create({ name: 'nightly', scopes: ['orders:read'], ...settings })
+async function machine({ app, services }: TestApp, settings: Partial<NewClient> = {}) {
+  const { client, secret } = await services.clients.create({ name: 'nightly', scopes: ['orders:read'], ...settings })
   const headers = basic(client.id, secret)
   const token = async (): Promise<string> =>
     (await form(app, '/oauth/token', { grant_type: 'client_credentials' }, headers)).json().access_token
@@ -15,11 +15,11 @@ async function machine({ app, house }: TestApp, settings: Partial<NewClient> = {
 
 t.test('revocation', async t => {
   const at = await testApp(t)
-  const { app, house } = at
+  const { app, services } = at
   const revoke = (params: Record<string, string | string[] | undefined>, headers: Record<string, string> = {}) =>
     form(app, '/oauth/revoke', params, headers)
 
-  const events = (clientId: string) => house.trail.list({ clientId, kind: 'token.revoked' }, { limit: 10 })
+  const events = (clientId: string) => services.auditLog.list({ clientId, kind: 'token.revoked' }, { limit: 10 })
 
   for (const tokenFormat of ['jwt', 'opaque'] as const) {
     t.test(`an access token, ${tokenFormat}, once and twice`, async t => {
@@ -51,8 +51,8 @@ t.test('revocation', async t => {
   }
 
   t.test('a refresh token takes its access tokens along', async t => {
-    const held = await letIn(house, await newUser(house))
-    const next = (await refresh(app, held)).json()
+    const granted = await grantAccess(services, await newUser(services))
+    const next = (await refresh(app, granted)).json()
     t.equal(await opens(app, next.access_token), 200)
     const thief = await machine(at)
     const stolen = await revoke({ token: next.refresh_token }, thief.headers)
@@ -60,57 +60,57 @@ t.test('revocation', async t => {
     t.equal(await opens(app, next.access_token), 200)
 
     const hint = { token_type_hint: 'no_such_type' }
-    t.equal((await revoke({ token: next.refresh_token, ...hint }, held.headers)).statusCode, 200)
+    t.equal((await revoke({ token: next.refresh_token, ...hint }, granted.headers)).statusCode, 200)
     t.equal(await opens(app, next.access_token), 401)
-    const again = await refresh(app, { ...held, refreshToken: next.refresh_token })
+    const again = await refresh(app, { ...granted, refreshToken: next.refresh_token })
     t.strictSame([again.statusCode, again.json().error], [400, 'invalid_grant'])
-    t.equal((await revoke({ token: next.refresh_token }, held.headers)).statusCode, 200, 'twice')
+    t.equal((await revoke({ token: next.refresh_token }, granted.headers)).statusCode, 200, 'twice')
   })
 
   t.test('a rotated refresh token still names its family', async t => {
-    const held = await letIn(house, await newUser(house))
-    const next = (await refresh(app, held)).json()
-    t.equal((await revoke({ token: held.refreshToken }, held.headers)).statusCode, 200)
+    const granted = await grantAccess(services, await newUser(services))
+    const next = (await refresh(app, granted)).json()
+    t.equal((await revoke({ token: granted.refreshToken }, granted.headers)).statusCode, 200)
     t.equal(await opens(app, next.access_token), 401)
-    t.equal((await refresh(app, { ...held, refreshToken: next.refresh_token })).statusCode, 400)
+    t.equal((await refresh(app, { ...granted, refreshToken: next.refresh_token })).statusCode, 400)
   })
 
   t.test('an access token takes its refresh token along', async t => {
-    const user = await newUser(house)
-    const held = await letIn(house, user)
-    const sibling = await letIn(house, user)
-    t.equal((await revoke({ token: held.accessToken }, held.headers)).statusCode, 200)
-    t.equal((await refresh(app, held)).statusCode, 400)
+    const user = await newUser(services)
+    const granted = await grantAccess(services, user)
+    const sibling = await grantAccess(services, user)
+    t.equal((await revoke({ token: granted.accessToken }, granted.headers)).statusCode, 200)
+    t.equal((await refresh(app, granted)).statusCode, 400)
     t.equal(await opens(app, sibling.accessToken), 200, 'what the user gave another app lives on')
   })
 
   t.test('a refresh token whose access token has died leaves a trace too', async t => {
-    const held = await letIn(house, await newUser(house))
-    const [token] = await house.db.query<{ id: string }>(
+    const granted = await grantAccess(services, await newUser(services))
+    const [token] = await services.db.query<{ id: string }>(
       'update oauth_access_tokens set revoked = true where client_id = ? returning id',
-      [held.client.id],
+      [granted.client.id],
     )
     t.ok(token)
-    t.equal((await revoke({ token: held.refreshToken }, held.headers)).statusCode, 200)
-    t.match(await events(held.client.id), [{ details: { grant: held.grant } }])
+    t.equal((await revoke({ token: granted.refreshToken }, granted.headers)).statusCode, 200)
+    t.match(await events(granted.client.id), [{ details: { grant: granted.grant } }])
   })
 
   t.test('a public client says who it is, and no more', async t => {
-    const user = await newUser(house)
-    const held = await letIn(house, user, { public: true })
-    const { client: other } = await house.clients.create({ name: 'other app', public: true })
-    const taken = await revoke({ token: held.refreshToken, client_id: other.id })
+    const user = await newUser(services)
+    const granted = await grantAccess(services, user, { public: true })
+    const { client: other } = await services.clients.create({ name: 'other app', public: true })
+    const taken = await revoke({ token: granted.refreshToken, client_id: other.id })
     t.strictSame([taken.statusCode, taken.json().error], [400, 'invalid_grant'])
-    t.equal(await opens(app, held.accessToken), 200)
-    t.equal((await revoke({ token: held.refreshToken, client_id: held.client.id })).statusCode, 200)
-    t.equal(await opens(app, held.accessToken), 401)
+    t.equal(await opens(app, granted.accessToken), 200)
+    t.equal((await revoke({ token: granted.refreshToken, client_id: granted.client.id })).statusCode, 200)
+    t.equal(await opens(app, granted.accessToken), 401)
   })
 
   t.test('a personal access token is its holder’s', async t => {
     const { headers } = await machine(at)
     for (const format of ['jwt', 'opaque'] as const) {
-      const { token } = await actingAs(house, [], { format })
-      const personal = (await house.clients.personalAccess()).id
+      const { token } = await actingAs(services, [], { format })
+      const personal = (await services.clients.personalAccess()).id
       for (const [params, by] of [
         [{ token }, headers],
         [{ token }, {}],
@@ -126,7 +126,7 @@ t.test('revocation', async t => {
 
   t.test('what names no token is as good as revoked', async t => {
     const { headers } = await machine(at)
-    const { token } = await actingAs(house)
+    const { token } = await actingAs(services)
     for (const text of [
       'garbage',
       `${token}x`,
@@ -159,23 +159,23 @@ t.test('revocation', async t => {
 
 t.test('a database that is away: 503, and never a false 200', async t => {
   const at = await testApp(t)
-  const { app, house } = at
+  const { app, services } = at
   const { headers, token: issue } = await machine(at)
   const token = await issue()
-  const held = await letIn(house, await newUser(house))
+  const granted = await grantAccess(services, await newUser(services))
   const revoke = (text: string, by: Record<string, string>) => form(app, '/oauth/revoke', { token: text }, by)
   t.equal((await revoke('garbage', headers)).statusCode, 200, 'the clients are known')
-  t.equal((await revoke('garbage', held.headers)).statusCode, 200)
+  t.equal((await revoke('garbage', granted.headers)).statusCode, 200)
   t.equal(await opens(app, token), 200)
 
   const away = async () => {
     throw unavailable()
   }
-  Object.assign(house.db, { run: away, query: away, call: away, transaction: away })
+  Object.assign(services.db, { run: away, query: away, call: away, transaction: away })
   for (const [text, by] of [
     [token, headers],
-    [held.refreshToken, held.headers],
-    [held.accessToken, held.headers],
+    [granted.refreshToken, granted.headers],
+    [granted.accessToken, granted.headers],
   ] as const) {
     const answer = await revoke(text, by)
     t.strictSame([answer.statusCode, answer.json().error], [503, 'temporarily_unavailable'])

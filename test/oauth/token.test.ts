@@ -2,14 +2,14 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t from 'tap'
 import { unavailable } from '../../src/errors/errors.ts'
 import { ISSUER, testApp } from '../helpers/app.ts'
-import { bearer } from '../helpers/asking.ts'
 import { basic, form } from '../helpers/oauth.ts'
+import { bearer } from '../helpers/requester.ts'
 
 const FORM = 'application/x-www-form-urlencoded'
 
 t.test('the token endpoint', async t => {
-  const { app, house } = await testApp(t)
-  const { client, secret } = await house.clients.create({ name: 'nightly', scopes: ['orders:read', 'reports'] })
+  const { app, services } = await testApp(t)
+  const { client, secret } = await services.clients.create({ name: 'nightly', scopes: ['orders:read', 'reports'] })
   const headers = basic(client.id, secret)
   const ask = (params: Record<string, string | string[] | undefined>) => form(app, '/oauth/token', params, headers)
   const machine = (params: Record<string, string | string[] | undefined> = {}) =>
@@ -46,7 +46,7 @@ t.test('the token endpoint', async t => {
     const current = await app.inject({ url: '/api/tokens/current', headers: bearer(token) })
     t.match(current.json(), { data: { client_id: client.id, name: null, scopes: ['orders:read'] } })
     t.equal((await app.inject({ url: '/api/user', headers: bearer(token) })).statusCode, 403, 'it is no user')
-    const [issued] = await house.trail.list({ clientId: client.id, kind: 'token.issued' }, { limit: 1 })
+    const [issued] = await services.auditLog.list({ clientId: client.id, kind: 'token.issued' }, { limit: 1 })
     t.match(issued, {
       actorClientId: client.id,
       userId: null,
@@ -57,7 +57,7 @@ t.test('the token endpoint', async t => {
   })
 
   t.test('as the client is registered: format and lifetime', async t => {
-    const made = await house.clients.create({ name: 'short', tokenFormat: 'opaque', accessTokenLifetime: 90 })
+    const made = await services.clients.create({ name: 'short', tokenFormat: 'opaque', accessTokenLifetime: 90 })
     const params = { grant_type: 'client_credentials' }
     const got = (await form(app, '/oauth/token', params, basic(made.client.id, made.secret))).json()
     t.match(got, { expires_in: 90, access_token: /^post_[0-9A-Za-z]{46}$/ })
@@ -86,10 +86,10 @@ t.test('the token endpoint', async t => {
   })
 
   t.test('a resource makes the audience', async t => {
-    await house.clients.create({ name: 'Orders API', audience: 'https://api.example.com' })
+    await services.clients.create({ name: 'Orders API', audience: 'https://api.example.com' })
     const refused = (await machine({ resource: 'https://api.example.com' })).json()
     t.match(refused, { error: 'invalid_target', error_description: /operator/ }, 'only what an operator allowed')
-    await house.clients.update(client.id, { resources: ['HTTPS://api.example.com'] })
+    await services.clients.update(client.id, { resources: ['HTTPS://api.example.com'] })
     const audience = async (resource: string) => {
       const answer = await machine({ resource })
       const token = answer.json().access_token
@@ -163,13 +163,13 @@ t.test('the token endpoint', async t => {
   })
 
   t.test('a database that is away is said, and no token is given that is not stored', async t => {
-    const { run, query, call, transaction } = house.db
+    const { run, query, call, transaction } = services.db
     const away = async () => {
       throw unavailable()
     }
-    Object.assign(house.db, { run: away, query: away, call: away, transaction: away })
+    Object.assign(services.db, { run: away, query: away, call: away, transaction: away })
     const answer = await machine()
-    Object.assign(house.db, { run, query, call, transaction })
+    Object.assign(services.db, { run, query, call, transaction })
     t.strictSame([answer.statusCode, answer.json().error], [503, 'temporarily_unavailable'])
     t.ok(answer.headers['retry-after'])
     t.equal((await machine()).statusCode, 200)

@@ -1,23 +1,23 @@
 import t from 'tap'
 import { actingAs, testApp } from '../helpers/app.ts'
-import { asking } from '../helpers/asking.ts'
 import { basic } from '../helpers/oauth.ts'
+import { requester } from '../helpers/requester.ts'
 
 const API = 'https://orders.example.com'
-const { app, house } = await testApp(t, { audience: API })
-const { client, secret } = await house.clients.create({ name: 'Orders API', audience: API })
-const orders = asking(app, basic(client.id, secret))
+const { app, services } = await testApp(t, { audience: API })
+const { client, secret } = await services.clients.create({ name: 'Orders API', audience: API })
+const orders = requester(app, basic(client.id, secret))
 
 const use = (id: string, more: object = {}) => ({ id, at: new Date().toISOString(), ...more })
 const scopes = ['orders:read']
 
 async function row(id: string) {
-  const token = await house.selection.find(id)
+  const token = await services.tokenAdmin.find(id)
   return { at: token?.lastUsedAt, scopes: token?.usedScopes }
 }
 
 t.test('a report is stored before it is answered, and an older one changes nothing', async t => {
-  const { id } = await actingAs(house, ['orders:read', 'orders:create'])
+  const { id } = await actingAs(services, ['orders:read', 'orders:create'])
   const at = new Date()
   t.equal((await orders.post('/oauth/usage', { uses: [use(id, { at: at.toISOString(), scopes })] })).statusCode, 204)
   t.same(await row(id), { at, scopes })
@@ -29,7 +29,7 @@ t.test('a report is stored before it is answered, and an older one changes nothi
 })
 
 t.test('times that cannot be: in the future is now, before it was made is never', async t => {
-  const { id } = await actingAs(house, scopes)
+  const { id } = await actingAs(services, scopes)
   await orders.post('/oauth/usage', { uses: [{ id, at: '2020-01-01T00:00:00Z', scopes }] })
   t.same(await row(id), { at: null, scopes: null })
   await orders.post('/oauth/usage', { uses: [{ id, at: '2999-01-01T00:00:00Z', scopes }] })
@@ -37,21 +37,21 @@ t.test('times that cannot be: in the future is now, before it was made is never'
 })
 
 t.test('scopes that it does not have, or that nobody knows, are passed over', async t => {
-  const { id } = await actingAs(house, scopes)
+  const { id } = await actingAs(services, scopes)
   await orders.post('/oauth/usage', { uses: [use(id, { scopes: ['orders:create', 'made:up', 'orders:read'] })] })
   t.same((await row(id)).scopes, scopes)
-  const all = await actingAs(house, ['*'])
+  const all = await actingAs(services, ['*'])
   await orders.post('/oauth/usage', { uses: [use(all.id, { scopes: ['orders:create', 'made:up', 'admin:read'] })] })
   t.same((await row(all.id)).scopes, ['orders:create'])
 })
 
 t.test('tokens meant for another server, and none at all, are told from nothing', async t => {
-  const { id } = await actingAs(house, scopes)
+  const { id } = await actingAs(services, scopes)
   const meantFor = (audience: string) =>
-    house.db.query('update oauth_access_tokens set audience = ? where id = ?', [audience, id])
+    services.db.query('update oauth_access_tokens set audience = ? where id = ?', [audience, id])
   await meantFor('https://invoices.example.com')
-  const other = await house.clients.create({ name: 'Reports API', audience: 'https://reports.example.com' })
-  const reports = asking(app, basic(other.client.id, other.secret))
+  const other = await services.clients.create({ name: 'Reports API', audience: 'https://reports.example.com' })
+  const reports = requester(app, basic(other.client.id, other.secret))
   const foreign = await reports.post('/oauth/usage', { uses: [use(id, { scopes })] })
   const unknown = await reports.post('/oauth/usage', {
     uses: [use('01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11', { scopes })],
@@ -65,15 +65,15 @@ t.test('tokens meant for another server, and none at all, are told from nothing'
 })
 
 t.test('only a resource server that proves who it is may report', async t => {
-  const plain = await house.clients.create({ name: 'An app' })
-  const page = await house.clients.create({ name: 'A page', public: true })
+  const plain = await services.clients.create({ name: 'An app' })
+  const page = await services.clients.create({ name: 'A page', public: true })
   const body = { uses: [] }
-  t.equal((await asking(app).post('/oauth/usage', body)).statusCode, 401)
-  t.equal((await asking(app, basic(client.id, 'wrong')).post('/oauth/usage', body)).statusCode, 401)
-  t.equal((await asking(app, basic(page.client.id, '')).post('/oauth/usage', body)).statusCode, 401)
-  t.equal((await asking(app, basic(plain.client.id, plain.secret)).post('/oauth/usage', body)).statusCode, 403)
-  const { headers } = await actingAs(house, ['*'])
-  t.equal((await asking(app, headers).post('/oauth/usage', body)).statusCode, 401, 'a token is no client')
+  t.equal((await requester(app).post('/oauth/usage', body)).statusCode, 401)
+  t.equal((await requester(app, basic(client.id, 'wrong')).post('/oauth/usage', body)).statusCode, 401)
+  t.equal((await requester(app, basic(page.client.id, '')).post('/oauth/usage', body)).statusCode, 401)
+  t.equal((await requester(app, basic(plain.client.id, plain.secret)).post('/oauth/usage', body)).statusCode, 403)
+  const { headers } = await actingAs(services, ['*'])
+  t.equal((await requester(app, headers).post('/oauth/usage', body)).statusCode, 401, 'a token is no client')
 })
 
 t.test('a report is bounded, and strict', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { actingAs, CATALOGUE, testApp } from '../helpers/app.ts'
-import { asking } from '../helpers/asking.ts'
+import { requester } from '../helpers/requester.ts'
 
 const RESERVED = [
   'user:read',
@@ -15,7 +15,7 @@ const RESERVED = [
 
 t.test('the scopes are public, in the order of the catalogue, the reserved ones behind', async t => {
   const { app } = await testApp(t)
-  const answer = await asking(app).get('/scopes')
+  const answer = await requester(app).get('/scopes')
   t.equal(answer.statusCode, 200)
   const own = CATALOGUE.scopes.map(scope => ({ default: false, ...scope }))
   t.strictSame(answer.json().slice(0, own.length), own)
@@ -39,11 +39,11 @@ const SCOPES = [
 
 for (const inherit of [true, false]) {
   t.test(`inheritance ${inherit ? 'on' : 'off'}`, async t => {
-    const { app, house } = await testApp(t, { catalogue: { inherit, scopes: SCOPES } })
+    const { app, services } = await testApp(t, { catalogue: { inherit, scopes: SCOPES } })
     /** Whether a token with one scope may pass on the other. */
     const covers = async (granted: string, wanted: string) => {
-      const { headers } = await actingAs(house, ['tokens:write', granted])
-      const answer = await asking(app, headers).post('/api/tokens', { name: 'x', scopes: [wanted] })
+      const { headers } = await actingAs(services, ['tokens:write', granted])
+      const answer = await requester(app, headers).post('/api/tokens', { name: 'x', scopes: [wanted] })
       t.ok([201, 403].includes(answer.statusCode), answer.body)
       return answer.statusCode === 201
     }
@@ -54,13 +54,13 @@ for (const inherit of [true, false]) {
     t.equal(await covers('reports:export', 'reports'), false, 'never the reverse')
     t.equal(await covers('report', 'reports:export'), false, 'words are whole')
     t.equal(await covers('*', 'reports:export:all'), true)
-    const answer = await asking(app, (await actingAs(house, ['reports'])).headers).get('/api/tokens/current')
+    const answer = await requester(app, (await actingAs(services, ['reports'])).headers).get('/api/tokens/current')
     t.strictSame(answer.json().data.scopes, ['reports'], 'a token says what it was given')
   })
 }
 
 t.test('without default scopes a token that asks for none has none', async t => {
-  const { app, house } = await testApp(t, { catalogue: SCOPES })
-  const { headers } = await actingAs(house, ['tokens:write'])
-  t.strictSame((await asking(app, headers).post('/api/tokens', { name: 'x' })).json().data.scopes, [])
+  const { app, services } = await testApp(t, { catalogue: SCOPES })
+  const { headers } = await actingAs(services, ['tokens:write'])
+  t.strictSame((await requester(app, headers).post('/api/tokens', { name: 'x' })).json().data.scopes, [])
 })

@@ -1,13 +1,13 @@
 import t from 'tap'
 import { actingAs, newUser, testApp } from '../helpers/app.ts'
-import { asking } from '../helpers/asking.ts'
 import { operationsOf, send } from '../helpers/operations.ts'
 import { isProblem } from '../helpers/problem.ts'
 import { listening } from '../helpers/raw.ts'
+import { requester } from '../helpers/requester.ts'
 
 /** What holds for every route alike: who gets in, and what an answer carries. The document says which there are. */
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 
 const operations = await operationsOf(app)
 const byBearer = operations.filter(({ security }) => security.length > 0 && security.every(one => 'bearer' in one))
@@ -24,7 +24,7 @@ t.test('a route that asks for a token is closed without one, and with one that i
 })
 
 t.test('a route that asks for scopes is closed to a token without them, which are named', async t => {
-  const { headers } = await actingAs(house)
+  const { headers } = await actingAs(services)
   for (const operation of byBearer) {
     const needed = operation.security.map(one => one.bearer ?? [])
     if (needed.some(scopes => scopes.length === 0)) continue
@@ -37,10 +37,10 @@ t.test('a route that asks for scopes is closed to a token without them, which ar
 t.test('every route of the administration refuses who is no administrator, whatever the token', async t => {
   const admin = operations.filter(({ path }) => path.startsWith('/admin'))
   t.ok(admin.length > 10)
-  const user = await actingAs(house, ['*'])
-  const demoted = await actingAs(house, ['*', 'admin:read', 'admin:write'], { role: 'admin' })
-  await newUser(house, 'admin')
-  await house.users.update(demoted.user.id, { role: 'user' })
+  const user = await actingAs(services, ['*'])
+  const demoted = await actingAs(services, ['*', 'admin:read', 'admin:write'], { role: 'admin' })
+  await newUser(services, 'admin')
+  await services.users.update(demoted.user.id, { role: 'user' })
   for (const operation of admin) {
     for (const { headers } of [user, demoted])
       t.equal((await send(app, operation, headers)).statusCode, 403, operation.name)
@@ -49,7 +49,7 @@ t.test('every route of the administration refuses who is no administrator, whate
 })
 
 t.test('no answer is stored that is about somebody, none is sniffed, and no other origin reads any', async t => {
-  const { headers } = await actingAs(house, ['*'])
+  const { headers } = await actingAs(services, ['*'])
   const origin = { origin: 'https://evil.example', 'access-control-request-method': 'GET' }
   for (const operation of operations.filter(({ path }) => !path.endsWith('/events'))) {
     for (const who of [{}, headers]) {
@@ -66,7 +66,7 @@ t.test('no answer is stored that is about somebody, none is sniffed, and no othe
 })
 
 t.test('what is not HTTP is a problem too, in a few words', async t => {
-  const raw = await listening(t, house)
+  const raw = await listening(t, services)
   const line = 'GET /api/user HTTP/1.1\r\nhost: x\r\n'
   const posted = 'POST /api/tokens HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n'
   const requests: [string, number][] = [
@@ -90,5 +90,5 @@ t.test('what is not HTTP is a problem too, in a few words', async t => {
     isProblem(t, answer, status, JSON.stringify(request.slice(0, 80)))
     t.match(answer.headers, { connection: 'close', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   }
-  t.equal((await asking(app).get('/health/live')).statusCode, 200, 'and the server lives on')
+  t.equal((await requester(app).get('/health/live')).statusCode, 200, 'and the server lives on')
 })

@@ -1,12 +1,12 @@
 import t from 'tap'
 import { actingAs, ISSUER, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { listening } from '../helpers/raw.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
 /** How a token may come, and what is said when it does not (RFC 6750). */
 
-const { app, house } = await testApp(t)
-const { token, headers } = await actingAs(house, ['tokens:read'])
+const { app, services } = await testApp(t)
+const { token, headers } = await actingAs(services, ['tokens:read'])
 const REALM = 'Bearer realm="postern"'
 /** Where to get a token (RFC 9728 §5.1). */
 const WHERE = `resource_metadata="${ISSUER}/.well-known/oauth-protected-resource"`
@@ -66,7 +66,7 @@ t.test('a token in a body is refused', async t => {
 })
 
 t.test('of two Authorization headers only the first counts', async t => {
-  const send = await listening(t, house)
+  const send = await listening(t, services)
   const status = async (...authorization: string[]) => {
     const lines = ['GET /api/user HTTP/1.1', 'host: localhost', 'connection: close']
     const all = [...lines, ...authorization.map(text => `authorization: ${text}`)]
@@ -103,7 +103,7 @@ t.test('a malformed token is just not good', async t => {
 })
 
 t.test('a missing scope is 403, and named', async t => {
-  const answer = await asking(app, headers).delete('/api/tokens')
+  const answer = await requester(app, headers).delete('/api/tokens')
   t.equal(answer.statusCode, 403)
   t.equal(answer.headers['www-authenticate'], `${REALM}, error="insufficient_scope", scope="tokens:write"`)
   t.match(answer.json(), {
@@ -116,36 +116,36 @@ t.test('a missing scope is 403, and named', async t => {
 
 for (const format of ['jwt', 'opaque'] as const) {
   t.test(`disabling the user closes every token on the very next request, enabling opens them: ${format}`, async t => {
-    const one = await actingAs(house, [], { format })
-    const two = await actingAs(house, [], { user: one.user, format })
-    const stranger = await actingAs(house, [], { format })
+    const one = await actingAs(services, [], { format })
+    const two = await actingAs(services, [], { user: one.user, format })
+    const stranger = await actingAs(services, [], { format })
     const statuses = async () =>
       Promise.all([one, two, stranger].map(async a => (await send('/api/user', a.headers)).status))
     t.strictSame(await statuses(), [200, 200, 200])
-    await house.users.disable(one.user.id.toUpperCase())
+    await services.users.disable(one.user.id.toUpperCase())
     t.strictSame(await statuses(), [401, 401, 200])
     t.match((await send('/api/user', one.headers)).challenge, /error="invalid_token", error_description="[^"]*disabled/)
-    await house.users.enable(one.user.id)
+    await services.users.enable(one.user.id)
     t.strictSame(await statuses(), [200, 200, 200])
   })
 
   t.test(`a token whose user or row is gone is not known: ${format}`, async t => {
     for (const gone of ['users', 'oauth_access_tokens'] as const) {
-      const { id, user, headers } = await actingAs(house, [], { format })
-      await house.db.query(`delete from ${gone} where id = ?`, [gone === 'users' ? user.id : id])
+      const { id, user, headers } = await actingAs(services, [], { format })
+      await services.db.query(`delete from ${gone} where id = ?`, [gone === 'users' ? user.id : id])
       t.equal((await send('/api/user', headers)).status, 401)
     }
   })
 }
 
 t.test('an opaque token meant for another resource server opens nothing here', async t => {
-  const { id, headers } = await actingAs(house, [], { format: 'opaque' })
-  await house.db.query("update oauth_access_tokens set audience = 'https://orders.example' where id = ?", [id])
+  const { id, headers } = await actingAs(services, [], { format: 'opaque' })
+  await services.db.query("update oauth_access_tokens set audience = 'https://orders.example' where id = ?", [id])
   for (const when of ['asked for', 'remembered']) t.equal((await send('/api/user', headers)).status, 401, when)
 })
 
 t.test('an opaque token with a typing error is found out by its check', async t => {
-  const { token } = await actingAs(house, [], { format: 'opaque' })
+  const { token } = await actingAs(services, [], { format: 'opaque' })
   t.equal((await send('/api/user', bearer(token))).status, 200)
   const typed = [token.toUpperCase(), token.replace('post_', 'pots_'), token.slice(0, -1), `${token}0`, token.slice(5)]
   for (const text of typed) t.equal((await send('/api/user', bearer(text))).status, 401, text)

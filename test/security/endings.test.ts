@@ -1,23 +1,23 @@
 import type { LightMyRequestResponse } from 'fastify'
 import t from 'tap'
 import { actingAs, testApp } from '../helpers/app.ts'
-import { type Asking, asking } from '../helpers/asking.ts'
 import { authorizeUrl, Browser, pkce } from '../helpers/browser.ts'
 import { ask, poll, television } from '../helpers/device.ts'
-import { opens } from '../helpers/family.ts'
+import { opens } from '../helpers/granted-tokens.ts'
 import { basic, form } from '../helpers/oauth.ts'
+import { type Requester, requester } from '../helpers/requester.ts'
 
 /** What somebody ends over HTTP, and everything that has to end with it. */
 
 const CALLBACK = 'https://app.example/cb'
 const CHANGED = 'another good password'
-const { app, house } = await testApp(t)
-const admin = asking(app, (await actingAs(house, ['admin:read', 'admin:write'], { role: 'admin' })).headers)
+const { app, services } = await testApp(t)
+const admin = requester(app, (await actingAs(services, ['admin:read', 'admin:write'], { role: 'admin' })).headers)
 
 /** A person with all that can be alive of them: sessions, a personal token, an app that they let in, a code it has. */
 async function person() {
-  const { user, token: personal, headers } = await actingAs(house, ['*'])
-  const { client, secret } = await house.clients.create({ name: 'App', redirectUris: [CALLBACK] })
+  const { user, token: personal, headers } = await actingAs(services, ['*'])
+  const { client, secret } = await services.clients.create({ name: 'App', redirectUris: [CALLBACK] })
   const browser = new Browser(app)
   await browser.signIn(user)
   const by = basic(client.id, secret)
@@ -33,7 +33,7 @@ async function person() {
   return {
     user,
     client,
-    me: asking(app, headers),
+    me: requester(app, headers),
     alive: async () => ({
       session: (await browser.get('/account')).statusCode,
       sessionAtTheApi: (await app.inject({ url: '/api/user', cookies: Object.fromEntries(browser.cookies) }))
@@ -58,7 +58,7 @@ const INACTIVE = { active: false }
 const done = (answer: LightMyRequestResponse) => {
   if (answer.statusCode >= 300) throw new Error(`${answer.statusCode} ${answer.body}`)
 }
-const ends = async (by: (ending: Person, who: Asking) => Promise<LightMyRequestResponse>) => {
+const ends = async (by: (ending: Person, who: Requester) => Promise<LightMyRequestResponse>) => {
   const [ending, bystander] = [await person(), await person()]
   t.strictSame(await ending.alive(), ALL)
   done(await by(ending, ending.me))
@@ -101,7 +101,10 @@ t.test('revoking a client ends what it was given, and nothing else', async t => 
   const gone = await ends(({ client }) => admin.delete(`/admin/clients/${client.id}`))
   t.strictSame(await gone.alive(), { ...ALL, access: 401 })
   t.strictSame([await gone.code(), await gone.refresh()], ['invalid_client', 'invalid_client'])
-  const { client: gateway, secret } = await house.clients.create({ name: 'Gateway', audience: house.config.audience })
+  const { client: gateway, secret } = await services.clients.create({
+    name: 'Gateway',
+    audience: services.config.audience,
+  })
   t.equal((await form(app, '/oauth/introspect', { token: 'x' }, basic(gateway.id, secret))).statusCode, 200)
 })
 
@@ -117,7 +120,7 @@ t.test('withdrawing what an app was let do ends what it was given, and it has to
 
 t.test('what a device was let do is withdrawn before it comes for it', async t => {
   const { user, me } = await person()
-  const tv = await television(house)
+  const tv = await television(services)
   const waiting = (await ask(app, tv)).json()
   const browser = new Browser(app)
   await browser.signIn(user)
@@ -128,8 +131,8 @@ t.test('what a device was let do is withdrawn before it comes for it', async t =
 })
 
 t.test('a user is changed as a whole or not at all', async t => {
-  const { user } = await actingAs(house)
-  const other = await actingAs(house)
+  const { user } = await actingAs(services)
+  const other = await actingAs(services)
   const refused = [
     { password: CHANGED, email: other.user.email },
     { password: CHANGED, name: '  ' },

@@ -23,10 +23,10 @@ interface Described {
   requestBody?: { content: Record<string, Media> }
 }
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 const SCOPES = ['*', 'admin:read', 'admin:write']
-let actor: Actor = await actingAs(house, SCOPES, { role: 'admin' })
-const { client } = await house.clients.create({ name: 'App', redirectUris: ['https://app.example/cb'] })
+let actor: Actor = await actingAs(services, SCOPES, { role: 'admin' })
+const { client } = await services.clients.create({ name: 'App', redirectUris: ['https://app.example/cb'] })
 const { paths } = (await app.inject('/docs/json')).json() as { paths: Record<string, Record<string, Described>> }
 
 const operations = Object.entries(paths).flatMap(([path, methods]) =>
@@ -148,7 +148,7 @@ t.test('no request is answered with a failure, or with anything but JSON', async
       const answer = await app.inject(request(one))
       const { statusCode } = answer
       statuses.add(statusCode)
-      if (statusCode === 401 && one.token === 'good') actor = await actingAs(house, SCOPES, { role: 'admin' })
+      if (statusCode === 401 && one.token === 'good') actor = await actingAs(services, SCOPES, { role: 'admin' })
       if (statusCode >= 500) throw new Error(`${statusCode} ${answer.body}`)
       const type = String(answer.headers['content-type'])
       if (statusCode === 204 || one.operation.path === '/oauth/authorize') return

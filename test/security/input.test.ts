@@ -6,8 +6,8 @@ import { isProblem } from '../helpers/problem.ts'
 
 /** What is refused by every route that takes it. The document says which routes there are. */
 
-const { app, house } = await testApp(t)
-const { headers } = await actingAs(house, ['*', 'admin:read', 'admin:write'], { role: 'admin' })
+const { app, services } = await testApp(t)
+const { headers } = await actingAs(services, ['*', 'admin:read', 'admin:write'], { role: 'admin' })
 const operations = await operationsOf(app)
 const CALLBACK = 'https://app.example/cb'
 
@@ -39,7 +39,7 @@ t.test('what only the server decides is in no body', async t => {
 })
 
 t.test('an endpoint of the protocol takes a form by POST, and each parameter once', async t => {
-  const { client, secret } = await house.clients.create({ name: 'App', redirectUris: [CALLBACK] })
+  const { client, secret } = await services.clients.create({ name: 'App', redirectUris: [CALLBACK] })
   const by = basic(client.id, secret)
   const endpoints = operations.filter(({ isForm }) => isForm)
   t.ok(endpoints.length >= 5)
@@ -70,8 +70,8 @@ t.test('an endpoint of the protocol takes a form by POST, and each parameter onc
 })
 
 t.test('no way to register an app takes a redirect URI that runs or shows something', async t => {
-  const user = await actingAs(house, ['clients:read', 'clients:write'])
-  const { client } = await house.clients.create({ name: 'App', redirectUris: [CALLBACK], userId: user.user.id })
+  const user = await actingAs(services, ['clients:read', 'clients:write'])
+  const { client } = await services.clients.create({ name: 'App', redirectUris: [CALLBACK], userId: user.user.id })
   const ways = [
     ['POST', '/api/clients', user.headers],
     ['PATCH', `/api/clients/${client.id}`, user.headers],
@@ -111,7 +111,7 @@ t.test('no way to register an app takes a redirect URI that runs or shows someth
       t.match(refused.json().errors, [{ path: 'redirect_uris/1' }], `${method} ${url} ${uri}`)
     }
   }
-  t.match(await house.clients.find(client.id), { redirectUris: [CALLBACK] })
+  t.match(await services.clients.find(client.id), { redirectUris: [CALLBACK] })
   const good = [
     'https://app.example',
     'https://app.example?from=here',

@@ -6,20 +6,20 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t, { type Test } from 'tap'
 import { guard, requireToken } from '../../packages/guard/src/index.ts'
 import { actingAs } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { listeningIssuer } from '../helpers/issuer.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
 /**
  * What an attacker sends in place of a JWT (RFC 8725, RFC 9068 §4), to our own API and to a resource server far away. All
  * of it is 401 `invalid_token`.
  */
 
-const { app, house, issuer: ISSUER } = await listeningIssuer(t)
+const { app, services, issuer: ISSUER } = await listeningIssuer(t)
 const far = Fastify()
 await far.register(guard, { issuer: ISSUER, audience: ISSUER })
 far.get('/api/user', { preHandler: requireToken() }, async ({ token }) => ({ user: token.userId }))
 t.teardown(() => far.close())
-const { token } = await actingAs(house, ['tokens:read'])
+const { token } = await actingAs(services, ['tokens:read'])
 const claims = decodeJwt(token)
 const header = decodeProtectedHeader(token)
 const now = Math.floor(Date.now() / 1000)
@@ -33,7 +33,7 @@ const forge = (changed: object, payload: object = claims) => {
   return `${input}.${b64(sign('sha256', Buffer.from(input), { key: attacker.privateKey, dsaEncoding: 'ieee-p1363' }))}`
 }
 
-const ask = (text: string, at = app) => asking(at, bearer(text)).get('/api/user')
+const ask = (text: string, at = app) => requester(at, bearer(text)).get('/api/user')
 async function refused(
   t: Test,
   forgeries: Record<string, string>,
@@ -65,7 +65,7 @@ t.test('without a signature', async t => {
 })
 
 t.test('with another key, or the public key as a secret', async t => {
-  const { keys } = await house.keys.jwks()
+  const { keys } = await services.keys.jwks()
   const publicKey = keys.find(key => key.kid === header.kid)
   const published = createPublicKey({ key: publicKey as JsonWebKey, format: 'jwk' })
   const pem = published.export({ type: 'spki', format: 'pem' })
@@ -124,7 +124,7 @@ t.test('with a key of its own: nothing is fetched', async t => {
 })
 
 t.test('signed by us, and meant for something else', async t => {
-  const signed = (changed: object, typ = 'at+jwt') => house.keys.sign({ ...claims, ...changed }, typ)
+  const signed = (changed: object, typ = 'at+jwt') => services.keys.sign({ ...claims, ...changed }, typ)
   await refused(t, {
     expired: await signed({ exp: now - 1 }),
     'expired long ago': await signed({ exp: 1 }),
@@ -172,7 +172,7 @@ t.test('the same token in another spelling', async t => {
 })
 
 t.test('after its time a token that was good is refused, however well remembered', async t => {
-  const { token } = await actingAs(house)
+  const { token } = await actingAs(services)
   t.equal((await ask(token)).statusCode, 200)
   const real = Date.now
   Object.assign(Date, { now: () => real() + 366 * 86_400_000 })

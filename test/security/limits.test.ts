@@ -16,10 +16,10 @@ const pushed = {
   code_challenge_method: 'S256',
 }
 
-async function beginner({ app, house }: TestApp, settings: Partial<NewClient> = {}) {
+async function beginner({ app, services }: TestApp, settings: Partial<NewClient> = {}) {
   const grantTypes = ['authorization_code', DEVICE_CODE] as const
   const standard = { name: 'Television', public: true, grantTypes: [...grantTypes], redirectUris: [CALLBACK] }
-  const { client, secret } = await house.clients.create({ ...standard, ...settings })
+  const { client, secret } = await services.clients.create({ ...standard, ...settings })
   const by = secret ? basic(client.id, secret) : {}
   const ask = (url: string, params: object, { from = '192.0.2.1', headers = {} } = {}) =>
     app.inject({
@@ -36,8 +36,8 @@ async function beginner({ app, house }: TestApp, settings: Partial<NewClient> = 
   }
 }
 
-const rows = async ({ house }: TestApp, table: string) =>
-  (await house.db.query<{ count: number }>(`select count(*)::int as count from ${table}`))[0]?.count
+const rows = async ({ services }: TestApp, table: string) =>
+  (await services.db.query<{ count: number }>(`select count(*)::int as count from ${table}`))[0]?.count
 
 t.test('a public client begins so much from one address, and then waits', async t => {
   const at = await testApp(t)
@@ -92,7 +92,7 @@ t.test('what expired goes when more is begun', async t => {
   const at = await testApp(t)
   const client = await beginner(at)
   const ago = (table: string, hours: number) =>
-    at.house.db.query(`update ${table} set expires_at = now() - make_interval(hours => ?)`, [hours])
+    at.services.db.query(`update ${table} set expires_at = now() - make_interval(hours => ?)`, [hours])
   for (const [table, begin] of [
     ['oauth_device_codes', client.device],
     ['oauth_pushed_requests', client.push],

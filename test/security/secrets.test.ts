@@ -3,7 +3,6 @@ import type { LightMyRequestResponse } from 'fastify'
 import t from 'tap'
 import { openDatabase } from '../../src/open-database.ts'
 import { APP_KEY } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { authorizeUrl, Browser, pkce } from '../helpers/browser.ts'
 import { testDatabase } from '../helpers/database.ts'
 import { basic, form } from '../helpers/oauth.ts'
@@ -11,6 +10,7 @@ import { isProblem } from '../helpers/problem.ts'
 import { launch } from '../helpers/process.ts'
 import { sendRaw } from '../helpers/raw.ts'
 import { remote } from '../helpers/remote.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
 /**
  * A server that logs everything it can is asked everything it answers, rightly and wrongly. Afterwards no secret that
@@ -42,7 +42,7 @@ const administrator = server.administrator() as { email: string; password: strin
 keep('first password', administrator.password)
 
 async function signIn(email: string, password: string, extra: object = {}) {
-  const answer = await asking(app).post('/api/tokens', { email, password, device_name: 'x', ...extra })
+  const answer = await requester(app).post('/api/tokens', { email, password, device_name: 'x', ...extra })
   return keep('access token', ok(answer).json().token)
 }
 const issued = (answer: LightMyRequestResponse) => {
@@ -52,7 +52,7 @@ const issued = (answer: LightMyRequestResponse) => {
   return answer.json()
 }
 
-const admin = asking(
+const admin = requester(
   app,
   bearer(await signIn(administrator.email, administrator.password, { scopes: ['*', 'admin:read', 'admin:write'] })),
 )
@@ -61,7 +61,7 @@ const password = invent('password')
 ok(await admin.post('/admin/users', { email, name: 'Ada', password }))
 
 t.test('a person signs in, issues, changes and revokes', async () => {
-  const me = asking(app, bearer(await signIn(email, password, { scopes: ['*'] })))
+  const me = requester(app, bearer(await signIn(email, password, { scopes: ['*'] })))
   await signIn(email, password, { format: 'opaque' })
   const { data } = issued(await me.post('/api/tokens', { name: 'x', format: 'opaque' }))
   issued(await me.post(`/api/tokens/${data.id}/rotate`))
@@ -76,7 +76,7 @@ t.test('a person signs in, issues, changes and revokes', async () => {
     { email, password: [invent('password in a list')] },
     { email, pasword: invent('password in a misspelt field') },
   ]) {
-    await asking(app).post('/api/tokens', body)
+    await requester(app).post('/api/tokens', body)
   }
 })
 
@@ -131,7 +131,7 @@ t.test('a machine and a device', async () => {
 })
 
 t.test('every route, with secrets wherever one can stand', async () => {
-  const { paths } = (await asking(app).get('/docs/json')).json() as { paths: Record<string, object> }
+  const { paths } = (await requester(app).get('/docs/json')).json() as { paths: Record<string, object> }
   for (const [path, operations] of Object.entries(paths)) {
     if (path.endsWith('/events')) continue
     for (const method of Object.keys(operations)) {
@@ -175,12 +175,12 @@ t.test('a failure of ours says nothing of the inside', onServer, async t => {
   for (const table of ['audit_events', 'users']) {
     await db.query(`alter table ${table} rename to away`)
     const credentials = { email, password: invent('password at a failure'), device_name: 'x' }
-    isProblem(t, await asking(app).post('/api/tokens', credentials), 500, table)
+    isProblem(t, await requester(app).post('/api/tokens', credentials), 500, table)
     const change = { current_password: password, password: invent('new password at a failure') }
-    isProblem(t, await asking(app, bearer(token)).put('/api/user/password', change), 500, table)
+    isProblem(t, await requester(app, bearer(token)).put('/api/user/password', change), 500, table)
     await db.query(`alter table away rename to ${table}`)
   }
-  t.equal((await asking(app, bearer(token)).get('/api/user')).statusCode, 200, 'and nothing was changed')
+  t.equal((await requester(app, bearer(token)).get('/api/user')).statusCode, 200, 'and nothing was changed')
 })
 
 t.test('none of it is in the log, or in clear in the database', async t => {

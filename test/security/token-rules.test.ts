@@ -5,28 +5,28 @@ import Fastify from 'fastify'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t from 'tap'
 import { guard, requireToken } from '../../packages/guard/src/index.ts'
-import { createSeal } from '../../src/keys/sealing.ts'
+import { createKeyWrapper } from '../../src/keys/key-wrapper.ts'
 import { APP_KEY, actingAs } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { listeningIssuer } from '../helpers/issuer.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
 /**
  * docs/token-rules.md: what a JWT that carries our own signature must say, at the issuer and at a guard far from it.
  * Signed here by the real key, since what a stranger signs is refused whatever it says.
  */
 
-const { app, house, issuer } = await listeningIssuer(t)
+const { app, services, issuer } = await listeningIssuer(t)
 const far = Fastify()
 await far.register(guard, { issuer, audience: issuer })
 far.get('/api/user', { preHandler: requireToken() }, async ({ token }) => ({ user: token.userId }))
 t.teardown(() => far.close())
 
-const { token } = await actingAs(house, ['tokens:read'])
+const { token } = await actingAs(services, ['tokens:read'])
 const claims = decodeJwt(token)
 const header = decodeProtectedHeader(token)
 const kid = String(header.kid)
-const row = (await house.keys.list()).find(({ id }) => id === kid)
-const jwk = await createSeal(APP_KEY).open(String(row?.privateKey), kid)
+const row = (await services.keys.list()).find(({ id }) => id === kid)
+const jwk = await createKeyWrapper(APP_KEY).unwrapKey(String(row?.privateKey), kid)
 const key = createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' })
 const now = Math.floor(Date.now() / 1000)
 
@@ -100,7 +100,7 @@ const ROWS: [rule: string, what: string, text: string, accepted: boolean][] = [
 for (const [where, server] of Object.entries({ 'at the issuer': app, 'far from it': far })) {
   t.test(`the rules for tokens ${where}`, async t => {
     for (const [rule, what, text, accepted] of ROWS) {
-      const answer = await asking(server, bearer(text)).get('/api/user')
+      const answer = await requester(server, bearer(text)).get('/api/user')
       t.equal(answer.statusCode, accepted ? 200 : 401, `${rule}: ${what}`)
       if (!accepted) t.match(answer.headers['www-authenticate'], 'error="invalid_token"')
     }

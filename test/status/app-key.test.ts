@@ -1,6 +1,6 @@
 import t from 'tap'
 import { loadConfig } from '../../src/config/config.ts'
-import { createIndices } from '../../src/status/indices.ts'
+import { createStatusIndexAllocator } from '../../src/status/indices.ts'
 import { openTestDatabase } from '../helpers/database.ts'
 
 /** Has `+`, `/` and padding in base64, so that each way to write it is another text. */
@@ -21,7 +21,7 @@ t.test('however APP_KEY is spelled, no two tokens get one status reference', asy
   for (const spelling of SPELLINGS) {
     const { appKey } = loadConfig({ APP_KEY: spelling })
     t.equal(appKey, SPELLINGS[0], 'one spelling is left')
-    const indices = createIndices(db, appKey, 3_600)
+    const indices = createStatusIndexAllocator(db, appKey, 3_600)
     for (let i = 0; i < 500; i++) {
       const { list, index } = await indices.take(expiresAt)
       given.push(`${list} ${index}`)

@@ -50,22 +50,22 @@ async function listening(app: FastifyInstance): Promise<string> {
 }
 
 t.test('a revocation is told, and a reader that was away misses nothing', async t => {
-  const { app, house } = await testApp(t)
+  const { app, services } = await testApp(t)
   t.teardown(() => app.close())
   const url = await listening(app)
-  const { client, secret } = await house.clients.create({ name: 'Orders API' })
-  const { user, id, token } = await actingAs(house)
+  const { client, secret } = await services.clients.create({ name: 'Orders API' })
+  const { user, id, token } = await actingAs(services)
   const reference = referenceOf(token)
   const events = follow(url, basic(client.id, secret))
   const hello = await next(events, 'heartbeat')
-  await house.tokens.revoke(user.id, id)
+  await services.tokens.revoke(user.id, id)
   const told = await next(events, 'status')
   t.match(told, { data: { index: reference.idx, status: 1, list: listOf(reference) } })
   t.equal(told.id, told.data.sequence)
   await events.return(undefined)
 
-  const away = [await actingAs(house, [], { user }), await actingAs(house, [], { user })]
-  await house.tokens.revokeAll(user.id)
+  const away = [await actingAs(services, [], { user }), await actingAs(services, [], { user })]
+  await services.tokens.revokeAll(user.id)
   const back = follow(url, { ...basic(client.id, secret), 'last-event-id': String(hello.id) })
   const missed = [await next(back, 'status'), await next(back, 'status'), await next(back, 'status')]
   t.same(missed[0], told, 'from where it was')
@@ -88,27 +88,27 @@ t.test('a revocation is told, and a reader that was away misses nothing', async 
 })
 
 t.test('the feed is for clients that prove who they are', async t => {
-  const { app, house } = await testApp(t)
-  const { client } = await house.clients.create({ name: 'A page', public: true })
+  const { app, services } = await testApp(t)
+  const { client } = await services.clients.create({ name: 'A page', public: true })
   t.equal((await app.inject({ url: '/oauth/events' })).statusCode, 401)
   t.equal((await app.inject({ url: '/oauth/events', headers: basic(client.id, '') })).statusCode, 401)
   t.equal((await app.inject({ url: '/oauth/events', headers: basic(client.id, 'x') })).statusCode, 401)
 })
 
 t.test('revoking a client ends its stream', async t => {
-  const { app, house } = await testApp(t)
+  const { app, services } = await testApp(t)
   t.teardown(() => app.close())
   const url = await listening(app)
-  const { client, secret } = await house.clients.create({ name: 'Orders API' })
+  const { client, secret } = await services.clients.create({ name: 'Orders API' })
   const events = follow(url, basic(client.id, secret))
   await next(events, 'heartbeat')
-  await house.clients.revoke(client.id)
+  await services.clients.revoke(client.id)
   await t.rejects(next(events, 'never'), /the feed ended/)
 })
 
 t.test('a HEAD request ends at once, and only for a client', async t => {
-  const { app, house } = await testApp(t)
-  const { client, secret } = await house.clients.create({ name: 'Orders API' })
+  const { app, services } = await testApp(t)
+  const { client, secret } = await services.clients.create({ name: 'Orders API' })
   t.equal((await app.inject({ method: 'HEAD', url: '/oauth/events' })).statusCode, 401)
   const answer = await app.inject({ method: 'HEAD', url: '/oauth/events', headers: basic(client.id, secret) })
   t.equal(answer.statusCode, 200)
@@ -117,11 +117,11 @@ t.test('a HEAD request ends at once, and only for a client', async t => {
 })
 
 t.test('a stream ends with the secret that it was begun with', async t => {
-  const { app, house } = await testApp(t)
+  const { app, services } = await testApp(t)
   t.teardown(() => app.close())
   const url = await listening(app)
-  const { client, secret } = await house.clients.create({ name: 'Orders API' })
-  const { secret: young } = await house.clients.rotateSecret(client.id, { overlap: 2 })
+  const { client, secret } = await services.clients.create({ name: 'Orders API' })
+  const { secret: young } = await services.clients.rotateSecret(client.id, { overlap: 2 })
   const old = follow(url, basic(client.id, secret))
   const other = follow(url, basic(client.id, young))
   await next(old, 'heartbeat')

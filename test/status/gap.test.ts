@@ -1,14 +1,14 @@
 import t from 'tap'
-import type { Message } from '../../src/status/feed.ts'
+import type { FeedMessage } from '../../src/status/feed.ts'
 import { actingAs, testApp } from '../helpers/app.ts'
 
 t.test('a failover that lost the last commits: numbers come a second time, and are not skipped', async t => {
-  const { house } = await testApp(t)
-  const { db, tokens, lists, feed, changes } = house
-  let told: Message[] = []
-  const { client } = await house.clients.create({ name: 'Orders API' })
+  const { services } = await testApp(t)
+  const { db, tokens, lists, feed, bus } = services
+  let told: FeedMessage[] = []
+  const { client } = await services.clients.create({ name: 'Orders API' })
   t.teardown(await feed.follow(client.id, undefined, messages => void told.push(...messages)))
-  const [lost, other] = [await actingAs(house), await actingAs(house)]
+  const [lost, other] = [await actingAs(services), await actingAs(services)]
   await tokens.revoke(lost.user.id, lost.id)
   await lists.catchUp()
   const before = lists.sequence
@@ -16,7 +16,7 @@ t.test('a failover that lost the last commits: numbers come a second time, and a
   await db.query('delete from oauth_status_events where sequence = ?', [before])
   await db.query('update oauth_access_tokens set revoked = false where id = ?', [lost.id])
   await db.query(`select setval(pg_get_serial_sequence('oauth_status_events', 'sequence'), ?, false)`, [before])
-  changes.hear({ kind: 'everything' })
+  bus.applyRemote({ kind: 'everything' })
   await lists.catchUp()
   t.equal(lists.sequence, before - 1, 'the lists are as the database is')
   const reloads = told.filter(({ kind }) => kind === 'reload')

@@ -2,11 +2,11 @@ import { getListFromStatusListJWT } from '@sd-jwt/jwt-status-list'
 import type { FastifyInstance } from 'fastify'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import t, { type Test } from 'tap'
-import { type Change, createChanges } from '../../src/cluster/changes.ts'
+import { type Change, createInvalidationBus } from '../../src/cluster/invalidation-bus.ts'
 import { TOKEN_EXCHANGE } from '../../src/grants/exchange.ts'
-import type { House } from '../../src/house.ts'
 import type { Keys } from '../../src/keys/keys.ts'
-import { createLists, type Lists } from '../../src/status/lists.ts'
+import type { Services } from '../../src/services.ts'
+import { createStatusLists, type StatusLists } from '../../src/status/lists.ts'
 import { prune } from '../../src/tokens/prune.ts'
 import { type Actor, actingAs, ISSUER, testApp } from '../helpers/app.ts'
 import { basic, exchangeOf, form } from '../helpers/oauth.ts'
@@ -27,9 +27,9 @@ async function statusOf(app: FastifyInstance, token: string): Promise<number> {
 }
 
 t.test('what becomes of a token stands in its list', async t => {
-  const { app, house } = await testApp(t)
-  const { user, id, token, headers } = await actingAs(house, ['tokens:write', 'orders:read'])
-  const other = await actingAs(house, ['orders:read'], { user })
+  const { app, services } = await testApp(t)
+  const { user, id, token, headers } = await actingAs(services, ['tokens:write', 'orders:read'])
+  const other = await actingAs(services, ['orders:read'], { user })
   t.equal(await statusOf(app, other.token), 0, 'valid')
   const patch = (payload: object) => app.inject({ method: 'PATCH', url: `/api/tokens/${other.id}`, headers, payload })
   await patch({ name: 'renamed' })
@@ -40,21 +40,21 @@ t.test('what becomes of a token stands in its list', async t => {
   t.equal(await statusOf(app, other.token), 0, 'resumed')
   await patch({ scopes: [] })
   t.equal(await statusOf(app, other.token), 3, 'changed')
-  await house.users.disable(user.id)
+  await services.users.disable(user.id)
   t.equal(await statusOf(app, token), 2)
   t.equal(await statusOf(app, other.token), 2, 'a disabled user suspends all')
-  await house.users.enable(user.id)
+  await services.users.enable(user.id)
   t.equal(await statusOf(app, token), 0)
   t.equal(await statusOf(app, other.token), 3, 'still changed')
-  await house.tokens.revoke(user.id, other.id)
+  await services.tokens.revoke(user.id, other.id)
   t.equal(await statusOf(app, other.token), 1, 'revoked')
-  await house.tokens.revoke(user.id, id)
+  await services.tokens.revoke(user.id, id)
   t.equal(await statusOf(app, token), 1)
 })
 
 t.test('a list is signed, cacheable, and ends', async t => {
-  const { app, house } = await testApp(t)
-  const { token } = await actingAs(house)
+  const { app, services } = await testApp(t)
+  const { token } = await actingAs(services)
   const { uri } = referenceOf(token)
   const path = uri.slice(ISSUER.length)
   const first = await app.inject({ url: path })
@@ -78,9 +78,9 @@ t.test('a list is signed, cacheable, and ends', async t => {
 })
 
 t.test('no two tokens have the same index, and neighbours are far apart', async t => {
-  const { house } = await testApp(t)
-  const { user } = await actingAs(house)
-  const tokens = await Promise.all(Array.from({ length: 300 }, () => actingAs(house, [], { user })))
+  const { services } = await testApp(t)
+  const { user } = await actingAs(services)
+  const tokens = await Promise.all(Array.from({ length: 300 }, () => actingAs(services, [], { user })))
   const places = tokens.map(({ token }) => referenceOf(token))
   t.equal(new Set(places.map(p => `${p.uri} ${p.idx}`)).size, 300)
   const near = places.slice(1).filter((p, i) => Math.abs(p.idx - (places[i]?.idx ?? 0)) < 16)
@@ -88,29 +88,29 @@ t.test('no two tokens have the same index, and neighbours are far apart', async 
 })
 
 t.test('a revoked token whose row was pruned stays revoked for whoever checks offline', async t => {
-  const { app, house } = await testApp(t)
-  const { user, id, token } = await actingAs(house)
-  await house.tokens.revoke(user.id, id)
-  t.equal(await prune(house.db, { revoked: true, expired: true, hours: 0 }), 1)
+  const { app, services } = await testApp(t)
+  const { user, id, token } = await actingAs(services)
+  await services.tokens.revoke(user.id, id)
+  t.equal(await prune(services.db, { revoked: true, expired: true, hours: 0 }), 1)
   t.equal(await statusOf(app, token), 1, 'a node that loads its lists only now')
 })
 
 /** Lists of another node, which hears what the test tells it. */
-async function elsewhere(t: Test, house: House, sign: Keys['sign'] = house.keys.sign) {
-  const changes = createChanges(house.db)
-  const lists = createLists({ db: house.db, changes, keys: { ...house.keys, sign }, issuer: ISSUER, ttl: 15 })
+async function elsewhere(t: Test, services: Services, sign: Keys['sign'] = services.keys.sign) {
+  const bus = createInvalidationBus(services.db)
+  const lists = createStatusLists({ db: services.db, bus, keys: { ...services.keys, sign }, issuer: ISSUER, ttl: 15 })
   t.teardown(() => lists.close())
   await lists.catchUp()
   const told: number[] = []
-  lists.watch(events => told.push(...events.map(({ sequence }) => sequence)))
-  return { changes, lists, told }
+  lists.observe(events => told.push(...events.map(({ sequence }) => sequence)))
+  return { bus, lists, told }
 }
 
 t.test('a list that has ended is held no longer', async t => {
-  const { house } = await testApp(t)
-  const { user, id } = await actingAs(house)
-  await house.tokens.revoke(user.id, id)
-  const { lists } = await elsewhere(t, house)
+  const { services } = await testApp(t)
+  const { user, id } = await actingAs(services)
+  await services.tokens.revoke(user.id, id)
+  const { lists } = await elsewhere(t, services)
   t.ok(lists.bytes > 0)
   const later = Date.now() + 3 * 365 * 86_400_000
   t.intercept(Date, 'now', { value: () => later })
@@ -118,55 +118,59 @@ t.test('a list that has ended is held no longer', async t => {
   t.equal(lists.bytes, 0)
 })
 
-/** Changes as the house tells them while work is done. */
-async function toldBy(house: House, work: () => Promise<unknown>): Promise<Change[]> {
-  return house.changes.reading(work, (_, meanwhile) => meanwhile.filter(change => change.kind === 'token'))
+/** Changes as the services publish them while work is done. */
+async function toldBy(services: Services, work: () => Promise<unknown>): Promise<Change[]> {
+  return services.bus.readAtVersion(work, (_, meanwhile) => meanwhile.filter(change => change.kind === 'token'))
 }
 
 t.test('a node takes a change as it is told, once, and reads what lies between two', async t => {
-  const { house } = await testApp(t)
-  const actors = await Promise.all(Array.from({ length: 4 }, () => actingAs(house)))
-  const { changes, lists, told } = await elsewhere(t, house)
+  const { services } = await testApp(t)
+  const actors = await Promise.all(Array.from({ length: 4 }, () => actingAs(services)))
+  const { bus, lists, told } = await elsewhere(t, services)
   const start = lists.sequence
   const revoked: Change[] = []
   for (const { user, id } of actors) {
-    const [change] = await toldBy(house, () => house.tokens.revoke(user.id, id))
+    const [change] = await toldBy(services, () => services.tokens.revoke(user.id, id))
     revoked.push(change as Change)
   }
   t.match(revoked[0], { event: { sequence: start + 1, status: 1 } })
-  changes.hear(revoked[0]!)
+  bus.applyRemote(revoked[0]!)
   t.equal(lists.sequence, start + 1, 'at once, without a way to the database')
-  changes.hear(revoked[0]!)
-  changes.hear({ kind: 'token', id: actors[0]!.id, event: { sequence: start + 2, list: 999_999, index: 1, status: 1 } })
+  bus.applyRemote(revoked[0]!)
+  bus.applyRemote({
+    kind: 'token',
+    id: actors[0]!.id,
+    event: { sequence: start + 2, list: 999_999, index: 1, status: 1 },
+  })
   t.equal(lists.sequence, start + 1, 'twice, and for a list that it does not hold')
-  changes.hear(revoked[3]!)
+  bus.applyRemote(revoked[3]!)
   t.equal(lists.sequence, start + 1, 'not what comes after a gap')
   await lists.catchUp()
   t.same(
     told,
     [1, 2, 3, 4].map(n => start + n),
   )
-  changes.hear(revoked[2]!)
+  bus.applyRemote(revoked[2]!)
   t.equal(lists.sequence, start + 4, 'nor what is old')
 })
 
 t.test('a list that changes while it is signed is signed again for the next who asks', async t => {
-  const { house } = await testApp(t)
-  const { user, id, token } = await actingAs(house)
+  const { services } = await testApp(t)
+  const { user, id, token } = await actingAs(services)
   const reference = referenceOf(token)
   const { idx } = reference
   const signing = Promise.withResolvers<void>()
   const gate = Promise.withResolvers<void>()
-  const { changes, lists } = await elsewhere(t, house, async (...what) => {
+  const { bus, lists } = await elsewhere(t, services, async (...what) => {
     signing.resolve()
     await gate.promise
-    return house.keys.sign(...what)
+    return services.keys.sign(...what)
   })
   const list = listOf(reference)
   const early = lists.signed(list)
   await signing.promise
-  const [change] = await toldBy(house, () => house.tokens.revoke(user.id, id))
-  changes.hear(change as Change)
+  const [change] = await toldBy(services, () => services.tokens.revoke(user.id, id))
+  bus.applyRemote(change as Change)
   gate.resolve()
   const late = await early.then(() => lists.signed(list))
   t.equal(getListFromStatusListJWT((await early)!.jwt).getStatus(idx), 0)
@@ -175,17 +179,17 @@ t.test('a list that changes while it is signed is signed again for the next who 
 })
 
 t.test('a node that starts now says of each token what one says that heard of every change', async t => {
-  const { app, house } = await testApp(t)
+  const { app, services } = await testApp(t)
   const exchange = async (token: string, headers = {}): Promise<string> =>
     (await form(app, '/oauth/token', exchangeOf(token), headers)).json().access_token
   const family = async (change: (parent: Actor) => Promise<unknown>) => {
-    const parent = await actingAs(house)
+    const parent = await actingAs(services)
     const child = await exchange(parent.token)
     await change(parent)
     return [parent.token, child]
   }
-  const { tokens, users } = house
-  const machines = await house.clients.create({ name: 'CI', grantTypes: ['client_credentials', TOKEN_EXCHANGE] })
+  const { tokens, users } = services
+  const machines = await services.clients.create({ name: 'CI', grantTypes: ['client_credentials', TOKEN_EXCHANGE] })
   const machine = basic(machines.client.id, machines.secret)
   const machineToken = (await form(app, '/oauth/token', { grant_type: 'client_credentials' }, machine)).json()
   const texts = [
@@ -197,14 +201,14 @@ t.test('a node that starts now says of each token what one says that heard of ev
     machineToken.access_token as string,
     await exchange(machineToken.access_token, machine),
   ]
-  await house.clients.revoke(machines.client.id)
-  const { lists } = await elsewhere(t, house)
-  const statusIn = async (from: Lists, text: string) => {
+  await services.clients.revoke(machines.client.id)
+  const { lists } = await elsewhere(t, services)
+  const statusIn = async (from: StatusLists, text: string) => {
     const reference = referenceOf(text)
     return getListFromStatusListJWT((await from.signed(listOf(reference)))!.jwt).getStatus(reference.idx)
   }
   const now = await Promise.all(texts.map(text => statusIn(lists, text)))
-  const heard = await Promise.all(texts.map(text => statusIn(house.lists, text)))
+  const heard = await Promise.all(texts.map(text => statusIn(services.lists, text)))
   t.same(now, heard)
   t.same(now, [0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 1, 1])
 })

@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { checkScopes, guard, invalidToken, requireToken, Token } from 'postern/guard'
 import { actingAs, actingAsClient } from 'postern/testing'
 import t from 'tap'
-import { bearer } from '../helpers/asking.ts'
+import { bearer } from '../helpers/requester.ts'
 
 /** An application under test: it knows nothing of tests, and one token. */
 async function api(routes: (app: FastifyInstance) => unknown = () => {}): Promise<FastifyInstance> {

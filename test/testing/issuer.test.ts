@@ -5,8 +5,8 @@ import * as oauth from 'oauth4webapi'
 import { checkScopes, createRemote, guard, type RemoteOptions } from 'postern/guard'
 import { createTestIssuer, type TestIssuer } from 'postern/testing'
 import t, { type Test } from 'tap'
-import { bearer } from '../helpers/asking.ts'
 import { basic } from '../helpers/oauth.ts'
+import { bearer } from '../helpers/requester.ts'
 
 async function issuerFor(t: Test, options = {}): Promise<TestIssuer> {
   const issuer = await createTestIssuer(options)

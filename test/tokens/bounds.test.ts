@@ -1,21 +1,21 @@
 import t from 'tap'
 import { v7 as uuid } from 'uuid'
 import { type Actor, actingAs, newUser, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
 /** What a token with `tokens:write` can reach through the tokens it makes: nothing beyond itself. */
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 
 async function holder(scopes: string[], seconds = 3600, role: 'user' | 'admin' = 'user') {
-  const user = await newUser(house, role)
+  const user = await newUser(services, role)
   const expiresAt = new Date(Date.now() + seconds * 1000)
-  const { plainText, token } = await house.tokens.issuePersonal({ user, name: 'holder', scopes, expiresAt })
-  return { user, id: token.id, me: asking(app, bearer(plainText)) }
+  const { plainText, token } = await services.tokens.issuePersonal({ user, name: 'holder', scopes, expiresAt })
+  return { user, id: token.id, me: requester(app, bearer(plainText)) }
 }
 
 /** Another token of the same user, for a year. */
-const another = (of: { user: Actor['user'] }, scopes: string[]) => actingAs(house, scopes, { user: of.user })
+const another = (of: { user: Actor['user'] }, scopes: string[]) => actingAs(services, scopes, { user: of.user })
 
 t.test('it issues no scope it lacks', async t => {
   const { me } = await holder(['tokens:write', 'orders:read'])
@@ -51,7 +51,7 @@ t.test('without tokens:write it issues, changes and revokes nothing', async t =>
     )
     t.equal(answer.statusCode, 403)
   }
-  t.equal((await asking(app, other.headers).get('/api/user')).statusCode, 200)
+  t.equal((await requester(app, other.headers).get('/api/user')).statusCode, 200)
 })
 
 t.test('it issues nothing that outlives it', async t => {
@@ -90,7 +90,7 @@ t.test('it rotates no token that can do more, and none into one that outlives it
   const wider = await another(holding, ['orders:create'])
   const longer = await another(holding, ['orders:read'])
   t.equal((await holding.me.post(`/api/tokens/${wider.id}/rotate`)).statusCode, 403)
-  t.equal((await asking(app, wider.headers).get('/api/user')).statusCode, 200, 'what was not rotated lives on')
+  t.equal((await requester(app, wider.headers).get('/api/user')).statusCode, 200, 'what was not rotated lives on')
   const own = (await holding.me.get('/api/tokens/current')).json().data
   const successor = await holding.me.post(`/api/tokens/${longer.id}/rotate`)
   t.match(successor.json(), { data: { expires_at: own.expires_at } }, 'no longer than the token that asks')
@@ -107,8 +107,8 @@ t.test('* passes on everything but the administration', async t => {
 t.test('who is an administrator no more holds none of its scopes', async t => {
   const holding = await holder(['tokens:write', 'admin:write'], 3600, 'admin')
   t.equal((await holding.me.post('/api/tokens', { name: 'x', scopes: ['admin:write'] })).statusCode, 201)
-  await house.db.query("update users set role = 'user' where id = ?", [holding.user.id])
-  await house.users.update(holding.user.id, { name: 'Demoted' })
+  await services.db.query("update users set role = 'user' where id = ?", [holding.user.id])
+  await services.users.update(holding.user.id, { name: 'Demoted' })
   t.equal((await holding.me.post('/api/tokens', { name: 'x', scopes: ['admin:write'] })).statusCode, 422)
   t.equal((await holding.me.post(`/api/tokens/${holding.id}/rotate`)).statusCode, 403)
 })
@@ -116,16 +116,16 @@ t.test('who is an administrator no more holds none of its scopes', async t => {
 t.test(
   'tokens of other clients are not personal tokens: not listed, read, changed, rotated or revoked by id',
   async t => {
-    const owner = await actingAs(house, ['tokens:read', 'tokens:write'])
-    const { client } = await house.clients.create({ name: 'An app' })
+    const owner = await actingAs(services, ['tokens:read', 'tokens:write'])
+    const { client } = await services.clients.create({ name: 'An app' })
     const id = uuid()
-    await house.db.query(
+    await services.db.query(
       `insert into oauth_access_tokens
       (id, user_id, client_id, scopes, format, revoked, suspended, status_list, status_index, created_at, updated_at, expires_at)
      values (?, ?, ?, '[]', 'opaque', false, false, 1, 1, now(), now(), now() + interval '1 minute')`,
       [id, owner.user.id, client.id],
     )
-    const me = asking(app, owner.headers)
+    const me = requester(app, owner.headers)
     const answers = await Promise.all([
       me.get(`/api/tokens/${id}`),
       me.patch(`/api/tokens/${id}`, { name: 'mine' }),
@@ -134,9 +134,10 @@ t.test(
     ])
     for (const answer of answers) t.equal(answer.statusCode, 404)
     t.notMatch((await me.get('/api/tokens?state=all')).body, id)
-    const [row] = await house.db.query<{ revoked: boolean }>('select revoked from oauth_access_tokens where id = ?', [
-      id,
-    ])
+    const [row] = await services.db.query<{ revoked: boolean }>(
+      'select revoked from oauth_access_tokens where id = ?',
+      [id],
+    )
     t.equal(row?.revoked, false)
   },
 )

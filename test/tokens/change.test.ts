@@ -1,16 +1,16 @@
 import t from 'tap'
 import { actingAs, testApp } from '../helpers/app.ts'
-import { asking } from '../helpers/asking.ts'
 import { expire } from '../helpers/expiry.ts'
+import { requester } from '../helpers/requester.ts'
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 
 for (const format of ['jwt', 'opaque'] as const) {
   t.test(`scopes of a live token are edited, and count on its next use: ${format}`, async t => {
-    const edited = await actingAs(house, [], { format })
-    const owner = await actingAs(house, ['tokens:write', 'tokens:read', 'orders:create'], { user: edited.user })
-    const me = asking(app, owner.headers)
-    const it = asking(app, edited.headers)
+    const edited = await actingAs(services, [], { format })
+    const owner = await actingAs(services, ['tokens:write', 'tokens:read', 'orders:create'], { user: edited.user })
+    const me = requester(app, owner.headers)
+    const it = requester(app, edited.headers)
     t.equal((await it.get('/api/tokens')).statusCode, 403)
     const changed = await me.patch(`/api/tokens/${edited.id}`, { scopes: ['tokens:read', 'orders:create'] })
     t.equal(changed.statusCode, 200)
@@ -22,10 +22,10 @@ for (const format of ['jwt', 'opaque'] as const) {
   })
 
   t.test(`a suspended token opens nothing until it is resumed: ${format}`, async t => {
-    const owner = await actingAs(house, ['tokens:write'])
-    const other = await actingAs(house, [], { user: owner.user, format })
-    const me = asking(app, owner.headers)
-    const it = asking(app, other.headers)
+    const owner = await actingAs(services, ['tokens:write'])
+    const other = await actingAs(services, [], { user: owner.user, format })
+    const me = requester(app, owner.headers)
+    const it = requester(app, other.headers)
     t.equal((await it.get('/api/user')).statusCode, 200)
     t.match((await me.patch(`/api/tokens/${other.id}`, { suspended: true })).json(), { data: { suspended: true } })
     const refused = await it.get('/api/user')
@@ -38,14 +38,14 @@ for (const format of ['jwt', 'opaque'] as const) {
 }
 
 t.test('an id is obeyed however it is spelt', async t => {
-  const owner = await actingAs(house, ['tokens:write'])
+  const owner = await actingAs(services, ['tokens:write'])
   for (const act of [
-    (id: string) => asking(app, owner.headers).patch(`/api/tokens/${id}`, { suspended: true }),
-    (id: string) => asking(app, owner.headers).post(`/api/tokens/${id}/rotate`),
-    (id: string) => asking(app, owner.headers).delete(`/api/tokens/${id}`),
+    (id: string) => requester(app, owner.headers).patch(`/api/tokens/${id}`, { suspended: true }),
+    (id: string) => requester(app, owner.headers).post(`/api/tokens/${id}/rotate`),
+    (id: string) => requester(app, owner.headers).delete(`/api/tokens/${id}`),
   ]) {
-    const other = await actingAs(house, [], { user: owner.user })
-    const it = asking(app, other.headers)
+    const other = await actingAs(services, [], { user: owner.user })
+    const it = requester(app, other.headers)
     t.equal((await it.get('/api/user')).statusCode, 200, 'the token is known here')
     t.ok((await act(other.id.toUpperCase())).statusCode < 300)
     t.equal((await it.get('/api/user')).statusCode, 401)
@@ -53,8 +53,8 @@ t.test('an id is obeyed however it is spelt', async t => {
 })
 
 t.test('a name is changed and nothing else with it', async t => {
-  const owner = await actingAs(house, ['tokens:write', 'tokens:read'])
-  const me = asking(app, owner.headers)
+  const owner = await actingAs(services, ['tokens:write', 'tokens:read'])
+  const me = requester(app, owner.headers)
   const before = (await me.get(`/api/tokens/${owner.id}`)).json().data
   const after = (await me.patch(`/api/tokens/${owner.id}`, { name: ' renamed ' })).json().data
   t.equal(after.name, 'renamed')
@@ -64,8 +64,8 @@ t.test('a name is changed and nothing else with it', async t => {
 })
 
 t.test('a change says what it cannot do', async t => {
-  const owner = await actingAs(house, ['tokens:write'])
-  const me = asking(app, owner.headers)
+  const owner = await actingAs(services, ['tokens:write'])
+  const me = requester(app, owner.headers)
   const refused: [object, string][] = [
     [{ name: '' }, 'name'],
     [{ name: '   ' }, 'name'],
@@ -85,27 +85,27 @@ t.test('a change says what it cannot do', async t => {
 })
 
 t.test('nobody but an administrator gets the scopes of administrators by a change', async t => {
-  const owner = await actingAs(house, ['*'])
-  const other = await actingAs(house, ['orders:read'], { user: owner.user })
+  const owner = await actingAs(services, ['*'])
+  const other = await actingAs(services, ['orders:read'], { user: owner.user })
   for (const scopes of [['admin:read'], ['admin:write', 'orders:read'], ['*', 'admin:read']]) {
     for (const { id } of [owner, other]) {
-      const refused = await asking(app, owner.headers).patch(`/api/tokens/${id}`, { scopes })
+      const refused = await requester(app, owner.headers).patch(`/api/tokens/${id}`, { scopes })
       t.ok([403, 422].includes(refused.statusCode), refused.body)
     }
   }
-  const current = await asking(app, other.headers).get('/api/tokens/current')
+  const current = await requester(app, other.headers).get('/api/tokens/current')
   t.match(current.json(), { data: { scopes: ['orders:read'] } })
 })
 
 t.test('a dead token is not changed', async t => {
-  const owner = await actingAs(house, ['tokens:write'])
-  const me = asking(app, owner.headers)
-  const revoked = await actingAs(house, [], { user: owner.user })
+  const owner = await actingAs(services, ['tokens:write'])
+  const me = requester(app, owner.headers)
+  const revoked = await actingAs(services, [], { user: owner.user })
   await me.delete(`/api/tokens/${revoked.id}`)
   const answer = await me.patch(`/api/tokens/${revoked.id}`, { suspended: false, name: 'risen' })
   t.match(answer.json(), { status: 409, detail: 'The token has been revoked.' })
-  const expired = await actingAs(house, [], { user: owner.user })
-  await expire(house.db, 'oauth_access_tokens', 'id = ?', [expired.id])
+  const expired = await actingAs(services, [], { user: owner.user })
+  await expire(services.db, 'oauth_access_tokens', 'id = ?', [expired.id])
   t.match((await me.patch(`/api/tokens/${expired.id}`, { name: 'risen' })).json(), {
     status: 409,
     detail: 'The token has expired.',

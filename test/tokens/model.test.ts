@@ -2,15 +2,15 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { User } from '../../src/users/user.entity.ts'
 import { newUser, testApp } from '../helpers/app.ts'
-import { type Asking, asking, bearer } from '../helpers/asking.ts'
 import { expect, type Step as HistoryStep, one, pick, runHistories, switchUser } from '../helpers/history.ts'
+import { bearer, type Requester, requester } from '../helpers/requester.ts'
 
 /**
  * Random histories of two users and their tokens, beside a model of a few lines: after every step each token that ever
  * was opens exactly what the model says.
  */
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 const SCOPES = ['orders:read', 'orders:create', 'reports', 'tokens:read']
 const DAY = 86_400
 
@@ -26,22 +26,22 @@ interface Person {
   user: User
   disabled: boolean
   /** Lives longest and may do everything: whose acts these are. */
-  me: Asking
+  me: Requester
 }
 interface World {
   people: Person[]
   tokens: Known[]
 }
 
-async function owner(user: User): Promise<Asking> {
+async function owner(user: User): Promise<Requester> {
   const expiresAt = new Date(Date.now() + 700 * DAY * 1000)
-  return asking(
+  return requester(
     app,
-    bearer((await house.tokens.issuePersonal({ user, name: 'owner', scopes: ['*'], expiresAt })).plainText),
+    bearer((await services.tokens.issuePersonal({ user, name: 'owner', scopes: ['*'], expiresAt })).plainText),
   )
 }
 async function newPerson(): Promise<Person> {
-  const user = await newUser(house)
+  const user = await newUser(services)
   return { user, disabled: false, me: await owner(user) }
 }
 
@@ -93,7 +93,7 @@ const rotate = onToken(fc.constantFrom(0, 3600), async (token, overlap, { tokens
 const revoke = onToken(fc.boolean(), async (token, itself) => {
   const opens = !token.dead && !token.suspended && !token.person.disabled
   const answer = itself
-    ? await asking(app, bearer(token.text)).delete('/api/tokens/current')
+    ? await requester(app, bearer(token.text)).delete('/api/tokens/current')
     : await token.person.me.delete(`/api/tokens/${token.id}`)
   const done = itself ? opens : !token.person.disabled
   expect(answer.statusCode, done ? 204 : 401)
@@ -113,7 +113,7 @@ const revokeAll = one.map(
 
 async function check({ people, tokens }: World) {
   for (const { text, person, scopes, dead, suspended } of tokens) {
-    const it = asking(app, bearer(text))
+    const it = requester(app, bearer(text))
     const opens = !dead && !suspended && !person.disabled
     const answer = await it.get('/api/tokens/current')
     if (expect(answer.statusCode, opens ? 200 : 401) === 200) {
@@ -142,7 +142,7 @@ t.test('after each step every token opens what the model says', async t => {
     { weight: 3, arbitrary: patch },
     { weight: 2, arbitrary: rotate },
     { weight: 2, arbitrary: revoke },
-    { weight: 2, arbitrary: switchUser(house) },
+    { weight: 2, arbitrary: switchUser(services) },
     { weight: 1, arbitrary: revokeAll },
   )
   await runHistories<World>(t, {

@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose'
 import t from 'tap'
 import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { basic, form } from '../helpers/oauth.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
 const ORDERS = 'https://orders.example.com'
 const REPORTS = 'https://reports.example.com'
@@ -11,9 +11,9 @@ const CATALOGUE = [
   { id: 'orders:read', description: 'Read orders', default: true, resource: 'HTTPS://orders.example.com/' },
   { id: 'reports:read', description: 'Read reports', resource: REPORTS },
 ]
-const { app, house } = await testApp(t, { catalogue: CATALOGUE })
-await house.clients.create({ name: 'Orders API', audience: ORDERS })
-const { email } = await newUser(house)
+const { app, services } = await testApp(t, { catalogue: CATALOGUE })
+await services.clients.create({ name: 'Orders API', audience: ORDERS })
+const { email } = await newUser(services)
 
 const issue = async (more: object) => {
   const payload = { email, password: PASSWORD, name: 'ci', ...more }
@@ -51,9 +51,9 @@ t.test('a scope that belongs to a resource narrows the audience', async t => {
   t.equal(await aud({ scopes: ['orders:read'] }), ORDERS, 'in the form that is registered')
   t.equal(await aud({ scopes: ['orders:read', 'profile'] }), ORDERS)
   t.strictSame(await aud({ scopes: ['orders:read', 'reports:read'] }), [ORDERS, REPORTS], 'one that no client has, too')
-  t.equal(await aud({ scopes: ['profile'] }), house.config.audience)
+  t.equal(await aud({ scopes: ['profile'] }), services.config.audience)
   t.equal(await aud({}), ORDERS, 'by default')
-  t.equal(await aud({ scopes: ['*'] }), house.config.audience)
+  t.equal(await aud({ scopes: ['*'] }), services.config.audience)
 })
 
 t.test('a token for one resource has no scope of another', async t => {
@@ -66,7 +66,7 @@ t.test('a token for one resource has no scope of another', async t => {
     const owner = await issue({ scopes: ['tokens:write', '*'] })
     return { id: made.body.data.id, token: owner.body.token }
   })()
-  const change = (scopes: string[]) => asking(app, bearer(token)).patch(`/api/tokens/${id}`, { scopes })
+  const change = (scopes: string[]) => requester(app, bearer(token)).patch(`/api/tokens/${id}`, { scopes })
   t.equal((await change(['orders:read', 'reports:read'])).statusCode, 422)
   t.equal((await change(['orders:read', 'profile'])).statusCode, 200)
 })
@@ -74,7 +74,7 @@ t.test('a token for one resource has no scope of another', async t => {
 t.test('a successor is for the same resources', async t => {
   const { body } = await issue({ resources: [ORDERS], scopes: ['orders:read'] })
   const owner = await issue({ scopes: ['tokens:write', '*'] })
-  const rotated = await asking(app, bearer(owner.body.token)).post(`/api/tokens/${body.data.id}/rotate`, {})
+  const rotated = await requester(app, bearer(owner.body.token)).post(`/api/tokens/${body.data.id}/rotate`, {})
   t.equal(rotated.statusCode, 201)
   t.match(rotated.json().data, { resources: [ORDERS] })
   t.equal(decodeJwt(rotated.json().token).aud, ORDERS)
@@ -91,8 +91,8 @@ for (const format of ['jwt', 'opaque'] as const) {
     const exchange = 'urn:ietf:params:oauth:grant-type:token-exchange' as const
     const audience = `https://front.example.com/${format}`
     const exchangeAudiences = [ORDERS, 'HTTPS://reports.example.com:443/']
-    const front = await house.clients.create({ name: 'Front', audience, grantTypes: [exchange] })
-    const other = await house.clients.create({ name: 'Other', grantTypes: [exchange], exchangeAudiences })
+    const front = await services.clients.create({ name: 'Front', audience, grantTypes: [exchange] })
+    const other = await services.clients.create({ name: 'Other', grantTypes: [exchange], exchangeAudiences })
     const { body } = await issue({ resources: [audience], scopes: ['profile'], format })
     const trade = (of: typeof front, more: object) => {
       const type = 'urn:ietf:params:oauth:token-type:access_token'
@@ -101,32 +101,32 @@ for (const format of ['jwt', 'opaque'] as const) {
     }
     const refused = await trade(front, { resource: ORDERS })
     t.match(refused.json(), { error: 'invalid_target', error_description: /exchange_audiences.*orders\.example/ })
-    await house.clients.update(front.client.id, { exchangeAudiences })
+    await services.clients.update(front.client.id, { exchangeAudiences })
     t.equal(decodeJwt((await trade(front, { resource: `${ORDERS}/` })).json().access_token).aud, ORDERS)
     t.strictSame(decodeJwt((await trade(front, { audience: [ORDERS, REPORTS] })).json().access_token).aud, [
       ORDERS,
       REPORTS,
     ])
     t.equal(decodeJwt((await trade(front, {})).json().access_token).aud, audience, 'no wider where nothing is named')
-    t.match((await trade(front, { resource: house.config.audience })).json(), { error: 'invalid_target' })
+    t.match((await trade(front, { resource: services.config.audience })).json(), { error: 'invalid_target' })
     t.equal((await trade(other, { resource: ORDERS })).statusCode, 400, 'it was not sent to this client')
-    await house.clients.update(front.client.id, { exchangeAudiences: [] })
+    await services.clients.update(front.client.id, { exchangeAudiences: [] })
     t.match((await trade(front, { resource: ORDERS })).json(), { error: 'invalid_target' }, 'and no longer')
   })
 }
 
 t.test('an audience belongs to one client, in whatever way it is written', async t => {
   await t.rejects(
-    house.clients.create({ name: 'impostor', audience: 'HTTPS://orders.example.com:443/' }),
+    services.clients.create({ name: 'impostor', audience: 'HTTPS://orders.example.com:443/' }),
     /another client/,
   )
-  const { client } = await house.clients.create({ name: 'other', audience: 'https://other.example.com' })
-  await t.rejects(house.clients.update(client.id, { audience: `${ORDERS}/` }), /another client/)
-  await t.resolves(house.clients.update(client.id, { audience: 'https://OTHER.example.com/' }), 'its own')
+  const { client } = await services.clients.create({ name: 'other', audience: 'https://other.example.com' })
+  await t.rejects(services.clients.update(client.id, { audience: `${ORDERS}/` }), /another client/)
+  await t.resolves(services.clients.update(client.id, { audience: 'https://OTHER.example.com/' }), 'its own')
 })
 
 t.test('grants: resource may come more than once, and leaves out the scopes of others', async t => {
-  const { client, secret } = await house.clients.create({ name: 'machine', resources: [ORDERS] })
+  const { client, secret } = await services.clients.create({ name: 'machine', resources: [ORDERS] })
   const ask = async (resource: string | string[] | undefined, scope: string) => {
     const params = { grant_type: 'client_credentials', scope, ...(resource !== undefined && { resource }) }
     return (await form(app, '/oauth/token', params, basic(client.id, secret))).json()

@@ -1,21 +1,21 @@
 import t from 'tap'
-import { openHouse } from '../../src/house.ts'
+import { createServices } from '../../src/services.ts'
 import { actingAs, CATALOGUE, newUser, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { Browser } from '../helpers/browser.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
-const { app, house } = await testApp(t)
-const opens = async (token: string) => (await asking(app, bearer(token)).get('/api/user')).statusCode === 200
+const { app, services } = await testApp(t)
+const opens = async (token: string) => (await requester(app, bearer(token)).get('/api/user')).statusCode === 200
 const OVERLAP = { overlap: 3600 }
-const living = async (id: string) => (await house.tokens.list(id, { limit: 50 })).map(token => token.id)
+const living = async (id: string) => (await services.tokens.list(id, { limit: 50 })).map(token => token.id)
 
 for (const format of ['jwt', 'opaque'] as const) {
   for (const way of ['current', 'id'] as const) {
     t.test(`a rotation that is sent again replaces the successor that nobody saw: ${format}, ${way}`, async t => {
-      const user = await newUser(house)
-      const old = await actingAs(house, ['orders:read', 'tokens:write'], { user, format })
+      const user = await newUser(services)
+      const old = await actingAs(services, ['orders:read', 'tokens:write'], { user, format })
       const path = `/api/tokens/${way === 'id' ? old.id : way}/rotate`
-      const api = asking(app, old.headers)
+      const api = requester(app, old.headers)
       const lost = (await api.post(path, OVERLAP)).json()
       const promised = (await api.get('/api/tokens/current')).json().data.expires_at
       const again = await api.post(path, { overlap: 604_800 })
@@ -32,8 +32,8 @@ for (const format of ['jwt', 'opaque'] as const) {
 }
 
 t.test('a successor that is in use is not replaced', async t => {
-  const old = await actingAs(house, ['orders:read', 'tokens:rotate'])
-  const api = asking(app, old.headers)
+  const old = await actingAs(services, ['orders:read', 'tokens:rotate'])
+  const api = requester(app, old.headers)
   const { token, data } = (await api.post('/api/tokens/current/rotate', OVERLAP)).json()
   t.ok(await opens(token))
   const again = await api.post('/api/tokens/current/rotate', OVERLAP)
@@ -44,45 +44,45 @@ t.test('a successor that is in use is not replaced', async t => {
 
 t.test('a successor that was renamed, narrowed, suspended, rotated or revoked was seen by somebody', async t => {
   const acts: ((id: string, user: { id: string; role: 'user' }) => Promise<unknown>)[] = [
-    (id, user) => house.tokens.change(user, id, { name: 'mine' }),
-    (id, user) => house.tokens.change(user, id, { scopes: [] }),
-    (id, user) => house.tokens.change(user, id, { suspended: true }),
-    (id, user) => house.tokens.rotate(user, id, OVERLAP),
-    (id, user) => house.tokens.revoke(user.id, id),
+    (id, user) => services.tokens.change(user, id, { name: 'mine' }),
+    (id, user) => services.tokens.change(user, id, { scopes: [] }),
+    (id, user) => services.tokens.change(user, id, { suspended: true }),
+    (id, user) => services.tokens.rotate(user, id, OVERLAP),
+    (id, user) => services.tokens.revoke(user.id, id),
   ]
   for (const act of acts) {
-    const old = await actingAs(house, ['orders:read', 'tokens:rotate'])
+    const old = await actingAs(services, ['orders:read', 'tokens:rotate'])
     const user = { id: old.user.id, role: 'user' as const }
-    const { token } = await house.tokens.rotate(user, old.id, OVERLAP)
+    const { token } = await services.tokens.rotate(user, old.id, OVERLAP)
     await new Promise(resolve => setImmediate(resolve))
     await act(token.id, user)
-    await t.rejects(house.tokens.rotate(user, old.id, OVERLAP), /has been rotated already/)
+    await t.rejects(services.tokens.rotate(user, old.id, OVERLAP), /has been rotated already/)
   }
 })
 
 t.test('a second time without an overlap ends the old token at once', async t => {
-  const old = await actingAs(house, ['tokens:rotate'])
-  const api = asking(app, old.headers)
+  const old = await actingAs(services, ['tokens:rotate'])
+  const api = requester(app, old.headers)
   const lost = (await api.post('/api/tokens/current/rotate', OVERLAP)).json()
   const { token } = (await api.post('/api/tokens/current/rotate')).json()
   t.same([await opens(old.token), await opens(lost.token), await opens(token)], [false, false, true])
 })
 
 t.test('a token that was narrowed since gives its successor no more than it has', async t => {
-  const old = await actingAs(house, ['orders:read', 'reports', 'tokens:rotate'])
+  const old = await actingAs(services, ['orders:read', 'reports', 'tokens:rotate'])
   const user = { id: old.user.id, role: 'user' as const }
-  await house.tokens.rotate(user, old.id, OVERLAP)
-  await house.tokens.change(user, old.id, { scopes: ['reports'] })
-  t.same((await house.tokens.rotate(user, old.id, OVERLAP)).token.scopes, ['reports'])
+  await services.tokens.rotate(user, old.id, OVERLAP)
+  await services.tokens.change(user, old.id, { scopes: ['reports'] })
+  t.same((await services.tokens.rotate(user, old.id, OVERLAP)).token.scopes, ['reports'])
 })
 
 t.test('of many at once, on two nodes, one successor lives', async t => {
-  const other = await openHouse({ config: house.config, catalogue: CATALOGUE, db: house.db })
+  const other = await createServices({ config: services.config, catalogue: CATALOGUE, db: services.db })
   await other.ensure()
-  const old = await actingAs(house, ['orders:read', 'tokens:rotate'])
+  const old = await actingAs(services, ['orders:read', 'tokens:rotate'])
   const user = { id: old.user.id, role: 'user' as const }
   const all = await Promise.all(
-    [house, other, house, other].map(node => node.tokens.rotate(user, old.id, { overlap: 60 })),
+    [services, other, services, other].map(node => node.tokens.rotate(user, old.id, { overlap: 60 })),
   )
   const alive = await living(user.id)
   t.equal(alive.length, 2, 'the old one and one successor')
@@ -92,15 +92,15 @@ t.test('of many at once, on two nodes, one successor lives', async t => {
 })
 
 t.test('on its page too, whatever the form is sent again', async t => {
-  const user = await newUser(house)
+  const user = await newUser(services)
   const browser = new Browser(app)
   await browser.signIn(user)
-  const { token } = await house.tokens.issuePersonal({ user, name: 'deploy' })
+  const { token } = await services.tokens.issuePersonal({ user, name: 'deploy' })
   const rotate = async () => browser.submit(await browser.get(`/tokens/${token.id}`), { overlap: 'day' }, /rotate$/)
   const first = await rotate()
   const second = await rotate()
   t.same([first.statusCode, second.statusCode], [201, 201])
-  const [newest, before, ...more] = await house.tokens.list(user.id, { limit: 10 })
+  const [newest, before, ...more] = await services.tokens.list(user.id, { limit: 10 })
   t.same([before?.id, more], [token.id, []])
   const year = (newest as NonNullable<typeof newest>).expiresAt.getTime() - Date.now()
   t.ok(year > 20 * 86_400_000, 'and it lives as long as the token was to')

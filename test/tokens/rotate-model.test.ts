@@ -2,15 +2,15 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { User } from '../../src/users/user.entity.ts'
 import { newUser, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { expect, one, pick, runHistories, type Step } from '../helpers/history.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
 /**
  * Random histories of rotations with and without overlap, of rotations that are sent again, of uses and revocations,
  * beside a model of a few lines: a token has one living successor at most, and a retry keeps the lifetime of the first.
  */
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 const OVERLAP = 3_600
 
 interface Known {
@@ -31,7 +31,7 @@ const rotate = fc.tuple(one, fc.constantFrom(0, OVERLAP, OVERLAP)).map(
   ([which, overlap]): Step<World> =>
     async ({ tokens }) => {
       const token = pick(tokens, which)
-      const answer = await asking(app, bearer(token.text)).post('/api/tokens/current/rotate', { overlap })
+      const answer = await requester(app, bearer(token.text)).post('/api/tokens/current/rotate', { overlap })
       if (!token.alive) return void expect(answer.statusCode, 401)
       token.seen = true
       const lost = token.successor
@@ -50,7 +50,7 @@ const use = one.map(
   (which): Step<World> =>
     async ({ tokens }) => {
       const token = pick(tokens, which)
-      const { statusCode } = await asking(app, bearer(token.text)).get('/api/tokens/current')
+      const { statusCode } = await requester(app, bearer(token.text)).get('/api/tokens/current')
       expect(statusCode, token.alive ? 200 : 401)
       if (token.alive) token.seen = true
     },
@@ -60,15 +60,15 @@ const revoke = one.map(
   (which): Step<World> =>
     async ({ tokens, user }) => {
       const token = pick(tokens, which)
-      await house.tokens.revoke(user.id, token.id)
+      await services.tokens.revoke(user.id, token.id)
       token.alive = false
     },
 )
 
 async function begin(): Promise<World> {
-  const user = await newUser(house)
+  const user = await newUser(services)
   const expiresAt = new Date(Date.now() + 30 * 86_400_000)
-  const { plainText: text, token } = await house.tokens.issuePersonal({
+  const { plainText: text, token } = await services.tokens.issuePersonal({
     user,
     name: 'deploy',
     scopes: ['tokens:rotate'],
@@ -80,10 +80,10 @@ async function begin(): Promise<World> {
 
 /** Without using any token: a use is what tells a lost successor from one that arrived. */
 async function check({ user, tokens }: World): Promise<void> {
-  const living = (await house.tokens.list(user.id, { limit: 100 })).map(({ id }) => id)
+  const living = (await services.tokens.list(user.id, { limit: 100 })).map(({ id }) => id)
   const alive = tokens.filter(token => token.alive).map(({ id }) => id)
   expect(living.sort().join(), alive.sort().join())
-  const [replaced] = await house.db.query<{ most: number }>(
+  const [replaced] = await services.db.query<{ most: number }>(
     `select coalesce(max(living), 0)::int as most from (select count(*) filter (where not t.revoked) as living
       from oauth_access_tokens t
       join audit_events e on e.token_id = t.id and e.kind = 'token.issued' and e.details->>'replaces' is not null

@@ -1,20 +1,20 @@
 import t from 'tap'
 import { v7 as uuid } from 'uuid'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { expire } from '../helpers/expiry.ts'
 import { basic, form } from '../helpers/oauth.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 const ids = (data: { id: string }[]) => data.map(token => token.id)
 
 t.test('a token is issued for e-mail and password, used, and revoked', async t => {
-  const user = await newUser(house)
+  const user = await newUser(services)
   const payload = { email: user.email, password: PASSWORD, device_name: 'laptop', scopes: ['user:read'] }
-  const issued = await asking(app).post('/api/tokens', payload)
+  const issued = await requester(app).post('/api/tokens', payload)
   t.equal(issued.statusCode, 201)
   t.equal(issued.headers['cache-control'], 'no-store')
-  const me = asking(app, bearer(issued.json().token))
+  const me = requester(app, bearer(issued.json().token))
   t.match((await me.get('/api/user')).json(), { data: { id: user.id, email: user.email } })
   t.equal((await me.delete('/api/tokens/current')).statusCode, 204)
   const refused = await me.get('/api/user')
@@ -23,15 +23,15 @@ t.test('a token is issued for e-mail and password, used, and revoked', async t =
 })
 
 t.test('a list has pages, newest first, and never the plain text', async t => {
-  const first = await actingAs(house, ['tokens:read'])
+  const first = await actingAs(services, ['tokens:read'])
   const others = []
   for (let i = 0; i < 4; i++)
-    others.push(await actingAs(house, [], { user: first.user, format: i % 2 ? 'opaque' : 'jwt' }))
+    others.push(await actingAs(services, [], { user: first.user, format: i % 2 ? 'opaque' : 'jwt' }))
   const newestFirst = [...others.map(o => o.id).reverse(), first.id]
   const seen: string[] = []
   let cursor = ''
   do {
-    const page = await asking(app, first.headers).get(`/api/tokens?limit=2${cursor}`)
+    const page = await requester(app, first.headers).get(`/api/tokens?limit=2${cursor}`)
     t.equal(page.statusCode, 200)
     for (const { token } of [first, ...others]) t.notOk(page.body.includes(token))
     const { data, meta } = page.json()
@@ -40,35 +40,35 @@ t.test('a list has pages, newest first, and never the plain text', async t => {
     cursor = meta.next_cursor ? `&cursor=${meta.next_cursor}` : ''
   } while (cursor)
   t.strictSame(seen, newestFirst, 'each once, in order')
-  const whole = (await asking(app, first.headers).get('/api/tokens')).json()
+  const whole = (await requester(app, first.headers).get('/api/tokens')).json()
   t.strictSame(ids(whole.data), newestFirst)
   t.strictSame(whole.meta, { limit: 25, next_cursor: null })
 })
 
 t.test('a page that ends with the last token is the last page', async t => {
-  const { user, headers } = await actingAs(house, ['tokens:read'])
-  await actingAs(house, [], { user })
-  const { data, meta } = (await asking(app, headers).get('/api/tokens?limit=2')).json()
+  const { user, headers } = await actingAs(services, ['tokens:read'])
+  await actingAs(services, [], { user })
+  const { data, meta } = (await requester(app, headers).get('/api/tokens?limit=2')).json()
   t.equal(data.length, 2)
   t.equal(meta.next_cursor, null)
 })
 
 t.test('revoked and expired tokens are listed only when all are asked for', async t => {
-  const { user, headers, id } = await actingAs(house, ['tokens:read', 'tokens:write'])
-  const revoked = await actingAs(house, [], { user })
-  const expired = await actingAs(house, [], { user })
-  await asking(app, headers).delete(`/api/tokens/${revoked.id}`)
-  await expire(house.db, 'oauth_access_tokens', 'id = ?', [expired.id])
-  t.strictSame(ids((await asking(app, headers).get('/api/tokens')).json().data), [id])
-  const all = (await asking(app, headers).get('/api/tokens?state=all')).json().data
+  const { user, headers, id } = await actingAs(services, ['tokens:read', 'tokens:write'])
+  const revoked = await actingAs(services, [], { user })
+  const expired = await actingAs(services, [], { user })
+  await requester(app, headers).delete(`/api/tokens/${revoked.id}`)
+  await expire(services.db, 'oauth_access_tokens', 'id = ?', [expired.id])
+  t.strictSame(ids((await requester(app, headers).get('/api/tokens')).json().data), [id])
+  const all = (await requester(app, headers).get('/api/tokens?state=all')).json().data
   t.strictSame(ids(all), [expired.id, revoked.id, id])
   t.match(all, [{ revoked: false }, { revoked: true }, { revoked: false }])
 })
 
 t.test('a token of someone else is not there: read, changed, rotated, revoked â†’ 404', async t => {
-  const { headers } = await actingAs(house, ['*'])
-  const other = await actingAs(house, ['*'])
-  const me = asking(app, headers)
+  const { headers } = await actingAs(services, ['*'])
+  const other = await actingAs(services, ['*'])
+  const me = requester(app, headers)
   for (const id of [other.id, uuid(), 'current2', '1', '%2e%2e', 'x'.repeat(150)]) {
     const answers = [
       await me.get(`/api/tokens/${id}`),
@@ -80,65 +80,68 @@ t.test('a token of someone else is not there: read, changed, rotated, revoked â†
     t.strictSame(new Set(answers.map(a => a.body)).size, 1, 'the same whether it exists or not')
   }
   t.notMatch((await me.get('/api/tokens?state=all')).body, other.id)
-  t.match((await asking(app, other.headers).get('/api/tokens/current')).json().data, { name: 'test', revoked: false })
+  t.match((await requester(app, other.headers).get('/api/tokens/current')).json().data, {
+    name: 'test',
+    revoked: false,
+  })
 })
 
 t.test('one token is read by its id, a revoked one too', async t => {
-  const { user, headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
-  const other = await actingAs(house, ['reports'], { user, format: 'opaque' })
-  const read = async () => (await asking(app, headers).get(`/api/tokens/${other.id}`)).json().data
+  const { user, headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
+  const other = await actingAs(services, ['reports'], { user, format: 'opaque' })
+  const read = async () => (await requester(app, headers).get(`/api/tokens/${other.id}`)).json().data
   const fields = ['id', 'name', 'client_id', 'scopes', 'format', 'resources', 'revoked', 'suspended']
   const times = ['created_at', 'updated_at', 'last_used_at', 'expires_at']
   t.strictSame(Object.keys(await read()), [...fields, ...times, 'unused_scopes', 'unknown_scopes'])
   t.match(await read(), { id: other.id, scopes: ['reports'], format: 'opaque', revoked: false })
-  await asking(app, headers).delete(`/api/tokens/${other.id}`)
+  await requester(app, headers).delete(`/api/tokens/${other.id}`)
   t.match(await read(), { revoked: true })
 })
 
 for (const format of ['jwt', 'opaque'] as const) {
   t.test(`revoking one leaves the others, and takes effect on the very next request: ${format}`, async t => {
-    const owner = await actingAs(house, ['tokens:write'])
-    const one = await actingAs(house, [], { user: owner.user, format })
-    const two = await actingAs(house, [], { user: owner.user, format })
+    const owner = await actingAs(services, ['tokens:write'])
+    const one = await actingAs(services, [], { user: owner.user, format })
+    const two = await actingAs(services, [], { user: owner.user, format })
     const status = async ({ headers }: { headers: Record<string, string> }) =>
-      (await asking(app, headers).get('/api/user')).statusCode
+      (await requester(app, headers).get('/api/user')).statusCode
     t.strictSame([await status(one), await status(two)], [200, 200])
-    t.equal((await asking(app, owner.headers).delete(`/api/tokens/${one.id}`)).statusCode, 204)
+    t.equal((await requester(app, owner.headers).delete(`/api/tokens/${one.id}`)).statusCode, 204)
     t.strictSame([await status(one), await status(two)], [401, 200])
-    t.equal((await asking(app, owner.headers).delete(`/api/tokens/${one.id}`)).statusCode, 204, 'twice is once')
+    t.equal((await requester(app, owner.headers).delete(`/api/tokens/${one.id}`)).statusCode, 204, 'twice is once')
     t.strictSame([await status(one), await status(two)], [401, 200])
   })
 
   t.test(`revoking all takes every personal token of the user, and nobody else's: ${format}`, async t => {
-    const owner = await actingAs(house, ['tokens:write'], { format })
-    const another = await actingAs(house, [], { user: owner.user, format })
-    const stranger = await actingAs(house, [], { format })
-    for (const who of [owner, another, stranger]) await asking(app, who.headers).get('/api/user')
-    t.equal((await asking(app, owner.headers).delete('/api/tokens')).statusCode, 204)
-    for (const who of [owner, another]) t.equal((await asking(app, who.headers).get('/api/user')).statusCode, 401)
-    t.equal((await asking(app, stranger.headers).get('/api/user')).statusCode, 200)
+    const owner = await actingAs(services, ['tokens:write'], { format })
+    const another = await actingAs(services, [], { user: owner.user, format })
+    const stranger = await actingAs(services, [], { format })
+    for (const who of [owner, another, stranger]) await requester(app, who.headers).get('/api/user')
+    t.equal((await requester(app, owner.headers).delete('/api/tokens')).statusCode, 204)
+    for (const who of [owner, another]) t.equal((await requester(app, who.headers).get('/api/user')).statusCode, 401)
+    t.equal((await requester(app, stranger.headers).get('/api/user')).statusCode, 200)
   })
 }
 
 t.test('the current token needs no scope to look at itself or to go, and one to be replaced', async t => {
-  const { id, headers } = await actingAs(house, [])
-  t.match((await asking(app, headers).get('/api/tokens/current')).json(), { data: { id, scopes: [] } })
-  const refused = await asking(app, headers).post('/api/tokens/current/rotate')
+  const { id, headers } = await actingAs(services, [])
+  t.match((await requester(app, headers).get('/api/tokens/current')).json(), { data: { id, scopes: [] } })
+  const refused = await requester(app, headers).post('/api/tokens/current/rotate')
   t.equal(refused.statusCode, 403)
   t.match(refused.headers['www-authenticate'], 'error="insufficient_scope"')
   t.match(refused.headers['www-authenticate'], 'scope="tokens:rotate"')
-  t.equal((await asking(app, headers).delete('/api/tokens/current')).statusCode, 204)
-  const me = asking(app, (await actingAs(house, ['tokens:rotate'])).headers)
+  t.equal((await requester(app, headers).delete('/api/tokens/current')).statusCode, 204)
+  const me = requester(app, (await actingAs(services, ['tokens:rotate'])).headers)
   const { token } = (await me.post('/api/tokens/current/rotate')).json()
-  t.equal((await asking(app, bearer(token)).delete('/api/tokens/current')).statusCode, 204)
-  t.equal((await asking(app, bearer(token)).get('/api/tokens/current')).statusCode, 401)
+  t.equal((await requester(app, bearer(token)).delete('/api/tokens/current')).statusCode, 204)
+  t.equal((await requester(app, bearer(token)).get('/api/tokens/current')).statusCode, 401)
 })
 
 t.test("a machine's token belongs to no user", async t => {
-  const { client, secret } = await house.clients.create({ name: 'A machine' })
+  const { client, secret } = await services.clients.create({ name: 'A machine' })
   const wish = { grant_type: 'client_credentials', scope: 'tokens:read tokens:write' }
   const { access_token } = (await form(app, '/oauth/token', wish, basic(client.id, secret))).json()
-  const machine = asking(app, bearer(access_token))
+  const machine = requester(app, bearer(access_token))
   t.match((await machine.get('/api/tokens/current')).json(), { data: { client_id: client.id, name: null } })
   const refused = [
     await machine.get('/api/user'),
@@ -155,11 +158,11 @@ t.test("a machine's token belongs to no user", async t => {
 })
 
 t.test('a revoked client takes its tokens with it', async t => {
-  const { client } = await house.clients.create({ name: 'A machine' })
-  const issued = await house.tokens.issuePersonal({ user: await newUser(house), name: 'x' })
-  await house.db.query('update oauth_access_tokens set client_id = ? where id = ?', [client.id, issued.token.id])
-  const me = asking(app, bearer(issued.plainText))
+  const { client } = await services.clients.create({ name: 'A machine' })
+  const issued = await services.tokens.issuePersonal({ user: await newUser(services), name: 'x' })
+  await services.db.query('update oauth_access_tokens set client_id = ? where id = ?', [client.id, issued.token.id])
+  const me = requester(app, bearer(issued.plainText))
   t.equal((await me.get('/api/tokens/current')).statusCode, 200)
-  await house.clients.revoke(client.id.toUpperCase())
+  await services.clients.revoke(client.id.toUpperCase())
   t.equal((await me.get('/api/tokens/current')).statusCode, 401)
 })

@@ -1,13 +1,13 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t from 'tap'
 import { actingAs, ISSUER, newUser, PASSWORD, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 const YEAR = 365 * 86_400
 const signIn = async (extra: object = {}, role: 'user' | 'admin' = 'user') => {
-  const { email } = await newUser(house, role)
-  return asking(app).post('/api/tokens', { email, password: PASSWORD, device_name: 'laptop', ...extra })
+  const { email } = await newUser(services, role)
+  return requester(app).post('/api/tokens', { email, password: PASSWORD, device_name: 'laptop', ...extra })
 }
 /** How long a token lives, to the second: it ends on a whole one. */
 const lifetime = ({ data }: { data: { created_at: string; expires_at: string } }) =>
@@ -26,7 +26,7 @@ t.test('what nobody chose has a default: scopes of the catalogue, one year, a JW
 
 t.test('a JWT says what RFC 9068 asks for and nothing about the person', async t => {
   const { token, data, user } = (await signIn({ scopes: ['orders:create', 'orders:read'] })).json()
-  t.match(decodeProtectedHeader(token), { alg: 'ES256', typ: 'at+jwt', kid: (await house.keys.jwks()).keys[0]?.kid })
+  t.match(decodeProtectedHeader(token), { alg: 'ES256', typ: 'at+jwt', kid: (await services.keys.jwks()).keys[0]?.kid })
   const { status, ...claims } = decodeJwt(token)
   t.match(status, { status_list: { idx: Number, uri: `${ISSUER}/oauth/status-lists/` } })
   t.strictSame(claims, {
@@ -45,9 +45,9 @@ t.test('an opaque token is a prefix, forty random characters and their check', a
   const { token, data } = (await signIn({ format: 'opaque' })).json()
   t.match(token, /^post_[0-9A-Za-z]{46}$/)
   t.equal(data.format, 'opaque')
-  t.equal((await asking(app, bearer(token)).get('/api/tokens/current')).json().data.id, data.id)
+  t.equal((await requester(app, bearer(token)).get('/api/tokens/current')).json().data.id, data.id)
   const last = token.at(-1) === 'a' ? 'b' : 'a'
-  t.equal((await asking(app, bearer(token.slice(0, -1) + last)).get('/api/tokens/current')).statusCode, 401)
+  t.equal((await requester(app, bearer(token.slice(0, -1) + last)).get('/api/tokens/current')).statusCode, 401)
 })
 
 t.test('scopes come in the order of the catalogue, each once, and none when none are asked for', async t => {
@@ -57,7 +57,7 @@ t.test('scopes come in the order of the catalogue, each once, and none when none
   ])
   const { token, data } = (await signIn({ scopes: [] })).json()
   t.strictSame(data.scopes, [])
-  t.equal((await asking(app, bearer(token)).get('/api/tokens')).statusCode, 403)
+  t.equal((await requester(app, bearer(token)).get('/api/tokens')).statusCode, 403)
 })
 
 t.test('an unknown scope is refused by name, beside those that there are', async t => {
@@ -71,7 +71,7 @@ t.test('an unknown scope is refused by name, beside those that there are', async
 t.test('* opens everything but the administration', async t => {
   const { token, data } = (await signIn({ scopes: ['*'] }, 'admin')).json()
   t.strictSame(data.scopes, ['*'])
-  const me = asking(app, bearer(token))
+  const me = requester(app, bearer(token))
   t.equal((await me.get('/api/tokens')).statusCode, 200)
   const admin = await me.post('/api/tokens', { name: 'x', scopes: ['admin:read'] })
   t.equal(admin.statusCode, 403)
@@ -92,7 +92,7 @@ t.test('an expiry is chosen in seconds or as a time, up to the limit', async t =
   t.equal((await signIn({ expires_at: chosen })).json().data.expires_at, whole)
   const inParis = `${inSeconds(7200 + 3600).slice(0, 17)}00+01:00`
   t.equal((await signIn({ expires_at: inParis })).json().data.expires_at, new Date(inParis).toISOString())
-  const limit = house.config.tokenMaxLifetime
+  const limit = services.config.tokenMaxLifetime
   t.equal((await signIn({ expires_in: limit - 60 })).statusCode, 201)
   const refused: object[] = [
     { expires_in: 0 },
@@ -130,8 +130,8 @@ t.test('name and device_name are the same thing, and one of them is needed', asy
 })
 
 t.test('every call adds a token, equal names too', async t => {
-  const me = await actingAs(house, ['tokens:read', 'tokens:write'])
-  const api = asking(app, me.headers)
+  const me = await actingAs(services, ['tokens:read', 'tokens:write'])
+  const api = requester(app, me.headers)
   await api.post('/api/tokens', { name: 'ci' })
   await api.post('/api/tokens', { name: 'ci' })
   const { data } = (await api.get('/api/tokens')).json()

@@ -2,19 +2,19 @@ import fc from 'fast-check'
 import t from 'tap'
 import { normalizeEmail } from '../../src/users/emails.ts'
 import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { Browser } from '../helpers/browser.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
 /** Domains in Unicode and in punycode, which is what Chromium makes of them. */
 
-const { app, house } = await testApp(t)
-const admin = await newUser(house, 'admin')
-const { plainText } = await house.tokens.issuePersonal({
+const { app, services } = await testApp(t)
+const admin = await newUser(services, 'admin')
+const { plainText } = await services.tokens.issuePersonal({
   user: admin,
   name: 'admin',
   scopes: ['admin:read', 'admin:write'],
 })
-const operator = asking(app, bearer(plainText))
+const operator = requester(app, bearer(plainText))
 const signIn = (email: string) =>
   app.inject({ method: 'POST', url: '/api/tokens', payload: { email, password: PASSWORD, device_name: 'x' } })
 
@@ -44,17 +44,19 @@ t.test('one account, however its domain is spelt', async t => {
 })
 
 t.test('a local part in another normal form is the same one', async t => {
-  await newUser(house, 'user', 'jose\u0301@example.com')
+  await newUser(services, 'user', 'jose\u0301@example.com')
   t.equal((await signIn('josé@example.com')).statusCode, 201)
-  await t.rejects(newUser(house, 'user', 'josé@example.com'), /taken/)
+  await t.rejects(newUser(services, 'user', 'josé@example.com'), /taken/)
 })
 
 t.test('nobody moves to an address that is taken in another spelling', async t => {
-  await newUser(house, 'user', 'taken@münchen.example')
-  const other = await newUser(house)
-  await t.rejects(house.users.update(other.id, { email: 'taken@xn--mnchen-3ya.example' }), /taken/)
-  const own = await newUser(house, 'user', 'own@münchen.example')
-  t.match(await house.users.update(own.id, { email: 'own@xn--mnchen-3ya.example' }), { email: 'own@münchen.example' })
+  await newUser(services, 'user', 'taken@münchen.example')
+  const other = await newUser(services)
+  await t.rejects(services.users.update(other.id, { email: 'taken@xn--mnchen-3ya.example' }), /taken/)
+  const own = await newUser(services, 'user', 'own@münchen.example')
+  t.match(await services.users.update(own.id, { email: 'own@xn--mnchen-3ya.example' }), {
+    email: 'own@münchen.example',
+  })
 })
 
 t.test('what an earlier version stored is found, and taken', async t => {
@@ -62,19 +64,19 @@ t.test('what an earlier version stored is found, and taken', async t => {
     ['old@xn--bcher-kva.example', 'old@bücher.example'],
     ['older@bücher.example', 'older@xn--bcher-kva.example'],
   ] as const) {
-    const { id } = await newUser(house)
-    await house.db.query('update users set email = ? where id = ?', [stored, id])
+    const { id } = await newUser(services)
+    await services.db.query('update users set email = ? where id = ?', [stored, id])
     for (const spelling of [stored, other]) {
       t.equal((await signIn(spelling)).statusCode, 201, `${spelling}, stored as ${stored}`)
-      await t.rejects(newUser(house, 'user', spelling), /taken/)
+      await t.rejects(newUser(services, 'user', spelling), /taken/)
     }
   }
 })
 
 t.test('whoever had two accounts keeps both', async t => {
-  const [unicode, ascii] = [await newUser(house), await newUser(house)]
-  await house.db.query('update users set email = ? where id = ?', ['two@bücher.example', unicode.id])
-  await house.db.query('update users set email = ? where id = ?', ['two@xn--bcher-kva.example', ascii.id])
+  const [unicode, ascii] = [await newUser(services), await newUser(services)]
+  await services.db.query('update users set email = ? where id = ?', ['two@bücher.example', unicode.id])
+  await services.db.query('update users set email = ? where id = ?', ['two@xn--bcher-kva.example', ascii.id])
   t.equal((await signIn('two@bücher.example')).json().user.id, unicode.id)
   t.equal((await signIn('two@xn--bcher-kva.example')).json().user.id, ascii.id)
 })

@@ -1,11 +1,11 @@
 import t from 'tap'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
-import { asking } from '../helpers/asking.ts'
 import { authorizeUrl, Browser } from '../helpers/browser.ts'
+import { requester } from '../helpers/requester.ts'
 
-const { app, house } = await testApp(t)
-await newUser(house, 'user', 'ada@example.com')
-await newUser(house, 'user', 'cope@scope.example')
+const { app, services } = await testApp(t)
+await newUser(services, 'user', 'ada@example.com')
+await newUser(services, 'user', 'cope@scope.example')
 
 const NEW = [
   ['a control', 'ad\u0001a@example.org'],
@@ -22,15 +22,15 @@ const NEW = [
 ] as const
 
 t.test('an address that shows something else than it is is refused, on every way to a new one', async t => {
-  const { headers, user } = await actingAs(house)
-  const admin = await actingAs(house, ['admin:write'], { role: 'admin' })
+  const { headers, user } = await actingAs(services)
+  const admin = await actingAs(services, ['admin:write'], { role: 'admin' })
   for (const [what, email] of NEW) {
     const person = { email, name: 'Eve', password: PASSWORD }
-    t.equal((await asking(app, admin.headers).post('/admin/users', person)).statusCode, 422, `${what}: admin`)
+    t.equal((await requester(app, admin.headers).post('/admin/users', person)).statusCode, 422, `${what}: admin`)
     const change = { email, current_password: PASSWORD }
-    t.equal((await asking(app, headers).put('/api/user', change)).statusCode, 422, `${what}: own`)
+    t.equal((await requester(app, headers).put('/api/user', change)).statusCode, 422, `${what}: own`)
   }
-  t.equal((await house.users.find(user.id)).email, user.email)
+  t.equal((await services.users.find(user.id)).email, user.email)
 })
 
 t.test('addresses in one script each, and those that are written together, are fine', async t => {
@@ -43,16 +43,16 @@ t.test('addresses in one script each, and those that are written together, are f
     'a-1.b_2+c@example.org',
     'δοκιμή@παράδειγμα.example',
   ]) {
-    t.match(await newUser(house, 'user', email), { email }, email)
+    t.match(await newUser(services, 'user', email), { email }, email)
   }
 })
 
 t.test('the address of an owner is no identity on the consent page', async t => {
-  const owner = await newUser(house)
+  const owner = await newUser(services)
   const browser = new Browser(app)
-  await browser.signIn(await newUser(house))
+  await browser.signIn(await newUser(services))
   const redirectUris = ['https://app.example/callback']
-  const { client } = await house.clients.create({ name: 'App', redirectUris, userId: owner.id })
+  const { client } = await services.clients.create({ name: 'App', redirectUris, userId: owner.id })
   const page = await browser.get(authorizeUrl(client))
   t.match(page.body, owner.name)
   t.notMatch(page.body, owner.email)

@@ -1,12 +1,12 @@
 import t from 'tap'
 import { hashPassword, passwordMatches } from '../../src/users/passwords.ts'
-import { testHouse } from '../helpers/app.ts'
+import { testServices } from '../helpers/app.ts'
 
 t.test('a password is kept as argon2id, salted', async t => {
-  const house = await testHouse(t)
+  const services = await testServices(t)
   const password = 'the same password'
-  for (const email of ['a@example.com', 'b@example.com']) await house.users.create({ email, name: 'x', password })
-  const rows = await house.db.query<{ password_hash: string }>('select password_hash from users')
+  for (const email of ['a@example.com', 'b@example.com']) await services.users.create({ email, name: 'x', password })
+  const rows = await services.db.query<{ password_hash: string }>('select password_hash from users')
   t.equal(new Set(rows.map(row => row.password_hash)).size, 2)
   for (const row of rows) t.match(row.password_hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
 })
@@ -19,9 +19,9 @@ t.test('nobody is let in by a hash that is not there', async t => {
 })
 
 t.test('a new password has 8 to 256 characters, whatever they are', async t => {
-  const house = await testHouse(t)
+  const services = await testServices(t)
   let people = 0
-  const create = (password: string) => house.users.create({ email: `p${++people}@example.com`, name: 'x', password })
+  const create = (password: string) => services.users.create({ email: `p${++people}@example.com`, name: 'x', password })
   for (const password of ['', 'seven77', '🔑'.repeat(7), 'x'.repeat(257)]) {
     await t.rejects(create(password), { message: /password must have/ })
   }

@@ -1,14 +1,14 @@
 import t from 'tap'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 const signIn = (email: string, password: string) =>
-  asking(app).post('/api/tokens', { email, password, device_name: 'x' })
+  requester(app).post('/api/tokens', { email, password, device_name: 'x' })
 
 t.test('a user reads who they are, and no more than that', async t => {
-  const { user, headers } = await actingAs(house, ['user:read'])
-  const { data } = (await asking(app, headers).get('/api/user')).json()
+  const { user, headers } = await actingAs(services, ['user:read'])
+  const { data } = (await requester(app, headers).get('/api/user')).json()
   t.strictSame(Object.keys(data), ['id', 'name', 'email', 'role', 'created_at', 'updated_at'])
   t.match(data, { id: user.id, email: user.email, name: 'Ada Lovelace', role: 'user' })
 })
@@ -16,9 +16,9 @@ t.test('a user reads who they are, and no more than that', async t => {
 t.test('without user:read a token tells the id of its user, whatever is asked, and nothing else', async t => {
   for (const format of ['jwt', 'opaque'] as const) {
     const scopes = ['tokens:write', 'orders:read']
-    const { id: other } = await actingAs(house, scopes, { format })
-    const { user, headers } = await actingAs(house, scopes, { format })
-    const me = asking(app, headers)
+    const { id: other } = await actingAs(services, scopes, { format })
+    const { user, headers } = await actingAs(services, scopes, { format })
+    const me = requester(app, headers)
     const only = { id: user.id }
     t.strictSame((await me.get('/api/user')).json(), { data: only })
     t.strictSame((await me.put('/api/user', {})).json(), { data: only })
@@ -29,22 +29,22 @@ t.test('without user:read a token tells the id of its user, whatever is asked, a
     t.strictSame((await me.post(`/api/tokens/${data.id}/rotate`)).json().user, only, 'rotate')
     t.equal((await me.post(`/api/tokens/${other}/rotate`)).statusCode, 404)
     t.notMatch((await me.get('/api/tokens/current')).body, user.email)
-    t.equal((await asking(app, bearer(token)).get('/api/user')).statusCode, 401)
+    t.equal((await requester(app, bearer(token)).get('/api/user')).statusCode, 401)
   }
-  const { user, headers } = await actingAs(house, ['*', 'tokens:write'])
-  t.match((await asking(app, headers).get('/api/user')).json(), { data: { email: user.email } }, '* has it')
+  const { user, headers } = await actingAs(services, ['*', 'tokens:write'])
+  t.match((await requester(app, headers).get('/api/user')).json(), { data: { email: user.email } }, '* has it')
 })
 
 t.test('a name is changed, and is what a guarded route sees next', async t => {
-  const { headers } = await actingAs(house, ['user:read'])
-  const me = asking(app, headers)
+  const { headers } = await actingAs(services, ['user:read'])
+  const me = requester(app, headers)
   t.match((await me.put('/api/user', { name: ' Ada King ' })).json(), { data: { name: 'Ada King' } })
   t.match((await me.get('/api/user')).json(), { data: { name: 'Ada King' } })
 })
 
 t.test('names are stored as they are and shown as text', async t => {
-  const { headers } = await actingAs(house, ['*'])
-  const me = asking(app, headers)
+  const { headers } = await actingAs(services, ['*'])
+  const me = requester(app, headers)
   for (const name of [
     '<script>alert(1)</script>',
     '"><img src=x onerror=alert(1)>',
@@ -63,9 +63,9 @@ t.test('names are stored as they are and shown as text', async t => {
 })
 
 t.test('a new e-mail address needs the password, and is free', async t => {
-  const { user, headers } = await actingAs(house, ['user:read'])
-  const other = await newUser(house)
-  const me = asking(app, headers)
+  const { user, headers } = await actingAs(services, ['user:read'])
+  const other = await newUser(services)
+  const me = requester(app, headers)
   t.match((await me.put('/api/user', { email: 'new@example.com' })).json(), {
     status: 422,
     errors: [{ path: 'current_password', message: 'is required' }],
@@ -91,8 +91,8 @@ t.test('a new e-mail address needs the password, and is free', async t => {
 })
 
 t.test('a password is changed by whoever knows it', async t => {
-  const { user, headers } = await actingAs(house)
-  const me = asking(app, headers)
+  const { user, headers } = await actingAs(services)
+  const me = requester(app, headers)
   const put = (body: object) => me.put('/api/user/password', { current_password: PASSWORD, ...body })
   const refused: [object, string][] = [
     [{}, 'password'],
@@ -115,17 +115,17 @@ t.test('a password is changed by whoever knows it', async t => {
 })
 
 t.test('nothing that a user may not decide is taken from a body', async t => {
-  const { headers } = await actingAs(house, ['user:read'])
+  const { headers } = await actingAs(services, ['user:read'])
   for (const field of ['role', 'id', 'disabled_at', 'password', 'passwordHash', 'created_at']) {
-    const answer = await asking(app, headers).put('/api/user', { name: 'x', [field]: 'admin' })
+    const answer = await requester(app, headers).put('/api/user', { name: 'x', [field]: 'admin' })
     t.match(answer.json(), { status: 422, errors: [{ path: field, message: 'is not known' }] })
   }
-  t.match((await asking(app, headers).get('/api/user')).json(), { data: { role: 'user', name: 'Ada Lovelace' } })
+  t.match((await requester(app, headers).get('/api/user')).json(), { data: { role: 'user', name: 'Ada Lovelace' } })
 })
 
 t.test('nobody without a token', async t => {
   for (const headers of [{}, bearer('nonsense')]) {
-    const them = asking(app, headers)
+    const them = requester(app, headers)
     t.equal((await them.get('/api/user')).statusCode, 401)
     t.equal((await them.put('/api/user', { name: 'x' })).statusCode, 401)
     t.equal((await them.put('/api/user/password', { current_password: 'x', password: 'long enough' })).statusCode, 401)

@@ -1,13 +1,13 @@
 import { hash, verify } from '@node-rs/argon2'
 import t from 'tap'
 import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
-import { asking, bearer } from '../helpers/asking.ts'
 import { Browser } from '../helpers/browser.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 import { slowHashes } from '../helpers/slow-hashes.ts'
 
 /** Guessing passwords: at one user, from one address, in any spelling, by any way in. */
 
-const { app, house } = await testApp(t, { trustProxy: '10.0.0.0/8' })
+const { app, services } = await testApp(t, { trustProxy: '10.0.0.0/8' })
 const PER_USER = 10
 const PER_ADDRESS = 50
 
@@ -38,9 +38,9 @@ async function tries(count: number, work: (i: number) => Promise<{ statusCode: n
 }
 
 t.test('the same answer for a wrong password, an unknown user and a disabled one', async t => {
-  const known = await newUser(house)
-  const disabled = await newUser(house)
-  await house.users.disable(disabled.id)
+  const known = await newUser(services)
+  const disabled = await newUser(services)
+  await services.users.disable(disabled.id)
   const answers = [
     await signIn(known.email, 'wrong password'),
     await signIn('nobody@example.com', PASSWORD),
@@ -53,9 +53,9 @@ t.test('the same answer for a wrong password, an unknown user and a disabled one
 })
 
 t.test('and the same work: nobody can tell by the time it takes who there is', async t => {
-  const known = await newUser(house)
-  const disabled = await newUser(house)
-  await house.users.disable(disabled.id)
+  const known = await newUser(services)
+  const disabled = await newUser(services)
+  await services.users.disable(disabled.id)
   for (const email of [known.email, disabled.email, 'nobody.at.all@example.com', 'no address at all']) {
     t.equal(await slowHashes(() => signIn(email, 'wrong password')), 1, email)
     t.equal(await slowHashes(() => new Browser(app).signIn({ email }, 'wrong password')), 1, `${email} at the page`)
@@ -64,7 +64,7 @@ t.test('and the same work: nobody can tell by the time it takes who there is', a
 
 t.test('a password is checked as it is: not trimmed, not cut, not folded', async t => {
   const password = 'Pässwörd with  blanks '.padEnd(100, 'x')
-  const { email } = await house.users.create({ email: 'exact@example.com', name: 'Exact', password })
+  const { email } = await services.users.create({ email: 'exact@example.com', name: 'Exact', password })
   for (const wrong of [
     password.slice(0, 72),
     `${password} `,
@@ -79,26 +79,26 @@ t.test('a password is checked as it is: not trimmed, not cut, not folded', async
 t.test('a password is the same composed and decomposed', async t => {
   const composed = 'Pässwörd ñandú'
   for (const [i, stored] of [composed, composed.normalize('NFD')].entries()) {
-    const { id, email } = await house.users.create({ email: `form${i}@example.com`, name: 'x', password: stored })
+    const { id, email } = await services.users.create({ email: `form${i}@example.com`, name: 'x', password: stored })
     for (const typed of [composed, composed.normalize('NFD')]) {
       t.equal((await signIn(email, typed)).statusCode, 201)
       t.equal((await new Browser(app).signIn({ email }, typed)).statusCode, 303)
-      const me = asking(app, bearer((await signIn(email, typed)).json().token))
+      const me = requester(app, bearer((await signIn(email, typed)).json().token))
       const change = { current_password: typed, password: composed, password_confirmation: composed.normalize('NFD') }
       t.equal((await me.put('/api/user/password', change)).statusCode, 204)
     }
-    t.ok(await house.users.find(id))
+    t.ok(await services.users.find(id))
   }
 })
 
 t.test('a hash of what was typed to an earlier version goes on, and becomes one of the normal form', async t => {
   const typed = 'pa\u0308sswo\u0308rd of old'
   const hashes = async (id: string) =>
-    (await house.db.query<{ password_hash: string }>('select password_hash from users where id = ?', [id]))[0]
+    (await services.db.query<{ password_hash: string }>('select password_hash from users where id = ?', [id]))[0]
   for (const form of [typed, typed.normalize('NFC')]) {
-    const { id, email } = await newUser(house)
+    const { id, email } = await newUser(services)
     const old = await hash(typed, { memoryCost: 8192, timeCost: 1 })
-    await house.db.query('update users set password_hash = ? where id = ?', [old, id])
+    await services.db.query('update users set password_hash = ? where id = ?', [old, id])
     t.equal((await signIn(email, 'a wrong pässwörd')).statusCode, 401)
     const browser = new Browser(app)
     t.equal((await browser.signIn({ email }, form)).statusCode, 303, 'the session begins')
@@ -111,7 +111,7 @@ t.test('a hash of what was typed to an earlier version goes on, and becomes one 
 })
 
 t.test('a user is guessed at so often, from wherever, and then not even the right password helps', async t => {
-  const { email } = await newUser(house)
+  const { email } = await newUser(services)
   const counts = await tries(PER_USER + 5, () => signIn(email, 'wrong password'))
   t.strictSame(counts, { 401: PER_USER, 429: 5 }, 'many at once cannot slip by')
   const locked = await signIn(email, PASSWORD)
@@ -119,15 +119,15 @@ t.test('a user is guessed at so often, from wherever, and then not even the righ
   const seconds = Number(locked.headers['retry-after'])
   t.ok(seconds > 0 && seconds <= 900 && Number.isInteger(seconds), String(seconds))
   t.match(locked.json(), { type: 'urn:postern:error:too_many_attempts', detail: /Try again in \d+ seconds/ })
-  t.equal((await signIn((await newUser(house)).email, PASSWORD)).statusCode, 201, 'others are let in')
+  t.equal((await signIn((await newUser(services)).email, PASSWORD)).statusCode, 201, 'others are let in')
 })
 
 t.test('right passwords at once are no failures, however many', async t => {
-  const { email } = await newUser(house)
+  const { email } = await newUser(services)
   t.strictSame(await tries(50, () => signIn(email, PASSWORD)), { 201: 50 })
   const remoteAddress = '198.51.100.90'
   t.strictSame(await tries(60, () => signIn(email, PASSWORD, { remoteAddress })), { 201: 60 }, 'from one address')
-  const me = asking(app, bearer((await signIn(email, PASSWORD)).json().token))
+  const me = requester(app, bearer((await signIn(email, PASSWORD)).json().token))
   const same = { current_password: PASSWORD, email }
   t.strictSame(await tries(15, () => me.put('/api/user', same)), { 200: 15 }, 'of whoever proves it again')
   t.strictSame(await tries(15, () => new Browser(app).signIn({ email })), { 303: 15 }, 'at the page')
@@ -139,7 +139,7 @@ t.test('right passwords at once are no failures, however many', async t => {
 })
 
 t.test('right ones among wrong ones forgive those before them, and give no further guess', async t => {
-  const { email } = await newUser(house)
+  const { email } = await newUser(services)
   await tries(PER_USER - 1, () => signIn(email, 'wrong password'))
   t.strictSame(await tries(12, () => signIn(email, PASSWORD)), { 201: 12 })
   const counts = await tries(PER_USER + 5, () => signIn(email, 'wrong password'))
@@ -152,7 +152,7 @@ t.test('an unknown user is locked like a known one', async t => {
 })
 
 t.test('every spelling of an address is one user', async t => {
-  const { email } = await newUser(house, 'user', 'kelvin.smith@example.com')
+  const { email } = await newUser(services, 'user', 'kelvin.smith@example.com')
   const spellings = [
     email.toUpperCase(),
     ` ${email}`,
@@ -168,13 +168,13 @@ t.test('every spelling of an address is one user', async t => {
   const counts = await tries(PER_USER + 6, i => signIn(spellings[i % spellings.length] as string, 'wrong password'))
   t.strictSame(counts, { 401: PER_USER, 429: 6 })
   await t.rejects(
-    house.users.create({ email: '\uFF2Belvin.SMITH@example.com', name: 'x', password: PASSWORD }),
+    services.users.create({ email: '\uFF2Belvin.SMITH@example.com', name: 'x', password: PASSWORD }),
     /taken/,
   )
 })
 
 t.test('success forgets the failures before it', async t => {
-  const { email } = await newUser(house)
+  const { email } = await newUser(services)
   for (let round = 0; round < 2; round++) {
     t.strictSame(await tries(PER_USER - 1, () => signIn(email, 'wrong password')), { 401: PER_USER - 1 })
     t.equal((await signIn(email, PASSWORD)).statusCode, 201)
@@ -182,8 +182,8 @@ t.test('success forgets the failures before it', async t => {
 })
 
 t.test('whoever holds a token guesses at the password no more often, and it counts at every door', async t => {
-  const user = await newUser(house)
-  const me = asking(app, bearer((await signIn(user.email, PASSWORD)).json().token))
+  const user = await newUser(services)
+  const me = requester(app, bearer((await signIn(user.email, PASSWORD)).json().token))
   const wrong = { current_password: 'wrong password' }
   const counts = await tries(PER_USER + 2, i =>
     i % 2

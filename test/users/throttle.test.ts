@@ -2,17 +2,17 @@ import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { newUser, PASSWORD, type TestApp, testApp } from '../helpers/app.ts'
 import { HAS_REDIS, openRedis } from '../helpers/redis.ts'
-import { openWire, type Wire } from '../helpers/wire.ts'
+import { openTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts'
 
 /** Limits that nodes share by a Redis, and what becomes of them when it is not there. */
 
 const NEEDS_REDIS = { skip: !HAS_REDIS && 'needs a redis-server' }
 const PER_USER = 10
 
-async function openNodes(t: Test): Promise<{ here: TestApp; there: TestApp; wire: Wire }> {
-  const wire = await openWire(t, await openRedis(t))
-  const [here, there] = await Promise.all([1, 2].map(() => testApp(t, { redisUrl: wire.url })))
-  return { here, there, wire } as { here: TestApp; there: TestApp; wire: Wire }
+async function openNodes(t: Test): Promise<{ here: TestApp; there: TestApp; proxy: TcpProxy }> {
+  const proxy = await openTcpProxy(t, await openRedis(t))
+  const [here, there] = await Promise.all([1, 2].map(() => testApp(t, { redisUrl: proxy.url })))
+  return { here, there, proxy } as { here: TestApp; there: TestApp; proxy: TcpProxy }
 }
 
 let addresses = 0
@@ -42,7 +42,7 @@ async function shared(here: TestApp, there: TestApp): Promise<boolean> {
 t.test('whoever guessed at one node has guessed at all of them', NEEDS_REDIS, async t => {
   const { here, there } = await openNodes(t)
   t.ok(await shared(here, there), 'they share what they count')
-  const { email } = await newUser(there.house)
+  const { email } = await newUser(there.services)
   t.equal(await triesUntilRefused(here.app, email), PER_USER)
   t.equal(await signIn(there.app, email, PASSWORD), 429, 'even with the right password')
 })
@@ -50,8 +50,8 @@ t.test('whoever guessed at one node has guessed at all of them', NEEDS_REDIS, as
 t.test('right passwords at once at several nodes are no failures', NEEDS_REDIS, async t => {
   const { here, there } = await openNodes(t)
   t.ok(await shared(here, there), 'they share what they count')
-  const { email } = await newUser(here.house)
-  const user = await newUser(there.house, 'user', email).catch(() => undefined)
+  const { email } = await newUser(here.services)
+  const user = await newUser(there.services, 'user', email).catch(() => undefined)
   t.ok(user === undefined || user.email === email)
   const both = Array.from({ length: 40 }, (_, i) => signIn((i % 2 ? here : there).app, email, PASSWORD))
   t.strictSame(new Set(await Promise.all(both)), new Set([201]))
@@ -59,17 +59,17 @@ t.test('right passwords at once at several nodes are no failures', NEEDS_REDIS, 
   t.equal((await Promise.all(wrong)).filter(status => status === 401).length, PER_USER)
 })
 
-const GONE: [what: string, go: (wire: Wire) => void][] = [
-  ['is away', wire => wire.cut()],
-  ['says nothing any more', wire => wire.block()],
+const GONE: [what: string, go: (proxy: TcpProxy) => void][] = [
+  ['is away', proxy => proxy.cut()],
+  ['says nothing any more', proxy => proxy.block()],
 ]
 
 for (const [what, go] of GONE) {
   t.test(`a Redis that ${what} keeps nobody from signing in, and lets nobody guess`, NEEDS_REDIS, async t => {
-    const { here, wire } = await openNodes(t)
-    const { email } = await newUser(here.house)
+    const { here, proxy } = await openNodes(t)
+    const { email } = await newUser(here.services)
     t.equal(await signIn(here.app, email, PASSWORD), 201)
-    go(wire)
+    go(proxy)
     t.equal(await signIn(here.app, email, PASSWORD), 201)
     t.equal(await triesUntilRefused(here.app, email), PER_USER)
     t.equal(await signIn(here.app, email, PASSWORD), 429)

@@ -4,12 +4,12 @@ import { Browser, formOf, locationOf } from '../helpers/browser.ts'
 import { expire } from '../helpers/expiry.ts'
 import { refusesForgery } from '../helpers/forms.ts'
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
 const NEXT = 'battery staple horse'
 
 async function person() {
-  const user = await newUser(house)
+  const user = await newUser(services)
   const browser = new Browser(app)
   await browser.signIn(user)
   return { user, browser }
@@ -46,12 +46,12 @@ t.test('a name is changed by its owner alone', async t => {
   t.match((await browser.submit(page, { name: ' ', email }, WHO)).body, 'The name must have 1 to 255 characters')
   const rest = { role: 'admin', id: 'x', password_hash: 'x' }
   await browser.submit(page, { name: 'Ada', email, ...rest }, WHO)
-  t.match(await house.users.find(user.id), { name: 'Ada', role: 'user' })
+  t.match(await services.users.find(user.id), { name: 'Ada', role: 'user' })
 })
 
 t.test('an e-mail address is changed with the password', async t => {
   const { user, browser } = await person()
-  const other = await newUser(house)
+  const other = await newUser(services)
   const page = await browser.get('/account')
   const change = (fields: Record<string, string>) => browser.submit(page, { name: 'Ada', ...fields }, WHO)
   const refused: [Record<string, string>, RegExp][] = [
@@ -70,14 +70,14 @@ t.test('an e-mail address is changed with the password', async t => {
   }
   const email = `moved-${user.email}`
   t.equal((await change({ email: ` ${email.toUpperCase()} `, current_password: PASSWORD })).statusCode, 303)
-  t.equal((await house.users.find(user.id)).email, email)
+  t.equal((await services.users.find(user.id)).email, email)
   t.equal((await change({ email })).statusCode, 303, 'the same one needs none')
 })
 
 t.test('a password is changed with the one before, and signs out everywhere else', async t => {
   const { user, browser } = await person()
   const other = await elsewhere(user.email, FIREFOX)
-  const { headers } = await actingAs(house, [], { user })
+  const { headers } = await actingAs(services, [], { user })
   const page = await browser.get('/account')
   const change = (fields: Record<string, string>) =>
     browser.submit(page, { current_password: PASSWORD, password: NEXT, password_confirmation: NEXT, ...fields }, PASS)
@@ -121,7 +121,7 @@ t.test('sessions are listed, and ended one by one or all together', async t => {
   t.match(page.body, /127\.0\.0\.1<\/td>/)
   t.equal(page.body.match(/>this browser</g)?.length, 1)
 
-  const rows = await house.sessions.list(user.id)
+  const rows = await services.sessions.list(user.id)
   t.equal(rows.length, 4)
   const id = rows.find(({ userAgent }) => userAgent === FIREFOX)?.id
   await browser.submit(page, {}, new RegExp(`${id}/end$`))
@@ -133,13 +133,13 @@ t.test('sessions are listed, and ended one by one or all together', async t => {
   t.equal(out.headers.location, '/login')
   t.notOk(browser.session)
   t.strictSame([await isIn(browser), await isIn(hostile), await isIn(nameless)], [false, false, false])
-  const [event] = await house.trail.list({ userId: user.id, kind: 'session.ended' }, { limit: 1 })
+  const [event] = await services.auditLog.list({ userId: user.id, kind: 'session.ended' }, { limit: 1 })
   t.match(event, { actorUserId: user.id, details: { sessions: 3, everywhere: true } })
 })
 
 t.test('ending the own session signs out', async t => {
   const { user, browser } = await person()
-  const [session] = await house.sessions.list(user.id)
+  const [session] = await services.sessions.list(user.id)
   const out = await browser.submit(await browser.get('/account'), {}, new RegExp(`${session?.id}/end$`))
   t.equal(out.headers.location, '/login')
   t.notOk(await isIn(browser))
@@ -147,7 +147,7 @@ t.test('ending the own session signs out', async t => {
 
 t.test("another person's session is not there", async t => {
   const [one, other] = [await person(), await person()]
-  const [theirs] = await house.sessions.list(other.user.id)
+  const [theirs] = await services.sessions.list(other.user.id)
   const { fields } = formOf((await one.browser.get('/account')).body, WHO)
   for (const id of [theirs?.id, 'nonsense', '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11']) {
     t.equal((await one.browser.post(`/account/sessions/${id}/end`, fields)).statusCode, 404)
@@ -158,7 +158,7 @@ t.test("another person's session is not there", async t => {
 t.test('a session that is over is not listed', async t => {
   const { user, browser } = await person()
   await elsewhere(user.email, FIREFOX)
-  await expire(house.db, 'sessions', `user_id = ? and user_agent = ?`, [user.id, FIREFOX])
+  await expire(services.db, 'sessions', `user_id = ? and user_agent = ?`, [user.id, FIREFOX])
   t.notMatch((await browser.get('/account')).body, 'Firefox')
 })
 
@@ -171,6 +171,6 @@ t.test('no form works without its CSRF token', async t => {
   await refusesForgery(t, both, page, password, PASS)
   await refusesForgery(t, both, page, {}, /sessions\/[^/]+\/end$/)
   await refusesForgery(t, both, page, {}, /sessions\/end$/)
-  t.equal((await house.users.find(user.id)).name, 'Ada Lovelace')
+  t.equal((await services.users.find(user.id)).name, 'Ada Lovelace')
   t.ok(await isIn(browser))
 })

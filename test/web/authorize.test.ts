@@ -3,8 +3,8 @@ import type { NewClient } from '../../src/clients/clients.ts'
 import { newUser, testApp } from '../helpers/app.ts'
 import { authorizeUrl, Browser, formOf, locationOf } from '../helpers/browser.ts'
 
-const { app, house } = await testApp(t)
-const user = await newUser(house)
+const { app, services } = await testApp(t)
+const user = await newUser(services)
 
 const browserOf = async (person = user) => {
   const browser = new Browser(app)
@@ -12,13 +12,13 @@ const browserOf = async (person = user) => {
   return browser
 }
 const newClient = async (input: Partial<NewClient> = {}) =>
-  (await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'], ...input })).client
+  (await services.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'], ...input })).client
 
 t.test('the consent page', async t => {
   const browser = await browserOf()
 
   t.test('names the app, who made it, what it asks for, for whom, and where the answer goes', async t => {
-    const maker = await newUser(house, 'user', 'maker@example.com')
+    const maker = await newUser(services, 'user', 'maker@example.com')
     const client = await newClient({ userId: maker.id })
     const { body } = await browser.get(authorizeUrl(client, { scope: 'orders:read reports' }))
     for (const said of ['Calendar', 'Read orders', 'See reports', user.email, 'app.example']) {
@@ -48,7 +48,7 @@ t.test('the consent page', async t => {
     t.ok(await asked('orders:read reports'), 'something new')
     await browser.approve(authorizeUrl(client, { scope: 'reports' }))
     t.notOk(await asked('orders:read reports'), 'both, one after the other')
-    const other = await browserOf(await newUser(house))
+    const other = await browserOf(await newUser(services))
     t.equal((await other.get(authorizeUrl(client))).statusCode, 200, 'by nobody else')
     t.equal((await browser.get(authorizeUrl(await newClient()))).statusCode, 200, 'for no other app')
   })
@@ -59,7 +59,7 @@ t.test('the consent page', async t => {
     await browser.submit(page, { decision: 'deny' }, /consent$/)
     t.equal((await browser.get(authorizeUrl(client))).statusCode, 200)
     await browser.approve(authorizeUrl(client))
-    await house.authorizations.withdraw(user.id, client.id)
+    await services.authorizations.withdraw(user.id, client.id)
     t.equal((await browser.get(authorizeUrl(client))).statusCode, 200)
   })
 
@@ -78,7 +78,10 @@ t.test('the consent page', async t => {
   t.test('writes down what was let in, and who by', async t => {
     const client = await newClient()
     await browser.approve(authorizeUrl(client, { scope: 'reports' }))
-    const [event, ...more] = await house.trail.list({ kind: 'consent.granted', clientId: client.id }, { limit: 5 })
+    const [event, ...more] = await services.auditLog.list(
+      { kind: 'consent.granted', clientId: client.id },
+      { limit: 5 },
+    )
     t.strictSame(more, [])
     t.match(event, { userId: user.id, actorUserId: user.id, details: { scopes: ['reports'] }, address: '127.0.0.1' })
   })
@@ -101,7 +104,7 @@ t.test('the answer', async t => {
   })
 
   t.test("is nothing in another's session", async t => {
-    const [browser, other] = [await browserOf(), await browserOf(await newUser(house))]
+    const [browser, other] = [await browserOf(), await browserOf(await newUser(services))]
     const { action, fields } = formOf((await browser.get(url)).body, /consent$/)
     const mine = formOf((await other.get(url)).body, /consent$/).fields
     t.equal((await other.post(action, { ...fields, decision: 'approve' })).statusCode, 403)
@@ -166,26 +169,26 @@ t.test('the answer', async t => {
     const browser = await browserOf()
     const shrinking = await newClient({ scopes: ['orders:read'] })
     const page = await browser.get(authorizeUrl(shrinking))
-    await house.clients.update(shrinking.id, { scopes: ['reports'] })
+    await services.clients.update(shrinking.id, { scopes: ['reports'] })
     t.equal((await browser.submit(page, { decision: 'approve' }, /consent$/)).statusCode, 400)
-    await house.clients.revoke(shrinking.id)
+    await services.clients.revoke(shrinking.id)
     const gone = await browser.submit(page, { decision: 'approve' }, /consent$/)
     t.equal(gone.statusCode, 400)
     t.notOk(gone.headers.location)
   })
 
   t.test('by whoever may not sign in any more is nothing', async t => {
-    const leaving = await newUser(house)
+    const leaving = await newUser(services)
     const browser = await browserOf(leaving)
     const page = await browser.get(url)
-    await house.users.disable(leaving.id)
+    await services.users.disable(leaving.id)
     t.equal((await browser.submit(page, { decision: 'approve' }, /consent$/)).statusCode, 403)
     t.equal(locationOf(await browser.get(url)).pathname, '/login')
   })
 })
 
 t.test('a person may leave an app less than it asks for', async t => {
-  const person = await newUser(house)
+  const person = await newUser(services)
   const browser = await browserOf(person)
   const client = await newClient()
   const url = authorizeUrl(client, { scope: 'orders:read orders:create reports', prompt: 'consent' })
@@ -199,7 +202,7 @@ t.test('a person may leave an app less than it asks for', async t => {
   t.equal(locationOf(denied).searchParams.get('error'), 'access_denied')
   const answer = await browser.submit(page, { decision: 'approve', 'scope.orders:create': undefined }, /consent$/)
   t.ok(locationOf(answer).searchParams.get('code'))
-  const [known] = await house.authorizations.list(person.id, { limit: 1 })
+  const [known] = await services.authorizations.list(person.id, { limit: 1 })
   t.strictSame(known?.scopes.sort(), ['orders:read', 'reports'])
 
   const again = await browser.get(authorizeUrl(client, { scope: 'orders:read orders:create reports' }))
@@ -212,7 +215,7 @@ t.test('a person may leave an app less than it asks for', async t => {
 
 t.test('hostile names, states and errors are shown as text', async t => {
   const browser = await browserOf(
-    await house.users.create({
+    await services.users.create({
       email: 'x@example.com',
       name: '<img src=x onerror=alert(1)>',
       password: 'correct horse battery',
@@ -221,7 +224,7 @@ t.test('hostile names, states and errors are shown as text', async t => {
   const name = '"><script>alert(1)</script>\u202egnp.exe {email} $& '
   const client = await newClient({ name: 'app' })
   // A name that was stored before names had to be visible.
-  await house.db.query('update oauth_clients set name = ? where id = ?', [name, client.id])
+  await services.db.query('update oauth_clients set name = ? where id = ?', [name, client.id])
   const url = authorizeUrl(client, { state: '"><script>alert(2)</script>', prompt: 'consent' })
   const there = await new Browser(app).get(url)
   const bad = await browser.get('/oauth/authorize?client_id=%3Cscript%3Ealert(3)%3C/script%3E')

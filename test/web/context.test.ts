@@ -3,15 +3,15 @@ import t from 'tap'
 import { newUser, testApp } from '../helpers/app.ts'
 import { authorizeUrl, Browser } from '../helpers/browser.ts'
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 
 t.test('every page is stored nowhere, framed nowhere, and fetches nothing from elsewhere', async t => {
   const browser = new Browser(app)
-  const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
+  const { client } = await services.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
   const signIn = await browser.get('/login')
-  await browser.signIn(await newUser(house, 'admin', 'pages@example.com'))
-  const user = await house.users.findByEmail('pages@example.com')
-  const { id } = (await house.tokens.issuePersonal({ user: user!, name: 'one' })).token
+  await browser.signIn(await newUser(services, 'admin', 'pages@example.com'))
+  const user = await services.users.findByEmail('pages@example.com')
+  const { id } = (await services.tokens.issuePersonal({ user: user!, name: 'one' })).token
   const form = await browser.get('/tokens/new')
   const pages = [
     signIn,
@@ -59,7 +59,7 @@ t.test('every page is stored nowhere, framed nowhere, and fetches nothing from e
 
 t.test('no page is compressed, since it holds secrets beside what it was asked', async t => {
   const browser = new Browser(app)
-  await browser.signIn(await newUser(house))
+  await browser.signIn(await newUser(services))
   for (const url of ['/login', '/tokens', '/tokens?q=guess', '/account', '/nothing']) {
     const { headers } = await browser.get(url, { accept: 'text/html', 'accept-encoding': 'gzip, deflate, br' })
     t.match(headers['content-type'], 'text/html', url)
@@ -123,7 +123,7 @@ t.test('pages follow the issuer to where the outside sees them', async t => {
   const { body } = await below.app.inject('/login')
   t.match(body, 'action="/auth/login"')
   t.match(body, 'href="/auth/assets/postern.css')
-  const { client } = await below.house.clients.create({ name: 'x', redirectUris: ['https://app.example/cb'] })
+  const { client } = await below.services.clients.create({ name: 'x', redirectUris: ['https://app.example/cb'] })
   const there = await below.app.inject(authorizeUrl(client))
   t.match(there.headers.location, /^\/auth\/login\?next=%2Fauth%2Foauth%2Fauthorize%3F/)
 })

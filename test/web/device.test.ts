@@ -5,13 +5,13 @@ import { newUser, testApp } from '../helpers/app.ts'
 import { Browser, locationOf } from '../helpers/browser.ts'
 import { form } from '../helpers/oauth.ts'
 
-const { app, house } = await testApp(t)
-const user = await newUser(house)
+const { app, services } = await testApp(t)
+const user = await newUser(services)
 const browser = new Browser(app)
 await browser.signIn(user)
 
 async function waiting(input: Partial<NewClient> = {}) {
-  const { client } = await house.clients.create({
+  const { client } = await services.clients.create({
     name: 'Television',
     public: true,
     grantTypes: [DEVICE_CODE],
@@ -38,7 +38,7 @@ t.test('a person types the code, sees who asks for what, and lets the device in'
 })
 
 t.test('a person may leave a device less than it asks for', async t => {
-  const { client } = await house.clients.create({ name: 'Radio', public: true, grantTypes: [DEVICE_CODE] })
+  const { client } = await services.clients.create({ name: 'Radio', public: true, grantTypes: [DEVICE_CODE] })
   const scope = 'orders:read reports'
   const asked = await form(app, '/oauth/device_authorization', { client_id: client.id, scope })
   const { device_code, user_code } = asked.json<{ device_code: string; user_code: string }>()
@@ -99,7 +99,7 @@ t.test('a wrong, answered or missing code is said to be one', async t => {
 t.test('codes cannot be tried out', async t => {
   const guessing = await testApp(t)
   const guesser = new Browser(guessing.app)
-  await guesser.signIn(await newUser(guessing.house))
+  await guesser.signIn(await newUser(guessing.services))
   const page = await guesser.get('/device')
   const statuses = new Set<number>()
   for (let i = 0; i < 60; i++) {
@@ -141,7 +141,7 @@ t.test('an answer needs the token of its form', async t => {
     t.equal((await browser.submit(asked, { decision: 'approve', _csrf }, /device$/)).statusCode, 403)
   }
   const other = new Browser(app)
-  await other.signIn(await newUser(house))
+  await other.signIn(await newUser(services))
   t.equal((await other.submit(asked, { decision: 'approve' }, /device$/)).statusCode, 403)
   t.equal((await new Browser(app).submit(asked, { decision: 'approve' }, /device$/)).statusCode, 403)
   t.match(await poll(), { error: 'authorization_pending' })

@@ -1,14 +1,14 @@
 import t from 'tap'
 import { createApp } from '../../src/app.ts'
 import { EXPLORER_ID } from '../../src/clients/explorer.ts'
-import { actingAs, CATALOGUE, ISSUER, newUser, testApp, testHouse } from '../helpers/app.ts'
+import { actingAs, CATALOGUE, ISSUER, newUser, testApp, testServices } from '../helpers/app.ts'
 import { authorizeUrl, Browser, pkce } from '../helpers/browser.ts'
 import { form } from '../helpers/oauth.ts'
 
 const REDIRECT = `${ISSUER}/docs/static/oauth2-redirect.html`
 const explorer = { id: EXPLORER_ID, redirectUris: [REDIRECT] }
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 const host = new URL(ISSUER).host
 await app.ready()
 
@@ -29,7 +29,7 @@ async function authorize(user: Awaited<ReturnType<typeof newUser>>, scope: strin
 }
 
 t.test('somebody who is signed in lets the explorer in, and tries a route', async t => {
-  const user = await newUser(house)
+  const user = await newUser(services)
   const answer = await authorize(user, 'tokens:read orders:read')
   t.equal(answer.statusCode, 200)
   t.notOk(answer.json().refresh_token)
@@ -39,12 +39,12 @@ t.test('somebody who is signed in lets the explorer in, and tries a route', asyn
 })
 
 t.test('an administrator may let it administrate, and nobody else', async t => {
-  const admin = await newUser(house, 'admin')
+  const admin = await newUser(services, 'admin')
   const { access_token } = (await authorize(admin, 'admin:read')).json()
   const headers = { authorization: `Bearer ${access_token}` }
   t.equal((await app.inject({ url: '/admin/users', headers })).statusCode, 200)
   const browser = new Browser(app)
-  await browser.signIn(await newUser(house))
+  await browser.signIn(await newUser(services))
   const refused = await browser.get(authorizeUrl(explorer, { scope: 'admin:read' }))
   t.match(refused.headers.location, /error=invalid_scope/)
 })
@@ -53,12 +53,12 @@ t.test('whoever selects all scopes gets those that they can have', async t => {
   const document = (await app.inject({ url: '/docs/json', headers: { host } })).json()
   const all = Object.keys(document.components.securitySchemes.oauth2.flows.authorizationCode.scopes)
   t.ok(all.includes('admin:write'))
-  const { scope } = (await authorize(await newUser(house), all.join(' '))).json()
+  const { scope } = (await authorize(await newUser(services), all.join(' '))).json()
   t.strictSame(
     scope.split(' '),
     all.filter(id => !id.startsWith('admin:')),
   )
-  const everything = (await authorize(await newUser(house, 'admin'), all.join(' '))).json()
+  const everything = (await authorize(await newUser(services, 'admin'), all.join(' '))).json()
   t.strictSame(everything.scope.split(' '), all)
 })
 
@@ -107,7 +107,7 @@ t.test('the document lists every scope with its description, where signing in le
   const { authorizationUrl, tokenUrl, scopes } = components.securitySchemes.oauth2.flows.authorizationCode
   t.strictSame([authorizationUrl, tokenUrl], [`${ISSUER}/oauth/authorize`, `${ISSUER}/oauth/token`])
   t.match(scopes, { 'orders:read': 'Read orders', 'admin:write': /./ })
-  t.equal(Object.keys(scopes).length, house.catalogue.scopes.length)
+  t.equal(Object.keys(scopes).length, services.catalogue.scopes.length)
   t.strictSame(paths['/admin/users'].get.security, [{ bearer: ['admin:read'] }, { oauth2: ['admin:read'] }])
   t.notMatch(paths['/oauth/introspect'].post.security, [{ oauth2: [] }])
   const elsewhere = await document('127.0.0.1:4000')
@@ -116,19 +116,19 @@ t.test('the document lists every scope with its description, where signing in le
 })
 
 t.test('there is one client, which follows the deployment until an operator revokes it', async t => {
-  const house = await testHouse(t)
+  const services = await testServices(t)
   const start = (issuer = ISSUER) =>
-    createApp({ ...house, config: { ...house.config, issuer } }).then(app => app.ready())
+    createApp({ ...services, config: { ...services.config, issuer } }).then(app => app.ready())
   await Promise.all([start(), start()])
-  t.equal((await house.clients.list()).filter(({ id }) => id === EXPLORER_ID).length, 1)
-  t.match(await house.clients.find(EXPLORER_ID), { redirectUris: [REDIRECT], authMethod: 'none', user: null })
+  t.equal((await services.clients.list()).filter(({ id }) => id === EXPLORER_ID).length, 1)
+  t.match(await services.clients.find(EXPLORER_ID), { redirectUris: [REDIRECT], authMethod: 'none', user: null })
   await start('https://id.example/auth')
   const moved = ['https://id.example/auth/docs/static/oauth2-redirect.html']
-  t.strictSame((await house.clients.find(EXPLORER_ID)).redirectUris, moved)
-  await house.clients.revoke(EXPLORER_ID)
+  t.strictSame((await services.clients.find(EXPLORER_ID)).redirectUris, moved)
+  await services.clients.revoke(EXPLORER_ID)
   await start()
-  t.match(await house.clients.find(EXPLORER_ID), { revoked: true, redirectUris: moved })
-  const events = await house.trail.list({ clientId: EXPLORER_ID }, { limit: 10 })
+  t.match(await services.clients.find(EXPLORER_ID), { revoked: true, redirectUris: moved })
+  const events = await services.auditLog.list({ clientId: EXPLORER_ID }, { limit: 10 })
   t.strictSame(
     events.map(({ kind }) => kind),
     ['client.revoked', 'client.changed', 'client.created'],
@@ -137,10 +137,10 @@ t.test('there is one client, which follows the deployment until an operator revo
 
 t.test('a new scope of the catalogue may be asked for', async t => {
   const more = [...CATALOGUE.scopes, { id: 'parcels', description: 'Track parcels' }]
-  const { app, house } = await testApp(t, { catalogue: { scopes: more } })
+  const { app, services } = await testApp(t, { catalogue: { scopes: more } })
   await app.ready()
-  t.ok((await house.clients.find(EXPLORER_ID)).scopes?.includes('parcels'))
-  const { headers } = await actingAs(house, ['admin:read'], { role: 'admin' })
+  t.ok((await services.clients.find(EXPLORER_ID)).scopes?.includes('parcels'))
+  const { headers } = await actingAs(services, ['admin:read'], { role: 'admin' })
   t.match((await app.inject({ url: `/admin/clients/${EXPLORER_ID}`, headers })).json(), {
     data: { name: 'API explorer' },
   })

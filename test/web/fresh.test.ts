@@ -1,17 +1,17 @@
 import t from 'tap'
-import { ensureAdministrator } from '../../src/welcome.ts'
+import { ensureFirstAdministrator } from '../../src/first-run.ts'
 import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { authorizeUrl, Browser, formOf, locationOf } from '../helpers/browser.ts'
 
-const { app, house } = await testApp(t, { sessionIdle: 3_600 })
+const { app, services } = await testApp(t, { sessionIdle: 3_600 })
 
 /** As if these minutes had passed since anybody signed in. */
 const passing = (minutes: number, columns = ['created_at', 'proved_at']) =>
-  house.db.query(`update sessions set ${columns.map(each => `${each} = ${each} - interval '${minutes} minutes'`)}`)
+  services.db.query(`update sessions set ${columns.map(each => `${each} = ${each} - interval '${minutes} minutes'`)}`)
 
 t.test('a sign-in that is not used ends', async t => {
   const browser = new Browser(app)
-  await browser.signIn(await newUser(house))
+  await browser.signIn(await newUser(services))
   await passing(59, ['last_seen_at'])
   t.equal((await browser.get('/tokens')).statusCode, 200, 'which counts as a use')
   await passing(59, ['last_seen_at'])
@@ -22,7 +22,7 @@ t.test('a sign-in that is not used ends', async t => {
 
 t.test('an administrative act asks for the password again after ten minutes', async t => {
   const browser = new Browser(app)
-  await browser.signIn(await newUser(house, 'admin'))
+  await browser.signIn(await newUser(services, 'admin'))
   await passing(11)
   const page = await browser.get('/manage/users/new')
   t.equal(page.statusCode, 200, 'reading asks for nothing')
@@ -32,7 +32,7 @@ t.test('an administrative act asks for the password again after ten minutes', as
   t.match(asked.body, 'Your password, please')
   t.match(formOf(asked.body, /users$/).fields, { name: person.name, email: person.email })
   t.notMatch(asked.body, person.password, 'a password has to be typed again')
-  t.notOk(await house.users.findByEmail(person.email), 'nothing is changed yet')
+  t.notOk(await services.users.findByEmail(person.email), 'nothing is changed yet')
 
   const { password } = person
   const wrong = await browser.submit(asked, { password, own_password: 'wrong password' }, /users$/)
@@ -40,7 +40,7 @@ t.test('an administrative act asks for the password again after ten minutes', as
   t.match(wrong.body, 'That is not your password.')
   const done = await browser.submit(wrong, { password, own_password: PASSWORD }, /users$/)
   t.equal(done.statusCode, 303, done.body)
-  t.match(await house.users.findByEmail(person.email), { name: person.name }, 'what was filled in counts')
+  t.match(await services.users.findByEmail(person.email), { name: person.name }, 'what was filled in counts')
   const more = { ...person, email: 'more@example.com' }
   t.equal((await browser.submit(page, more, /users$/)).statusCode, 303, 'and nothing is asked again')
   await passing(11)
@@ -49,7 +49,7 @@ t.test('an administrative act asks for the password again after ten minutes', as
 
 t.test('so does an own app', async t => {
   const browser = new Browser(app)
-  await browser.signIn(await newUser(house))
+  await browser.signIn(await newUser(services))
   await passing(11)
   const page = await browser.get('/apps/own/new')
   const fields = { name: 'Calendar', redirect_uris: 'https://app.example/cb' }
@@ -60,7 +60,7 @@ t.test('so does an own app', async t => {
 
 t.test('by the session, the API gives administrative scopes for ten minutes only', async t => {
   const browser = new Browser(app)
-  await browser.signIn(await newUser(house, 'admin'))
+  await browser.signIn(await newUser(services, 'admin'))
   const ask = (method: 'GET' | 'POST', url: string, headers = {}) =>
     app.inject({
       method,
@@ -82,9 +82,9 @@ t.test('by the session, the API gives administrative scopes for ten minutes only
 
 t.test('whoever signs in with the printed password chooses another first', async t => {
   const world = await testApp(t)
-  const first = await ensureAdministrator(world.house)
+  const first = await ensureFirstAdministrator(world.services)
   const { email, password } = first as { email: string; password: string }
-  const { client } = await world.house.clients.create({ name: 'App', redirectUris: ['https://app.example/cb'] })
+  const { client } = await world.services.clients.create({ name: 'App', redirectUris: ['https://app.example/cb'] })
   const browser = new Browser(world.app)
   t.equal((await browser.signIn({ email }, password)).statusCode, 303)
   for (const url of ['/tokens', '/manage', '/account', '/apps', '/device', authorizeUrl(client)]) {

@@ -2,13 +2,13 @@ import t from 'tap'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { Browser } from '../helpers/browser.ts'
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** Somebody signed in at the pages, and their requests to the API as a script on a page of ours sends them. */
 async function signedIn(role: 'user' | 'admin' = 'user') {
-  const user = await newUser(house, role)
+  const user = await newUser(services, role)
   const browser = new Browser(app)
   await browser.signIn(user)
   const ask = (method: Method, url: string, payload?: object, headers: Record<string, string | undefined> = {}) =>
@@ -48,7 +48,7 @@ t.test('with its CSRF token it may call every route of the API', async t => {
   t.equal(app1.statusCode, 201)
   t.equal((await ask('GET', '/api/clients')).json().data.length, 1)
   t.equal((await ask('GET', '/api/authorizations')).statusCode, 200)
-  const [event] = await house.trail.list({ userId: user.id, kind: 'token.issued' }, { limit: 1 })
+  const [event] = await services.auditLog.list({ userId: user.id, kind: 'token.issued' }, { limit: 1 })
   t.match(event, { actorUserId: user.id, address: '127.0.0.1' })
   for (const method of ['GET', 'DELETE'] as const) {
     t.equal((await ask(method, '/api/tokens/current', undefined, proof)).statusCode, 404, 'it is no token')
@@ -75,7 +75,7 @@ t.test('it changes e-mail address and password, which need the current password 
 t.test('what changes something is refused without the right CSRF token', async t => {
   const { user, ask, browser } = await signedIn()
   const other = await signedIn()
-  const { id } = (await house.tokens.issuePersonal({ user, name: 'kept', scopes: [] })).token
+  const { id } = (await services.tokens.issuePersonal({ user, name: 'kept', scopes: [] })).token
   const form = /name="_csrf" value="([^"]*)"/.exec((await new Browser(app).get('/login')).body)?.[1] as string
   const changes: [Method, string, object?][] = [
     ['POST', '/api/tokens', { name: 'forged' }],
@@ -97,8 +97,8 @@ t.test('what changes something is refused without the right CSRF token', async t
   const cookies = Object.fromEntries(browser.cookies)
   const payload = { name: 'forged', _csrf: await other.csrf() }
   t.equal((await app.inject({ method: 'POST', url: '/api/tokens', cookies, payload })).statusCode, 422, 'nor in a body')
-  t.match(await house.tokens.list(user.id, { limit: 5 }), [{ id, name: 'kept' }])
-  t.equal((await house.users.find(user.id)).name, 'Ada Lovelace')
+  t.match(await services.tokens.list(user.id, { limit: 5 }), [{ id, name: 'kept' }])
+  t.equal((await services.users.find(user.id)).name, 'Ada Lovelace')
 })
 
 t.test('the CSRF token of a page works here too, and that of a session that is over does not', async t => {
@@ -122,7 +122,7 @@ t.test('what reads is not answered to another site', async t => {
 
 t.test('a token that is sent is what counts', async t => {
   const { ask, proof } = await signedIn('admin')
-  const { user, headers } = await actingAs(house, ['tokens:read'])
+  const { user, headers } = await actingAs(services, ['tokens:read'])
   t.equal((await ask('GET', '/api/user', undefined, headers)).json().data.id, user.id)
   t.equal((await ask('POST', '/api/tokens', { name: 'x' }, { ...headers, ...proof })).statusCode, 403)
   for (const authorization of ['Bearer x', 'Bearer', 'Basic eDp5', '']) {
@@ -141,17 +141,17 @@ t.test('it ends with the session', async t => {
   t.equal((await app.inject({ url: '/api/user', cookies })).statusCode, 401, 'by sign-out')
   await browser.signIn(user)
   t.equal((await ask('GET', '/api/user')).statusCode, 200)
-  await house.users.disable(user.id)
+  await services.users.disable(user.id)
   t.equal((await ask('GET', '/api/user')).statusCode, 401, 'when the user is disabled')
   t.equal((await ask('POST', '/api/tokens', { name: 'x' }, proof)).statusCode, 401)
 })
 
 t.test('can() is true for everything but what only administrators may', async t => {
-  const { app, house } = await testApp(t, { catalogue: [{ id: 'orders:read', description: 'Read orders' }] })
+  const { app, services } = await testApp(t, { catalogue: [{ id: 'orders:read', description: 'Read orders' }] })
   const asked = ['orders:read', 'tokens:write', 'anything:else', 'admin:read', 'admin:write']
   const wanted = { user: [true, true, true, false, false], admin: [true, true, true, true, true] }
   for (const role of ['user', 'admin'] as const) {
-    const user = await newUser(house, role)
+    const user = await newUser(services, role)
     const browser = new Browser(app)
     await browser.signIn(user)
     const token = await sessionTokenOf(browser)
@@ -170,8 +170,8 @@ t.test('can() is true for everything but what only administrators may', async t 
 
   async function sessionTokenOf(browser: Browser) {
     const { createSessionToken } = await import('../../src/tokens/session-token.ts')
-    const person = await house.sessions.find(browser.session as string)
-    return createSessionToken(house.clients)(person!)
+    const signedIn = await services.sessions.find(browser.session as string)
+    return createSessionToken(services.clients)(signedIn!)
   }
 })
 

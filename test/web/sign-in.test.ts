@@ -3,8 +3,8 @@ import t from 'tap'
 import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { authorizeUrl, Browser, formOf, isSessionCookie, locationOf } from '../helpers/browser.ts'
 
-const { app, house } = await testApp(t)
-const user = await newUser(house)
+const { app, services } = await testApp(t)
+const user = await newUser(services)
 
 t.test('signing in', async t => {
   t.test('takes e-mail address and password, and says who is signed in', async t => {
@@ -19,8 +19,8 @@ t.test('signing in', async t => {
   })
 
   t.test('says the same of a wrong password, an unknown and a disabled user', async t => {
-    const disabled = await newUser(house)
-    await house.users.disable(disabled.id)
+    const disabled = await newUser(services)
+    await services.users.disable(disabled.id)
     const tries = [
       await new Browser(app).signIn(user, 'wrong'),
       await new Browser(app).signIn({ email: 'nobody@example.com' }),
@@ -55,7 +55,7 @@ t.test('signing in', async t => {
   })
 
   t.test('slows down who guesses, whether the user exists or not', async t => {
-    const known = await newUser(house)
+    const known = await newUser(services)
     for (const email of [known.email, 'unknown@example.com']) {
       const answers = []
       for (let i = 0; i < 11; i++) answers.push(await new Browser(app).signIn({ email: email.toUpperCase() }, 'wrong'))
@@ -71,10 +71,10 @@ t.test('signing in', async t => {
   })
 
   t.test('is written down, whether it went well or not', async t => {
-    const person = await newUser(house)
+    const person = await newUser(services)
     await new Browser(app).signIn(person, 'wrong')
     await new Browser(app).signIn(person)
-    const trail = await house.trail.list({ userId: person.id }, { limit: 10 })
+    const trail = await services.auditLog.list({ userId: person.id }, { limit: 10 })
     t.match(trail, [
       { kind: 'sign_in.succeeded', actorUserId: person.id, address: '127.0.0.1' },
       { kind: 'sign_in.failed', actorUserId: null, address: '127.0.0.1', details: {} },
@@ -138,7 +138,7 @@ t.test('next', async t => {
 t.test('a form that leads to an app may lead anywhere, and no other', async t => {
   const policy = async (url: string) => String((await new Browser(app).get(url)).headers['content-security-policy'])
   const redirectUris = ['https://app.example/cb', 'http://[::1]/cb', 'com.example.app:/cb']
-  const { client } = await house.clients.create({ name: 'Calendar', public: true, redirectUris })
+  const { client } = await services.clients.create({ name: 'Calendar', public: true, redirectUris })
   for (const redirect_uri of redirectUris) {
     const there = (await new Browser(app).get(authorizeUrl(client, { redirect_uri }))).headers.location as string
     t.notMatch(await policy(there), /form-action/, redirect_uri)
@@ -150,7 +150,7 @@ t.test('a form that leads to an app may lead anywhere, and no other', async t =>
 })
 
 t.test('what an app opens in a popup keeps its opener, and no other page does', async t => {
-  const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
+  const { client } = await services.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
   const browser = new Browser(app)
   const opener = ({ headers }: { headers: object }) =>
     Object.entries(headers).find(([name]) => /opener/.test(name))?.[1]
@@ -191,7 +191,7 @@ t.test('signing out', async t => {
     t.notOk(browser.session)
     browser.cookies.set(sessionCookie as string, session as string)
     t.notMatch((await browser.get('/login')).body, 'You are signed in', 'the cookie opens nothing any more')
-    const [event] = await house.trail.list({ kind: 'session.ended', userId: user.id }, { limit: 1 })
+    const [event] = await services.auditLog.list({ kind: 'session.ended', userId: user.id }, { limit: 1 })
     t.match(event, { actorUserId: user.id })
   })
 
@@ -203,7 +203,7 @@ t.test('signing out', async t => {
 })
 
 t.test('a form that is out of date leads on', async t => {
-  const person = await newUser(house)
+  const person = await newUser(services)
   const typed = { email: person.email, password: PASSWORD }
 
   t.test('in a second tab, to where it was going', async t => {
@@ -247,7 +247,7 @@ t.test('a form that is out of date leads on', async t => {
   })
 
   t.test('consent after signing in again, to fresh consent', async t => {
-    const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
+    const { client } = await services.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
     const browser = new Browser(app)
     await browser.signIn(person)
     const page = await browser.get(authorizeUrl(client, { prompt: 'consent' }))
@@ -260,7 +260,7 @@ t.test('a form that is out of date leads on', async t => {
   })
 
   t.test('a consent form that expired, to fresh consent, whatever was let in meanwhile', async t => {
-    const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
+    const { client } = await services.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
     const browser = new Browser(app)
     await browser.signIn(person)
     const url = authorizeUrl(client, { scope: 'orders:read', state: 's' })

@@ -3,15 +3,15 @@ import { newUser, type TestOptions, testApp } from '../helpers/app.ts'
 import { Browser, formOf, locationOf } from '../helpers/browser.ts'
 import { refusesForgery, ticked } from '../helpers/forms.ts'
 
-const { app, house } = await testApp(t)
+const { app, services } = await testApp(t)
 const HOSTILE = '"><script>alert(1)</script>gnp.exe {name}'
 
 async function person(role: 'user' | 'admin' = 'user') {
-  const user = await newUser(house, role)
+  const user = await newUser(services, role)
   const browser = new Browser(app)
   await browser.signIn(user)
   const issue = async (name: string, more: { scopes?: string[]; expiresAt?: Date } = {}) =>
-    (await house.tokens.issuePersonal({ user, name, ...more })).token
+    (await services.tokens.issuePersonal({ user, name, ...more })).token
   return { user, browser, issue }
 }
 
@@ -50,7 +50,7 @@ t.test('the list', async t => {
     await issue('plain', { scopes: ['orders:read'] })
     await issue('short', { expiresAt: days(3) })
     const paused = await issue('paused')
-    await house.tokens.change(user, paused.id, { suspended: true })
+    await services.tokens.change(user, paused.id, { suspended: true })
     const { body } = await browser.get('/tokens')
     t.match(body, /plain<\/bdi><\/a><\/th>\s*<td data-label="Scopes"><code>orders:read<\/code>/)
     t.match(body, /<time datetime="[^"]+Z" title="[^"]+ UTC">just now<\/time>/)
@@ -70,9 +70,9 @@ t.test('the list', async t => {
     await issue('Deploy', { scopes: ['orders:read'] })
     await issue('100%_sure', { scopes: ['reports:export'] })
     const gone = await issue('gone', { scopes: [] })
-    await house.tokens.revoke(user.id, gone.id)
+    await services.tokens.revoke(user.id, gone.id)
     const paused = await issue('paused', { scopes: [] })
-    await house.tokens.change(user, paused.id, { suspended: true })
+    await services.tokens.change(user, paused.id, { suspended: true })
     const found = async (query: string) => {
       const { body } = await browser.get(`/tokens?${query}`)
       return [...body.matchAll(/<bdi>([^<]*)<\/bdi><\/a>/g)].map(([, name]) => name)
@@ -128,7 +128,7 @@ t.test('the form for a new token', async t => {
     t.match(body, /<input id="name" [^>]*value="deploy"/)
     t.match(body, '<option value="12d" selected>in 12 days')
     t.strictSame(ticked(body), ['scope.orders:read', 'scope.orders:create'])
-    t.equal((await house.tokens.list(user.id, { limit: 1 })).length, 0)
+    t.equal((await services.tokens.list(user.id, { limit: 1 })).length, 0)
     for (const query of ['name=a&name=b', 'expires_in=-1', 'expires_in=9999999d', 'scopes=%00', 'name=%00'])
       t.ok([200, 400].includes((await browser.get(`/tokens/new?${query}`)).statusCode), query)
     t.match((await browser.get('/tokens/new?expires_in=nonsense')).body, '<option value="30d" selected>')
@@ -145,7 +145,7 @@ t.test('the form for a new token', async t => {
     t.equal(await opens(plainText), 200)
     t.match(made.body, `curl -H &#39;Authorization: Bearer ${plainText}&#39; http://localhost:3000/api/user`)
     t.notOk([made.headers['set-cookie']].flat().some(cookie => String(cookie).includes(plainText.slice(-20))))
-    const [token] = await house.tokens.list(user.id, { limit: 1 })
+    const [token] = await services.tokens.list(user.id, { limit: 1 })
     t.match(token, { name: 'deploy', scopes: ['reports'] })
     t.equal(Math.round((token!.expiresAt.getTime() - Date.now()) / 86_400_000), 30)
     for (const path of [`/tokens/${token?.id}`, '/tokens']) {
@@ -160,7 +160,7 @@ t.test('the form for a new token', async t => {
     const made = await browser.submit(page, fields, /tokens$/)
     const again = await browser.submit(page, fields, /tokens$/)
     t.equal(again.statusCode, 303)
-    const [token, ...more] = await house.tokens.list(user.id, { limit: 5 })
+    const [token, ...more] = await services.tokens.list(user.id, { limit: 5 })
     t.strictSame(more, [])
     t.equal(again.headers.location, `/tokens/${token?.id}`)
     t.notMatch((await browser.get(String(again.headers.location))).body, plainTextOf(made) as string)
@@ -173,7 +173,7 @@ t.test('the form for a new token', async t => {
     const { browser, user } = await person()
     const date = days(12).toISOString().slice(0, 10)
     t.equal((await make(browser, { expires_in: 'date', expires_on: date })).statusCode, 201)
-    const [token] = await house.tokens.list(user.id, { limit: 1 })
+    const [token] = await services.tokens.list(user.id, { limit: 1 })
     t.equal(token?.expiresAt.toISOString(), `${date}T23:59:59.000Z`)
     const last = /max="([^"]+)"/.exec((await browser.get('/tokens/new')).body)?.[1] as string
     t.equal((await make(browser, { expires_in: 'date', expires_on: last })).statusCode, 201, 'the last day there is')
@@ -207,7 +207,7 @@ t.test('the form for a new token', async t => {
       t.strictSame(ticked(page.body), ['scope.reports', 'scope.tokens:rotate'])
       t.notMatch(page.body, '<script>')
     }
-    t.equal((await house.tokens.list(user.id, { limit: 1 })).length, 0)
+    t.equal((await services.tokens.list(user.id, { limit: 1 })).length, 0)
   })
 })
 
@@ -215,7 +215,7 @@ t.test('a token', async t => {
   t.test('is renamed and given other scopes, and keeps its text', async t => {
     const { browser, user } = await person()
     const plainText = plainTextOf(await make(browser, { 'scope.orders:read': '1' })) as string
-    const [{ id } = { id: '' }] = await house.tokens.list(user.id, { limit: 1 })
+    const [{ id } = { id: '' }] = await services.tokens.list(user.id, { limit: 1 })
     const page = await browser.get(`/tokens/${id}`)
     t.strictSame(ticked(page.body), ['scope.orders:read', 'scope.tokens:rotate'])
     const form = new RegExp(`${id}$`)
@@ -225,10 +225,10 @@ t.test('a token', async t => {
     t.match(after.body, /role="status">The token “<bdi>&quot;&gt;&lt;script/)
     t.notMatch(after.body, /<script>|\u202e/)
     t.notMatch((await browser.get(`/tokens/${id}`)).body, 'role="status"', 'said once')
-    const same = await house.tokens.find(user.id, id)
+    const same = await services.tokens.find(user.id, id)
     t.notOk(same.changed, 'a name changes nothing for whoever checks it offline')
     await browser.submit(page, { name: 'deploy', 'scope.orders:read': undefined, 'scope.reports': '1' }, form)
-    t.match(await house.tokens.find(user.id, id), { name: 'deploy', scopes: ['reports'], changed: true })
+    t.match(await services.tokens.find(user.id, id), { name: 'deploy', scopes: ['reports'], changed: true })
     t.equal(await opens(plainText), 200)
     const refused = await browser.submit(page, { name: 'x', 'scope.nope': '1' }, form)
     t.equal(refused.statusCode, 400)
@@ -238,7 +238,7 @@ t.test('a token', async t => {
   t.test('is rotated, with an overlap or without', async t => {
     const { browser, user } = await person()
     const old = plainTextOf(await make(browser, { name: 'rotating' }))
-    const [{ id } = { id: '' }] = await house.tokens.list(user.id, { limit: 1 })
+    const [{ id } = { id: '' }] = await services.tokens.list(user.id, { limit: 1 })
     const page = await browser.get(`/tokens/${id}`)
     const rotated = await browser.submit(page, { overlap: 'day' }, /rotate$/)
     t.equal(rotated.statusCode, 201)
@@ -257,7 +257,7 @@ t.test('a token', async t => {
   t.test('is suspended and resumed', async t => {
     const { browser, user } = await person()
     const text = plainTextOf(await make(browser, {}))
-    const [{ id } = { id: '' }] = await house.tokens.list(user.id, { limit: 1 })
+    const [{ id } = { id: '' }] = await services.tokens.list(user.id, { limit: 1 })
     await browser.submit(await browser.get(`/tokens/${id}`), {}, /suspend$/)
     t.equal(await opens(text), 401)
     const page = await browser.get(`/tokens/${id}`)
@@ -270,7 +270,7 @@ t.test('a token', async t => {
   t.test('is revoked after a page that names it', async t => {
     const { browser, user } = await person()
     const text = plainTextOf(await make(browser, { name: 'to be <b>revoked</b>' }))
-    const [{ id } = { id: '' }] = await house.tokens.list(user.id, { limit: 1 })
+    const [{ id } = { id: '' }] = await services.tokens.list(user.id, { limit: 1 })
     const ask = await browser.get(`/tokens/${id}/revoke`)
     t.match(ask.body, 'Revoke the token “<bdi>to be &lt;b&gt;revoked&lt;/b&gt;</bdi>”?')
     t.equal(await opens(text), 200, 'asking does nothing')
@@ -296,7 +296,7 @@ t.test('a token', async t => {
         t.notMatch(answer.body, 'theirs')
       }
     }
-    t.match(await house.tokens.find(token.user as string, token.id), { name: 'theirs', suspended: false })
+    t.match(await services.tokens.find(token.user as string, token.id), { name: 'theirs', suspended: false })
   })
 })
 
@@ -305,7 +305,7 @@ t.test('no form works without its CSRF token', async t => {
   const other = (await person()).browser
   const { id } = await issue('kept', { scopes: ['reports'] })
   const paused = await issue('paused')
-  await house.tokens.change(user, paused.id, { suspended: true })
+  await services.tokens.change(user, paused.id, { suspended: true })
   const page = await browser.get(`/tokens/${id}`)
   const both = { browser, other }
   await refusesForgery(t, both, await browser.get('/tokens/new'), { name: 'x', expires_in: '7d' }, /tokens$/)
@@ -314,8 +314,13 @@ t.test('no form works without its CSRF token', async t => {
   await refusesForgery(t, both, page, { overlap: 'none' }, /rotate$/)
   await refusesForgery(t, both, await browser.get(`/tokens/${paused.id}`), {}, /resume$/)
   await refusesForgery(t, both, await browser.get(`/tokens/${id}/revoke`), {}, /revoke$/)
-  t.match(await house.tokens.find(user.id, id), { name: 'kept', scopes: ['reports'], revoked: false, suspended: false })
-  t.equal((await house.tokens.list(user.id, { limit: 9 })).length, 2)
+  t.match(await services.tokens.find(user.id, id), {
+    name: 'kept',
+    scopes: ['reports'],
+    revoked: false,
+    suspended: false,
+  })
+  t.equal((await services.tokens.list(user.id, { limit: 9 })).length, 2)
 })
 
 t.test('hostile scopes are shown as text', async t => {
@@ -323,8 +328,8 @@ t.test('hostile scopes are shown as text', async t => {
     { id: '<b>:x', description: '"><img src=x onerror=alert(1)>', default: true },
     { id: "a&'b", description: '{name} $&' },
   ]
-  const { app, house } = await testApp(t, { catalogue })
-  const user = await house.users.create({
+  const { app, services } = await testApp(t, { catalogue })
+  const user = await services.users.create({
     email: 'x@example.com',
     name: '<img src=x onerror=alert(1)>',
     password: 'correct horse battery',
@@ -334,7 +339,7 @@ t.test('hostile scopes are shown as text', async t => {
   const page = await browser.get('/tokens/new')
   const made = await browser.submit(page, { name: HOSTILE, expires_in: '7d', "scope.a&'b": '1' }, /tokens$/)
   t.equal(made.statusCode, 201)
-  const [token] = await house.tokens.list(user.id, { limit: 1 })
+  const [token] = await services.tokens.list(user.id, { limit: 1 })
   t.strictSame(token?.scopes, ['<b>:x', "a&'b", 'tokens:rotate'])
   for (const path of ['/tokens', '/tokens/new', `/tokens/${token?.id}`, `/tokens/${token?.id}/revoke`]) {
     const { body } = await browser.get(path)
@@ -344,12 +349,12 @@ t.test('hostile scopes are shown as text', async t => {
 })
 
 t.test('a token may be for some APIs only, and its page says for which', async t => {
-  const { app, house } = await testApp(t)
+  const { app, services } = await testApp(t)
   const browser = new Browser(app)
-  await browser.signIn(await newUser(house))
+  await browser.signIn(await newUser(services))
   t.notMatch((await browser.get('/tokens/new')).body, 'name="resource.', 'where there are none, nothing is asked')
   const uri = 'https://orders.example.com'
-  await house.clients.create({ name: 'Orders <API>', audience: uri })
+  await services.clients.create({ name: 'Orders <API>', audience: uri })
   const page = await browser.get('/tokens/new')
   t.match(page.body, 'Orders &lt;API&gt;')
   const send = async (fields: Record<string, string | undefined>) => {
@@ -361,6 +366,6 @@ t.test('a token may be for some APIs only, and its page says for which', async t
   t.equal(bound.aud, uri)
   t.match((await browser.get(`/tokens/${bound.jti}`)).body, `<code>${uri}</code>`)
   const everywhere = await send({})
-  t.equal(everywhere.aud, house.config.audience)
+  t.equal(everywhere.aud, services.config.audience)
   t.match((await browser.get(`/tokens/${everywhere.jti}`)).body, 'every API of this server')
 })

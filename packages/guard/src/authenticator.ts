@@ -1,9 +1,9 @@
-import { createEnds } from './ends.ts'
-import type { Authenticate } from './needs.ts'
 import { checkOptions, isFunction } from './options.ts'
+import { isIssuerRefusal } from './remote/issuer-refusal.ts'
 import type { GuardHealth } from './remote/monitor.ts'
-import { isRefusal } from './remote/refusal.ts'
 import { createRemote, type RemoteOptions } from './remote/remote.ts'
+import type { Authenticate } from './requirements.ts'
+import { createTokenWatcher } from './token-watcher.ts'
 
 /** How a token's text becomes a token: as a server in this process does it (`postern.guard`), or far from the issuer. */
 export type GuardOptions = { authenticate: Authenticate; catalogue?: KnownScopes } | RemoteOptions
@@ -32,9 +32,9 @@ export interface Authenticator extends GuardState {
 
 export interface GuardLog {
   /** The issuer could not be reached at the start. */
-  away(error: unknown): void
+  issuerUnavailable(error: unknown): void
   /** The issuer refuses the guard, and waiting will not mend it. */
-  refused(error: Error): void
+  issuerRefused(error: Error): void
 }
 
 /** Milliseconds that a stream goes on while `authenticate` fails with something else than a refusal of the token. */
@@ -46,18 +46,18 @@ const GRACE_MS = 60_000
  */
 export function createAuthenticator(options: GuardOptions, log: GuardLog): Authenticator {
   if ('authenticate' in options) return local(options)
-  const { authenticate, ready, health, close } = createRemote(options, log.refused)
-  ready().catch(error => isRefusal(error) || log.away(error))
+  const { authenticate, ready, health, close } = createRemote(options, log.issuerRefused)
+  ready().catch(error => isIssuerRefusal(error) || log.issuerUnavailable(error))
   return { authenticate, ready, health, close }
 }
 
 function local(options: { authenticate: Authenticate }): Authenticator {
   checkOptions('guard', options, { authenticate: isFunction })
-  const ends = createEnds(options.authenticate, GRACE_MS)
+  const tokenWatcher = createTokenWatcher(options.authenticate, GRACE_MS)
   return {
-    authenticate: ends.authenticate,
+    authenticate: tokenWatcher.authenticate,
     ready: async () => {},
     health: () => ({ status: 'ok', keys: true, feed: null, problems: [] }),
-    close: async () => ends.close(),
+    close: async () => tokenWatcher.close(),
   }
 }

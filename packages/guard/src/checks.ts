@@ -1,22 +1,22 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import { noGuard } from './errors.ts'
+import { withMetadataChallenge } from './error-response.ts'
+import { guardNotRegistered } from './errors.ts'
 import { resourceMetadataOf } from './metadata.ts'
-import { ANY_TOKEN, allOf, anyOf, assertToken, type Needs, requireScopes } from './needs.ts'
 import { PosternError } from './postern-error.ts'
-import { pointToMetadata } from './refusal.ts'
+import { ANY_TOKEN, allOf, anyOf, assertScopes, assertToken, type ScopeRequirement } from './requirements.ts'
 import { type ScopeName, Token } from './token.ts'
 
 /** From a request to the token it came with. @throws an error with its challenge */
-export type Identify = (request: FastifyRequest) => Token | Promise<Token>
+export type IdentifyRequest = (request: FastifyRequest) => Token | Promise<Token>
 
 /** Where a registered guard keeps its way to identify, on the instance and so on every child of it. */
 export const kIdentify = Symbol('postern.identify')
 /** What a preHandler made here asks for; the guard writes OpenAPI from it. */
-export const kNeeds = Symbol('postern.needs')
+export const kRequirement = Symbol('postern.needs')
 
 export interface ScopeCheck {
   (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
-  [kNeeds]: Needs
+  [kRequirement]: ScopeRequirement
 }
 
 /**
@@ -44,14 +44,14 @@ export function checkAnyScope(...any: [ScopeName, ...ScopeName[]]): ScopeCheck {
   return scopeCheck(anyOf(any))
 }
 
-function scopeCheck(needs: Needs): ScopeCheck {
+function scopeCheck(requirement: ScopeRequirement): ScopeCheck {
   const check = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
     try {
       const found = identify(request)
-      if (found instanceof Token) done(admit(request, found, needs))
+      if (found instanceof Token) done(assertRequirement(request, found, requirement))
       else
         Promise.resolve(found)
-          .then(token => admit(request, token, needs))
+          .then(token => assertRequirement(request, token, requirement))
           .then(
             () => done(),
             error => refuse(error, request, reply, done),
@@ -60,26 +60,26 @@ function scopeCheck(needs: Needs): ScopeCheck {
       refuse(error as Error, request, reply, done)
     }
   }
-  return Object.assign(check, { [kNeeds]: needs })
+  return Object.assign(check, { [kRequirement]: requirement })
 }
 
 /** The challenge is set here too: an application's own error handler seldom looks at the headers of an error. */
 function refuse(error: Error, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
-  const known = error instanceof PosternError ? pointToMetadata(error, resourceMetadataOf(request)) : undefined
-  if (known) reply.headers(known.headers)
-  done(known ?? error)
+  const mapped = error instanceof PosternError ? withMetadataChallenge(error, resourceMetadataOf(request)) : undefined
+  if (mapped) reply.headers(mapped.headers)
+  done(mapped ?? error)
 }
 
 function identify(request: FastifyRequest): Token | Promise<Token> {
   // Another plugin may keep something of its own under this name.
   if (request.token instanceof Token) return request.token
-  const how = (request.server as { [kIdentify]?: Identify })[kIdentify]
-  if (!how) throw noGuard()
-  return how(request)
+  const identifyRequest = (request.server as { [kIdentify]?: IdentifyRequest })[kIdentify]
+  if (!identifyRequest) throw guardNotRegistered()
+  return identifyRequest(request)
 }
 
-function admit(request: FastifyRequest, token: Token, needs: Needs): undefined {
+function assertRequirement(request: FastifyRequest, token: Token, requirement: ScopeRequirement): undefined {
   assertToken(token)
   request.token = token
-  requireScopes(token, needs)
+  assertScopes(token, requirement)
 }

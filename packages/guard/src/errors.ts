@@ -58,7 +58,7 @@ export function insufficientScope(
 }
 
 /** A route asks for a token in an application that has no way to check one: refused, never let through. */
-export const noGuard = () =>
+export const guardNotRegistered = () =>
   new PosternError({
     status: 500,
     code: 'guard_not_registered',
@@ -66,7 +66,7 @@ export const noGuard = () =>
   })
 
 /** `authenticate` answered with something else than a token: refused, never let through. */
-export const notAToken = () =>
+export const guardGaveNoToken = () =>
   new PosternError({
     status: 500,
     code: 'guard_gave_no_token',
@@ -74,7 +74,7 @@ export const notAToken = () =>
   })
 
 /** Nobody can say what the token may do now: refused, never let through. */
-export const issuerAway = (cause?: unknown) =>
+export const issuerUnavailable = (cause?: unknown) =>
   new PosternError({
     status: 503,
     code: 'temporarily_unavailable',

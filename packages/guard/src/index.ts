@@ -2,7 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAuthenticator, type GuardOptions, type GuardState } from './authenticator.ts'
 import { bearerText } from './bearer.ts'
-import { type Identify, kIdentify } from './checks.ts'
+import { type IdentifyRequest, kIdentify } from './checks.ts'
 import { describeGuard, requireKnownScopes } from './openapi.ts'
 import type { Token } from './token.ts'
 
@@ -10,10 +10,10 @@ export type { GuardOptions, GuardState } from './authenticator.ts'
 export { checkAnyScope, checkScopes, requireToken, type ScopeCheck } from './checks.ts'
 export { invalidToken } from './errors.ts'
 export { protectedResource } from './metadata.ts'
-export type { Authenticate } from './needs.ts'
 export { BEARER, bearerScheme } from './openapi.ts'
 export type { GuardHealth } from './remote/monitor.ts'
 export { createRemote, type Remote, type RemoteOptions } from './remote/remote.ts'
+export type { Authenticate } from './requirements.ts'
 export type { ProtectedResourceOptions } from './resource.ts'
 export { type Catalogue, type OnEnd, type ScopeName, Token, type TokenInit } from './token.ts'
 
@@ -30,13 +30,13 @@ declare module 'fastify' {
 
 const plugin: FastifyPluginAsync<GuardOptions> = async (app, options) => {
   const { authenticate, ready, health, close } = createAuthenticator(options, {
-    away: err => app.log.warn({ err }, 'the issuer of access tokens cannot be reached yet'),
-    refused: err => app.log.error({ err }, err.message),
+    issuerUnavailable: err => app.log.warn({ err }, 'the issuer of access tokens cannot be reached yet'),
+    issuerRefused: err => app.log.error({ err }, err.message),
   })
   // Applications within others may have guards of their own.
   if (!Object.hasOwn(app, 'posternGuard')) app.decorate('posternGuard', { ready, health })
   app.addHook('onClose', close)
-  const identify: Identify = request => authenticate(bearerText(request as never))
+  const identify: IdentifyRequest = request => authenticate(bearerText(request as never))
   Object.assign(app, { [kIdentify]: identify })
   if (!app.hasRequestDecorator('token')) app.decorateRequest('token', null as never)
   if ('catalogue' in options && options.catalogue) app.addHook('onRoute', requireKnownScopes(options.catalogue))

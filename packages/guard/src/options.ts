@@ -31,20 +31,20 @@ export const optional =
     if (value !== undefined) rule(name, value)
   }
 
-export const isText: OptionRule = (name, value) => {
-  if (typeof value !== 'string' || value.trim() === '') throw wrong(name, 'a text that is not empty', value)
+export const isNonEmptyString: OptionRule = (name, value) => {
+  if (typeof value !== 'string' || value.trim() === '') throw optionError(name, 'a text that is not empty', value)
 }
 
 /** An absolute URI without a fragment (RFC 8707 §2). */
 export const isUri: OptionRule = (name, value) => {
   if (!isAbsolute(value))
-    throw wrong(name, 'an absolute URI without a fragment, such as "https://api.example.com"', value)
+    throw optionError(name, 'an absolute URI without a fragment, such as "https://api.example.com"', value)
 }
 
 /** An http or https URL without a fragment (RFC 9728 §1.2). */
 export const isWebUrl: OptionRule = (name, value) => {
   if (!isAbsolute(value) || !/^https?:/i.test(value)) {
-    throw wrong(name, 'an http or https URL without a fragment, such as "https://api.example.com"', value)
+    throw optionError(name, 'an http or https URL without a fragment, such as "https://api.example.com"', value)
   }
 }
 
@@ -55,56 +55,57 @@ export const isUriOrList: OptionRule = (name, value) => {
 }
 
 export const isUriList: OptionRule = (name, value) => {
-  if (!Array.isArray(value) || value.length === 0) throw wrong(name, 'a list with one URL at least', value)
+  if (!Array.isArray(value) || value.length === 0) throw optionError(name, 'a list with one URL at least', value)
   value.forEach((member, i) => void isUri(`${name}[${i}]`, member))
 }
 
 /** What can be an issuer (RFC 8414 §2). */
 export const isIssuer: OptionRule = (name, value) => {
   if (normalizeIssuer(value) === undefined) {
-    const due = 'an http or https URL without query, fragment, user or // in its path, such as "https://id.example.com"'
-    throw wrong(name, due, value)
+    const expected =
+      'an http or https URL without query, fragment, user or // in its path, such as "https://id.example.com"'
+    throw optionError(name, expected, value)
   }
 }
 
 export const isIssuerList: OptionRule = (name, value) => {
-  if (!Array.isArray(value) || value.length === 0) throw wrong(name, 'a list with one issuer at least', value)
+  if (!Array.isArray(value) || value.length === 0) throw optionError(name, 'a list with one issuer at least', value)
   value.forEach((member, i) => void isIssuer(`${name}[${i}]`, member))
 }
 
 /** A list of scopes; it may be empty, since a token may have none. */
 export const isScopes: OptionRule = (name, value) => {
-  if (!Array.isArray(value)) throw wrong(name, 'a list of scopes', value)
-  value.forEach((member, i) => void isText(`${name}[${i}]`, member))
+  if (!Array.isArray(value)) throw optionError(name, 'a list of scopes', value)
+  value.forEach((member, i) => void isNonEmptyString(`${name}[${i}]`, member))
 }
 
 export const isFunction: OptionRule = (name, value) => {
-  if (typeof value !== 'function') throw wrong(name, 'a function', value)
+  if (typeof value !== 'function') throw optionError(name, 'a function', value)
 }
 
 export const isObject: OptionRule = (name, value) => {
-  if (typeof value !== 'object' || value === null) throw wrong(name, 'an object or a list', value)
+  if (typeof value !== 'object' || value === null) throw optionError(name, 'an object or a list', value)
 }
 
 export const isBoolean: OptionRule = (name, value) => {
-  if (typeof value !== 'boolean') throw wrong(name, 'true or false', value)
+  if (typeof value !== 'boolean') throw optionError(name, 'true or false', value)
 }
 
 /** Zero or more; not NaN, which is less than nothing. */
-export const isAmount: OptionRule = (name, value) => {
-  if (typeof value !== 'number' || !(value >= 0)) throw wrong(name, 'a number that is not negative', value)
+export const isNonNegative: OptionRule = (name, value) => {
+  if (typeof value !== 'number' || !(value >= 0)) throw optionError(name, 'a number that is not negative', value)
 }
 
-export const isCount: OptionRule = (name, value) => {
-  if (!Number.isInteger(value) || (value as number) < 1) throw wrong(name, 'a whole number above 0', value)
+export const isPositiveInteger: OptionRule = (name, value) => {
+  if (!Number.isInteger(value) || (value as number) < 1) throw optionError(name, 'a whole number above 0', value)
 }
 
 const isAbsolute = (value: unknown): value is string =>
   typeof value === 'string' && URL.canParse(value) && !/[#\s]/.test(value)
 
-const wrong = (name: string, due: string, value: unknown) =>
+const optionError = (name: string, expected: string, value: unknown) =>
   new TypeError(
-    `${name} must be ${due}, not ${shown(value)}.${value === undefined ? ' Leave it out for its default.' : ''}`,
+    `${name} must be ${expected}, not ${shown(value)}.${value === undefined ? ' Leave it out for its default.' : ''}`,
   )
 
 /** A secret is never given to these rules with a value worth repeating: what is wrong with it is that it is empty. */

@@ -1,4 +1,12 @@
-import { checkOptions, isIssuerList, isScopes, isText, isWebUrl, optional, requireOptions } from './options.ts'
+import {
+  checkOptions,
+  isIssuerList,
+  isNonEmptyString,
+  isScopes,
+  isWebUrl,
+  optional,
+  requireOptions,
+} from './options.ts'
 
 export interface ProtectedResourceOptions {
   /** What tokens for this server are meant for: their `aud`, a URL that begins where the server is found. */
@@ -31,7 +39,7 @@ const RULES = {
   resource: isWebUrl,
   authorizationServers: isIssuerList,
   scopes: optional(isScopes),
-  name: optional(isText),
+  name: optional(isNonEmptyString),
   documentation: optional(isWebUrl),
 }
 

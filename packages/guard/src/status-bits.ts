@@ -9,11 +9,11 @@ export type Status = (typeof STATUS)[keyof typeof STATUS]
 const BITS = 2
 const PER_BYTE = 8 / BITS
 /** No list is larger: what inflates beyond is no list. */
-const LARGEST_BYTES = 4_194_304
+const MAX_BYTES = 4_194_304
 
 /** A list with 5 % set takes a thirtieth of the time of level 9, for a sixth more bytes. */
 const LEVEL = 4
-const deflateAside = promisify<Uint8Array, { level: number }, Buffer>(deflate)
+const deflateAsync = promisify<Uint8Array, { level: number }, Buffer>(deflate)
 
 /** The statuses of one list. Most lists hold few that are not 0, so bytes are taken only when there is one. */
 export class StatusBits {
@@ -61,9 +61,9 @@ export class StatusBits {
   }
 
   /** As `encode`, as the statuses are now, by a thread beside the event loop. */
-  async encodeAside(): Promise<string> {
+  async encodeAsync(): Promise<string> {
     // A copy: the thread reads while statuses go on changing, and would see some of them only.
-    return (await deflateAside(this.#all().slice(), { level: LEVEL })).toString('base64url')
+    return (await deflateAsync(this.#all().slice(), { level: LEVEL })).toString('base64url')
   }
 
   #all(): Uint8Array {
@@ -72,7 +72,7 @@ export class StatusBits {
 
   /** @throws when it is not a compressed list, or one too large to be ours */
   static decode(lst: string): StatusBits {
-    const bytes = inflateSync(Buffer.from(lst, 'base64url'), { maxOutputLength: LARGEST_BYTES })
+    const bytes = inflateSync(Buffer.from(lst, 'base64url'), { maxOutputLength: MAX_BYTES })
     return new StatusBits(bytes.length * PER_BYTE, bytes)
   }
 }

@@ -1,5 +1,5 @@
 import { invalidToken } from './errors.ts'
-import { Recent } from './recent.ts'
+import { LruCache } from './lru-cache.ts'
 import type { ReservedScope } from './reserved-scopes.ts'
 import { grants, missing } from './scope-set.ts'
 
@@ -37,7 +37,7 @@ export type OnUse = (id: string, scopes: readonly string[]) => void
 export type OnEnd = (reason: Error) => void
 
 /** Whoever checks tokens again while somebody watches them. */
-export interface Endings {
+export interface EndWatcher {
   /** @returns what ends the watch */
   watch(token: Token, text: string, onEnd: OnEnd): () => void
 }
@@ -51,7 +51,7 @@ interface ScopeSet {
 }
 
 /** Thousands of tokens have the same few sets of scopes: each set is in memory once. */
-const sets = new Recent<string, ScopeSet>(2_000)
+const sets = new LruCache<string, ScopeSet>(2_000)
 
 function shared(scopes: readonly string[]): ScopeSet {
   const name = scopes.join(' ')
@@ -63,7 +63,7 @@ function shared(scopes: readonly string[]): ScopeSet {
 }
 
 /** Ties a token to the text that it came as and to the guard that checked it, so that it can be watched. */
-export let tie: <T>(token: T, text: string, endings: Endings) => T
+export let watchToken: <T>(token: T, text: string, endings: EndWatcher) => T
 
 /** A verified access token: what a guarded handler finds in `request.token`. Shared between requests, so frozen. */
 export class Token {
@@ -79,13 +79,13 @@ export class Token {
   readonly #onUse: OnUse | undefined
   // A frozen object's private fields can be written.
   /** A whole second stands in the object itself; a time with a fraction would stand beside it, and cost a look there. */
-  #toldIn = 0
-  #told: readonly string[] | undefined
+  #reportedAt = 0
+  #reported: readonly string[] | undefined
   #text = ''
-  #endings: Endings | undefined
+  #endings: EndWatcher | undefined
 
   static {
-    tie = (token, text, endings) => {
+    watchToken = (token, text, endings) => {
       if (token instanceof Token && (token.#text !== text || token.#endings !== endings)) {
         token.#text = text
         token.#endings = endings
@@ -127,9 +127,9 @@ export class Token {
     if (!this.#onUse) return
     // A route is asked for thousands of times in a second.
     const second = wholeSecond()
-    if (this.#told === scopes && this.#toldIn === second) return
-    this.#told = scopes
-    this.#toldIn = second
+    if (this.#reported === scopes && this.#reportedAt === second) return
+    this.#reported = scopes
+    this.#reportedAt = second
     this.#onUse(
       this.id,
       scopes.filter(scope => this.can(scope as ScopeName)),
@@ -157,15 +157,15 @@ export class Token {
 const LONGEST_TIMEOUT_MS = 2_147_483_647
 
 /** A token that no guard checked ends when it expires, as far as anybody knows. */
-const untilExpiry: Endings = {
+const untilExpiry: EndWatcher = {
   watch(token, _text, onEnd) {
     let timer: NodeJS.Timeout | undefined
-    const look = () => {
+    const scheduleExpiry = () => {
       const left = token.expiresAt.getTime() - Date.now()
       if (left <= 0) onEnd(invalidToken('The access token has expired.'))
-      else timer = setTimeout(look, Math.min(left, LONGEST_TIMEOUT_MS)).unref()
+      else timer = setTimeout(scheduleExpiry, Math.min(left, LONGEST_TIMEOUT_MS)).unref()
     }
-    timer = setTimeout(look).unref()
+    timer = setTimeout(scheduleExpiry).unref()
     return () => clearTimeout(timer)
   },
 }

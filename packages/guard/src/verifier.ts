@@ -1,11 +1,11 @@
 import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { isMeantFor } from './audience.ts'
-import { ByText, flat } from './by-text.ts'
 import { invalidToken } from './errors.ts'
 import { hasDuplicateNames } from './json-names.ts'
+import { flattenText, TokenTextCache } from './token-text-cache.ts'
 
 /** What a signed token says, once its signature has been checked. Times are in milliseconds since the epoch. */
-export interface Verified {
+export interface VerifiedJwt {
   text: string
   id: string
   subject: string
@@ -26,26 +26,26 @@ export interface VerifierOptions<V> {
    */
   audience: string | readonly string[] | ((aud: unknown) => boolean | Promise<boolean>) | null
   /** What is remembered of a text, for whoever asks again. */
-  keep: (verified: Verified) => V
+  toEntry: (verified: VerifiedJwt) => V
   /** Texts remembered at most; those not used for longest are forgotten. */
-  remember?: number
+  cacheSize?: number
   /** The time that tokens are checked against, in milliseconds since the epoch. */
   now?: () => number
 }
 
 export interface Verifier<V> {
   /** Checked before, or undefined: then ask `verify`. Says nothing about status or expiry. */
-  recall(text: string): V | undefined
+  get(text: string): V | undefined
   /** @throws 401 `invalid_token` */
   verify(text: string): Promise<V>
   /** After a key was retired. */
-  forget(): void
+  clear(): void
 }
 
 const ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'RS256']
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/
 /** No token of ours comes near; a longer text is not worth hashing. */
-const LONGEST = 16_384
+const MAX_LENGTH = 16_384
 
 /**
  * Checks JWT access tokens (RFC 9068 §4, RFC 8725) and remembers the texts whose signature held: a signature costs
@@ -55,13 +55,13 @@ export function createVerifier<V extends { readonly text: string }>({
   key,
   issuer,
   audience,
-  keep,
-  remember = 100_000,
+  toEntry,
+  cacheSize = 100_000,
   now = Date.now,
 }: VerifierOptions<V>): Verifier<V> {
-  const known = new ByText<V>(remember)
+  const cache = new TokenTextCache<V>(cacheSize)
   /** How often it was forgotten: what is being checked meanwhile may hold by a key that is gone. */
-  let forgotten = 0
+  let generation = 0
   const issuers = typeof issuer === 'function' ? issuer : () => [issuer].flat()
   const options = {
     typ: 'at+jwt',
@@ -72,8 +72,8 @@ export function createVerifier<V extends { readonly text: string }>({
   const accepts = acceptedBy(audience)
 
   async function verify(text: string): Promise<V> {
-    if (text.length > LONGEST || !COMPACT_JWS.test(text) || !isCanonical(text)) throw invalidToken(MALFORMED)
-    const before = forgotten
+    if (text.length > MAX_LENGTH || !COMPACT_JWS.test(text) || !isCanonical(text)) throw invalidToken(MALFORMED)
+    const generationBefore = generation
     const { payload } = await jwtVerify(text, key, { ...options, currentDate: new Date(now()) }).catch(error => {
       throw refusal(error)
     })
@@ -82,17 +82,17 @@ export function createVerifier<V extends { readonly text: string }>({
     // Asked now: which ones are accepted may have been learnt with the keys.
     if (!issuers().includes(payload.iss as string)) throw invalidToken(OTHER_ISSUER)
     if (!(await accepts(payload.aud))) throw invalidToken('The access token is meant for another audience.')
-    const kept = keep(read(flat(text), payload))
-    if (forgotten === before) known.set(kept)
-    return kept
+    const entry = toEntry(read(flattenText(text), payload))
+    if (generation === generationBefore) cache.set(entry)
+    return entry
   }
 
-  function forget(): void {
-    forgotten++
-    known.clear()
+  function clear(): void {
+    generation++
+    cache.clear()
   }
 
-  return { recall: text => known.get(text), verify, forget }
+  return { get: text => cache.get(text), verify, clear }
 }
 
 function acceptedBy(audience: VerifierOptions<unknown>['audience']): (aud: unknown) => boolean | Promise<boolean> {
@@ -122,7 +122,7 @@ function hasDuplicateClaims(text: string): boolean {
   return parts.some(part => hasDuplicateNames(Buffer.from(part, 'base64url').toString()))
 }
 
-function read(text: string, payload: JWTPayload): Verified {
+function read(text: string, payload: JWTPayload): VerifiedJwt {
   const { jti, sub, client_id: clientId, scope = '', exp } = payload
   if (typeof jti !== 'string' || typeof sub !== 'string' || typeof clientId !== 'string' || typeof scope !== 'string') {
     throw invalidToken(MALFORMED)

@@ -8,7 +8,7 @@ type Turn = PromiseWithResolvers<void>
  * A pool of the one connection that PGlite has. It goes to one piece of work at a time: a query of one request must not
  * run inside the transaction of another.
  */
-class PoolOfOne implements PostgresPool {
+class SingleConnectionPool implements PostgresPool {
   readonly options = {}
   readonly #start: () => Promise<Engine>
   #engine: Promise<Engine> | undefined
@@ -57,5 +57,5 @@ class PoolOfOne implements PostgresPool {
 
 /** The dialect of the embedded PostgreSQL. */
 export function embeddedDialect(start: () => Promise<Engine>): Dialect {
-  return new Dialect({ pool: new PoolOfOne(start) })
+  return new Dialect({ pool: new SingleConnectionPool(start) })
 }

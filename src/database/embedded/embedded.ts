@@ -13,9 +13,9 @@ export interface Embedded {
 
 export interface EmbeddedOptions {
   /** What a new database begins with. */
-  dump?: Blob | undefined
+  initialDump?: Blob | undefined
   /** true: there has to be a database, and none is created. */
-  existing?: boolean
+  mustExist?: boolean
 }
 
 /**
@@ -24,15 +24,18 @@ export interface EmbeddedOptions {
  * @throws StartupError when another process holds the directory, it cannot be written, or there is no database where one
  *   has to be
  */
-export function startEmbedded(dataDir: string | undefined, { dump, existing = false }: EmbeddedOptions = {}): Embedded {
-  const unlock = dataDir ? hold(dataDir, existing) : () => {}
-  const begin = () => startEngine({ folder: dataDir && postgresFolder(dataDir), dump })
-  let latest = begin()
+export function startEmbedded(
+  dataDir: string | undefined,
+  { initialDump, mustExist = false }: EmbeddedOptions = {},
+): Embedded {
+  const unlock = dataDir ? lockDataDir(dataDir, mustExist) : () => {}
+  const startOne = () => startEngine({ folder: dataDir && postgresFolder(dataDir), dump: initialDump })
+  let latest = startOne()
   let taken = false
   latest.catch(() => {})
   return {
     start() {
-      if (taken) latest = begin()
+      if (taken) latest = startOne()
       taken = true
       return latest
     },
@@ -45,7 +48,7 @@ export function startEmbedded(dataDir: string | undefined, { dump, existing = fa
 }
 
 /** A lock file is left where a server has been, which may be creating its database now: then the lock comes first. */
-function hold(dataDir: string, existing: boolean): () => void {
+function lockDataDir(dataDir: string, existing: boolean): () => void {
   if (!existing) return lockFolder(dataDir)
   if (!existsSync(lockFile(dataDir))) requireDatabase(dataDir)
   const unlock = lockFolder(dataDir)

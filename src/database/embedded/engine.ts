@@ -3,7 +3,7 @@ import { type WasmModules, wasmModules } from './wasm.ts'
 
 /** A running PostgreSQL with one connection. */
 export interface Engine {
-  query(sql: string, params: readonly unknown[]): Promise<Answer>
+  query(sql: string, params: readonly unknown[]): Promise<StatementResult>
   close(): Promise<void>
   /** true: it has stopped, for whatever reason, and another has to be started. */
   readonly closed: boolean
@@ -17,17 +17,17 @@ export interface EngineOptions {
 }
 
 /** What PostgreSQL says to one statement. */
-export interface Answer {
+export interface StatementResult {
   rows: object[]
   command: string
   rowCount: number
 }
 
 /** The first message to the worker: what it runs. */
-export type Program = { modules: WasmModules }
+export type WorkerModules = { modules: WasmModules }
 /** A statement for the worker; `undefined` asks it to close, and is answered by its end. */
-export type Question = { sql: string; params: readonly unknown[] } | undefined
-export type Reply = { answer: Answer | undefined } | { error: { message: string } }
+export type WorkerRequest = { sql: string; params: readonly unknown[] } | undefined
+export type WorkerResponse = { answer: StatementResult | undefined } | { error: { message: string } }
 
 /** PostgreSQL's own code for a server that shut down: whoever asked is told to try again. */
 const STOPPED = '57P01'
@@ -38,7 +38,7 @@ const WORKER = import.meta.filename.endsWith('.ts') ? './worker.ts' : './worker.
  * @returns once the database is open
  */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const waiting: PromiseWithResolvers<Answer | undefined>[] = []
+  const pending: PromiseWithResolvers<StatementResult | undefined>[] = []
   // The worker gets no flags or hooks of the process around it, and prints nothing into its output.
   const worker = new Worker(new URL(WORKER, import.meta.url), {
     workerData: options,
@@ -54,28 +54,28 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   let closed = false
   let opened = false
 
-  function wait(): Promise<Answer | undefined> {
-    const reply = Promise.withResolvers<Answer | undefined>()
-    waiting.push(reply)
-    return reply.promise
+  function nextResponse(): Promise<StatementResult | undefined> {
+    const response = Promise.withResolvers<StatementResult | undefined>()
+    pending.push(response)
+    return response.promise
   }
   function stop(error?: Error): void {
     closed = true
-    const reason = error && !opened ? error : stopped(error)
-    for (const { reject } of waiting.splice(0)) reject(reason)
+    const reason = error && !opened ? error : stoppedError(error)
+    for (const { reject } of pending.splice(0)) reject(reason)
   }
 
-  worker.on('message', (reply: Reply) => {
-    const { resolve, reject } = waiting.shift() as PromiseWithResolvers<Answer | undefined>
-    if ('error' in reply) reject(asError(reply.error))
-    else resolve(reply.answer)
+  worker.on('message', (response: WorkerResponse) => {
+    const { resolve, reject } = pending.shift() as PromiseWithResolvers<StatementResult | undefined>
+    if ('error' in response) reject(asError(response.error))
+    else resolve(response.answer)
   })
   worker.on('error', stop)
   worker.once('exit', () => stop())
-  const open = wait()
+  const open = nextResponse()
   // The worker loads its own modules meanwhile.
   wasmModules().then(
-    modules => worker.postMessage({ modules } satisfies Program),
+    modules => worker.postMessage({ modules } satisfies WorkerModules),
     error => {
       stop(error)
       void worker.terminate()
@@ -88,12 +88,12 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       return closed
     },
     async query(sql, params) {
-      if (closed) throw stopped()
-      worker.postMessage({ sql, params } satisfies Question)
-      return (await wait()) as Answer
+      if (closed) throw stoppedError()
+      worker.postMessage({ sql, params } satisfies WorkerRequest)
+      return (await nextResponse()) as StatementResult
     },
     async close() {
-      worker.postMessage(undefined satisfies Question)
+      worker.postMessage(undefined satisfies WorkerRequest)
       await exited
     },
   }
@@ -104,7 +104,7 @@ function asError({ message, ...fields }: { message: string }): Error {
   return Object.assign(new Error(message), fields)
 }
 
-function stopped(cause?: Error): Error {
+function stoppedError(cause?: Error): Error {
   const message = cause ? `The embedded database stopped: ${cause.message}` : 'The embedded database has stopped.'
   return Object.assign(new Error(message, { cause }), { code: STOPPED })
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { makeFolder } from '../../config/folder.ts'
+import { createFolder } from '../../config/folder.ts'
 import { folderProblem } from '../../config/folder-problem.ts'
 import { StartupError } from '../../errors/errors.ts'
 import { closeToOthers } from './permissions.ts'
@@ -23,7 +23,7 @@ export const lockFile = (folder: string) => join(folder, 'lock')
  */
 export function lockFolder(folder: string): () => void {
   try {
-    makeFolder(folder)
+    createFolder(folder)
     const unlock = lockOne(lockFile(folder))
     closeToOthers(folder)
     return unlock

@@ -11,7 +11,7 @@ const NEEDED_BYTES = 24 * 2 ** 20
 const ERRNO: Record<number, string> = { 2: 'EACCES', 19: 'EDQUOT', 29: 'EIO', 51: 'ENOSPC', 63: 'EPERM', 69: 'EROFS' }
 
 /** A reason that is known: nothing has to be guessed from the disk. */
-export class Refusal extends Error {}
+export class OpeningRefusedError extends Error {}
 
 /**
  * @param version what stands in PG_VERSION
@@ -20,16 +20,18 @@ export class Refusal extends Error {}
 export function requireMajor(version: string): void {
   if (version === POSTGRES_MAJOR) return
   if (!/^\d{1,3}(\.\d+)?$/.test(version)) {
-    throw new Refusal('its PG_VERSION is damaged. Restore a backup: `postern restore FILE` with an empty DATA_DIR.')
+    throw new OpeningRefusedError(
+      'its PG_VERSION is damaged. Restore a backup: `postern restore FILE` with an empty DATA_DIR.',
+    )
   }
-  throw new Refusal(
+  throw new OpeningRefusedError(
     `it was created by PostgreSQL ${version}, and this version of Postern has PostgreSQL ${POSTGRES_MAJOR}. ` +
       'Run `postern dump FILE` with the version of Postern that created it, and `postern restore FILE` with this one and an empty DATA_DIR.',
   )
 }
 
 /** @returns true when another try would find no more room */
-export const isFull = (error: unknown) => ['ENOSPC', 'EDQUOT'].includes(String(codeOf(error)))
+export const isDiskFull = (error: unknown) => ['ENOSPC', 'EDQUOT'].includes(String(codeOf(error)))
 
 function codeOf(error: unknown): string | undefined {
   const { errno, code } = error as { errno?: number; code?: string }
@@ -38,9 +40,9 @@ function codeOf(error: unknown): string | undefined {
 
 /** @returns an error that says what a person can do about it */
 export function openingProblem(folder: string | undefined, error: unknown): Error {
-  if (error instanceof Refusal) return error
+  if (error instanceof OpeningRefusedError) return error
   const name = codeOf(error)
-  if (folder && (isFull(error) || freeBytes(dirname(folder)) < NEEDED_BYTES)) {
+  if (folder && (isDiskFull(error) || freeBytes(dirname(folder)) < NEEDED_BYTES)) {
     return new Error(
       `the disk is full (${name ?? 'little is left'}). Free at least ${NEEDED_BYTES / 2 ** 20} MB, or move DATA_DIR to another disk.`,
     )

@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
-import type { Answer, EngineOptions, Program, Question, Reply } from './engine.ts'
+import type { EngineOptions, StatementResult, WorkerModules, WorkerRequest, WorkerResponse } from './engine.ts'
 import { unfinishedMarker } from './existing.ts'
-import { isFull, openingProblem, Refusal, requireMajor } from './opening.ts'
+import { isDiskFull, OpeningRefusedError, openingProblem, requireMajor } from './opening.ts'
 import { PREBUILT } from './prebuilt.ts'
 import type { WasmModules } from './wasm.ts'
 
@@ -17,29 +17,29 @@ const SETTINGS = ['shared_buffers=16MB', 'max_wal_size=64MB']
  * leaves the server free to answer checks from memory.
  */
 async function serve(port: MessagePort, options: EngineOptions): Promise<void> {
-  const [{ modules }] = (await once(port, 'message')) as [Program]
+  const [{ modules }] = (await once(port, 'message')) as [WorkerModules]
   // Without a listener the port would not keep the thread alive while the database opens.
   port.ref()
   const pglite = await open(options, modules).catch(error => {
     throw openingProblem(options.folder, error)
   })
-  let last = reply(port, async () => undefined)
-  port.on('message', (question: Question) => {
-    last = last.then(() => (question ? reply(port, () => ask(pglite, question)) : close(pglite, port)))
+  let last = respond(port, async () => undefined)
+  port.on('message', (request: WorkerRequest) => {
+    last = last.then(() => (request ? respond(port, () => runStatement(pglite, request)) : close(pglite, port)))
   })
 }
 
 async function open({ folder, dump }: EngineOptions, modules: WasmModules): Promise<PGlite> {
   if (!folder) return create(modules, dump)
-  const half = unfinishedMarker(folder)
+  const marker = unfinishedMarker(folder)
   // A process that was killed while it made the database left half of one, in which nobody can have stored anything.
-  if (existsSync(half)) rmSync(folder, { recursive: true, force: true })
+  if (existsSync(marker)) rmSync(folder, { recursive: true, force: true })
   if (existsSync(join(folder, 'PG_VERSION'))) return openExisting(folder, modules)
-  mustBeEmpty(folder)
+  assertEmpty(folder)
   mkdirSync(folder, { mode: 0o700, recursive: true })
-  writeFileSync(half, '')
+  writeFileSync(marker, '')
   const pglite = await create({ ...modules, dataDir: folder }, dump)
-  rmSync(half)
+  rmSync(marker)
   return pglite
 }
 
@@ -49,9 +49,9 @@ function openExisting(folder: string, modules: WasmModules): Promise<PGlite> {
 }
 
 /** Nothing that is there is ever overwritten. */
-function mustBeEmpty(folder: string): void {
+function assertEmpty(folder: string): void {
   if (!existsSync(folder) || readdirSync(folder).length === 0) return
-  throw new Refusal(
+  throw new OpeningRefusedError(
     `${folder} has files but no PG_VERSION, and is left as it is. Restore a backup (\`postern restore FILE\` with an empty DATA_DIR), or move it away.`,
   )
 }
@@ -62,7 +62,7 @@ async function create(where: PGliteOptions, dump = prebuilt()): Promise<PGlite> 
   try {
     return await PGlite.create(settings({ ...where, loadDataDir: dump }))
   } catch (error) {
-    if (isFull(error)) throw error
+    if (isDiskFull(error)) throw error
     if (where.dataDir) rmSync(where.dataDir, { recursive: true, force: true })
     return PGlite.create(settings(where))
   }
@@ -76,7 +76,7 @@ function prebuilt(): Blob | undefined {
   return existsSync(PREBUILT) ? new Blob([readFileSync(PREBUILT)]) : undefined
 }
 
-async function ask(pglite: PGlite, { sql, params }: NonNullable<Question>): Promise<Answer> {
+async function runStatement(pglite: PGlite, { sql, params }: NonNullable<WorkerRequest>): Promise<StatementResult> {
   const { rows, command = '', rowCount = 0 } = await pglite.query<object>(sql, [...params])
   return { rows, command, rowCount }
 }
@@ -86,8 +86,8 @@ async function close(pglite: PGlite, port: MessagePort): Promise<void> {
   port.close()
 }
 
-async function reply(port: MessagePort, work: () => Promise<Answer | undefined>): Promise<void> {
-  const message: Reply = await work().then(
+async function respond(port: MessagePort, work: () => Promise<StatementResult | undefined>): Promise<void> {
+  const message: WorkerResponse = await work().then(
     answer => ({ answer }),
     error => ({ error: { ...error, message: error.message } }),
   )

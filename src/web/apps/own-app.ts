@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import type { Client } from '../../clients/client.entity.ts'
 import type { Clients } from '../../clients/clients.ts'
 import { idOf } from '../query.ts'
-import { personOf } from '../signed-in.ts'
+import { signedInOf } from '../signed-in.ts'
 
 /** A person's own app, by the id in the address. @throws 404 for anybody else's */
 export const ownApp = (clients: Clients, request: FastifyRequest): Promise<Client> =>
-  clients.find(idOf(request), personOf(request).user.id)
+  clients.find(idOf(request), signedInOf(request).user.id)

@@ -5,14 +5,14 @@ import type { Clients } from '../../clients/clients.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import { phrase } from '../phrase.ts'
-import { asked, listed } from '../query.ts'
-import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
+import { listPage, queryParams } from '../query.ts'
+import { type FormError, formErrorOf, signedInOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
-import { newOnce } from '../tokens/made.ts'
+import { newFormId } from '../tokens/issued-cookie.ts'
 import { type AppFields, EMPTY, fieldsOf, GRANTS, readFields, removeField, settingsOf } from './form.ts'
 import { ownApp } from './own-app.ts'
-import { madeAlready, showSecret } from './own-secrets.ts'
+import { alreadyRotated, showSecret } from './own-secrets.ts'
 
 export interface OwnAppsOptions {
   site: Site
@@ -29,27 +29,36 @@ export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPl
   const scopes = catalogue.scopes.filter(({ id }) => !isAdminScope(id))
   const choices = { grants: GRANTS, scopes }
 
-  const keptOf = ({ scopes: held }: Client) => held?.filter(id => !scopes.some(scope => scope.id === id)) ?? []
+  const removedScopesOf = ({ scopes: held }: Client) => held?.filter(id => !scopes.some(scope => scope.id === id)) ?? []
 
-  function newForm(reply: FastifyReply, fields: AppFields, refusal?: Refusal) {
-    const data = { title: text.create.title, section, fields, choices, refusal: refusal?.message, once: newOnce() }
+  function newForm(reply: FastifyReply, fields: AppFields, refusal?: FormError) {
+    const data = { title: text.create.title, section, fields, choices, refusal: refusal?.message, once: newFormId() }
     return reply.page('apps/new.eta', { ...data, action: path }, { status: refusal?.status ?? 200 })
   }
 
-  function detail(reply: FastifyReply, client: Client, fields = fieldsOf(client), refusal?: Refusal) {
+  function detail(reply: FastifyReply, client: Client, fields = fieldsOf(client), refusal?: FormError) {
     const hasSecret = client.authMethod.startsWith('client_secret_')
-    const kept = keptOf(client).map(id => ({ id, name: removeField(id) }))
-    const data = { title: text.one, section, client, hasSecret, fields, choices, kept, refusal: refusal?.message }
+    const removedScopes = removedScopesOf(client).map(id => ({ id, name: removeField(id) }))
+    const data = {
+      title: text.one,
+      section,
+      client,
+      hasSecret,
+      fields,
+      choices,
+      kept: removedScopes,
+      refusal: refusal?.message,
+    }
     return reply.page('apps/own-one.eta', { ...data, path: `${path}/${client.id}` }, { status: refusal?.status ?? 200 })
   }
 
   return async app => {
     app.get('/', async (request, reply) => {
-      const userId = personOf(request).user.id
-      const list = await listed(
+      const userId = signedInOf(request).user.id
+      const list = await listPage(
         path,
-        asked(request),
-        wish => clients.list({ ...wish, userId }),
+        queryParams(request),
+        pageRequest => clients.list({ ...pageRequest, userId }),
         client => client,
       )
       return reply.page('apps/own.eta', { title: text.own.title, section, tab: 'own', list })
@@ -58,15 +67,15 @@ export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPl
     app.get('/new', (_request, reply) => newForm(reply, EMPTY))
 
     app.post('/', async (request, reply) => {
-      const again = madeAlready(reply, site)
+      const again = alreadyRotated(reply, site)
       if (again) return again
       const fields = readFields((request.body ?? {}) as Params)
       try {
-        const made = await clients.create({ ...settingsOf(fields), userId: personOf(request).user.id })
+        const made = await clients.create({ ...settingsOf(fields), userId: signedInOf(request).user.id })
         if (made.secret !== undefined) return showSecret(reply, site, made.client, made.secret)
         return reply.goOn(`/apps/own/${made.client.id}`, 'appCreated', { app: made.client.name })
       } catch (error) {
-        return newForm(reply, fields, refusalOf(error))
+        return newForm(reply, fields, formErrorOf(error))
       }
     })
 
@@ -74,12 +83,12 @@ export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPl
 
     app.post('/:id', async (request, reply) => {
       const client = await ownApp(clients, request)
-      const fields = readFields((request.body ?? {}) as Params, keptOf(client))
+      const fields = readFields((request.body ?? {}) as Params, removedScopesOf(client))
       try {
         const changed = await clients.update(client.id, settingsOf(fields, client))
         if (changed.secret !== undefined) return showSecret(reply, site, changed.client, changed.secret)
       } catch (error) {
-        return detail(reply, client, fields, refusalOf(error))
+        return detail(reply, client, fields, formErrorOf(error))
       }
       return reply.goOn(`/apps/own/${client.id}`, 'appChanged')
     })

@@ -1,17 +1,20 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { type ConfirmOptions, createConfirm } from '../confirm.ts'
-import { forSignedIn } from '../signed-in.ts'
-import { type LetInOptions, letInApps } from './let-in.ts'
+import { requireSignedIn } from '../signed-in.ts'
+import { type AuthorizationPagesOptions, authorizationPages } from './authorizations.ts'
 import { type OwnAppsOptions, ownApps } from './own.ts'
 import { ownAppSecrets } from './own-secrets.ts'
 
-export type AppsOptions = LetInOptions & OwnAppsOptions & Parameters<typeof ownAppSecrets>[0] & ConfirmOptions
+export type AppsOptions = AuthorizationPagesOptions &
+  OwnAppsOptions &
+  Parameters<typeof ownAppSecrets>[0] &
+  ConfirmOptions
 
 /** Below /apps: the apps that a person let in, and those that a person built. */
 export function appsRoutes(options: AppsOptions): FastifyPluginAsync {
   return async app => {
-    forSignedIn(app, options)
-    await app.register(letInApps(options))
+    requireSignedIn(app, options)
+    await app.register(authorizationPages(options))
     await app.register(
       async own => {
         // Where answers go and what an app authenticates with.

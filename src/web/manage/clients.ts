@@ -1,18 +1,18 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
-import type { Names } from '../../admin/names.ts'
+import type { DisplayNames } from '../../admin/display-names.ts'
 import type { Client } from '../../clients/client.entity.ts'
 import type { Clients } from '../../clients/clients.ts'
 import type { Params } from '../../grants/grant.ts'
 import { phrase } from '../phrase.ts'
-import { asked, idOf, listed } from '../query.ts'
-import { type Refusal, refusalOf } from '../signed-in.ts'
+import { idOf, listPage, queryParams } from '../query.ts'
+import { type FormError, formErrorOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
 
 export interface ManageClientsOptions {
   site: Site
   clients: Clients
-  names: Names
+  displayNames: DisplayNames
 }
 
 const text = texts.manage.clients
@@ -22,16 +22,16 @@ const tab = 'clients'
 const lines = (typed: string) => typed.split(/\s+/).filter(Boolean)
 
 /** Every app, whoever built it: seen, allowed more, and revoked. */
-export function manageClients({ site, clients, names }: ManageClientsOptions): FastifyPluginAsync {
+export function manageClients({ site, clients, displayNames }: ManageClientsOptions): FastifyPluginAsync {
   const path = `${site.base}/manage/clients`
 
-  const ownersOf = (some: readonly Client[]) => names.users(some.map(({ user }) => user))
+  const ownersOf = (some: readonly Client[]) => displayNames.users(some.map(({ user }) => user))
 
   /** @param given what was filled in and refused */
   async function detail(
     reply: FastifyReply,
     client: Client,
-    given?: Refusal & { exchange: string; resources: string },
+    given?: FormError & { exchange: string; resources: string },
   ) {
     const owner = (await ownersOf([client])).get(client.user ?? '')
     const fields = given ?? {
@@ -44,7 +44,7 @@ export function manageClients({ site, clients, names }: ManageClientsOptions): F
 
   return async app => {
     app.get('/clients', async (request, reply) => {
-      const list = await listed(path, asked(request), clients.list, client => client)
+      const list = await listPage(path, queryParams(request), clients.list, client => client)
       const owners = await ownersOf(list.rows)
       return reply.page('manage/clients.eta', { title: text.title, section, tab, list, owners })
     })
@@ -57,7 +57,7 @@ export function manageClients({ site, clients, names }: ManageClientsOptions): F
       try {
         await clients.update(client.id, { exchangeAudiences: lines(exchange), resources: lines(resources) })
       } catch (error) {
-        return detail(reply, client, { exchange, resources, ...refusalOf(error) })
+        return detail(reply, client, { exchange, resources, ...formErrorOf(error) })
       }
       return reply.goOn(`/manage/clients/${client.id}`, 'clientChanged', { name: client.name })
     })

@@ -1,24 +1,24 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { revokeKey } from '../../admin/revoke-key.ts'
 import { ALGORITHMS } from '../../config/config.ts'
-import { REQUEST_MS } from '../../database/in-time.ts'
+import { REQUEST_BUDGET_MS } from '../../database/run-batches.ts'
 import { badRequest, notFound } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Keys } from '../../keys/keys.ts'
-import type { Outcome } from '../../keys/rotation.ts'
+import type { RotationOutcome } from '../../keys/rotation.ts'
 import { signsFrom } from '../../keys/schedule.ts'
-import type { Selection } from '../../tokens/selection.ts'
+import type { TokenAdmin } from '../../tokens/bulk.ts'
 import type { NoticeName } from '../notice.ts'
 import { phrase } from '../phrase.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
-import { exactly } from '../times.ts'
+import { formatExact } from '../times.ts'
 
 const text = texts.manage.keys
 const section = 'manage' as const
 const tab = 'keys'
 
-const NOTICES: Record<Outcome, NoticeName> = {
+const NOTICES: Record<RotationOutcome, NoticeName> = {
   signs: 'keysRotated',
   early: 'keysRotatedEarly',
   scheduled: 'keysScheduled',
@@ -28,11 +28,11 @@ const NOTICES: Record<Outcome, NoticeName> = {
 export interface ManageKeysOptions {
   site: Site
   keys: Keys
-  selection: Selection
+  tokenAdmin: TokenAdmin
 }
 
 /** What tokens are signed with, its rotation, and the withdrawal of a key. */
-export function manageKeys({ site, keys, selection }: ManageKeysOptions): FastifyPluginAsync {
+export function manageKeys({ site, keys, tokenAdmin }: ManageKeysOptions): FastifyPluginAsync {
   const back = `${site.base}/manage/keys`
 
   return async app => {
@@ -51,7 +51,7 @@ export function manageKeys({ site, keys, selection }: ManageKeysOptions): Fastif
       const chosen = ALGORITHMS.find(known => known === algorithm)
       if (algorithm !== undefined && !chosen) throw badRequest(`algorithm must be one of ${ALGORITHMS.join(', ')}.`)
       const key = await keys.rotate(chosen, { now: now !== undefined })
-      const time = `${exactly(signsFrom(key) as Date)} UTC`
+      const time = `${formatExact(signsFrom(key) as Date)} UTC`
       return reply.goOn('/manage/keys', NOTICES[key.outcome], { id: key.id, time })
     })
 
@@ -65,7 +65,7 @@ export function manageKeys({ site, keys, selection }: ManageKeysOptions): Fastif
     })
 
     app.post<{ Params: { id: string } }>('/keys/:id/revoke', async ({ params }, reply) => {
-      const { key, tokens } = await revokeKey({ keys, selection }, params.id, REQUEST_MS)
+      const { key, tokens } = await revokeKey({ keys, tokenAdmin }, params.id, REQUEST_BUDGET_MS)
       return reply.goOn('/manage/keys', 'keysRevoked', { id: key.id, n: String(tokens.count) })
     })
   }

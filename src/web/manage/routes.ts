@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { type ConfirmOptions, createConfirm } from '../confirm.ts'
-import { forSignedIn } from '../signed-in.ts'
+import { requireSignedIn } from '../signed-in.ts'
 import { manageAudit } from './audit.ts'
 import { manageClients } from './clients.ts'
 import { manageKeys } from './keys.ts'
@@ -20,7 +20,7 @@ export type ManageOptions = OptionsOf<typeof overview> &
 /** Below /manage: what administrators see and do, by the same functions as the management API. */
 export function manageRoutes(options: ManageOptions): FastifyPluginAsync {
   return async app => {
-    forSignedIn(app, { site: options.site, role: 'admin' })
+    requireSignedIn(app, { site: options.site, role: 'admin' })
     app.addHook('preHandler', createConfirm(options))
     await app.register(overview(options))
     await app.register(manageUsers(options))

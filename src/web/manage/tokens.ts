@@ -1,32 +1,32 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
-import type { Names } from '../../admin/names.ts'
-import { REQUEST_MS } from '../../database/in-time.ts'
+import type { DisplayNames } from '../../admin/display-names.ts'
+import { REQUEST_BUDGET_MS } from '../../database/run-batches.ts'
 import { badRequest, notFound } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import { isUuid } from '../../text/uuid.ts'
-import type { LeftScopes } from '../../tokens/left-scopes.ts'
-import type { RevokeOne } from '../../tokens/revoker.ts'
-import type { Selection } from '../../tokens/selection.ts'
+import type { TokenAdmin } from '../../tokens/bulk.ts'
+import type { ListRemovedScopes } from '../../tokens/removed-scopes.ts'
+import type { RevokeToken } from '../../tokens/revoke-batch.ts'
 import type { AccessToken } from '../../tokens/token.entity.ts'
 import type { Usage } from '../../tokens/usage.ts'
 import type { Users } from '../../users/users.ts'
 import { phrase } from '../phrase.ts'
-import { asked, idOf, listed } from '../query.ts'
-import { refusalOf } from '../signed-in.ts'
+import { idOf, listPage, queryParams } from '../query.ts'
+import { formErrorOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
-import { type Choice, createReadChoice, FIELDS } from './choice.ts'
+import { createReadFilter, FIELDS, type TokenChoice } from './filter.ts'
 
 export interface ManageTokensOptions {
   site: Site
-  selection: Selection
-  revokeOne: RevokeOne
+  tokenAdmin: TokenAdmin
+  revokeToken: RevokeToken
   usage: Usage
   users: Users
-  names: Names
+  displayNames: DisplayNames
   catalogue: Catalogue
-  leftScopes: LeftScopes
+  removedScopes: ListRemovedScopes
 }
 
 const text = texts.manage.tokens
@@ -35,35 +35,35 @@ const tab = 'tokens'
 
 /** Everybody's tokens: chosen by conditions, and revoked one by one or all that were chosen. */
 export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
-  const { site, selection, revokeOne, usage, names, catalogue, leftScopes } = options
-  const readChoice = createReadChoice(options)
+  const { site, tokenAdmin, revokeToken, usage, displayNames, catalogue, removedScopes } = options
+  const readChoice = createReadFilter(options)
   const path = `${site.base}/manage/tokens`
-  const lastUsed = (token: AccessToken) => usage.seen(token).lastUsedAt
+  const lastUsed = (token: AccessToken) => usage.lastUse(token).lastUsedAt
 
   async function find(id: string): Promise<AccessToken> {
-    const token = isUuid(id) ? await selection.find(id) : undefined
+    const token = isUuid(id) ? await tokenAdmin.find(id) : undefined
     if (!token) throw notFound('token')
     return token
   }
 
-  async function found(query: Params, { selector }: Choice) {
+  async function found(query: Params, { filter }: TokenChoice) {
     const all = query.state === 'all'
-    const list = await listed(
+    const list = await listPage(
       path,
       query,
-      wish => selection.list(selector, { ...wish, all }),
+      pageRequest => tokenAdmin.list(filter, { ...pageRequest, all }),
       token => token,
     )
-    const people = await names.users(list.rows.map(({ user }) => user))
-    const apps = await names.clients(list.rows.map(({ client }) => client))
-    return { list, people, apps, lastUsed, count: await selection.count(selector), chosen: chosenIn(query) }
+    const people = await displayNames.users(list.rows.map(({ user }) => user))
+    const apps = await displayNames.clients(list.rows.map(({ client }) => client))
+    return { list, people, apps, lastUsed, count: await tokenAdmin.count(filter), chosen: chosenIn(query) }
   }
 
   /** Says how many tokens a choice holds, and asks whether to revoke them: the dry run. */
   async function ask(reply: FastifyReply, query: Params) {
-    const { selector, conditionsHtml } = await readChoice(query)
+    const { filter, conditionsHtml } = await readChoice(query)
     if (conditionsHtml.length === 0) throw badRequest(text.revokeAll.noCondition)
-    const count = await selection.count(selector)
+    const count = await tokenAdmin.count(filter)
     const fields = fieldsIn(query)
     const { title } = text.revokeAll
     const data = { title, section, tab, count, conditionsHtml, fields, back: `${path}?${chosenIn(query)}` }
@@ -72,24 +72,24 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
 
   return async app => {
     app.get('/tokens', async (request, reply) => {
-      const query = asked(request)
-      const left = (await leftScopes()).map(({ scope }) => ({ id: scope }))
+      const query = queryParams(request)
+      const left = (await removedScopes()).map(({ scope }) => ({ id: scope }))
       const data = { title: text.title, section, tab, query, scopes: [...catalogue.scopes, ...left] }
       try {
         return reply.page('manage/tokens.eta', { ...data, ...(await found(query, await readChoice(query))) })
       } catch (error) {
-        const { status, message } = refusalOf(error)
+        const { status, message } = formErrorOf(error)
         return reply.page('manage/tokens.eta', { ...data, refusal: message }, { status })
       }
     })
 
-    app.get('/tokens/revoke', async (request, reply) => ask(reply, asked(request)))
+    app.get('/tokens/revoke', async (request, reply) => ask(reply, queryParams(request)))
 
     app.post('/tokens/revoke', async (request, reply) => {
       const sent = (request.body ?? {}) as Params
-      const { selector, conditionsHtml } = await readChoice(sent)
+      const { filter, conditionsHtml } = await readChoice(sent)
       if (conditionsHtml.length === 0) throw badRequest(text.revokeAll.noCondition)
-      const { count, complete } = await selection.revoke(selector, REQUEST_MS)
+      const { count, complete } = await tokenAdmin.revoke(filter, REQUEST_BUDGET_MS)
       // Where some are left, the page that asks says how many.
       if (!complete)
         return reply.goOn(`${path}/revoke?${chosenIn(sent)}`, 'tokensRevokedSoFar', { count: String(count) })
@@ -106,7 +106,7 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
 
     app.post('/tokens/:id/revoke', async (request, reply) => {
       const { id, name } = await find(idOf(request))
-      const count = await revokeOne(id)
+      const count = await revokeToken(id)
       const values = { name: name ?? id, count: String(count - 1) }
       return reply.goOn('/manage/tokens', count > 1 ? 'tokenRevokedForWith' : 'tokenRevokedFor', values)
     })

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { REQUEST_MS } from '../../database/in-time.ts'
+import { REQUEST_BUDGET_MS } from '../../database/run-batches.ts'
 import { conflict, notFound } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { SignOut } from '../../grants/sign-out.ts'
@@ -7,8 +7,8 @@ import { isUuid } from '../../text/uuid.ts'
 import { ROLES, type Role, type User } from '../../users/user.entity.ts'
 import type { Users } from '../../users/users.ts'
 import { phrase } from '../phrase.ts'
-import { asked, idOf, listed } from '../query.ts'
-import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
+import { idOf, listPage, queryParams } from '../query.ts'
+import { type FormError, formErrorOf, signedInOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
 
@@ -29,12 +29,12 @@ export function manageUsers({ site, users, signOut }: ManageUsersOptions): Fasti
     return users.find(id)
   }
 
-  function form(reply: FastifyReply, given: Params = {}, refusal?: Refusal) {
+  function form(reply: FastifyReply, given: Params = {}, refusal?: FormError) {
     const data = { title: text.create.title, section, tab: 'users', roles: ROLES, given, refusal: refusal?.message }
     return reply.page('manage/user-new.eta', data, { status: refusal?.status ?? 200 })
   }
 
-  function detail(reply: FastifyReply, person: User, refusal?: Refusal) {
+  function detail(reply: FastifyReply, person: User, refusal?: FormError) {
     const self = isSelf(reply.request, person)
     const data = { title: text.one, section, tab: 'users', person, self, refusal: refusal?.message }
     return reply.page('manage/user.eta', data, { status: refusal?.status ?? 200 })
@@ -42,12 +42,12 @@ export function manageUsers({ site, users, signOut }: ManageUsersOptions): Fasti
 
   return async app => {
     app.get('/users', async (request, reply) => {
-      const query = asked(request)
+      const query = queryParams(request)
       const search = query.q
-      const list = await listed(
+      const list = await listPage(
         `${site.base}/manage/users`,
         query,
-        wish => users.list({ ...wish, search }),
+        pageRequest => users.list({ ...pageRequest, search }),
         u => u,
       )
       return reply.page('manage/users.eta', { title: text.title, section, tab: 'users', list, search })
@@ -61,7 +61,7 @@ export function manageUsers({ site, users, signOut }: ManageUsersOptions): Fasti
         const person = await users.create({ email, name, password, role: roleOf(role) })
         return reply.goOn(`/manage/users/${person.id}`, 'userCreated', { name: person.name })
       } catch (error) {
-        return form(reply, { email, name, role }, refusalOf(error))
+        return form(reply, { email, name, role }, formErrorOf(error))
       }
     })
 
@@ -74,7 +74,7 @@ export function manageUsers({ site, users, signOut }: ManageUsersOptions): Fasti
       try {
         await users.setPassword(person.id, ((request.body ?? {}) as Params).password ?? '')
       } catch (error) {
-        return detail(reply, person, refusalOf(error))
+        return detail(reply, person, formErrorOf(error))
       }
       return reply.goOn(`/manage/users/${person.id}`, 'userPassword', { name: person.name })
     })
@@ -108,13 +108,13 @@ export function manageUsers({ site, users, signOut }: ManageUsersOptions): Fasti
 
     app.post('/users/:id/sign-out', async (request, reply) => {
       const { id, name } = await find(request)
-      const { count, complete } = await signOut(id, { longest: REQUEST_MS })
+      const { count, complete } = await signOut(id, { timeoutMs: REQUEST_BUDGET_MS })
       if (!complete) return reply.goOn(`/manage/users/${id}/sign-out`, 'tokensRevokedSoFar', { count: String(count) })
       return reply.goOn(`/manage/users/${id}`, 'userSignedOut', { name })
     })
   }
 }
 
-const isSelf = (request: FastifyRequest, { id }: User) => id === personOf(request).user.id
+const isSelf = (request: FastifyRequest, { id }: User) => id === signedInOf(request).user.id
 
 const roleOf = (text: string | undefined): Role => ROLES.find(role => role === text) ?? 'user'

@@ -20,22 +20,22 @@ export interface ExpiryChoice {
 const text = texts.tokens.form
 const DAY = 86_400
 const DAYS = [7, 30, 60, 90, 365]
-const USUAL = '30d'
+const DEFAULT_EXPIRY = '30d'
 const ON_DATE = 'date'
 
 const day = (ms: number) => new Date(ms).toISOString().slice(0, 10)
 const inDays = (count: number) => text.days.replace('{count}', String(count))
 
 /**
- * @param longest seconds that a token may live
- * @param given what a link or a form says: a duration (`30d`, `P30D`) or `date`; nonsense is as good as nothing
+ * @param maxLifetime seconds that a token may live
+ * @param choice what a link or a form says: a duration (`30d`, `P30D`) or `date`; nonsense is as good as nothing
  */
-export function expiryChoice(longest: number, given = '', date = ''): ExpiryChoice {
+export function expiryChoice(maxLifetime: number, choice = '', date = ''): ExpiryChoice {
   const now = Date.now()
-  const seconds = parseDuration(given)
-  const other = seconds !== undefined && seconds % DAY === 0 && seconds <= longest ? seconds / DAY : undefined
-  const counts = [...new Set([...DAYS.filter(count => count * DAY <= longest), ...(other ? [other] : [])])]
-  const chosen = given === ON_DATE ? ON_DATE : other ? `${other}d` : USUAL
+  const seconds = parseDuration(choice)
+  const other = seconds !== undefined && seconds % DAY === 0 && seconds <= maxLifetime ? seconds / DAY : undefined
+  const counts = [...new Set([...DAYS.filter(count => count * DAY <= maxLifetime), ...(other ? [other] : [])])]
+  const chosen = choice === ON_DATE ? ON_DATE : other ? `${other}d` : DEFAULT_EXPIRY
   const options = counts
     .sort((a, b) => a - b)
     .map(count => ({ value: `${count}d`, label: inDays(count), selected: chosen === `${count}d` }))
@@ -43,7 +43,7 @@ export function expiryChoice(longest: number, given = '', date = ''): ExpiryChoi
     options: [...options, { value: ON_DATE, label: text.date, selected: chosen === ON_DATE }],
     date: parseDay(date) ? date : '',
     first: day(now + DAY * 1000),
-    last: day(now + longest * 1000),
+    last: day(now + maxLifetime * 1000),
   }
 }
 
@@ -51,14 +51,14 @@ export function expiryChoice(longest: number, given = '', date = ''): ExpiryChoi
  * When a token expires by what was chosen. A date means its last second in UTC, or as much of it as a token may live.
  * @throws 422
  */
-export function chosenExpiry(longest: number, given: string | undefined, date: string | undefined): Date {
+export function chosenExpiry(maxLifetime: number, choice: string | undefined, date: string | undefined): Date {
   const now = Date.now()
-  if (given !== ON_DATE) {
-    const seconds = parseDuration(given ?? '')
+  if (choice !== ON_DATE) {
+    const seconds = parseDuration(choice ?? '')
     if (seconds === undefined) throw invalid({ path: '', message: text.noExpiry })
     return new Date(now + seconds * 1000)
   }
-  const limit = now + longest * 1000
+  const limit = now + maxLifetime * 1000
   const midnight = parseDay(date ?? '')
   if (!midnight) throw invalid({ path: '', message: text.badDate })
   const end = midnight.getTime() + (DAY - 1) * 1000

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import type { Params } from '../../grants/grant.ts'
-import type { ListState } from '../../tokens/listing.ts'
+import type { ListState } from '../../tokens/list.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
-import { listed } from '../query.ts'
-import { personOf } from '../signed-in.ts'
+import { listPage } from '../query.ts'
+import { signedInOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
 import type { TokenViews } from './view.ts'
@@ -16,23 +16,23 @@ export interface TokenListOptions {
 
 const text = texts.tokens.list
 const STATES = Object.keys(text.states) as ListState[]
-const LONGEST_SEARCH = 128
+const MAX_SEARCH_LENGTH = 128
 
 /** A person's personal access tokens, newest first: searched, filtered, a page at a time. */
 export function tokenList({ site, tokens, view }: TokenListOptions): FastifyPluginAsync {
   return async app => {
     app.get('/tokens', async (request, reply) => {
-      const { user } = personOf(request)
+      const { user } = signedInOf(request)
       const { search, state, cursor } = filtersOf(request)
       const query: Params = {
         ...(search && { q: search }),
         ...(state !== 'live' && { state }),
         ...(cursor && { cursor }),
       }
-      const list = await listed(
+      const list = await listPage(
         `${site.base}/tokens`,
         query,
-        wish => tokens.list(user.id, { ...wish, state, search: search || undefined }),
+        pageRequest => tokens.list(user.id, { ...pageRequest, state, search: search || undefined }),
         view,
       )
       const filtered = search !== '' || state !== 'live'
@@ -54,7 +54,7 @@ export function tokenList({ site, tokens, view }: TokenListOptions): FastifyPlug
 function filtersOf({ query }: FastifyRequest) {
   const { q, state, cursor } = query as Record<string, unknown>
   return {
-    search: typeof q === 'string' ? q.trim().slice(0, LONGEST_SEARCH) : '',
+    search: typeof q === 'string' ? q.trim().slice(0, MAX_SEARCH_LENGTH) : '',
     state: STATES.find(each => each === state) ?? 'live',
     cursor: typeof cursor === 'string' && cursor !== '' ? cursor : undefined,
   }

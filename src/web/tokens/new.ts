@@ -4,24 +4,24 @@ import type { Config } from '../../config/config.ts'
 import type { Params } from '../../grants/grant.ts'
 import { type Catalogue, TOKENS_ROTATE } from '../../scopes/catalogue.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
-import type { Person } from '../../users/user.entity.ts'
+import type { SafeUser } from '../../users/user.entity.ts'
 import { chosenScopes, scopeChoice } from '../scope-choice.ts'
-import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
+import { type FormError, formErrorOf, signedInOf } from '../signed-in.ts'
 import { texts } from '../texts.ts'
 import { chosenExpiry, expiryChoice } from './expiry.ts'
 import { chosenResources, resourceChoice } from './resource-choice.ts'
-import type { ShowMade } from './show-made.ts'
+import type { ShowIssued } from './show-issued.ts'
 
 export interface NewTokenOptions {
   tokens: Tokens
   catalogue: Catalogue
   resources: Pick<Resources, 'list'>
-  show: ShowMade
+  show: ShowIssued
   config: Pick<Config, 'tokenMaxLifetime'>
 }
 
 /** What stands in the form. */
-interface Filled {
+interface FormValues {
   name: string
   expiresIn: string | undefined
   expiresOn: string | undefined
@@ -33,17 +33,17 @@ const text = texts.tokens.form
 
 /** The form that makes a personal access token. A link may fill it in; only the person sends it. */
 export function newTokenPages({ tokens, catalogue, resources, show, config }: NewTokenOptions): FastifyPluginAsync {
-  const longest = config.tokenMaxLifetime
+  const maxLifetime = config.tokenMaxLifetime
 
-  async function form(reply: FastifyReply, user: Person, filled: Filled, refusal?: Refusal) {
+  async function form(reply: FastifyReply, user: SafeUser, filled: FormValues, refusal?: FormError) {
     const data = {
       title: text.title,
       section: 'tokens' as const,
       name: filled.name,
-      expiry: expiryChoice(longest, filled.expiresIn, filled.expiresOn),
+      expiry: expiryChoice(maxLifetime, filled.expiresIn, filled.expiresOn),
       choice: scopeChoice(catalogue, { checked: filled.scopes, role: user.role, wildcard: text.wildcard }),
       resources: resourceChoice(await resources.list(), filled.resources),
-      once: show.once(),
+      once: show.newFormId(),
       refusal: refusal?.message,
     }
     return reply.page('tokens/new.eta', data, { status: refusal?.status ?? 200 })
@@ -51,11 +51,11 @@ export function newTokenPages({ tokens, catalogue, resources, show, config }: Ne
 
   return async app => {
     app.get('/tokens/new', (request, reply) =>
-      form(reply, personOf(request).user, fromLink(request, [...catalogue.defaults, TOKENS_ROTATE])),
+      form(reply, signedInOf(request).user, fromLink(request, [...catalogue.defaults, TOKENS_ROTATE])),
     )
 
     app.post('/tokens', async (request, reply) => {
-      const { user } = personOf(request)
+      const { user } = signedInOf(request)
       const fields = (request.body ?? {}) as Params
       const before = show.before(request, reply)
       if (before) return before
@@ -63,11 +63,11 @@ export function newTokenPages({ tokens, catalogue, resources, show, config }: Ne
       const named = chosenResources(fields)
       const { name = '', expires_in: expiresIn, expires_on: expiresOn } = fields
       try {
-        const expiresAt = chosenExpiry(longest, expiresIn, expiresOn)
+        const expiresAt = chosenExpiry(maxLifetime, expiresIn, expiresOn)
         const issued = await tokens.issuePersonal({ user, name, scopes, expiresAt, resources: named })
-        return show.made(request, reply, issued)
+        return show.show(request, reply, issued)
       } catch (error) {
-        const refusal = refusalOf(error)
+        const refusal = formErrorOf(error)
         const said = name.trim() === '' ? { ...refusal, message: text.noName } : refusal
         return form(reply, user, { name, expiresIn, expiresOn, scopes, resources: named ?? [] }, said)
       }
@@ -76,7 +76,7 @@ export function newTokenPages({ tokens, catalogue, resources, show, config }: Ne
 }
 
 /** `?name=deploy&scopes=orders:read,orders:create&expires_in=30d`; what cannot be meant counts as absent. */
-function fromLink({ query }: FastifyRequest, defaults: readonly string[]): Filled {
+function fromLink({ query }: FastifyRequest, defaults: readonly string[]): FormValues {
   const { name, scopes, resources, expires_in } = query as Record<string, unknown>
   return {
     name: typeof name === 'string' ? name.slice(0, 255) : '',

@@ -7,19 +7,19 @@ import type { Role } from '../../users/user.entity.ts'
 import { asWritten } from '../phrase.ts'
 import { idOf } from '../query.ts'
 import { changedScopes, scopeChoice } from '../scope-choice.ts'
-import { personOf, type Refusal, refusalOf } from '../signed-in.ts'
+import { type FormError, formErrorOf, signedInOf } from '../signed-in.ts'
 import { texts } from '../texts.ts'
-import type { ShowMade } from './show-made.ts'
+import type { ShowIssued } from './show-issued.ts'
 import { nameOf, type TokenViews } from './view.ts'
 
-export interface TokenPagesOptions {
+export interface SingleTokenPagesOptions {
   tokens: Tokens
   catalogue: Catalogue
   view: TokenViews
-  show: ShowMade
+  show: ShowIssued
 }
 
-interface Filled {
+interface FormValues {
   name: string
   scopes: readonly string[]
 }
@@ -31,14 +31,20 @@ const OVERLAPS = { none: 0, hour: 3_600, day: 86_400, week: 604_800 } as const
 type Overlap = keyof typeof OVERLAPS
 
 /** A personal access token: what is known of it, and everything that can be done with it. */
-export function tokenPages({ tokens, catalogue, view, show }: TokenPagesOptions): FastifyPluginAsync {
-  const find = (request: FastifyRequest) => tokens.find(personOf(request).user.id, idOf(request))
+export function singleTokenPages({ tokens, catalogue, view, show }: SingleTokenPagesOptions): FastifyPluginAsync {
+  const find = (request: FastifyRequest) => tokens.find(signedInOf(request).user.id, idOf(request))
 
-  const choiceOf = (role: Role, { scopes: held }: AccessToken, checked: readonly string[] = held) =>
-    scopeChoice(catalogue, { checked, held, role, wildcard: texts.tokens.form.wildcard })
+  const choiceOf = (role: Role, { scopes: existing }: AccessToken, checked: readonly string[] = existing) =>
+    scopeChoice(catalogue, { checked, existing, role, wildcard: texts.tokens.form.wildcard })
 
-  function tokenPage(request: FastifyRequest, reply: FastifyReply, token: AccessToken, filled?: Filled, no?: Refusal) {
-    const { role } = personOf(request).user
+  function tokenPage(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    token: AccessToken,
+    filled?: FormValues,
+    no?: FormError,
+  ) {
+    const { role } = signedInOf(request).user
     const { name, scopes } = filled ?? { name: asWritten(token.name ?? ''), scopes: token.scopes }
     const data = {
       title: nameOf(token),
@@ -47,18 +53,18 @@ export function tokenPages({ tokens, catalogue, view, show }: TokenPagesOptions)
       name,
       choice: choiceOf(role, token, scopes),
       overlaps: Object.keys(OVERLAPS),
-      once: show.once(),
+      once: show.newFormId(),
       refusal: no?.message,
     }
     return reply.page('tokens/one.eta', data, { status: no?.status ?? 200 })
   }
 
   /** Does something with a token, and shows its page with what is wrong if it cannot be done. */
-  async function attempt<T>(request: FastifyRequest, reply: FastifyReply, work: () => Promise<T>, filled?: Filled) {
+  async function attempt<T>(request: FastifyRequest, reply: FastifyReply, work: () => Promise<T>, filled?: FormValues) {
     try {
       return await work()
     } catch (error) {
-      return tokenPage(request, reply, await find(request), filled, refusalOf(error))
+      return tokenPage(request, reply, await find(request), filled, formErrorOf(error))
     }
   }
 
@@ -66,7 +72,7 @@ export function tokenPages({ tokens, catalogue, view, show }: TokenPagesOptions)
     app.get('/tokens/:id', async (request, reply) => tokenPage(request, reply, await find(request)))
 
     app.post('/tokens/:id', async (request, reply) => {
-      const { user } = personOf(request)
+      const { user } = signedInOf(request)
       const fields = (request.body ?? {}) as Params
       const before = await find(request)
       const filled = { name: fields.name ?? '', scopes: changedScopes(fields, choiceOf(user.role, before)) }
@@ -89,7 +95,7 @@ export function tokenPages({ tokens, catalogue, view, show }: TokenPagesOptions)
     ] as const) {
       app.post(`/tokens/:id/${action}`, (request, reply) =>
         attempt(request, reply, async () => {
-          const token = await tokens.change(personOf(request).user, idOf(request), { suspended })
+          const token = await tokens.change(signedInOf(request).user, idOf(request), { suspended })
           return reply.goOn(`/tokens/${token.id}`, notice, { name: nameOf(token) })
         }),
       )
@@ -100,8 +106,8 @@ export function tokenPages({ tokens, catalogue, view, show }: TokenPagesOptions)
       if (before) return before
       const overlap = OVERLAPS[overlapOf(request)]
       return attempt(request, reply, async () => {
-        const issued = await tokens.rotate(personOf(request).user, idOf(request), { overlap })
-        return show.made(request, reply, issued, overlap)
+        const issued = await tokens.rotate(signedInOf(request).user, idOf(request), { overlap })
+        return show.show(request, reply, issued, overlap)
       })
     })
 
@@ -111,7 +117,7 @@ export function tokenPages({ tokens, catalogue, view, show }: TokenPagesOptions)
 
     app.post('/tokens/:id/revoke', async (request, reply) => {
       const token = await find(request)
-      const count = await tokens.revoke(personOf(request).user.id, token.id)
+      const count = await tokens.revoke(signedInOf(request).user.id, token.id)
       const values = { name: nameOf(token), count: String(count - 1) }
       return reply.goOn('/tokens', count > 1 ? 'tokenRevokedWith' : 'tokenRevoked', values)
     })

@@ -6,14 +6,14 @@ import type { Tokens } from '../../tokens/tokens.ts'
 import type { Usage } from '../../tokens/usage.ts'
 import { type ConfirmOptions, createConfirm } from '../confirm.ts'
 import { chosenScopes } from '../scope-choice.ts'
-import { forSignedIn } from '../signed-in.ts'
+import { requireSignedIn } from '../signed-in.ts'
 import { tokenList } from './list.ts'
 import { type NewTokenOptions, newTokenPages } from './new.ts'
-import { tokenPages } from './one.ts'
-import { createShowMade } from './show-made.ts'
+import { singleTokenPages } from './one.ts'
+import { createShowIssued } from './show-issued.ts'
 import { tokenViews } from './view.ts'
 
-export type TokenRoomOptions = Omit<NewTokenOptions, 'show'> &
+export type TokenPagesOptions = Omit<NewTokenOptions, 'show'> &
   ConfirmOptions & {
     tokens: Tokens
     usage: Usage
@@ -21,16 +21,16 @@ export type TokenRoomOptions = Omit<NewTokenOptions, 'show'> &
   }
 
 /** Where people make and manage their personal access tokens: the same work as at /api/tokens. */
-export function tokenRoom(options: TokenRoomOptions): FastifyPluginAsync {
+export function tokenPages(options: TokenPagesOptions): FastifyPluginAsync {
   const { tokens, usage, catalogue, resources, config, site } = options
   const view = tokenViews(usage)
-  const show = createShowMade(site, config)
+  const show = createShowIssued(site, config)
   return async app => {
-    forSignedIn(app, { site })
+    requireSignedIn(app, { site })
     app.addHook('preHandler', createConfirm({ ...options, isSensitive: namesAdminScope }))
     await app.register(tokenList({ site, tokens, view }))
     await app.register(newTokenPages({ tokens, catalogue, resources, show, config }))
-    await app.register(tokenPages({ tokens, catalogue, view, show }))
+    await app.register(singleTokenPages({ tokens, catalogue, view, show }))
   }
 }
 

@@ -23,11 +23,11 @@ export interface TokenView {
 export type TokenViews = (token: ShownToken) => TokenView
 
 export const tokenViews =
-  (usage: Pick<Usage, 'seen'>): TokenViews =>
+  (usage: Pick<Usage, 'lastUse'>): TokenViews =>
   token => {
     const { id, scopes, format, createdAt, expiresAt } = token
     const resources = token.audience === null ? null : resourcesOf(token.audience)
-    const { lastUsedAt } = usage.seen(token)
+    const { lastUsedAt } = usage.lastUse(token)
     return {
       id,
       name: nameOf(token),

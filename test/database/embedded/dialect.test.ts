@@ -3,10 +3,10 @@ import { actingAs, testApp } from '../../helpers/app.ts'
 import { openTestDatabase } from '../../helpers/database.ts'
 
 t.test('requests at once neither see nor undo one another', async t => {
-  const { app, house } = await testApp(t)
-  const { user, headers } = await actingAs(house, ['tokens:read', 'tokens:write'])
+  const { app, services } = await testApp(t)
+  const { user, headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
   const made = await Promise.all(
-    Array.from({ length: 24 }, (_, i) => house.tokens.issuePersonal({ user, name: `token ${i}` })),
+    Array.from({ length: 24 }, (_, i) => services.tokens.issuePersonal({ user, name: `token ${i}` })),
   )
   const answers = await Promise.all(
     made.map(({ token }, i) =>

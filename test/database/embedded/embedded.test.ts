@@ -7,8 +7,8 @@ import { openDatabase } from '../../../src/open-database.ts'
 import { embeddedTemplate, SERVER } from '../../helpers/database.ts'
 
 const ONLY_EMBEDDED = { skip: SERVER ? 'the embedded database has a run of its own' : false }
-const open = (dataDir: string, dump?: Blob) =>
-  openDatabase({ databaseUrl: undefined, databasePoolSize: 1, dataDir, ...(dump && { dump }) })
+const open = (dataDir: string, initialDump?: Blob) =>
+  openDatabase({ databaseUrl: undefined, databasePoolSize: 1, dataDir, ...(initialDump && { initialDump }) })
 
 t.test('a directory belongs to one process, and to the next when that one lets go', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir()
@@ -25,7 +25,7 @@ t.test('a directory belongs to one process, and to the next when that one lets g
 
 t.test('an engine that stopped is started again by the next question', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir()
-  const embedded = startEmbedded(dataDir, { dump: await embeddedTemplate() })
+  const embedded = startEmbedded(dataDir, { initialDump: await embeddedTemplate() })
   let engine: Engine | undefined
   const start = async () => {
     engine = await embedded.start()
@@ -77,7 +77,7 @@ t.test('a directory that holds something else is named in one line', ONLY_EMBEDD
 
 t.test('what was started and never used is stopped', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir()
-  const embedded = startEmbedded(dataDir, { dump: await embeddedTemplate() })
+  const embedded = startEmbedded(dataDir, { initialDump: await embeddedTemplate() })
   await embedded.release()
   await embedded.release()
   const engine = await startEmbedded(dataDir).start()

@@ -10,7 +10,7 @@ import { launch } from '../../helpers/process.ts'
 
 const ONLY_EMBEDDED = { skip: SERVER ? 'the embedded database has a run of its own' : false }
 const open = async (dataDir: string) =>
-  openDatabase({ databaseUrl: undefined, databasePoolSize: 1, dataDir, dump: await embeddedTemplate() })
+  openDatabase({ databaseUrl: undefined, databasePoolSize: 1, dataDir, initialDump: await embeddedTemplate() })
 
 t.test('what is no directory is named as what it is', async t => {
   const folder = t.testdir({ file: '' })

@@ -19,17 +19,17 @@ const ROWS: [name: string, resources: string[] | undefined, orders: number, both
 ]
 
 t.test('guards far from the issuer, in every framework', async t => {
-  const { issuer, house } = await listeningIssuer(t, { audience: DEPLOYMENT })
-  const user = await newUser(house)
-  const { client, secret } = await house.clients.create({ name: 'Orders API', audience: ORDERS })
-  await house.clients.create({ name: 'Reports API', audience: REPORTS })
+  const { issuer, services } = await listeningIssuer(t, { audience: DEPLOYMENT })
+  const user = await newUser(services)
+  const { client, secret } = await services.clients.create({ name: 'Orders API', audience: ORDERS })
+  await services.clients.create({ name: 'Reports API', audience: REPORTS })
   const reports = { clientId: client.id, clientSecret: String(secret) }
   for (const framework of Object.keys(FRAMEWORKS)) {
     const orders = await serving(t, framework, { issuer, audience: ORDERS, ...reports })
     const both = await serving(t, framework, { issuer, audience: [ORDERS, REPORTS] })
     for (const [name, resources, own, either] of ROWS) {
       for (const format of FORMATS) {
-        const issued = await house.tokens.issuePersonal({ user, name, scopes: ['orders:read'], format, resources })
+        const issued = await services.tokens.issuePersonal({ user, name, scopes: ['orders:read'], format, resources })
         t.equal(await orders.status(issued.plainText), own, `${framework}, ${format}: ${name}`)
         // Without a client of its own a guard checks JWTs only.
         const due = format === 'jwt' ? either : 401

@@ -5,10 +5,10 @@ import type { AdapterOptions, Checks } from '../../../packages/guard/src/adapter
 import type { Authenticate } from '../../../packages/guard/src/index.ts'
 import { createTestIssuer } from '../../../packages/guard/src/testing/index.ts'
 import { actingAs } from '../../helpers/app.ts'
-import { bearer } from '../../helpers/asking.ts'
 import { accepts } from '../../helpers/good.ts'
 import { listeningIssuer } from '../../helpers/issuer.ts'
 import { sendRaw } from '../../helpers/raw.ts'
+import { bearer } from '../../helpers/requester.ts'
 
 /** Four guarded routes in one framework's words; each answers `{user}`. */
 export type Serve = (options: AdapterOptions) => Promise<{ server: Server; checks: Checks<unknown> }>
@@ -52,11 +52,11 @@ async function until(status: number, ask: () => Promise<Answer>): Promise<void> 
 /** What every framework's guard does. */
 export function guards(t: Test, serve: Serve): void {
   t.test('tokens of a real issuer', async t => {
-    const { issuer, house } = await listeningIssuer(t, { audience: API })
-    const { client, secret } = await house.clients.create({ name: 'Orders API', audience: API })
+    const { issuer, services } = await listeningIssuer(t, { audience: API })
+    const { client, secret } = await services.clients.create({ name: 'Orders API', audience: API })
     const credentials = { clientId: client.id, clientSecret: String(secret) }
     const { ask } = await start(t, serve, { issuer, audience: API, ...credentials, resource: API })
-    const { id, user, token } = await actingAs(house, ['orders:read'])
+    const { id, user, token } = await actingAs(services, ['orders:read'])
 
     t.strictSame(await ask('/any'), {
       status: 401,
@@ -89,10 +89,10 @@ export function guards(t: Test, serve: Serve): void {
       },
     })
     t.match(await ask('/either', bearer(token)), { status: 403, body: { required: { any: ['reports', 'x'] } } })
-    const reports = await actingAs(house, ['reports'], { format: 'opaque' })
+    const reports = await actingAs(services, ['reports'], { format: 'opaque' })
     t.equal((await ask('/either', bearer(reports.token))).status, 200)
 
-    await house.tokens.revoke(user.id, id)
+    await services.tokens.revoke(user.id, id)
     await until(401, () => ask('/read', bearer(token)))
     t.match(await ask('/read', bearer(token)), { challenge: /error="invalid_token"/ })
   })

@@ -8,7 +8,7 @@ import { expressGuard } from 'postern/guard/express'
 import { type GuardVariables, honoGuard } from 'postern/guard/hono'
 import { nodeGuard } from 'postern/guard/node'
 import type { Test } from 'tap'
-import { bearer } from '../../helpers/asking.ts'
+import { bearer } from '../../helpers/requester.ts'
 import { listen } from './behaviour.ts'
 
 /**

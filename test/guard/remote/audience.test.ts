@@ -3,19 +3,19 @@ import { decodeJwt } from 'jose'
 import t, { type Test } from 'tap'
 import { checkScopes, guard, type RemoteOptions } from '../../../packages/guard/src/index.ts'
 import { newUser } from '../../helpers/app.ts'
-import { bearer } from '../../helpers/asking.ts'
 import { listeningIssuer } from '../../helpers/issuer.ts'
 import { basic, form } from '../../helpers/oauth.ts'
+import { bearer } from '../../helpers/requester.ts'
 
 const ORDERS = 'https://orders.example.com'
 const REPORTS = 'https://reports.example.com'
-const { issuer, house, app } = await listeningIssuer(t)
-const user = await newUser(house)
+const { issuer, services, app } = await listeningIssuer(t)
+const user = await newUser(services)
 const FORMATS = ['jwt', 'opaque'] as const
 const orders = await registered('Orders API', ORDERS)
 
 async function registered(name: string, audience: string) {
-  const { client, secret } = await house.clients.create({ name, audience })
+  const { client, secret } = await services.clients.create({ name, audience })
   return { clientId: client.id, clientSecret: secret as string }
 }
 
@@ -30,7 +30,7 @@ async function api(t: Test, options: Partial<RemoteOptions>) {
 
 const issue = async (format: 'jwt' | 'opaque', resources?: string[]) => {
   const input = { user, name: 'ci', scopes: ['orders:read', 'user:read'], format, resources }
-  return (await house.tokens.issuePersonal(input)).plainText
+  return (await services.tokens.issuePersonal(input)).plainText
 }
 
 const introspected = async ({ clientId, clientSecret }: typeof orders, token: string) =>
@@ -54,7 +54,7 @@ for (const format of FORMATS) {
       t.equal(await (await api(t, options))(token), 200, String(audience))
       t.match(await introspected(client, token), { active: true, aud: issuer, username: user.email })
     }
-    await house.clients.revoke(later.clientId)
+    await services.clients.revoke(later.clientId)
     t.equal(await (await api(t, { ...orders, audience: ORDERS }))(token), 200, 'registrations change no token')
   })
 
@@ -89,20 +89,20 @@ for (const format of FORMATS) {
 
 t.test('REQUIRE_RESOURCE=on: a token without a resource is good at the issuer only', async t => {
   const strict = await listeningIssuer(t, { requireResource: true, audience: 'https://api.example.com' })
-  const owner = await newUser(strict.house)
-  const { client, secret } = await strict.house.clients.create({ name: 'Orders API', audience: ORDERS })
+  const owner = await newUser(strict.services)
+  const { client, secret } = await strict.services.clients.create({ name: 'Orders API', audience: ORDERS })
   const credentials = { clientId: client.id, clientSecret: secret as string }
   const ask = await api(t, { issuer: strict.issuer, audience: ORDERS, ...credentials })
   const anyAudience = await api(t, { issuer: strict.issuer, ...credentials })
   t.notOk((await strict.app.inject('/.well-known/oauth-authorization-server')).json().deployment_audience)
   for (const format of FORMATS) {
     const input = { user: owner, name: 'ci', scopes: ['orders:read'], format }
-    const { plainText } = await strict.house.tokens.issuePersonal(input)
+    const { plainText } = await strict.services.tokens.issuePersonal(input)
     t.equal(await ask(plainText), 401, format)
     t.equal(await anyAudience(plainText), format === 'jwt' ? 503 : 401, 'nobody says what it may accept')
     const own = await strict.app.inject({ url: '/api/tokens/current', headers: bearer(plainText) })
     t.equal(own.statusCode, 200, format)
-    const named = await strict.house.tokens.issuePersonal({ ...input, resources: [ORDERS] })
+    const named = await strict.services.tokens.issuePersonal({ ...input, resources: [ORDERS] })
     t.equal(await ask(named.plainText), 200, format)
   }
 })

@@ -64,7 +64,7 @@ async function rig(t: Test) {
   const issuer = await front(t)
   const {
     issuer: target,
-    house,
+    services,
     app,
   } = await listeningIssuer(t, {
     audience: API,
@@ -72,7 +72,7 @@ async function rig(t: Test) {
     statusListTtl: 1,
   })
   issuer.target = target
-  const { client, secret } = await house.clients.create({ name: 'Orders API', audience: API })
+  const { client, secret } = await services.clients.create({ name: 'Orders API', audience: API })
   const credentials = { clientId: client.id, clientSecret: String(secret) }
   const guard = (options: Partial<RemoteOptions> = {}, onRefused?: (error: Error) => void) => {
     const remote = createRemote({ issuer: issuer.url, audience: API, ...options }, onRefused)
@@ -87,7 +87,7 @@ async function rig(t: Test) {
     }
     return { ...remote, status }
   }
-  return { issuer, house, app, credentials, guard }
+  return { issuer, services, app, credentials, guard }
 }
 
 const isList = (path: string) => path.includes('/status-lists/')
@@ -104,13 +104,13 @@ async function through(t: Test, issuer: Front, lists: number, due: number, statu
 }
 
 t.test('an old list that is brought again revives no revoked token', async t => {
-  const { issuer, house, guard } = await rig(t)
+  const { issuer, services, guard } = await rig(t)
   const { status } = guard()
-  const { user, id, token } = await actingAs(house, ['orders:read'])
+  const { user, id, token } = await actingAs(services, ['orders:read'])
   t.equal(await status(token), 200)
   const old = new Map([...issuer.recorded].filter(([path]) => isList(path)))
   const date = new Date().toUTCString()
-  await house.tokens.revoke(user.id, id)
+  await services.tokens.revoke(user.id, id)
   while ((await status(token)) !== 401) await pause(50)
   issuer.lie = (path, response) => {
     if (!isList(path)) return false
@@ -122,7 +122,7 @@ t.test('an old list that is brought again revives no revoked token', async t => 
 })
 
 t.test('no header of an answer changes the time', async t => {
-  const { issuer, house, guard } = await rig(t)
+  const { issuer, services, guard } = await rig(t)
   const { status } = guard()
   const lie = (code: number, headers: Record<string, string>) => {
     issuer.lie = (_path, response) => {
@@ -130,11 +130,11 @@ t.test('no header of an answer changes the time', async t => {
       return true
     }
   }
-  const user = (await actingAs(house)).user
+  const user = (await actingAs(services)).user
   const expiresAt = new Date(Date.now() + 2_000)
   const input = { user, name: 'ci', scopes: ['orders:read'], format: 'jwt' as const }
-  const expired = (await house.tokens.issuePersonal({ ...input, expiresAt })).plainText
-  const good = (await house.tokens.issuePersonal(input)).plainText
+  const expired = (await services.tokens.issuePersonal({ ...input, expiresAt })).plainText
+  const good = (await services.tokens.issuePersonal(input)).plainText
   for (const token of [expired, good]) t.equal(await status(token), 200)
   while ((await status(expired)) !== 401) await pause(50)
   lie(404, { age: '1000000000' })
@@ -165,10 +165,10 @@ t.test('what is signed moves the time forward, and not far, and never back', asy
 })
 
 t.test('a gzip bomb is bounded by what it inflates to', async t => {
-  const { issuer, house, guard } = await rig(t)
+  const { issuer, services, guard } = await rig(t)
   const bomb = gzipSync(Buffer.alloc(64 * 1_048_576, ' '))
   t.ok(bomb.length < 100_000)
-  const { token } = await actingAs(house, ['orders:read'])
+  const { token } = await actingAs(services, ['orders:read'])
   issuer.lie = (path, response) => {
     if (!path.endsWith('/jwks.json')) return false
     response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(bomb)
@@ -182,18 +182,18 @@ t.test('a gzip bomb is bounded by what it inflates to', async t => {
 })
 
 t.test('nonsense costs the issuer no question, and what was refused costs none for a second', async t => {
-  const { issuer, house, guard, credentials } = await rig(t)
+  const { issuer, services, guard, credentials } = await rig(t)
   const { status, ready } = guard(credentials)
   await ready()
   const questions = () => issuer.asked.filter(path => path === '/oauth/introspect').length
-  const { token } = await actingAs(house, ['orders:read'], { format: 'opaque' })
+  const { token } = await actingAs(services, ['orders:read'], { format: 'opaque' })
   const broken = `${token.slice(0, -1)}${token.endsWith('a') ? 'b' : 'a'}`
   for (const text of ['nonsense', broken, token.replace('post_', 'ghp_'), `${token}x`, 'x'.repeat(10_000)]) {
     t.equal(await status(text), 401, text.slice(0, 60))
   }
   t.equal(questions(), 0)
-  const unknown = await actingAs(house, ['orders:read'], { format: 'opaque' })
-  await house.tokens.revoke(unknown.user.id, unknown.id)
+  const unknown = await actingAs(services, ['orders:read'], { format: 'opaque' })
+  await services.tokens.revoke(unknown.user.id, unknown.id)
   // The news of it arrives, and clears what is remembered.
   while ((await status(unknown.token)) !== 401) await pause(10)
   const before = questions()
@@ -203,11 +203,11 @@ t.test('nonsense costs the issuer no question, and what was refused costs none f
 })
 
 t.test('a guard without a client says what an opaque token needs', async t => {
-  const { house, guard } = await rig(t)
+  const { services, guard } = await rig(t)
   const told: Error[] = []
   const { authenticate, ready, health } = guard({}, error => told.push(error))
   await ready()
-  const { token } = await actingAs(house, ['orders:read'], { format: 'opaque' })
+  const { token } = await actingAs(services, ['orders:read'], { format: 'opaque' })
   for (let i = 0; i < 2; i++) {
     await t.rejects(Promise.resolve(authenticate(token)), { status: 401, message: /clientId and clientSecret.*"jwt"/ })
   }
@@ -218,9 +218,9 @@ t.test('a guard without a client says what an opaque token needs', async t => {
 })
 
 t.test('a list that somebody else signed is not taken: from memory for maxStaleness, then 503', async t => {
-  const { issuer, house, guard } = await rig(t)
+  const { issuer, services, guard } = await rig(t)
   const { status, health } = guard({ maxStaleness: 3 })
-  const { token } = await actingAs(house, ['orders:read'])
+  const { token } = await actingAs(services, ['orders:read'])
   t.equal(await status(token), 200)
   issuer.lie = (path, response) => {
     if (!isList(path)) return false
@@ -237,10 +237,10 @@ t.test('a list that somebody else signed is not taken: from memory for maxStalen
 })
 
 t.test('without its feed a guard polls the lists, and reads what it missed once it is back', async t => {
-  const { issuer, house, guard, credentials } = await rig(t)
+  const { issuer, services, guard, credentials } = await rig(t)
   const { status, health, ready } = guard(credentials)
   await ready()
-  const { user, id, token } = await actingAs(house, ['orders:read'])
+  const { user, id, token } = await actingAs(services, ['orders:read'])
   t.equal(await status(token), 200)
   issuer.lie = (path, response) => {
     if (path.endsWith('/events')) response.writeHead(503).end()
@@ -250,7 +250,7 @@ t.test('without its feed a guard polls the lists, and reads what it missed once 
   while (health().feed !== 'lost') await pause(20)
   t.match(health(), { status: 'degraded' })
   t.equal(await status(token), 200)
-  await house.tokens.revoke(user.id, id)
+  await services.tokens.revoke(user.id, id)
   while ((await status(token)) !== 401) await pause(50)
   issuer.lie = undefined
   while (health().feed !== 'live') await pause(20)
@@ -258,14 +258,14 @@ t.test('without its feed a guard polls the lists, and reads what it missed once 
 })
 
 t.test('the event stream may end its lines and be spaced as the standard allows', async t => {
-  const { issuer, house, credentials, guard } = await rig(t)
+  const { issuer, services, credentials, guard } = await rig(t)
   issuer.rewrite = chunk => `:proxy\r\n${chunk.replaceAll(': ', ':').replaceAll('\n', '\r\n')}`
   const { status, health } = guard({ ...credentials, maxStaleness: 3_600 })
-  const { user, id, token } = await actingAs(house, ['orders:read'])
+  const { user, id, token } = await actingAs(services, ['orders:read'])
   t.equal(await status(token), 200)
   while (health().feed !== 'live') await pause(20)
   const from = issuer.asked.length
-  await house.tokens.revoke(user.id, id)
+  await services.tokens.revoke(user.id, id)
   while ((await status(token)) !== 401) await pause(20)
   t.notOk(issuer.asked.slice(from).some(isList), 'what the feed tells needs no list')
 })

@@ -10,8 +10,8 @@ const API = 'https://orders.example.com'
 
 /** An issuer that listens under its own name, and a resource server that knows nothing but that name. */
 async function rig(t: Test, options: { followed?: boolean; maxStaleness?: number } = {}) {
-  const { issuer, house, app: server } = await listeningIssuer(t, { audience: API })
-  const { client, secret } = await house.clients.create({ name: 'Orders API', audience: API })
+  const { issuer, services, app: server } = await listeningIssuer(t, { audience: API })
+  const { client, secret } = await services.clients.create({ name: 'Orders API', audience: API })
   const credentials = options.followed === false ? {} : { clientId: client.id, clientSecret: secret as string }
   const api = Fastify()
   await api.register(guard, {
@@ -23,7 +23,7 @@ async function rig(t: Test, options: { followed?: boolean; maxStaleness?: number
   api.get('/orders', { preHandler: checkScopes('orders:read') }, async request => ({ user: request.token.userId }))
   t.teardown(() => api.close())
   const ask = (token: string) => api.inject({ url: '/orders', headers: { authorization: `Bearer ${token}` } })
-  return { house, server, api, ask, issuer }
+  return { services, server, api, ask, issuer }
 }
 
 /** Asks until the answer is the one that must come; a test that waits for it in vain runs into its time limit. */
@@ -33,24 +33,24 @@ async function until(status: number, ask: () => Promise<{ statusCode: number }>)
 
 for (const format of ['jwt', 'opaque'] as const) {
   t.test(`what becomes of a token reaches a guard far away, ${format}`, async t => {
-    const { house, ask } = await rig(t)
-    const { user, id, token } = await actingAs(house, ['orders:read', 'reports'], { format })
+    const { services, ask } = await rig(t)
+    const { user, id, token } = await actingAs(services, ['orders:read', 'reports'], { format })
     const good = await ask(token)
     t.equal(good.statusCode, 200, good.body)
     t.same(good.json(), { user: user.id })
-    await house.tokens.change(user, id, { suspended: true })
+    await services.tokens.change(user, id, { suspended: true })
     await until(401, () => ask(token))
-    await house.tokens.change(user, id, { suspended: false })
+    await services.tokens.change(user, id, { suspended: false })
     await until(200, () => ask(token))
-    await house.tokens.change(user, id, { scopes: ['reports'] })
+    await services.tokens.change(user, id, { scopes: ['reports'] })
     await until(403, () => ask(token))
-    await house.tokens.change(user, id, { scopes: ['orders:read'] })
+    await services.tokens.change(user, id, { scopes: ['orders:read'] })
     await until(200, () => ask(token))
-    await house.users.disable(user.id)
+    await services.users.disable(user.id)
     await until(401, () => ask(token))
-    await house.users.enable(user.id)
+    await services.users.enable(user.id)
     await until(200, () => ask(token))
-    await house.tokens.revoke(user.id, id)
+    await services.tokens.revoke(user.id, id)
     await until(401, () => ask(token))
     t.match((await ask(token)).headers['www-authenticate'], /error="invalid_token"/)
     t.equal((await ask(`${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`)).statusCode, 401, 'altered')
@@ -58,17 +58,17 @@ for (const format of ['jwt', 'opaque'] as const) {
 }
 
 t.test('a guard checks by itself: the issuer is asked nothing for a token it never saw', async t => {
-  const { house, server, ask } = await rig(t)
+  const { services, server, ask } = await rig(t)
   const uriOf = (token: string) => (decodeJwt(token).status as { status_list: { uri: string } }).status_list.uri
   // The first ones may be lent a place in another list, until there is one of their own.
-  const tokens = await Promise.all(Array.from({ length: 20 }, () => actingAs(house, ['orders:read'])))
+  const tokens = await Promise.all(Array.from({ length: 20 }, () => actingAs(services, ['orders:read'])))
   for (const { token } of tokens) t.equal((await ask(token)).statusCode, 200)
   const uris = new Set(tokens.map(({ token }) => uriOf(token)))
-  let fresh = await actingAs(house, ['orders:read'])
+  let fresh = await actingAs(services, ['orders:read'])
   while (!uris.has(uriOf(fresh.token))) {
     t.equal((await ask(fresh.token)).statusCode, 200)
     uris.add(uriOf(fresh.token))
-    fresh = await actingAs(house, ['orders:read'])
+    fresh = await actingAs(services, ['orders:read'])
   }
   const asked: string[] = []
   server.server.on('request', request => asked.push(String(request.url)))
@@ -80,16 +80,16 @@ t.test('a guard checks by itself: the issuer is asked nothing for a token it nev
 })
 
 t.test('without a client the lists alone are followed', async t => {
-  const { house, ask } = await rig(t, { followed: false })
-  const { token } = await actingAs(house, ['orders:read'])
+  const { services, ask } = await rig(t, { followed: false })
+  const { token } = await actingAs(services, ['orders:read'])
   t.equal((await ask(token)).statusCode, 200)
-  const opaque = await actingAs(house, ['orders:read'], { format: 'opaque' })
+  const opaque = await actingAs(services, ['orders:read'], { format: 'opaque' })
   t.equal((await ask(opaque.token)).statusCode, 401, 'nobody to ask about an opaque one')
 })
 
 t.test('while the issuer is away: what is known for as long as it may be, then 503, never more', async t => {
-  const { house, server, ask } = await rig(t)
-  const { token } = await actingAs(house, ['orders:read'])
+  const { services, server, ask } = await rig(t)
+  const { token } = await actingAs(services, ['orders:read'])
   t.equal((await ask(token)).statusCode, 200)
   await server.close()
   t.equal((await ask(token)).statusCode, 200, 'known a moment ago')
@@ -103,8 +103,8 @@ t.test('an issuer that was never there: 503', async t => {
   await api.register(guard, { issuer: `http://127.0.0.1:${port}`, audience: API })
   api.get('/orders', { preHandler: checkScopes('orders:read') }, async () => ({}))
   t.teardown(() => api.close())
-  const { house } = await rig(t)
-  const { token } = await actingAs(house, ['orders:read'])
+  const { services } = await rig(t)
+  const { token } = await actingAs(services, ['orders:read'])
   const refused = await api.inject({ url: '/orders', headers: { authorization: `Bearer ${token}` } })
   t.equal(refused.statusCode, 503)
   t.ok(refused.headers['retry-after'])

@@ -7,12 +7,12 @@ const XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 const NOBODY = '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12'
 const REDIRECT = 'https://viewer.example/cb'
 
-const { app, house } = await testApp(t)
-const user = await newUser(house)
+const { app, services } = await testApp(t)
+const user = await newUser(services)
 const browser = new Browser(app)
 await browser.signIn(user)
 const stranger = new Browser(app)
-await stranger.signIn(await newUser(house))
+await stranger.signIn(await newUser(services))
 
 /** What the form of a new app sends by itself, filled in. */
 const filled = {
@@ -47,7 +47,7 @@ t.test('an app is registered, and its secret shown once', async t => {
   t.equal(answer.headers['cache-control'], 'no-store')
   const [id, secret] = [idIn(answer.body), secretIn(answer.body) as string]
   t.ok(await proves(id, secret))
-  t.match(await house.clients.find(id), {
+  t.match(await services.clients.find(id), {
     user: user.id,
     name: 'Viewer',
     redirectUris: [REDIRECT, 'http://127.0.0.1/cb'],
@@ -99,7 +99,7 @@ t.test('what is wrong is said, and what was typed stays', async t => {
     { scope_choice: 'these', 'scope:nope': 'on' },
     { scope_choice: 'these', 'scope:admin:read': 'on' },
   ]
-  const before = (await house.clients.list({ userId: user.id })).length
+  const before = (await services.clients.list({ userId: user.id })).length
   for (const fields of wrong) {
     const answer = await create({ name: 'Kept <name>', ...fields })
     t.equal(answer.statusCode, 400, JSON.stringify(fields))
@@ -107,7 +107,7 @@ t.test('what is wrong is said, and what was typed stays', async t => {
     t.notMatch(answer.body, '<script>')
     if (!('name' in fields)) t.match(answer.body, 'value="Kept &lt;name')
   }
-  t.equal((await house.clients.list({ userId: user.id })).length, before)
+  t.equal((await services.clients.list({ userId: user.id })).length, before)
 })
 
 t.test('an app is changed', async t => {
@@ -121,7 +121,7 @@ t.test('an app is changed', async t => {
     'grant:refresh_token': undefined,
   }
   t.equal((await browser.submit(page, changed, new RegExp(`${id}$`))).statusCode, 303)
-  t.match(await house.clients.find(id), {
+  t.match(await services.clients.find(id), {
     name: 'Renamed',
     redirectUris: ['https://other.example/cb'],
     grantTypes: ['authorization_code'],
@@ -132,9 +132,9 @@ t.test('an app is changed', async t => {
   t.equal((await browser.submit(page, { ...changed, redirect_uris: 'x' }, new RegExp(`${id}$`))).statusCode, 400)
   const none = { ...changed, scope_choice: 'these' }
   await browser.submit(page, none, new RegExp(`${id}$`))
-  t.strictSame((await house.clients.find(id)).scopes, [], 'none of them is none, not all')
+  t.strictSame((await services.clients.find(id)).scopes, [], 'none of them is none, not all')
   await browser.submit(page, { ...changed, kind: 'public' }, new RegExp(`${id}$`))
-  t.notOk((await house.clients.find(id)).isConfidential())
+  t.notOk((await services.clients.find(id)).isConfidential())
   const back = await browser.submit(page, changed, new RegExp(`${id}$`))
   t.ok(await proves(id, secretIn(back.body) as string), 'what becomes confidential gets a secret')
   t.notOk(await proves(id, secret))
@@ -149,10 +149,10 @@ t.test('an app that signs assertions goes on doing so', async t => {
     redirectUris: [REDIRECT],
     userId: user.id,
   } as const
-  const { client } = await house.clients.create(settings)
+  const { client } = await services.clients.create(settings)
   const page = await browser.get(`/apps/own/${client.id}`)
   t.equal((await browser.submit(page, filled, new RegExp(`${client.id}$`))).statusCode, 303)
-  t.match(await house.clients.find(client.id), { name: 'Viewer', authMethod: 'private_key_jwt', jwks })
+  t.match(await services.clients.find(client.id), { name: 'Viewer', authMethod: 'private_key_jwt', jwks })
 })
 
 t.test('a new secret leaves the one before for a while', async t => {
@@ -190,13 +190,13 @@ t.test('nobody sees or changes anybody else’s', async t => {
     }
   }
   t.notMatch((await stranger.get('/apps/own')).body, id)
-  t.match(await house.clients.find(id), { name: 'Viewer', revoked: false })
+  t.match(await services.clients.find(id), { name: 'Viewer', revoked: false })
 })
 
 t.test('every form needs its token, and every page somebody signed in', async t => {
   const { id } = await made()
   const { fields: theirs } = formOf((await stranger.get('/apps/own/new')).body, /own$/)
-  const before = (await house.trail.list({}, { limit: 1 }))[0]?.id
+  const before = (await services.auditLog.list({}, { limit: 1 }))[0]?.id
   for (const url of ['/apps/own', `/apps/own/${id}`, `/apps/own/${id}/secret`, `/apps/own/${id}/revoke`]) {
     t.equal((await browser.post(url, filled)).statusCode, 403)
     t.equal((await browser.post(url, { ...filled, _csrf: 'x' })).statusCode, 403)
@@ -204,7 +204,7 @@ t.test('every form needs its token, and every page somebody signed in', async t 
     t.equal((await new Browser(app).post(url, filled)).statusCode, 401)
     t.equal((await new Browser(app).get(url)).statusCode, 303)
   }
-  t.equal((await house.trail.list({}, { limit: 1 }))[0]?.id, before, 'nothing happened')
+  t.equal((await services.auditLog.list({}, { limit: 1 }))[0]?.id, before, 'nothing happened')
 })
 
 t.test('names and addresses run nothing', async t => {

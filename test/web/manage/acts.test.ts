@@ -1,10 +1,10 @@
 import t from 'tap'
 import { actingAs, newUser, PASSWORD, testApp } from '../../helpers/app.ts'
 import { Browser, locationOf } from '../../helpers/browser.ts'
-import { opens } from '../../helpers/family.ts'
+import { opens } from '../../helpers/granted-tokens.ts'
 
-const { app, house } = await testApp(t)
-const admin = await newUser(house, 'admin')
+const { app, services } = await testApp(t)
+const admin = await newUser(services, 'admin')
 const browser = new Browser(app)
 await browser.signIn(admin)
 
@@ -21,7 +21,7 @@ t.test('users', async t => {
     const page = await send('/manage/users/new', fields, /users$/)
     t.match(page.body, 'role="status"')
     t.match(page.body, 'Ada &lt;King&gt;')
-    t.match(await house.users.findByEmail('ada@example.com'), { name: 'Ada <King>', role: 'admin' })
+    t.match(await services.users.findByEmail('ada@example.com'), { name: 'Ada <King>', role: 'admin' })
     t.notMatch((await browser.get('/manage/users')).body, 'role="status"', 'which is said once')
   })
 
@@ -40,14 +40,14 @@ t.test('users', async t => {
       t.match(answer.body, 'role="alert"')
       t.notMatch(answer.body, PASSWORD)
     }
-    t.notOk(await house.users.findByEmail('mary@example.com'))
+    t.notOk(await services.users.findByEmail('mary@example.com'))
     await browser.submit(page, { ...good, role: 'emperor' }, /users$/)
-    t.match(await house.users.findByEmail('mary@example.com'), { role: 'user' })
+    t.match(await services.users.findByEmail('mary@example.com'), { role: 'user' })
   })
 
   t.test('are found by a part of the name or the address, wildcards standing for themselves', async t => {
-    await newUser(house, 'user', 'needle_1@haystack.example')
-    await newUser(house, 'user', 'needle21@haystack.example')
+    await newUser(services, 'user', 'needle_1@haystack.example')
+    await newUser(services, 'user', 'needle21@haystack.example')
     const found = async (q: string) =>
       [
         ...(await browser.get(`/manage/users?q=${encodeURIComponent(q)}`)).body.matchAll(
@@ -61,7 +61,7 @@ t.test('users', async t => {
   })
 
   t.test('come in pages', async t => {
-    for (let i = 0; i < 11; i++) await newUser(house, 'user', `paged${i}@many.example`)
+    for (let i = 0; i < 11; i++) await newUser(services, 'user', `paged${i}@many.example`)
     const first = await browser.get('/manage/users?q=many.example')
     const next = /href="([^"]*)" rel="next"/.exec(first.body)?.[1]?.replaceAll('&amp;', '&') as string
     const second = await browser.get(next)
@@ -71,7 +71,7 @@ t.test('users', async t => {
   })
 
   t.test('are disabled and enabled, but nobody by themselves', async t => {
-    const { user, token } = await actingAs(house)
+    const { user, token } = await actingAs(services)
     const path = `/manage/users/${user.id}`
     await send(path, {}, /disable$/)
     t.equal(await opens(app, token), 401)
@@ -84,7 +84,7 @@ t.test('users', async t => {
   })
 
   t.test('get another password, which ends their sessions', async t => {
-    const user = await newUser(house)
+    const user = await newUser(services)
     const theirs = new Browser(app)
     await theirs.signIn(user)
     const path = `/manage/users/${user.id}`
@@ -94,7 +94,7 @@ t.test('users', async t => {
     })
     await send(path, { password: 'another good one' }, /password$/)
     t.equal((await theirs.get('/device')).statusCode, 303)
-    t.ok(await house.users.authenticate(user.email, 'another good one'))
+    t.ok(await services.users.authenticate(user.email, 'another good one'))
   })
 
   t.test('do not get one from themselves: that takes the one before', async t => {
@@ -103,34 +103,34 @@ t.test('users', async t => {
     const _csrf = /name="_csrf" value="([^"]*)"/.exec(page.body)?.[1]
     const refused = await browser.post(`/manage/users/${admin.id}/password`, { _csrf, password: 'another good one' })
     t.equal(refused.statusCode, 409)
-    t.ok(await house.users.authenticate(admin.email, PASSWORD))
+    t.ok(await services.users.authenticate(admin.email, PASSWORD))
   })
 
   t.test('are signed out everywhere', async t => {
-    const { user, token } = await actingAs(house)
+    const { user, token } = await actingAs(services)
     await send(`/manage/users/${user.id}/sign-out`, {}, /sign-out$/)
     t.equal(await opens(app, token), 401)
-    t.match(await house.trail.list({ userId: user.id, kind: 'session.ended' }, { limit: 1 }), [
+    t.match(await services.auditLog.list({ userId: user.id, kind: 'session.ended' }, { limit: 1 }), [
       { actorUserId: admin.id, address: '127.0.0.1' },
     ])
   })
 })
 
 t.test('an app is allowed to exchange tokens for other APIs, and to name them', async t => {
-  const { client } = await house.clients.create({ name: 'Gateway' })
+  const { client } = await services.clients.create({ name: 'Gateway' })
   const path = `/manage/clients/${client.id}`
   const fields = { exchange_audiences: 'https://a.example\nhttps://b.example', resources: 'https://a.example' }
   const page = await send(path, fields, /clients\/[\w-]+$/)
   t.match(page.body, 'Gateway</bdi> is changed')
   const allowed = { exchangeAudiences: ['https://a.example', 'https://b.example'], resources: ['https://a.example'] }
-  t.match(await house.clients.find(client.id), allowed)
+  t.match(await services.clients.find(client.id), allowed)
   const refused = await browser.submit(page, { exchange_audiences: '<b>' }, /clients\/[\w-]+$/)
   t.equal(refused.statusCode, 400)
   t.match(refused.body, /role="alert">[^<]*URI/)
   t.match(refused.body, '>&lt;b&gt;</textarea>')
   await send(path, { exchange_audiences: undefined, resources: undefined }, /clients\/[\w-]+$/)
-  t.match(await house.clients.find(client.id), { exchangeAudiences: [], resources: [] })
-  const { client: theirs } = await house.clients.create({
+  t.match(await services.clients.find(client.id), { exchangeAudiences: [], resources: [] })
+  const { client: theirs } = await services.clients.create({
     name: 'x',
     userId: admin.id,
     redirectUris: ['https://a.example'],
@@ -139,29 +139,29 @@ t.test('an app is allowed to exchange tokens for other APIs, and to name them', 
 })
 
 t.test('apps are revoked, but not the one of personal tokens', async t => {
-  const { client } = await house.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
+  const { client } = await services.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
   const path = `/manage/clients/${client.id}`
   t.match((await browser.get(`${path}/revoke`)).body, /Revoke <bdi>Calendar<\/bdi>\?/)
   const page = await send(`${path}/revoke`, {}, /revoke$/)
   t.notMatch(page.body, '/revoke"')
-  t.ok((await house.clients.find(client.id)).revoked)
-  const { id } = await house.clients.personalAccess()
+  t.ok((await services.clients.find(client.id)).revoked)
+  const { id } = await services.clients.personalAccess()
   t.notMatch((await browser.get(`/manage/clients/${id}`)).body, '/revoke"')
   t.equal((await browser.submit(await browser.get(`/manage/clients/${id}/revoke`), {}, /revoke$/)).statusCode, 404)
 })
 
 t.test('keys are rotated', async t => {
-  const before = await house.keys.list()
+  const before = await services.keys.list()
   t.match((await send('/manage/keys/rotate', {}, /rotate$/)).body, 'signs now.')
   t.match((await send('/manage/keys/rotate', { algorithm: 'EdDSA' }, /rotate$/)).body, /published now and signs from/)
   const waiting = (await send('/manage/keys/rotate', {}, /rotate$/)).body
   t.match(waiting, /was scheduled before and signs from/)
   t.match(waiting, /data-label="Signs from"><time [^>]+>in \d+ minutes</)
   t.match((await browser.get('/manage/keys/rotate')).body, /Sign at once.+may refuse new tokens/s, 'what it costs')
-  t.equal((await house.keys.list()).find(key => key.state === 'current')?.algorithm, 'ES256')
+  t.equal((await services.keys.list()).find(key => key.state === 'current')?.algorithm, 'ES256')
   const early = await send('/manage/keys/rotate', { now: '1' }, /rotate$/)
   t.match(early.body, /signs now\. Servers that cache the public keys may refuse/)
-  const now = await house.keys.list()
+  const now = await services.keys.list()
   t.equal(now.length, before.length + 2)
   t.equal(now.find(key => key.state === 'current')?.algorithm, 'EdDSA')
   const page = await browser.get('/manage/keys/rotate')
@@ -172,27 +172,27 @@ t.test('keys are rotated', async t => {
 })
 
 t.test('a key is revoked', async t => {
-  const { id, token } = await actingAs(house)
-  const current = (await house.keys.list()).find(key => key.state === 'current')?.id as string
+  const { id, token } = await actingAs(services)
+  const current = (await services.keys.list()).find(key => key.state === 'current')?.id as string
   t.match((await browser.get(`/manage/keys/${current}/revoke`)).body, /This cannot be undone/)
   const page = await send(`/manage/keys/${current}/revoke`, {}, /revoke$/)
   t.match(page.body, /is revoked, and with it <bdi>\d+<\/bdi> tokens/)
   t.match(page.body, /data-label="State">revoked</)
   t.notMatch(page.body, `${current}/revoke`)
-  t.ok((await house.selection.find(id))?.revoked)
+  t.ok((await services.tokenAdmin.find(id))?.revoked)
   t.equal(await opens(app, token), 401)
   t.equal((await browser.get(`/manage/keys/${current}/revoke`)).statusCode, 404)
 })
 
 t.test('the audit trail is filtered and says who did it', async t => {
-  const user = await newUser(house)
+  const user = await newUser(services)
   await new Browser(app).signIn(user, 'wrong')
-  const { client } = await house.clients.create({
+  const { client } = await services.clients.create({
     name: 'Traced',
     userId: user.id,
     redirectUris: ['https://a.example/%3Cx'],
   })
-  await house.clients.update(client.id, { redirectUris: ['https://a.example/%22%3E'] })
+  await services.clients.update(client.id, { redirectUris: ['https://a.example/%22%3E'] })
   const rows = async (query: string) =>
     [...(await browser.get(`/manage/audit?${query}`)).body.matchAll(/<th scope="row">([^<]*)/g)].map(([, kind]) => kind)
   t.strictSame(await rows(`user=${user.email}`), ['App changed', 'App made', 'Sign-in failed', 'User made'])

@@ -2,8 +2,8 @@ import t from 'tap'
 import { newUser, testApp } from '../../helpers/app.ts'
 import { Browser } from '../../helpers/browser.ts'
 
-const { app, house } = await testApp(t)
-const admin = await newUser(house, 'admin')
+const { app, services } = await testApp(t)
+const admin = await newUser(services, 'admin')
 const browser = new Browser(app)
 await browser.signIn(admin)
 
@@ -21,15 +21,15 @@ function counts(body: string, title: string): number[] {
 }
 
 t.test('the pictures say what happened', async t => {
-  const issue = async (name: string) => (await house.tokens.issuePersonal({ user: admin, name })).token.id
+  const issue = async (name: string) => (await services.tokens.issuePersonal({ user: admin, name })).token.id
   const set = (id: string, values: string) =>
-    house.db.query(`update oauth_access_tokens set ${values} where id = ?`, [id])
+    services.db.query(`update oauth_access_tokens set ${values} where id = ?`, [id])
   const old = await issue('old')
   await set(old, `created_at = '${ago(200)}', expires_at = '${ago(-2.5)}'`)
   const died = await issue('died')
   await set(died, `created_at = '${ago(200)}', expires_at = '${ago(3)}'`)
   const revoked = await issue('revoked')
-  await house.revokeOne(revoked)
+  await services.revokeToken(revoked)
   await set(revoked, `created_at = '${ago(200)}', updated_at = '${ago(1)}'`)
   const fresh = await issue('fresh')
   await set(fresh, `expires_at = '${ago(-0.5)}'`)
@@ -70,6 +70,6 @@ t.test('they go back 30 or 90 days, and are kept for a minute', async t => {
   const before = counts(body, 'Tokens issued')
   t.equal(before.length, 90)
   t.equal(counts((await browser.get('/manage?days=1000')).body, 'Tokens issued').length, 30)
-  await house.tokens.issuePersonal({ user: admin, name: 'one more' })
+  await services.tokens.issuePersonal({ user: admin, name: 'one more' })
   t.strictSame(counts((await browser.get('/manage?days=90')).body, 'Tokens issued'), before)
 })

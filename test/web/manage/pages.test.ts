@@ -5,16 +5,16 @@ import { Browser, formOf, locationOf } from '../../helpers/browser.ts'
 const NOBODY = '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12'
 const XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 
-const { app, house } = await testApp(t)
-const admin = await newUser(house, 'admin')
-const person = await newUser(house)
-const { client } = await house.clients.create({
+const { app, services } = await testApp(t)
+const admin = await newUser(services, 'admin')
+const person = await newUser(services)
+const { client } = await services.clients.create({
   name: `app ${XSS}`,
   redirectUris: ["https://app.example/cb?'onmouseover='alert(1)"],
   userId: person.id,
 })
-const { token } = await house.tokens.issuePersonal({ user: person, name: `token ${XSS}`, scopes: ['orders:read'] })
-await house.users.update(person.id, { name: `person ${XSS}` })
+const { token } = await services.tokens.issuePersonal({ user: person, name: `token ${XSS}`, scopes: ['orders:read'] })
+await services.users.update(person.id, { name: `person ${XSS}` })
 
 const asAdmin = new Browser(app)
 await asAdmin.signIn(admin)
@@ -54,7 +54,7 @@ const FORMS = [
   '/manage/keys/rotate',
 ]
 
-const trail = async () => (await house.trail.list({}, { limit: 1 }))[0]?.id
+const trail = async () => (await services.auditLog.list({}, { limit: 1 }))[0]?.id
 
 t.test('each page', async t => {
   for (const url of PAGES) {

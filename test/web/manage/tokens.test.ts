@@ -1,10 +1,10 @@
 import t from 'tap'
 import { actingAs, newUser, testApp } from '../../helpers/app.ts'
 import { Browser, formOf, locationOf } from '../../helpers/browser.ts'
-import { opens } from '../../helpers/family.ts'
+import { opens } from '../../helpers/granted-tokens.ts'
 
-const { app, house } = await testApp(t)
-const admin = await newUser(house, 'admin')
+const { app, services } = await testApp(t)
+const admin = await newUser(services, 'admin')
 const browser = new Browser(app)
 await browser.signIn(admin)
 
@@ -23,13 +23,14 @@ async function revoke(query: string): Promise<[listed: number, asked: number, re
 }
 
 t.test('tokens are listed by every condition', async t => {
-  const [a, b] = [await newUser(house), await newUser(house)]
-  const issue = (user: typeof a, name: string, scopes: string[]) => house.tokens.issuePersonal({ user, name, scopes })
+  const [a, b] = [await newUser(services), await newUser(services)]
+  const issue = (user: typeof a, name: string, scopes: string[]) =>
+    services.tokens.issuePersonal({ user, name, scopes })
   const first = await issue(a, 'first', ['orders:read'])
   await issue(a, 'second', ['orders:read', 'orders:create'])
   await issue(b, 'third', ['orders:create'])
   const old = new Date('2025-06-01T12:00:00Z').toISOString()
-  await house.db.query('update oauth_access_tokens set created_at = ? where id = ?', [old, first.token.id])
+  await services.db.query('update oauth_access_tokens set created_at = ? where id = ?', [old, first.token.id])
   const list = async (query: string) => names((await browser.get(`/manage/tokens?${query}`)).body)
   t.strictSame(await list(`user=${a.id}`), ['second', 'first'])
   t.strictSame(await list(`user=${a.email.toUpperCase()}`), ['second', 'first'])
@@ -38,30 +39,32 @@ t.test('tokens are listed by every condition', async t => {
   t.strictSame(await list('made_before=2025-06-01'), [])
   t.strictSame(await list('unused_since=2025-06-02'), ['first'])
   t.strictSame(await list(`user=${a.id}&scope=orders:create`), ['second'])
-  const { id } = await house.clients.personalAccess()
+  const { id } = await services.clients.personalAccess()
   t.strictSame(await list(`client=${id}&user=${b.id}`), ['third'])
-  await house.revokeOne(first.token.id)
+  await services.revokeToken(first.token.id)
   t.strictSame(await list(`user=${a.id}`), ['second'])
   t.strictSame(await list(`user=${a.id}&state=all`), ['second', 'first'])
 })
 
 t.test('the number that is asked about is the number that is revoked', async t => {
-  const user = await newUser(house)
+  const user = await newUser(services)
   const tokens = await Promise.all(
-    Array.from({ length: 30 }, (_, i) => actingAs(house, i % 3 ? ['orders:read'] : ['reports'], { user })),
+    Array.from({ length: 30 }, (_, i) => actingAs(services, i % 3 ? ['orders:read'] : ['reports'], { user })),
   )
-  const other = await actingAs(house, ['reports'])
+  const other = await actingAs(services, ['reports'])
   t.strictSame(await revoke(`user=${user.email}&scope=reports`), [10, 10, 10])
   const statuses = await Promise.all(tokens.map(({ token }) => opens(app, token)))
   t.equal(statuses.filter(status => status === 401).length, 10)
   t.equal(await opens(app, other.token), 200, 'nobody else’s')
   t.strictSame(await revoke(`user=${user.id}`), [20, 20, 20], 'and what is dead does not count')
-  t.match(await house.trail.list({ userId: user.id, kind: 'token.revoked' }, { limit: 1 }), [{ actorUserId: admin.id }])
+  t.match(await services.auditLog.list({ userId: user.id, kind: 'token.revoked' }, { limit: 1 }), [
+    { actorUserId: admin.id },
+  ])
 })
 
 t.test('the question names the conditions in words, and changes nothing', async t => {
-  const { user, token } = await actingAs(house, ['orders:read'])
-  await house.users.update(user.id, { name: '<i>Ada</i>' })
+  const { user, token } = await actingAs(services, ['orders:read'])
+  await services.users.update(user.id, { name: '<i>Ada</i>' })
   const query = `user=${user.email}&scope=orders:read&made_before=2099-01-01&unused_since=2099-01-01`
   const { body } = await browser.get(`/manage/tokens/revoke?${query}`)
   t.match(body, 'Revoke 1 tokens?')
@@ -80,7 +83,7 @@ t.test('the question names the conditions in words, and changes nothing', async 
 })
 
 t.test('without a condition nothing is revoked', async t => {
-  const { token, id } = await actingAs(house)
+  const { token, id } = await actingAs(services)
   const { fields } = formOf((await browser.get(`/manage/tokens/${id}/revoke`)).body, /revoke$/)
   for (const more of [{}, { user: '' }, { state: 'all' }, { user_id: id }, { user: 'nobody@example.com' }]) {
     t.equal((await browser.post('/manage/tokens/revoke', { ...fields, ...more })).statusCode, 400)
@@ -89,7 +92,7 @@ t.test('without a condition nothing is revoked', async t => {
 })
 
 t.test('one token is revoked by its name', async t => {
-  const { user, token, id } = await actingAs(house)
+  const { user, token, id } = await actingAs(services)
   const question = await browser.get(`/manage/tokens/${id}/revoke`)
   t.match(question.body, /Revoke <bdi>test<\/bdi>\?/)
   t.equal((await browser.submit(question, {}, /revoke$/)).statusCode, 303)

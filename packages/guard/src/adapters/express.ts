@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Token } from '../token.ts'
-import { answer } from './answer.ts'
 import { createChecks } from './checks.ts'
 import type { AdapterOptions, Checks } from './public.ts'
+import { sendError } from './send-error.ts'
 
 export * from './public.ts'
 
@@ -24,10 +24,10 @@ export type ExpressCheck = (
 
 /** The guard for Express: `app.get('/orders', checkScopes('orders:read'), handler)` with the token in `request.token`. */
 export function expressGuard(options: AdapterOptions): Checks<ExpressCheck> {
-  return createChecks<ExpressCheck>(options, judge => async (request, response, next) => {
+  return createChecks<ExpressCheck>(options, runCheck => async (request, response, next) => {
     const { url = '', headers, body } = request
-    const { token, refusal } = await judge({ request, url, headers, body })
-    if (refusal) return answer(response, refusal)
+    const { token, error } = await runCheck({ request, url, headers, body })
+    if (error) return sendError(response, error)
     Object.assign(request, { token })
     next()
   })

@@ -22,10 +22,10 @@ export type HonoCheck = (c: HonoContext, next: () => Promise<void>) => Promise<R
 
 /** The guard for Hono: `app.get('/orders', checkScopes('orders:read'), handler)` with the token in `c.get('token')`. */
 export function honoGuard(options: AdapterOptions): Checks<HonoCheck> {
-  return createChecks<HonoCheck>(options, judge => async (c, next) => {
+  return createChecks<HonoCheck>(options, runCheck => async (c, next) => {
     const headers = { authorization: c.req.header('authorization') }
-    const { token, refusal } = await judge({ request: c.req.raw, url: c.req.url, headers })
-    if (refusal) return c.body(refusal.body, refusal.status, refusal.headers)
+    const { token, error } = await runCheck({ request: c.req.raw, url: c.req.url, headers })
+    if (error) return c.body(error.body, error.status, error.headers)
     c.set('token', token)
     await next()
     return undefined

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Token } from '../token.ts'
-import { answer } from './answer.ts'
 import { createChecks } from './checks.ts'
 import type { AdapterOptions, Checks } from './public.ts'
+import { sendError } from './send-error.ts'
 
 export * from './public.ts'
 
@@ -11,9 +11,9 @@ export type NodeCheck = (request: IncomingMessage, response: ServerResponse) => 
 
 /** The guard for `node:http`: `const token = await mayRead(request, response)`, and no further without one. */
 export function nodeGuard(options: AdapterOptions): Checks<NodeCheck> {
-  return createChecks<NodeCheck>(options, judge => async (request, response) => {
-    const { token, refusal } = await judge({ request, url: request.url ?? '', headers: request.headers })
-    if (refusal) answer(response, refusal)
+  return createChecks<NodeCheck>(options, runCheck => async (request, response) => {
+    const { token, error } = await runCheck({ request, url: request.url ?? '', headers: request.headers })
+    if (error) sendError(response, error)
     return token
   })
 }

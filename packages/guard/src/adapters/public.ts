@@ -2,9 +2,9 @@ import type { GuardOptions, GuardState } from '../authenticator.ts'
 import type { ScopeName } from '../token.ts'
 
 export { invalidToken } from '../errors.ts'
-export type { Authenticate } from '../needs.ts'
 export type { GuardHealth } from '../remote/monitor.ts'
 export type { RemoteOptions } from '../remote/remote.ts'
+export type { Authenticate } from '../requirements.ts'
 export { describeResource, type ProtectedResourceOptions } from '../resource.ts'
 export { type Catalogue, type OnEnd, type ScopeName, Token, type TokenInit } from '../token.ts'
 export type { GuardOptions, GuardState }

@@ -5,14 +5,14 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import type { StatusChange } from '../event-stream.ts'
 import { basicHeader, type Credentials } from './http.ts'
 import { REFUSED_PAUSE_MS } from './issuer.ts'
-import { answerError, isRefusal } from './refusal.ts'
+import { httpStatusError, isIssuerRefusal } from './issuer-refusal.ts'
 
 export interface FeedListener {
   /** A connection was made. */
   connected(): void
   /** The feed begins, or begins anew: what was before this sequence number is not told. */
-  began(sequence: number): void
-  changed(change: StatusChange): void
+  started(sequence: number): void
+  statusChanged(change: StatusChange): void
   /** Ids of the signing keys that were revoked, all of them. */
   keysRevoked(kids: readonly string[]): void
   /** The feed is alive, and everything up to its position has been told: what was missed meanwhile too. */
@@ -21,7 +21,7 @@ export interface FeedListener {
   failed(error: unknown): void
 }
 
-export interface FeedReader {
+export interface FeedClient {
   /** The last sequence number that was told. */
   readonly position: number | undefined
   /**
@@ -37,23 +37,23 @@ export interface FeedOptions {
   credentials: Credentials
   listener: FeedListener
   /** Milliseconds without a sign of life after which the connection is given up. */
-  silence?: number
+  idleTimeoutMs?: number
 }
 
-const LONGEST_PAUSE = 2_000
+const MAX_PAUSE_MS = 2_000
 /** What one event may be long; a stream without an end of line is not ours. */
-const LARGEST_EVENT = 65_536
+const MAX_EVENT_LENGTH = 65_536
 
 /** Follows the event stream for as long as it is open, resuming where it was (HTML Standard §9.2). */
-export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOptions): FeedReader {
+export function followFeed({ url, credentials, listener, idleTimeoutMs = 5_000 }: FeedOptions): FeedClient {
   const closing = new AbortController()
-  let started = pending()
+  let started = deferred()
   let refusal: unknown
   let position: number | undefined
   /** This connection has told everything that was missed before it. */
-  let complete = false
+  let caughtUp = false
 
-  function take(event: EventSourceMessage): void {
+  function handleEvent(event: EventSourceMessage): void {
     const data = JSON.parse(event.data)
     if (!Number.isSafeInteger(data.sequence)) throw new Error('an event of the feed has no sequence number')
     if (event.event === 'keys') {
@@ -61,49 +61,49 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
       return
     }
     if (event.event === 'reload' || position === undefined) {
-      listener.began(event.event === 'status' ? data.sequence - 1 : data.sequence)
+      listener.started(event.event === 'status' ? data.sequence - 1 : data.sequence)
     }
     position = data.sequence
-    if (event.event === 'status') listener.changed(data)
+    if (event.event === 'status') listener.statusChanged(data)
     // Only a heartbeat says that everything up to it was told; of a long list of what was missed each part says nothing.
-    if (event.event === 'heartbeat') complete = true
-    if (complete) listener.alive()
+    if (event.event === 'heartbeat') caughtUp = true
+    if (caughtUp) listener.alive()
     refusal = undefined
     started.resolve()
   }
 
   async function connect(from: string): Promise<void> {
-    const quiet = new AbortController()
-    complete = false
-    let timer = setTimeout(() => quiet.abort(), silence)
+    const idle = new AbortController()
+    caughtUp = false
+    let timer = setTimeout(() => idle.abort(), idleTimeoutMs)
     try {
       const headers = {
         ...basicHeader(credentials),
         ...(position !== undefined && { 'last-event-id': String(position) }),
       }
-      const signal = AbortSignal.any([closing.signal, quiet.signal])
-      const answer = await open(from, headers, signal)
-      if (answer.statusCode !== 200) {
-        answer.destroy()
-        throw answerError(from, Number(answer.statusCode), credentials.clientId)
+      const signal = AbortSignal.any([closing.signal, idle.signal])
+      const response = await openStream(from, headers, signal)
+      if (response.statusCode !== 200) {
+        response.destroy()
+        throw httpStatusError(from, Number(response.statusCode), credentials.clientId)
       }
       listener.connected()
-      for await (const events of parse(answer)) {
+      for await (const events of parseEvents(response)) {
         clearTimeout(timer)
-        timer = setTimeout(() => quiet.abort(), silence)
-        events.forEach(take)
+        timer = setTimeout(() => idle.abort(), idleTimeoutMs)
+        events.forEach(handleEvent)
       }
     } finally {
       clearTimeout(timer)
-      quiet.abort()
+      idle.abort()
     }
   }
 
   async function run(): Promise<void> {
-    for (let wait = 50; !closing.signal.aborted; wait = Math.min(wait * 2, LONGEST_PAUSE)) {
+    for (let wait = 50; !closing.signal.aborted; wait = Math.min(wait * 2, MAX_PAUSE_MS)) {
       const began = performance.now()
       const refused = await attempt()
-      if (performance.now() - began > LONGEST_PAUSE) wait = 50
+      if (performance.now() - began > MAX_PAUSE_MS) wait = 50
       const ms = refused ? REFUSED_PAUSE_MS : wait
       await pause(ms, undefined, { signal: closing.signal, ref: false }).catch(() => {})
     }
@@ -119,10 +119,10 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
     } catch (error) {
       if (closing.signal.aborted) return false
       listener.failed(error)
-      if (!isRefusal(error)) return false
+      if (!isIssuerRefusal(error)) return false
       refusal = error
       started.reject(error)
-      started = pending()
+      started = deferred()
       return true
     }
   }
@@ -144,17 +144,17 @@ export function readFeed({ url, credentials, listener, silence = 5_000 }: FeedOp
 const kidsIn = (value: unknown) => (Array.isArray(value) ? value.filter(kid => typeof kid === 'string') : [])
 
 /** Nobody need wait for it: a rejection that nobody hears is no fault. */
-function pending() {
-  const made = Promise.withResolvers<void>()
-  made.promise.catch(() => {})
-  return made
+function deferred() {
+  const result = Promise.withResolvers<void>()
+  result.promise.catch(() => {})
+  return result
 }
 
 /**
  * On a connection of its own, which ends with the signal: `fetch` makes a new one in the place of one whose answer was
  * broken off, uses it for nothing, and keeps the issuer from closing. No redirect is followed.
  */
-function open(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
+function openStream(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const request = url.startsWith('https:') ? secureRequest : plainRequest
   request(url, { headers, signal, agent: false }).on('response', resolve).on('error', reject).end()
@@ -162,12 +162,12 @@ function open(url: string, headers: Record<string, string>, signal: AbortSignal)
 }
 
 /** The events of each chunk together. */
-async function* parse(body: AsyncIterable<Uint8Array>): AsyncGenerator<EventSourceMessage[]> {
+async function* parseEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<EventSourceMessage[]> {
   const decoder = new TextDecoder()
   let events: EventSourceMessage[] = []
   let failure: Error | undefined
   const parser = createParser({
-    maxBufferSize: LARGEST_EVENT,
+    maxBufferSize: MAX_EVENT_LENGTH,
     onEvent: event => events.push(event),
     onError: error => {
       // Lines of fields that nobody knows are passed over, as the standard wants.

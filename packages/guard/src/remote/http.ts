@@ -1,29 +1,29 @@
-import { unreachable } from './refusal.ts'
+import { unreachable } from './issuer-refusal.ts'
 
 /** What the guard asks of its issuer. */
-export interface Http {
-  get(url: string, headers?: Record<string, string>): Promise<Answer>
-  post(url: string, form: Record<string, string>, headers?: Record<string, string>): Promise<Answer>
+export interface HttpClient {
+  get(url: string, headers?: Record<string, string>): Promise<HttpResponse>
+  post(url: string, form: Record<string, string>, headers?: Record<string, string>): Promise<HttpResponse>
   /** Sent whatever failed before: no check waits for it, and the last one before a close has no second chance. */
-  postJson(url: string, body: object, headers?: Record<string, string>): Promise<Answer>
+  postJson(url: string, body: object, headers?: Record<string, string>): Promise<HttpResponse>
   /** Some URL of the issuer answers slowly or not at all now. */
   readonly slow: boolean
 }
 
-export interface Answer {
+export interface HttpResponse {
   status: number
   text: string
   /** Monotonic milliseconds at which it was asked: what it says held then or later. */
-  askedAt: number
+  requestedAt: number
 }
 
-const LONGEST_MS = 5_000
+const TIMEOUT_MS = 5_000
 /** What takes longer is slow. */
 const SLOW_MS = 1_000
-const LARGEST_BYTES = 8_388_608
+const MAX_BYTES = 8_388_608
 /** After a failure the next request to the same URL fails at once for this long, twice as long after each further one. */
 const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 5_000
+const MAX_PAUSE_MS = 5_000
 
 interface Failure {
   error: unknown
@@ -32,47 +32,47 @@ interface Failure {
 }
 
 /** No redirect is followed: whoever could redirect the issuer's answers could give them. */
-export function createHttp(): Http {
-  const failed = new Map<string, Failure>()
+export function createHttpClient(): HttpClient {
+  const failures = new Map<string, Failure>()
   const slow = new Set<string>()
 
-  async function ask(url: string, init: RequestInit): Promise<Answer> {
-    const failure = failed.get(url)
+  async function request(url: string, init: RequestInit): Promise<HttpResponse> {
+    const failure = failures.get(url)
     if (failure && performance.now() < failure.until) throw failure.error
     return send(url, init)
   }
 
-  async function send(url: string, init: RequestInit): Promise<Answer> {
-    const failure = failed.get(url)
-    const askedAt = performance.now()
-    const late = setTimeout(() => slow.add(url), SLOW_MS).unref()
+  async function send(url: string, init: RequestInit): Promise<HttpResponse> {
+    const failure = failures.get(url)
+    const requestedAt = performance.now()
+    const slowTimer = setTimeout(() => slow.add(url), SLOW_MS).unref()
     try {
-      const answer = await read(url, init)
-      failed.delete(url)
-      if (performance.now() - askedAt < SLOW_MS) slow.delete(url)
-      return { ...answer, askedAt }
+      const response = await read(url, init)
+      failures.delete(url)
+      if (performance.now() - requestedAt < SLOW_MS) slow.delete(url)
+      return { ...response, requestedAt }
     } catch (cause) {
       const error = unreachable(url, cause)
-      const pause = failure ? Math.min(failure.pause * 2, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS
-      failed.set(url, { error, pause, until: performance.now() + pause })
-      if (performance.now() - askedAt < SLOW_MS) slow.delete(url)
+      const pause = failure ? Math.min(failure.pause * 2, MAX_PAUSE_MS) : FIRST_PAUSE_MS
+      failures.set(url, { error, pause, until: performance.now() + pause })
+      if (performance.now() - requestedAt < SLOW_MS) slow.delete(url)
       throw error
     } finally {
-      clearTimeout(late)
+      clearTimeout(slowTimer)
     }
   }
 
   async function read(url: string, init: RequestInit): Promise<{ status: number; text: string }> {
-    const answer = await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(LONGEST_MS) })
-    return { status: answer.status, text: await bodyOf(answer) }
+    const response = await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) })
+    return { status: response.status, text: await bodyOf(response) }
   }
 
   return {
     get slow() {
       return slow.size > 0
     },
-    get: (url, headers = {}) => ask(url, { headers }),
-    post: (url, form, headers = {}) => ask(url, { method: 'POST', headers, body: new URLSearchParams(form) }),
+    get: (url, headers = {}) => request(url, { headers }),
+    post: (url, form, headers = {}) => request(url, { method: 'POST', headers, body: new URLSearchParams(form) }),
     postJson: (url, body, headers = {}) =>
       send(url, {
         method: 'POST',
@@ -91,7 +91,7 @@ async function bodyOf({ body }: Response): Promise<string> {
   // Leaving the loop cancels what is left.
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > LARGEST_BYTES) throw new Error(`the answer is larger than ${LARGEST_BYTES} bytes`)
+    if (bytes > MAX_BYTES) throw new Error(`the answer is larger than ${MAX_BYTES} bytes`)
     text += decoder.decode(chunk, { stream: true })
   }
   return text + decoder.decode()

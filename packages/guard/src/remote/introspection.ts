@@ -1,32 +1,32 @@
-import { invalidToken, issuerAway } from '../errors.ts'
+import { invalidToken, issuerUnavailable } from '../errors.ts'
 import { type OnUse, Token } from '../token.ts'
-import type { Accepts } from './accepts.ts'
-import { basicHeader, type Credentials, type Http } from './http.ts'
-import type { Reference } from './lists.ts'
+import type { AcceptsAudience } from './audience-check.ts'
+import { basicHeader, type Credentials, type HttpClient } from './http.ts'
+import { httpStatusError } from './issuer-refusal.ts'
 import type { Monitor } from './monitor.ts'
-import { answerError } from './refusal.ts'
+import type { StatusReference } from './status-lists.ts'
 
 /** What the issuer says of a token now (RFC 7662 §2.2). */
-export interface Introspected {
+export interface IntrospectionResult {
   token: Token
   /** Seconds since the epoch. */
   expires: number
   /** Where its status stands, so that the answer can be kept until that changes; undefined: keep nothing. */
-  reference: Reference | undefined
+  reference: StatusReference | undefined
 }
 
-export type Introspect = (text: string) => Promise<Introspected>
+export type Introspect = (text: string) => Promise<IntrospectionResult>
 
 export interface IntrospectionOptions {
   endpoint: () => Promise<string | undefined>
-  http: Http
+  http: HttpClient
   credentials: Credentials | undefined
   monitor: Monitor
   issuer: string
-  accepts: Accepts
+  accepts: AcceptsAudience
   inherit: boolean
   /** From a `status` claim to the place that it names. */
-  refer: (status: unknown) => Reference | undefined
+  toStatusReference: (status: unknown) => StatusReference | undefined
   onUse?: OnUse | undefined
 }
 
@@ -35,14 +35,14 @@ export interface IntrospectionOptions {
  * @throws 401 when it is not active or not meant for us; 503 when the issuer cannot be asked
  */
 export function createIntrospect(options: IntrospectionOptions): Introspect {
-  const { endpoint, http, credentials, monitor, issuer, accepts, refer } = options
+  const { endpoint, http, credentials, monitor, issuer, accepts, toStatusReference } = options
   return async text => {
-    if (!credentials) throw issuerAway(new Error('the guard has no client to introspect with'))
+    if (!credentials) throw issuerUnavailable(new Error('the guard has no client to introspect with'))
     const url = await endpoint()
-    if (!url) throw issuerAway(new Error('the issuer does not introspect'))
-    const body = await post(http, url, text, credentials).catch(error => {
+    if (!url) throw issuerUnavailable(new Error('the issuer does not introspect'))
+    const body = await postIntrospection(http, url, text, credentials).catch(error => {
       monitor.failed('introspection', error)
-      throw issuerAway(error)
+      throw issuerUnavailable(error)
     })
     monitor.ok('introspection')
     if (body.active !== true) throw invalidToken('The access token is not active.')
@@ -50,21 +50,21 @@ export function createIntrospect(options: IntrospectionOptions): Introspect {
     if (body.aud !== undefined && !(await accepts(body.aud))) {
       throw invalidToken('The access token is meant for another audience.')
     }
-    return { token: read(body, options), expires: Number(body.exp), reference: refer(body.status) }
+    return { token: toToken(body, options), expires: Number(body.exp), reference: toStatusReference(body.status) }
   }
 }
 
 /** @throws for any answer that does not say what the token is */
-async function post(http: Http, url: string, token: string, credentials: Credentials) {
+async function postIntrospection(http: HttpClient, url: string, token: string, credentials: Credentials) {
   const headers = { ...basicHeader(credentials), accept: 'application/json' }
   const { status, text } = await http.post(url, { token }, headers)
-  if (status !== 200) throw answerError(url, status, credentials.clientId)
+  if (status !== 200) throw httpStatusError(url, status, credentials.clientId)
   const body = JSON.parse(text)
   if (typeof body?.active !== 'boolean') throw new Error(`${url} did not answer with an introspection`)
   return body as Record<string, unknown>
 }
 
-function read(body: Record<string, unknown>, { inherit, onUse }: IntrospectionOptions): Token {
+function toToken(body: Record<string, unknown>, { inherit, onUse }: IntrospectionOptions): Token {
   const clientId = String(body.client_id)
   return new Token({
     id: String(body.jti),

@@ -1,28 +1,28 @@
 import type { JSONWebKeySet } from 'jose'
-import { issuerAway } from '../errors.ts'
-import type { Http } from './http.ts'
-import { createJwks, type Jwks } from './jwks.ts'
-import { fetchMetadata, json, type Metadata } from './metadata.ts'
+import { issuerUnavailable } from '../errors.ts'
+import type { HttpClient } from './http.ts'
+import { isIssuerRefusal } from './issuer-refusal.ts'
+import { createRemoteJwks, type RemoteJwks } from './jwks.ts'
+import { fetchJson, fetchMetadata, type Metadata } from './metadata.ts'
 import type { Monitor, Part } from './monitor.ts'
-import { isRefusal } from './refusal.ts'
 
-export interface Issuer {
+export interface IssuerClient {
   /** What is held, or else what is loaded now. @throws 503 while it cannot be had */
   metadata(): Promise<Metadata>
   /** What is held. */
-  readonly held: Metadata | undefined
+  readonly current: Metadata | undefined
   /**
    * Loads the metadata again beside what goes on, at most once a second; a failure leaves what is held.
    * @param olderThan only when what is held is older than this, in milliseconds
    */
   refresh(olderThan?: number): void
-  keys: Jwks
+  keys: RemoteJwks
 }
 
 export interface IssuerOptions {
   /** In normal form. */
   url: string
-  http: Http
+  http: HttpClient
   monitor: Monitor
   /** A key is gone, or the metadata says something else than before. */
   onChange: () => void
@@ -37,20 +37,20 @@ const FAILED_PAUSE_MS = 250
 /** From one loading of the metadata to the next. */
 const COOLDOWN_MS = 1_000
 
-export function createIssuer({ url, http, monitor, onChange, onMetadata }: IssuerOptions): Issuer {
-  let held: Metadata | undefined
+export function createIssuerClient({ url, http, monitor, onChange, onMetadata }: IssuerOptions): IssuerClient {
+  let current: Metadata | undefined
   let loading: Promise<Metadata> | undefined
   let loadedAt = Number.NEGATIVE_INFINITY
 
-  const begin = paused(async () => {
+  const begin = withCooldown(async () => {
     const found = await fetchMetadata(http, url)
-    const changed = held !== undefined && JSON.stringify(held) !== JSON.stringify(found)
-    held = found
+    const changed = current !== undefined && JSON.stringify(current) !== JSON.stringify(found)
+    current = found
     loadedAt = performance.now()
     onMetadata(found)
     if (changed) onChange()
     return found
-  }, watched('metadata'))
+  }, observe('metadata'))
 
   /** One load for everyone. */
   function load(): Promise<Metadata> {
@@ -60,39 +60,39 @@ export function createIssuer({ url, http, monitor, onChange, onMetadata }: Issue
     return loading
   }
 
-  const metadata = async () => held ?? load()
-  const fetchKeys = paused(
-    async () => json(http, (await metadata()).jwks_uri) as Promise<JSONWebKeySet>,
-    watched('keys'),
+  const metadata = async () => current ?? load()
+  const fetchKeys = withCooldown(
+    async () => fetchJson(http, (await metadata()).jwks_uri) as Promise<JSONWebKeySet>,
+    observe('keys'),
   )
 
-  function watched(part: Part) {
+  function observe(part: Part) {
     return { ok: () => monitor.ok(part), failed: (error: unknown) => monitor.failed(part, error) }
   }
 
   return {
     metadata: () =>
       metadata().catch(error => {
-        throw issuerAway(error)
+        throw issuerUnavailable(error)
       }),
-    get held() {
-      return held
+    get current() {
+      return current
     },
     refresh(olderThan = COOLDOWN_MS) {
       // Without any, whoever needs it loads it.
-      if (held && performance.now() - loadedAt > olderThan) load().catch(() => {})
+      if (current && performance.now() - loadedAt > olderThan) load().catch(() => {})
     },
-    keys: createJwks(fetchKeys, onChange),
+    keys: createRemoteJwks(fetchKeys, onChange),
   }
 }
 
-interface Watch {
+interface LoadObserver {
   ok(): void
   failed(error: unknown): void
 }
 
 /** After a failure the work is not begun again at once: until then each call fails with the same error. */
-function paused<T>(work: () => Promise<T>, { ok, failed }: Watch): () => Promise<T> {
+function withCooldown<T>(work: () => Promise<T>, { ok, failed }: LoadObserver): () => Promise<T> {
   let last: { error: unknown; until: number } | undefined
   return async () => {
     if (last && performance.now() < last.until) throw last.error
@@ -102,7 +102,7 @@ function paused<T>(work: () => Promise<T>, { ok, failed }: Watch): () => Promise
       ok()
       return result
     } catch (error) {
-      last = { error, until: performance.now() + (isRefusal(error) ? REFUSED_PAUSE_MS : FAILED_PAUSE_MS) }
+      last = { error, until: performance.now() + (isIssuerRefusal(error) ? REFUSED_PAUSE_MS : FAILED_PAUSE_MS) }
       failed(error)
       throw error
     }

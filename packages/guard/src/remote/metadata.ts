@@ -1,6 +1,6 @@
 import { normalizeIssuer } from '../issuer-url.ts'
-import type { Http } from './http.ts'
-import { answerError, issuerRefused } from './refusal.ts'
+import type { HttpClient } from './http.ts'
+import { httpStatusError, issuerRefused } from './issuer-refusal.ts'
 
 /** What the guard needs of an issuer's metadata (RFC 8414 §2). */
 export interface Metadata {
@@ -21,17 +21,17 @@ export interface Metadata {
 }
 
 /** More than anybody needs, and few enough to be compared with each token. */
-const MOST_PREVIOUS = 20
+const MAX_PREVIOUS = 20
 
 /**
  * The metadata as it is published now.
  * @param url of the issuer, in normal form
  * @throws a refusal when it is another issuer's
  */
-export async function fetchMetadata(http: Http, url: string): Promise<Metadata> {
+export async function fetchMetadata(http: HttpClient, url: string): Promise<Metadata> {
   const from = metadataUrl(url)
   // What a cache on the way holds may be from before the change that is looked for.
-  const found = (await json(http, from, { 'cache-control': 'no-cache' })) as Metadata
+  const found = (await fetchJson(http, from, { 'cache-control': 'no-cache' })) as Metadata
   // RFC 8414 §3.3: anything else could be another issuer's.
   if (normalizeIssuer(found.issuer) !== url) {
     throw issuerRefused(
@@ -43,7 +43,7 @@ export async function fetchMetadata(http: Http, url: string): Promise<Metadata> 
     ...rest,
     ...(typeof audience === 'string' && { deployment_audience: audience }),
     ...(typeof prefix === 'string' && { token_prefix: prefix }),
-    previous_issuers: Array.isArray(previous) ? previous.filter(isPrevious).slice(0, MOST_PREVIOUS) : [],
+    previous_issuers: Array.isArray(previous) ? previous.filter(isPrevious).slice(0, MAX_PREVIOUS) : [],
   }
 }
 
@@ -51,9 +51,9 @@ export async function fetchMetadata(http: Http, url: string): Promise<Metadata> 
 const isPrevious = (value: unknown): value is string => typeof value === 'string' && normalizeIssuer(value) === value
 
 /** An object that an issuer answers. @throws a refusal, or an error that may pass */
-export async function json(http: Http, url: string, headers: Record<string, string> = {}): Promise<unknown> {
+export async function fetchJson(http: HttpClient, url: string, headers: Record<string, string> = {}): Promise<unknown> {
   const { status, text } = await http.get(url, { accept: 'application/json', ...headers })
-  if (status !== 200) throw answerError(url, status)
+  if (status !== 200) throw httpStatusError(url, status)
   const found: unknown = JSON.parse(text)
   if (typeof found !== 'object' || found === null) throw new Error(`${url} did not answer with an object`)
   return found

@@ -1,4 +1,4 @@
-import { isRefusal } from './refusal.ts'
+import { isIssuerRefusal } from './issuer-refusal.ts'
 
 /** How a guard is, for a health check and for metrics. */
 export interface GuardHealth {
@@ -28,28 +28,28 @@ export interface Monitor {
 
 /** @param onRefused called once for each refusal that waiting will not mend, and again when it returns after it was gone */
 export function createMonitor(onRefused: (error: Error) => void): Monitor {
-  const now = new Map<Part, Error>()
+  const current = new Map<Part, Error>()
   const reported = new Map<Part, string>()
 
   return {
     ok(part) {
-      now.delete(part)
+      current.delete(part)
       reported.delete(part)
     },
     failed(part, error) {
       const reason = error instanceof Error ? error : new Error(String(error))
-      now.set(part, reason)
-      if (!isRefusal(reason)) return
+      current.set(part, reason)
+      if (!isIssuerRefusal(reason)) return
       // One wrong secret fails the feed, introspection and reports alike.
-      const known = [...reported.values()].includes(reason.message)
+      const alreadyReported = [...reported.values()].includes(reason.message)
       reported.set(part, reason.message)
-      if (!known) onRefused(reason)
+      if (!alreadyReported) onRefused(reason)
     },
     get problems() {
-      return [...new Set([...now.values()].map(error => error.message))]
+      return [...new Set([...current.values()].map(error => error.message))]
     },
     get refusal() {
-      return [...now.values()].find(isRefusal)
+      return [...current.values()].find(isIssuerRefusal)
     },
   }
 }

@@ -1,9 +1,9 @@
 import { invalidToken } from '../errors.ts'
+import { LruCache } from '../lru-cache.ts'
 import { isOpaqueText } from '../opaque-text.ts'
 import type { PosternError } from '../postern-error.ts'
-import { Recent } from '../recent.ts'
 import type { Token } from '../token.ts'
-import type { Issuer } from './issuer.ts'
+import type { IssuerClient } from './issuer.ts'
 
 /** What stands between an opaque text and a question to the issuer: nonsense must not cost the issuer one. */
 export interface OpaqueTexts {
@@ -14,7 +14,7 @@ export interface OpaqueTexts {
 }
 
 export interface OpaqueTextsOptions {
-  issuer: Pick<Issuer, 'held' | 'metadata' | 'refresh'>
+  issuer: Pick<IssuerClient, 'current' | 'metadata' | 'refresh'>
   /** The guard has a client to ask with. */
   canAsk: boolean
   ask: (text: string) => Promise<Token>
@@ -34,7 +34,7 @@ const NO_CLIENT =
   'This API accepts no opaque access tokens: its guard has no clientId and clientSecret to ask the issuer with. Use a token of the format "jwt".'
 
 export function createOpaqueTexts({ issuer, canAsk, ask, onMissingClient }: OpaqueTextsOptions): OpaqueTexts {
-  const refused = new Recent<string, { error: PosternError; until: number }>(MOST_REMEMBERED)
+  const refused = new LruCache<string, { error: PosternError; until: number }>(MOST_REMEMBERED)
   let missing = false
 
   /** Other issuers do not say what their texts are like. */
@@ -46,7 +46,7 @@ export function createOpaqueTexts({ issuer, canAsk, ask, onMissingClient }: Opaq
   }
 
   function noClient(text: string): Error {
-    if (!isOurs(text, issuer.held?.token_prefix)) return invalidToken(MALFORMED)
+    if (!isOurs(text, issuer.current?.token_prefix)) return invalidToken(MALFORMED)
     if (!missing) onMissingClient(new Error(NO_CLIENT))
     missing = true
     return invalidToken(NO_CLIENT)
@@ -69,7 +69,7 @@ export function createOpaqueTexts({ issuer, canAsk, ask, onMissingClient }: Opaq
     async check(text) {
       if (text.length > LONGEST) throw invalidToken(MALFORMED)
       if (!canAsk) throw noClient(text)
-      const { token_prefix: prefix } = issuer.held ?? (await issuer.metadata())
+      const { token_prefix: prefix } = issuer.current ?? (await issuer.metadata())
       if (!isOurs(text, prefix)) throw invalidToken(MALFORMED)
       return askOnce(text)
     },

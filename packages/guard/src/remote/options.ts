@@ -1,10 +1,10 @@
 import {
   checkOptions,
-  isAmount,
   isBoolean,
-  isCount,
   isIssuer,
-  isText,
+  isNonEmptyString,
+  isNonNegative,
+  isPositiveInteger,
   isUriOrList,
   requireOptions,
 } from '../options.ts'
@@ -12,11 +12,11 @@ import {
 const RULES = {
   issuer: isIssuer,
   audience: isUriOrList,
-  clientId: isText,
-  clientSecret: isText,
-  maxStaleness: isAmount,
+  clientId: isNonEmptyString,
+  clientSecret: isNonEmptyString,
+  maxStaleness: isNonNegative,
   inherit: isBoolean,
-  remember: isCount,
+  cacheSize: isPositiveInteger,
   reportUsage: isBoolean,
 }
 

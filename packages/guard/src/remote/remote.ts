@@ -1,27 +1,27 @@
-import { createEnds } from '../ends.ts'
-import { invalidToken, issuerAway } from '../errors.ts'
+import { invalidToken, issuerUnavailable } from '../errors.ts'
 import { normalizeIssuer } from '../issuer-url.ts'
-import type { Authenticate } from '../needs.ts'
 import { plainHttpWarning } from '../plain-http.ts'
 import { PosternError } from '../postern-error.ts'
+import type { Authenticate } from '../requirements.ts'
 import { STATUS } from '../status-bits.ts'
 import type { OnUse, Token } from '../token.ts'
+import { createTokenWatcher } from '../token-watcher.ts'
 import { createVerifier } from '../verifier.ts'
-import { createAudienceRule } from './accepts.ts'
-import { type Answer, createAnswers } from './answers.ts'
+import { createAudienceRule } from './audience-check.ts'
 import { createClock } from './clock.ts'
-import { type FeedReader, readFeed } from './feed.ts'
-import { type Credentials, createHttp } from './http.ts'
+import { type FeedClient, followFeed } from './feed.ts'
+import { type Credentials, createHttpClient } from './http.ts'
 import { createIntrospect } from './introspection.ts'
-import { createIssuer } from './issuer.ts'
-import { createKeep, type Known } from './known.ts'
-import { createRemoteLists } from './lists.ts'
+import { type CachedIntrospection, createIntrospectionCache } from './introspection-cache.ts'
+import { createIssuerClient } from './issuer.ts'
+import { isIssuerRefusal } from './issuer-refusal.ts'
 import { createMonitor, type GuardHealth } from './monitor.ts'
 import { createOpaqueTexts } from './opaque.ts'
 import { checkRemoteOptions } from './options.ts'
-import { within } from './patience.ts'
-import { isRefusal } from './refusal.ts'
-import { createReport } from './report.ts'
+import { createRemoteStatusLists } from './status-lists.ts'
+import { valueWithin } from './timeout.ts'
+import { createUsageReporter } from './usage-reporter.ts'
+import { createEntryMapper, type VerifiedToken } from './verified-token.ts'
 
 export interface RemoteOptions {
   /** As it stands in the metadata; a slash at its end makes no difference. */
@@ -39,7 +39,7 @@ export interface RemoteOptions {
   /** The catalogue of the issuer lets `a` grant `a:b`. */
   inherit?: boolean
   /** Tokens held in memory. */
-  remember?: number
+  cacheSize?: number
   /** Tells the issuer, every ten seconds, when tokens were last used here and which scopes were asked for. Default false. */
   reportUsage?: boolean
 }
@@ -61,14 +61,14 @@ export interface Remote {
 }
 
 /** Milliseconds without a sign of life after which the feed is not relied on. It shows one every quarter of a second. */
-const FEED_SILENCE_MS = 1_000
-const UPKEEP_MS = 1_000
+const FEED_TIMEOUT_MS = 1_000
+const MAINTENANCE_INTERVAL_MS = 1_000
 /** A retired key goes from memory after this long, and a new one is there before it signs. */
-const KEYS_MS = 300_000
+const KEYS_REFRESH_MS = 300_000
 /** What the metadata says otherwise is known here after this long at most. */
 const METADATA_MS = 60_000
 /** Milliseconds that a check waits for the issuer at most; and once that is known to be slow. */
-const LONGEST_WAIT_MS = 5_000
+const MAX_WAIT_MS = 5_000
 const SLOW_WAIT_MS = 1_000
 /** The same where the check may go on by what was last known. */
 const SHORT_WAIT_MS = 500
@@ -83,94 +83,101 @@ const toConsole = (error: Error) => console.error(error.message)
  */
 export function createRemote(options: RemoteOptions, onRefused: (error: Error) => void = toConsole): Remote {
   checkRemoteOptions('guard', options)
-  const { maxStaleness = 60, inherit = false, remember = 100_000 } = options
-  const url = normalizeIssuer(options.issuer) as string
-  const insecure = plainHttpWarning(url)
+  const { maxStaleness = 60, inherit = false, cacheSize = 100_000 } = options
+  const issuerUrl = normalizeIssuer(options.issuer) as string
+  const insecure = plainHttpWarning(issuerUrl)
   if (insecure) process.emitWarning(insecure, 'PosternWarning')
   const credentials = credentialsOf(options)
   const clock = createClock()
-  const http = createHttp()
+  const http = createHttpClient()
   const monitor = createMonitor(onRefused)
   const rule = createAudienceRule(options.audience, () => issuer, monitor)
-  const { accepts } = rule
-  const issuer = createIssuer({
-    url,
+  const { accepts: acceptsAudience } = rule
+  const issuer = createIssuerClient({
+    url: issuerUrl,
     http,
     monitor,
     onChange() {
-      verifier.forget()
-      answers.clear()
+      verifier.clear()
+      introspectionCache.clear()
     },
     onMetadata: rule.check,
   })
   const { key } = issuer.keys
-  const issuers = () => [url, ...(issuer.held?.previous_issuers ?? [])]
-  const answers = createAnswers(remember)
-  const report = options.reportUsage
-    ? createReport({
+  const issuers = () => [issuerUrl, ...(issuer.current?.previous_issuers ?? [])]
+  const introspectionCache = createIntrospectionCache(cacheSize)
+  const usageReporter = options.reportUsage
+    ? createUsageReporter({
         url: async () => (await issuer.metadata()).token_usage_endpoint,
         http,
-        credentials: credentials ?? needed('reportUsage'),
+        credentials: credentials ?? credentialsMissing('reportUsage'),
         monitor,
       })
     : undefined
-  const onUse: OnUse | undefined = report && ((id, scopes) => report.note(id, clock.now(), scopes))
-  let feed: FeedReader | undefined
-  let aliveAt = Number.NEGATIVE_INFINITY
+  const onUse: OnUse | undefined = usageReporter && ((id, scopes) => usageReporter.add(id, clock.now(), scopes))
+  let feed: FeedClient | undefined
+  let lastAliveAt = Number.NEGATIVE_INFINITY
   /** Other issuers have no feed. */
-  let feedDue = true
+  let feedExpected = true
 
-  const followed = () => performance.now() - aliveAt <= FEED_SILENCE_MS
-  const lists = createRemoteLists({
-    issuer: url,
+  const isFeedAlive = () => performance.now() - lastAliveAt <= FEED_TIMEOUT_MS
+  const statusLists = createRemoteStatusLists({
+    issuer: issuerUrl,
     issuers,
     http,
     monitor,
     key,
     clock,
-    followed,
-    maxStaleness: maxStaleness * 1000,
+    isFeedAlive,
+    maxStalenessMs: maxStaleness * 1000,
   })
-  const { refer } = lists
-  const keep = createKeep({ inherit, refer, onUse })
-  const verifier = createVerifier({ key, issuer: issuers, audience: accepts, keep, remember, now: clock.now })
+  const { toStatusReference } = statusLists
+  const toEntry = createEntryMapper({ inherit, toStatusReference, onUse })
+  const verifier = createVerifier({
+    key,
+    issuer: issuers,
+    audience: acceptsAudience,
+    toEntry,
+    cacheSize,
+    now: clock.now,
+  })
   const introspect = createIntrospect({
     endpoint: async () => (await issuer.metadata()).introspection_endpoint,
     http,
     credentials,
     monitor,
-    issuer: url,
-    accepts,
+    issuer: issuerUrl,
+    accepts: acceptsAudience,
     inherit,
-    refer,
+    toStatusReference,
     onUse,
   })
 
   if (credentials) {
-    feed = readFeed({
+    feed = followFeed({
       url: async () => {
         const { status_events_endpoint: endpoint } = await issuer.metadata()
-        feedDue = endpoint !== undefined
+        feedExpected = endpoint !== undefined
         return endpoint
       },
       credentials,
       listener: {
-        began(sequence) {
-          lists.follow(sequence)
-          answers.clear()
+        started(sequence) {
+          statusLists.feedStarted(sequence)
+          introspectionCache.clear()
           opaque.clear()
         },
         // Another node, or one that was started again, perhaps with other settings.
         connected: () => issuer.refresh(),
-        changed(change) {
-          lists.apply(change)
-          answers.changed(change.list, change.index)
+        statusChanged(change) {
+          statusLists.apply(change)
+          introspectionCache.invalidate(change.list, change.index)
           opaque.clear()
         },
         keysRevoked: issuer.keys.revoke,
         alive() {
-          aliveAt = performance.now()
-          lists.confirm(aliveAt)
+          lastAliveAt = performance.now()
+          statusLists.confirmAt(lastAliveAt)
           monitor.ok('feed')
         },
         failed: error => monitor.failed('feed', error),
@@ -178,119 +185,123 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
     })
   }
 
-  let keysAt = performance.now()
-  const upkeep = setInterval(() => {
-    void lists.refresh()
+  let keysLoadedAt = performance.now()
+  const maintenance = setInterval(() => {
+    void statusLists.refresh()
     issuer.refresh(METADATA_MS)
-    if (issuer.keys.held && performance.now() - keysAt < KEYS_MS) return
-    keysAt = performance.now()
+    if (issuer.keys.loaded && performance.now() - keysLoadedAt < KEYS_REFRESH_MS) return
+    keysLoadedAt = performance.now()
     issuer.keys.refresh().catch(() => {})
-  }, UPKEEP_MS).unref()
+  }, MAINTENANCE_INTERVAL_MS).unref()
 
-  function letIn({ token, expires }: { token: Token; expires: number }): Token {
+  function assertNotExpired({ token, expires }: { token: Token; expires: number }): Token {
     if (expires > clock.now() / 1_000) return token
     throw invalidToken('The access token has expired.')
   }
 
   /** What was asked before, while its status is known to be the one it was asked under. */
-  function recallAsked(text: string): Token | undefined {
-    const answer = answers.recall(text)
-    if (!answer || !followed()) return undefined
-    const status = lists.peek(answer.reference)
-    if (status === STATUS.valid || status === STATUS.changed) return letIn(answer)
+  function cachedToken(text: string): Token | undefined {
+    const introspection = introspectionCache.get(text)
+    if (!introspection || !isFeedAlive()) return undefined
+    const status = statusLists.getFresh(introspection.reference)
+    if (status === STATUS.valid || status === STATUS.changed) return assertNotExpired(introspection)
     return undefined
   }
 
   /** What was asked before, on what is still known of its status: it may go on by that while nobody can be asked. */
-  function lastKnown(text: string): Answer | undefined {
-    const answer = answers.recall(text)
-    const status = answer && lists.last(answer.reference)
-    return status === STATUS.valid || status === STATUS.changed ? answer : undefined
+  function usableIntrospection(text: string): CachedIntrospection | undefined {
+    const introspection = introspectionCache.get(text)
+    const status = introspection && statusLists.getUsable(introspection.reference)
+    return status === STATUS.valid || status === STATUS.changed ? introspection : undefined
   }
 
-  async function remembered(text: string, answer: Answer, position: number | undefined): Promise<void> {
-    if (!followed()) return
-    await lists.find(answer.reference)
+  async function cacheIntrospection(
+    text: string,
+    introspection: CachedIntrospection,
+    position: number | undefined,
+  ): Promise<void> {
+    if (!isFeedAlive()) return
+    await statusLists.getOrFetch(introspection.reference)
     // A change that came since it was asked may be one of this token.
-    if (followed() && feed?.position === position) answers.keep(text, answer)
+    if (isFeedAlive() && feed?.position === position) introspectionCache.set(text, introspection)
   }
 
-  async function ask(text: string): Promise<Token> {
-    const last = lastKnown(text)
-    if (!last) return askIssuer(text)
+  async function introspectWithFallback(text: string): Promise<Token> {
+    const fallback = usableIntrospection(text)
+    if (!fallback) return introspectNow(text)
     try {
-      return (await within(askIssuer(text), http.slow ? 0 : SHORT_WAIT_MS)) ?? letIn(last)
+      return (await valueWithin(introspectNow(text), http.slow ? 0 : SHORT_WAIT_MS)) ?? assertNotExpired(fallback)
     } catch (error) {
-      if (error instanceof PosternError && error.status === 503) return letIn(last)
+      if (error instanceof PosternError && error.status === 503) return assertNotExpired(fallback)
       throw error
     }
   }
 
-  async function askIssuer(text: string): Promise<Token> {
+  async function introspectNow(text: string): Promise<Token> {
     const position = feed?.position
-    const { reference, ...answer } = await introspect(text)
-    if (reference) await remembered(text, { ...answer, reference }, position)
-    return letIn(answer)
+    const { reference, ...introspection } = await introspect(text)
+    if (reference) await cacheIntrospection(text, { ...introspection, reference }, position)
+    return assertNotExpired(introspection)
   }
 
   const opaque = createOpaqueTexts({
     issuer,
     canAsk: credentials !== undefined,
-    ask,
+    ask: introspectWithFallback,
     onMissingClient: onRefused,
   })
 
-  function judge(signed: Known, status: number | undefined): Token | Promise<Token> {
-    if (status === STATUS.valid) return letIn(signed)
+  function decide(verified: VerifiedToken, status: number | undefined): Token | Promise<Token> {
+    if (status === STATUS.valid) return assertNotExpired(verified)
     if (status === STATUS.revoked) throw invalidToken('The access token has been revoked.')
     if (status === STATUS.suspended) throw invalidToken('The access token is suspended.')
     // Changed, or nobody can say: the issuer can.
-    return recallAsked(signed.text) ?? ask(signed.text)
+    return cachedToken(verified.text) ?? introspectWithFallback(verified.text)
   }
 
-  function check(signed: Known): Token | Promise<Token> {
-    const { text, reference } = signed
-    if (!reference) return ask(text)
-    const status = lists.peek(reference)
-    if (status !== undefined) return judge(signed, status)
-    return lists.find(reference).then(found => judge(signed, found))
+  function checkStatus(verified: VerifiedToken): Token | Promise<Token> {
+    const { text, reference } = verified
+    if (!reference) return introspectWithFallback(text)
+    const status = statusLists.getFresh(reference)
+    if (status !== undefined) return decide(verified, status)
+    return statusLists.getOrFetch(reference).then(found => decide(verified, found))
   }
 
   function identify(text: string): Token | Promise<Token> {
-    const signed = verifier.recall(text)
-    if (signed) return check(signed)
-    const known = recallAsked(text)
+    const verified = verifier.get(text)
+    if (verified) return checkStatus(verified)
+    const known = cachedToken(text)
     if (known) return known
-    if (text.split('.').length === 3) return verifier.verify(text).then(check)
+    if (text.split('.').length === 3) return verifier.verify(text).then(checkStatus)
     return opaque.check(text)
   }
 
   /** However many steps a check takes, whoever sent the request has an answer in time. */
-  async function inTime(checking: Promise<Token>): Promise<Token> {
-    const token = await within(checking, http.slow ? SLOW_WAIT_MS : LONGEST_WAIT_MS)
+  async function withinTimeout(checking: Promise<Token>): Promise<Token> {
+    const token = await valueWithin(checking, http.slow ? SLOW_WAIT_MS : MAX_WAIT_MS)
     if (token) return token
-    throw issuerAway(new Error('the issuer did not answer in time'))
+    throw issuerUnavailable(new Error('the issuer did not answer in time'))
   }
 
-  const ends = createEnds(text => {
+  const tokenWatcher = createTokenWatcher(text => {
     const found = identify(text)
-    return found instanceof Promise ? inTime(found) : found
+    return found instanceof Promise ? withinTimeout(found) : found
   }, maxStaleness * 1_000)
 
   function health(): GuardHealth {
     const { problems, refusal } = monitor
-    const live = followed()
-    const begun = issuer.keys.held && (!feed || live || feed.position !== undefined || !feedDue)
-    const lost = feed !== undefined && feedDue && !live
-    const status = refusal ? 'failed' : !begun ? 'starting' : lost || problems.length > 0 ? 'degraded' : 'ok'
-    return { status, keys: issuer.keys.held, feed: feed ? (live ? 'live' : 'lost') : null, problems }
+    const feedAlive = isFeedAlive()
+    const started = issuer.keys.loaded && (!feed || feedAlive || feed.position !== undefined || !feedExpected)
+    const feedLost = feed !== undefined && feedExpected && !feedAlive
+    const status = refusal ? 'failed' : !started ? 'starting' : feedLost || problems.length > 0 ? 'degraded' : 'ok'
+    return { status, keys: issuer.keys.loaded, feed: feed ? (feedAlive ? 'live' : 'lost') : null, problems }
   }
 
   return {
-    authenticate: ends.authenticate,
+    authenticate: tokenWatcher.authenticate,
     async ready() {
       await issuer.keys.refresh().catch(error => {
-        throw isRefusal(error) ? error : issuerAway(error)
+        throw isIssuerRefusal(error) ? error : issuerUnavailable(error)
       })
       if (rule.refusal) throw rule.refusal
       await feed?.started()
@@ -300,12 +311,12 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
       return feed?.position
     },
     get bytes() {
-      return lists.bytes
+      return statusLists.bytes
     },
     async close() {
-      clearInterval(upkeep)
-      ends.close()
-      await Promise.all([feed?.close(), report?.close()])
+      clearInterval(maintenance)
+      tokenWatcher.close()
+      await Promise.all([feed?.close(), usageReporter?.close()])
     },
   }
 }
@@ -314,6 +325,6 @@ function credentialsOf({ clientId, clientSecret }: RemoteOptions): Credentials |
   return clientId && clientSecret ? { clientId, clientSecret } : undefined
 }
 
-function needed(option: string): never {
+function credentialsMissing(option: string): never {
   throw new TypeError(`${option} needs clientId and clientSecret.`)
 }

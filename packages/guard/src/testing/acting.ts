@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { type Identify, kIdentify } from '../checks.ts'
-import { checkOptions, isBoolean, isScopes, isText, type OptionRule, requireOptions } from '../options.ts'
+import { type IdentifyRequest, kIdentify } from '../checks.ts'
+import { checkOptions, isBoolean, isNonEmptyString, isScopes, type OptionRule, requireOptions } from '../options.ts'
 import { Token, type TokenInit } from '../token.ts'
 import { refuseInProduction } from './production.ts'
 
 /** Further fields of the token: `name`, `expiresAt`, `inherit` … */
-type More = Partial<Omit<TokenInit, 'userId' | 'clientId' | 'scopes'>>
+type TokenFields = Partial<Omit<TokenInit, 'userId' | 'clientId' | 'scopes'>>
 
-export interface Acting extends More {
+export interface Acting extends TokenFields {
   /** A user, or the id of one. */
   user: string | { id: string }
   /** Default: none. */
@@ -17,7 +17,7 @@ export interface Acting extends More {
   client?: string
 }
 
-export interface ActingClient extends More {
+export interface ActingClient extends TokenFields {
   /** A client, or the id of one. */
   client: string | { id: string }
   /** Default: none. */
@@ -25,11 +25,11 @@ export interface ActingClient extends More {
 }
 
 /** Who acts in an application now, the last one counting, and how it identifies otherwise. */
-interface Stage {
-  otherwise: Identify
-  acts: Identify[]
+interface ActingState {
+  original: IdentifyRequest
+  overrides: IdentifyRequest[]
 }
-const stages = new WeakMap<object, Stage>()
+const states = new WeakMap<object, ActingState>()
 
 /**
  * From now on requests of this application that bring no token are let in as this user's; those that bring one are
@@ -40,59 +40,60 @@ const stages = new WeakMap<object, Stage>()
  * @throws in production, for an application without the guard, and TypeError for an option that says nothing
  */
 export function actingAs(app: FastifyInstance, options: Acting): () => void {
-  checkActing('actingAs', options, 'user', { user: isNamed, client: isText })
+  checkActing('actingAs', options, 'user', { user: isNamed, client: isNonEmptyString })
   const { user, client = 'testing', ...more } = options
-  return act(app, 'actingAs', { ...more, userId: idOf(user), clientId: client })
+  return startActing(app, 'actingAs', { ...more, userId: idOf(user), clientId: client })
 }
 
 /** As `actingAs`, with the token of a machine: nobody's user. */
 export function actingAsClient(app: FastifyInstance, options: ActingClient): () => void {
   checkActing('actingAsClient', options, 'client', { client: isNamed })
   const { client, ...more } = options
-  return act(app, 'actingAsClient', { ...more, userId: null, clientId: idOf(client) })
+  return startActing(app, 'actingAsClient', { ...more, userId: null, clientId: idOf(client) })
 }
 
 const HOUR_MS = 3_600_000
 
-function act(
+function startActing(
   app: FastifyInstance,
   what: string,
   init: Partial<TokenInit> & { userId: string | null; clientId: string },
 ) {
   refuseInProduction(what)
   const token = new Token({ id: randomUUID(), scopes: [], expiresAt: new Date(Date.now() + HOUR_MS), ...init })
-  const stage = stageOf(app, what)
-  const acts: Identify = request => (request.headers.authorization === undefined ? token : stage.otherwise(request))
-  stage.acts.push(acts)
-  play(app, stage)
+  const state = stateOf(app, what)
+  const override: IdentifyRequest = request =>
+    request.headers.authorization === undefined ? token : state.original(request)
+  state.overrides.push(override)
+  applyState(app, state)
   return () => {
-    stage.acts = stage.acts.filter(each => each !== acts)
-    play(app, stage)
+    state.overrides = state.overrides.filter(each => each !== override)
+    applyState(app, state)
   }
 }
 
-function stageOf(app: FastifyInstance, what: string): Stage {
-  const known = stages.get(app)
+function stateOf(app: FastifyInstance, what: string): ActingState {
+  const known = states.get(app)
   if (known) return known
-  const otherwise = (app as { [kIdentify]?: Identify })[kIdentify]
-  if (!otherwise || !Object.hasOwn(app, kIdentify)) {
+  const original = (app as { [kIdentify]?: IdentifyRequest })[kIdentify]
+  if (!original || !Object.hasOwn(app, kIdentify)) {
     throw new Error(
       `${what}: no guard is registered here. Give it the application that registers it, after app.ready().`,
     )
   }
-  const stage = { otherwise, acts: [] }
-  stages.set(app, stage)
+  const stage = { original, overrides: [] }
+  states.set(app, stage)
   return stage
 }
 
-function play(app: FastifyInstance, { otherwise, acts }: Stage): void {
-  Object.assign(app, { [kIdentify]: acts.at(-1) ?? otherwise })
+function applyState(app: FastifyInstance, { original, overrides }: ActingState): void {
+  Object.assign(app, { [kIdentify]: overrides.at(-1) ?? original })
 }
 
 /** An id, or something that has one. */
 const isNamed: OptionRule = (name, value) => {
-  if (typeof value === 'object' && value !== null) isText(`${name}.id`, (value as { id?: unknown }).id)
-  else isText(name, value)
+  if (typeof value === 'object' && value !== null) isNonEmptyString(`${name}.id`, (value as { id?: unknown }).id)
+  else isNonEmptyString(name, value)
 }
 
 function checkActing(where: string, options: object, who: string, rules: Record<string, OptionRule>): void {

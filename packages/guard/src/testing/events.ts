@@ -6,14 +6,14 @@ const HEARTBEAT_MS = 250
 
 /** The event stream of changed statuses (HTML Standard §9.2), from now on, until the reader goes. */
 export function followEvents(statuses: Statuses, response: ServerResponse): void {
-  const tell = (event: string, body: { sequence: number }) => response.write(toEvent(event, body))
-  const beat = () => tell('heartbeat', { sequence: statuses.sequence })
+  const send = (event: string, body: { sequence: number }) => response.write(toEvent(event, body))
+  const sendHeartbeat = () => send('heartbeat', { sequence: statuses.sequence })
   response.writeHead(200, { 'content-type': EVENT_STREAM, 'cache-control': 'no-store' })
-  const end = statuses.subscribe(change => tell('status', change))
-  const beating = setInterval(beat, HEARTBEAT_MS).unref()
-  beat()
+  const end = statuses.subscribe(change => send('status', change))
+  const heartbeatTimer = setInterval(sendHeartbeat, HEARTBEAT_MS).unref()
+  sendHeartbeat()
   response.on('close', () => {
-    clearInterval(beating)
+    clearInterval(heartbeatTimer)
     end()
   })
 }

@@ -7,7 +7,7 @@ import { checkOptions, isUri } from '../options.ts'
 import type { Credentials } from '../remote/http.ts'
 import { STATUS, type Status } from '../status-bits.ts'
 import { refuseInProduction } from './production.ts'
-import { type Issued, issuerRoutes } from './routes.ts'
+import { type IssuedTestToken, issuerRoutes } from './routes.ts'
 import { createStatuses } from './statuses.ts'
 
 export interface TestIssuerOptions {
@@ -51,7 +51,7 @@ export interface TestIssuer {
 export async function createTestIssuer(options: TestIssuerOptions = {}): Promise<TestIssuer> {
   refuseInProduction('createTestIssuer')
   checkOptions('createTestIssuer', options, { audience: isUri })
-  const { audience: usual = 'https://api.example.com' } = options
+  const { audience: defaultAudience = 'https://api.example.com' } = options
   const kid = randomUUID()
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' }] }
@@ -60,30 +60,30 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
 
   const credentials = { clientId: 'resource-server', clientSecret: randomUUID() }
   const statuses = createStatuses()
-  const issued = new Map<string, Issued>()
+  const issued = new Map<string, IssuedTestToken>()
 
   const server = createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  server.on('request', issuerRoutes({ url, audience: usual, jwks, sign, credentials, statuses, issued }))
+  server.on('request', issuerRoutes({ url, audience: defaultAudience, jwks, sign, credentials, statuses, issued }))
 
   const change = (text: string, status: Status) => {
     const found = issued.get(text)
     if (!found) throw new TypeError('This token was not issued here.')
-    statuses.set(found.place, status)
+    statuses.set(found.statusReference, status)
   }
 
   return {
     url,
-    guard: { issuer: url, audience: usual, ...credentials },
-    async token({ user, client = 'testing', scopes = [], expiresIn = 3_600, audience = usual } = {}) {
+    guard: { issuer: url, audience: defaultAudience, ...credentials },
+    async token({ user, client = 'testing', scopes = [], expiresIn = 3_600, audience = defaultAudience } = {}) {
       const issuedAt = new Date()
       const expiresAt = new Date(issuedAt.getTime() + expiresIn * 1_000)
-      const place = statuses.take()
+      const statusReference = statuses.take()
       const of = { id: randomUUID(), user: user ?? null, client, scopes, issuedAt, expiresAt }
-      const claims = accessTokenClaims({ issuer: url, audience, ...of, ...place })
+      const claims = accessTokenClaims({ issuer: url, audience, ...of, ...statusReference })
       const text = await sign(claims, 'at+jwt')
-      issued.set(text, { claims, place })
+      issued.set(text, { claims, statusReference })
       return text
     },
     revoke: text => change(text, STATUS.revoked),

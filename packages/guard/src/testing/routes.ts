@@ -4,11 +4,11 @@ import type { JSONWebKeySet, JWTPayload } from 'jose'
 import { type accessTokenClaims, statusListUri } from '../claims.ts'
 import type { Credentials } from '../remote/http.ts'
 import { followEvents } from './events.ts'
-import type { Place, Statuses } from './statuses.ts'
+import type { Statuses, StatusReference } from './statuses.ts'
 
-export interface Issued {
+export interface IssuedTestToken {
   claims: ReturnType<typeof accessTokenClaims>
-  place: Place
+  statusReference: StatusReference
 }
 
 export interface IssuerRoutesOptions {
@@ -20,7 +20,7 @@ export interface IssuerRoutesOptions {
   /** Of the one client that may follow the feed and introspect. */
   credentials: Credentials
   statuses: Statuses
-  issued: ReadonlyMap<string, Issued>
+  issued: ReadonlyMap<string, IssuedTestToken>
 }
 
 type Route = (request: IncomingMessage, response: ServerResponse) => unknown
@@ -45,21 +45,21 @@ export function issuerRoutes(options: IssuerRoutesOptions): Route {
       json(response, { status_lists: statuses.lists.map((_, i) => statusListUri(url, i + 1)) }),
     'GET /oauth/events': authenticated((_, response) => followEvents(statuses, response)),
     'POST /oauth/introspect': authenticated(async (request, response) => {
-      const asked = new URLSearchParams(await text(request)).get('token') ?? ''
-      json(response, introspect(issued.get(asked)))
+      const tokenText = new URLSearchParams(await text(request)).get('token') ?? ''
+      json(response, introspect(issued.get(tokenText)))
     }),
   }
 
   function authenticated(route: Route): Route {
     return (request, response) => {
-      if (proves(request.headers.authorization, credentials)) return route(request, response)
+      if (isAuthenticated(request.headers.authorization, credentials)) return route(request, response)
       response.setHeader('www-authenticate', 'Basic realm="postern"')
       json(response, { error: 'invalid_client' }, 401)
     }
   }
 
-  function introspect(found: Issued | undefined): object {
-    const active = found && statuses.isValid(found.place) && found.claims.exp * 1000 > Date.now()
+  function introspect(found: IssuedTestToken | undefined): object {
+    const active = found && statuses.isValid(found.statusReference) && found.claims.exp * 1000 > Date.now()
     return active ? { active, token_type: 'Bearer', ...found.claims } : { active: false }
   }
 
@@ -78,7 +78,7 @@ export function issuerRoutes(options: IssuerRoutesOptions): Route {
     const [path = ''] = String(request.url).split('?')
     const list = /^\/oauth\/status-lists\/(\d+)$/.exec(path)
     if (list) return sendList(Number(list[1]), response)
-    return (routes[`${request.method} ${path}`] ?? ((_, gone) => notFound(gone)))(request, response)
+    return (routes[`${request.method} ${path}`] ?? ((_, missing) => notFound(missing)))(request, response)
   }
 
   return async (request, response) => {
@@ -103,7 +103,7 @@ const describe = (issuer: string, audience: string) => ({
 })
 
 /** Basic, both halves form-encoded (RFC 6749 §2.3.1). */
-function proves(header: string | undefined, { clientId, clientSecret }: Credentials): boolean {
+function isAuthenticated(header: string | undefined, { clientId, clientSecret }: Credentials): boolean {
   const [, encoded = ''] = /^basic (.+)$/i.exec(header ?? '') ?? []
   const given = new URLSearchParams(Buffer.from(encoded, 'base64').toString().replace(':', '='))
   return given.get(clientId) === clientSecret

@@ -1,7 +1,7 @@
 import type { StatusChange } from '../event-stream.ts'
 import { STATUS, type Status, StatusBits } from '../status-bits.ts'
 
-export interface Place {
+export interface StatusReference {
   list: number
   index: number
 }
@@ -13,7 +13,7 @@ const LIST_SIZE = 4_096
 export function createStatuses() {
   const lists: StatusBits[] = []
   const listeners = new Set<(change: StatusChange) => void>()
-  let places = 0
+  let count = 0
   let sequence = 0
 
   return {
@@ -22,14 +22,14 @@ export function createStatuses() {
     },
     /** Lists count from 1. */
     lists,
-    take(): Place {
-      const place = { list: Math.floor(places / LIST_SIZE) + 1, index: places % LIST_SIZE }
-      places++
-      lists[place.list - 1] ??= new StatusBits(LIST_SIZE)
-      return place
+    take(): StatusReference {
+      const reference = { list: Math.floor(count / LIST_SIZE) + 1, index: count % LIST_SIZE }
+      count++
+      lists[reference.list - 1] ??= new StatusBits(LIST_SIZE)
+      return reference
     },
-    isValid: ({ list, index }: Place) => lists[list - 1]?.get(index) === STATUS.valid,
-    set({ list, index }: Place, status: Status): void {
+    isValid: ({ list, index }: StatusReference) => lists[list - 1]?.get(index) === STATUS.valid,
+    set({ list, index }: StatusReference, status: Status): void {
       lists[list - 1]?.set(index, status)
       const change = { sequence: ++sequence, list, index, status }
       for (const listener of listeners) listener(change)

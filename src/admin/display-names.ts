@@ -1,0 +1,26 @@
+import { Client } from '../clients/client.entity.ts'
+import type { Database } from '../database/database.ts'
+import { User } from '../users/user.entity.ts'
+
+/** Names for lists that hold ids, a query for a whole page of them. */
+export interface DisplayNames {
+  /** Ids that name nobody (any more) are left out. */
+  users(ids: Iterable<string | null>): Promise<ReadonlyMap<string, { name: string; email: string }>>
+  clients(ids: Iterable<string | null>): Promise<ReadonlyMap<string, string>>
+}
+
+export function createDisplayNames(db: Database): DisplayNames {
+  return {
+    async users(ids) {
+      const where = { id: { $in: distinct(ids) } }
+      const found = await db.run(em => em.find(User, where, { fields: ['id', 'name', 'email'] }))
+      return new Map(found.map(({ id, name, email }) => [id, { name, email }]))
+    },
+    async clients(ids) {
+      const found = await db.run(em => em.find(Client, { id: { $in: distinct(ids) } }, { fields: ['id', 'name'] }))
+      return new Map(found.map(({ id, name }) => [id, name]))
+    },
+  }
+}
+
+const distinct = (ids: Iterable<string | null>) => [...new Set(ids)].filter(id => id !== null)

@@ -1,0 +1,27 @@
+import type { Client } from './client.entity.ts'
+
+type Row = Omit<Client, 'id' | 'createdAt' | 'updatedAt' | 'isConfidential' | 'isOperators' | symbol>
+
+/** A client before anything is said of it. */
+export const clientDefaults = (): Row => ({
+  user: null,
+  name: '',
+  authMethod: 'client_secret_basic',
+  secrets: [],
+  jwks: null,
+  registrationHash: null,
+  metadata: null,
+  redirectUris: [],
+  grantTypes: [],
+  scopes: null,
+  audience: null,
+  exchangeAudiences: null,
+  resources: null,
+  issuesPersonalTokens: false,
+  requirePushedRequests: false,
+  accessTokenLifetime: null,
+  refreshTokenLifetime: null,
+  tokenFormat: 'jwt',
+  personalAccess: false,
+  revoked: false,
+})

@@ -1,0 +1,70 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { Database } from '../database/database.ts'
+
+/** unsent: the pool did not take the message in time, which says nothing about the listening connection. */
+export type LoopbackOutcome = 'received' | 'lost' | 'unsent'
+
+/** Proves that what is sent through the pool arrives on one listening connection. */
+export interface LoopbackCheck {
+  /** The channel that the connection must LISTEN on. One for each connection: other nodes need not read it. */
+  channel: string
+  /** Takes each payload that arrived on the channel. */
+  receive(payload: string | undefined): void
+  /**
+   * Sends a nonce through the pool and waits for it. NOTIFY keeps the order of commits: once the nonce is heard, so is
+   * everything that was committed before it.
+   * @param ms milliseconds that sending and hearing may take each
+   */
+  run(ms: number): Promise<LoopbackOutcome>
+}
+
+interface PendingNonce {
+  nonce: string
+  /** false: the database refused it or is away. */
+  sent: Promise<boolean>
+  received: PromiseWithResolvers<void>
+}
+
+export function createLoopbackCheck(db: Pick<Database, 'query'>): LoopbackCheck {
+  const channel = `postern_heartbeat_${randomBytes(8).toString('hex')}`
+  let pending: PendingNonce | undefined
+
+  function send(): PendingNonce {
+    const nonce = randomUUID()
+    const sent = db.query('select pg_notify(?, ?)', [channel, nonce]).then(
+      () => true,
+      () => false,
+    )
+    return { nonce, sent, received: Promise.withResolvers<void>() }
+  }
+
+  return {
+    channel,
+    receive(payload) {
+      if (payload === pending?.nonce) pending?.received.resolve()
+    },
+    async run(ms) {
+      // One that still waits for a connection of the pool is not sent twice.
+      pending ??= send()
+      const sent = await withFallback(ms, pending.sent, undefined)
+      if (sent === undefined) return 'unsent'
+      const received = sent && (await withFallback(ms, pending.received.promise.then(returnTrue), false))
+      pending = undefined
+      if (!sent) return 'unsent'
+      return received ? 'received' : 'lost'
+    },
+  }
+}
+
+const returnTrue = () => true
+
+/** What `work` comes to, or `otherwise` after that many milliseconds. */
+async function withFallback<T, U>(ms: number, work: Promise<T>, fallback: U): Promise<T | U> {
+  const { promise, resolve } = Promise.withResolvers<U>()
+  const timer = setTimeout(() => resolve(fallback), ms)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,66 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { nameResource } from '../packages/guard/src/metadata.ts'
+import { createApp } from './app.ts'
+import type { Config } from './config/config.ts'
+import { StartupError } from './errors/errors.ts'
+import { ownResource, wellKnownPaths } from './oauth/metadata-routes.ts'
+import type { Services } from './services.ts'
+
+export interface EmbeddedPlugins {
+  /** For `app.register(postern.plugin, { prefix: '/auth' })`: the routes. Closing that app closes the services. */
+  plugin: FastifyPluginAsync
+  /** For `app.register(postern.wellKnown)` beside a plugin with a prefix: the metadata that belongs at the root. */
+  wellKnown: FastifyPluginAsync
+}
+
+/**
+ * The server inside another application. It stays an instance of its own and gets whole requests, because a Fastify
+ * plugin would inherit the hooks, decorators, parsers and compilers of what is around it: so neither sees anything of
+ * the other. Only what the application does in `onRequest`, such as a rate limit, comes first.
+ */
+export function createEmbeddedPlugins(services: Services): EmbeddedPlugins {
+  let server: FastifyInstance | undefined
+
+  function delegate(app: FastifyInstance, paths: string[]): void {
+    app.addHook('onRequest', (request, reply, done) => {
+      if (!server) return done()
+      reply.hijack()
+      server.routing(request.raw, reply.raw)
+    })
+    // Hooks run on routes; the handler is reached only where nothing was mounted.
+    for (const path of paths) app.all(path, { schema: { hide: true } as object }, (_, reply) => reply.callNotFound())
+  }
+
+  return {
+    plugin: async app => {
+      assertPrefix(services.config, app)
+      server = await createApp(services, app)
+      await server.ready()
+      // First what would keep the application's connections open, last what its own requests may still need.
+      app.addHook('preClose', () => server?.close())
+      app.addHook('onClose', () => services.close())
+      delegate(app, ['/', '/*'])
+    },
+    wellKnown: fp(async app => {
+      const resource = ownResource(services.config)
+      if (resource) nameResource(app, resource)
+      await app.register(async root => delegate(root, wellKnownPaths(services.config)))
+    }),
+  }
+}
+
+/**
+ * Links, redirects and metadata begin with the issuer, and so lead nowhere under another prefix. A proxy may take away
+ * what stands before the prefix.
+ * @throws StartupError; an issuer that nobody chose is only warned of
+ */
+function assertPrefix({ issuer, issuerChosen }: Config, { prefix, log }: FastifyInstance): void {
+  const path = new URL(issuer).pathname.replace(/\/$/, '')
+  if (path.endsWith(prefix.replace(/\/$/, ''))) return
+  const advice =
+    `The issuer ${issuer} does not end with the prefix ${prefix} that Postern is registered with. ` +
+    `Set issuer: '${new URL(issuer).origin}${prefix}', or ${path ? `register with prefix: '${path}'` : 'leave the prefix out'}.`
+  if (issuerChosen) throw new StartupError(advice)
+  log.warn(advice)
+}

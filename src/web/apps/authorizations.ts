@@ -1,0 +1,63 @@
+import type { FastifyPluginAsync } from 'fastify'
+import { REQUEST_BUDGET_MS } from '../../database/run-batches.ts'
+import { notFound } from '../../errors/errors.ts'
+import type { Authorization, Authorizations } from '../../grants/authorizations.ts'
+import type { Catalogue } from '../../scopes/catalogue.ts'
+import { phrase } from '../phrase.ts'
+import { idOf, listPage, queryParams } from '../query.ts'
+import { signedInOf } from '../signed-in.ts'
+import type { Site } from '../site.ts'
+import { texts } from '../texts.ts'
+
+export interface AuthorizationPagesOptions {
+  site: Site
+  authorizations: Authorizations
+  catalogue: Catalogue
+}
+
+const text = texts.apps
+const section = 'apps' as const
+
+/** The apps that a person let in: what they may do, when they last did, and how to shut them out. */
+export function authorizationPages({ site, authorizations, catalogue }: AuthorizationPagesOptions): FastifyPluginAsync {
+  const path = `${site.base}/apps`
+
+  const show = (found: Authorization) => ({
+    ...found,
+    ownerHtml: ownerOf(found, site.name),
+    // A scope that has left the catalogue since goes by its id.
+    scopes: found.scopes.map(id => ({ id, description: catalogue.scopes.find(s => s.id === id)?.description ?? id })),
+  })
+
+  return async app => {
+    app.get('/', async (request, reply) => {
+      const { id } = signedInOf(request).user
+      const list = await listPage(path, queryParams(request), pageRequest => authorizations.list(id, pageRequest), show)
+      return reply.page('apps/let-in.eta', { title: text.title, section, tab: 'letIn', list })
+    })
+
+    app.get('/:id/withdraw', async (request, reply) => {
+      const found = await authorizations.find(signedInOf(request).user.id, idOf(request))
+      if (!found) throw notFound('authorization')
+      const { title, question, detail, submit } = text.withdraw
+      const headingHtml = phrase(question, { app: found.clientName })
+      const data = { title, section, headingHtml, detail, submit, back: path }
+      return reply.page('ask-first.eta', { ...data, action: `${path}/${found.clientId}/withdraw` })
+    })
+
+    app.post('/:id/withdraw', async (request, reply) => {
+      const { id } = signedInOf(request).user
+      const found = await authorizations.find(id, idOf(request))
+      const { count, complete } = await authorizations.withdraw(id, idOf(request), { timeoutMs: REQUEST_BUDGET_MS })
+      if (!complete)
+        return reply.goOn(`/apps/${found?.clientId}/withdraw`, 'tokensRevokedSoFar', { count: String(count) })
+      return reply.goOn('/apps', 'appWithdrawn', { app: found?.clientName ?? '' })
+    })
+  }
+}
+
+function ownerOf({ owner, registeredItself }: Authorization, site: string): string {
+  const { by } = texts.consent
+  if (registeredItself) return phrase(by.itself, { site })
+  return owner ? phrase(by.person, { name: owner.name, site }) : phrase(by.operator, { site })
+}

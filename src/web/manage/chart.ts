@@ -1,0 +1,27 @@
+/** A row of bars, as a view draws it; lengths in units of the picture's own, which is HEIGHT high. */
+export interface Chart {
+  /** Which texts say what it shows. */
+  of: 'live' | 'issued' | 'revoked' | 'expiring' | 'failedSignIns'
+  width: number
+  height: number
+  /** All bars as one path: a stroke each, from the ground up. */
+  path: string
+  total: number
+  highest: number
+  last: number
+}
+
+const HEIGHT = 100
+/** From one bar to the next. */
+const STEP = 10
+
+export function toChart(of: Chart['of'], values: readonly number[]): Chart {
+  const highest = Math.max(0, ...values)
+  const bars = values.map((value, i) => {
+    if (value === 0) return ''
+    return `M${i * STEP + STEP / 2} ${HEIGHT}V${HEIGHT - Math.max(1, Math.round((value / highest) * HEIGHT))}`
+  })
+  const total = values.reduce((sum, value) => sum + value, 0)
+  const last = values.at(-1) ?? 0
+  return { of, width: values.length * STEP, height: HEIGHT, path: bars.join(''), total, highest, last }
+}

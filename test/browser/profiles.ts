@@ -1,0 +1,46 @@
+import { describe, test } from 'node:test'
+import { Visitor } from './visitor.ts'
+
+/** A way to look at the pages, and to act on them. */
+export interface Profile {
+  name: string
+  width: number
+  colorScheme: 'light' | 'dark'
+  script: boolean
+  /** What the person has in hand. */
+  hand: 'mouse' | 'keyboard'
+  /** Whether axe looks, too: once at each width and once at each set of colours says all that it has to say. */
+  axe?: true
+}
+
+const [phone, desktop] = [390, 1280]
+
+export const PROFILES: readonly Profile[] = [
+  { name: 'phone-light', width: phone, colorScheme: 'light', script: true, hand: 'mouse', axe: true },
+  { name: 'phone-dark', width: phone, colorScheme: 'dark', script: true, hand: 'mouse' },
+  { name: 'desktop-light', width: desktop, colorScheme: 'light', script: true, hand: 'mouse' },
+  { name: 'desktop-dark', width: desktop, colorScheme: 'dark', script: true, hand: 'mouse', axe: true },
+  { name: 'phone-no-script', width: phone, colorScheme: 'light', script: false, hand: 'mouse' },
+  { name: 'desktop-no-script', width: desktop, colorScheme: 'dark', script: false, hand: 'mouse' },
+  { name: 'desktop-keyboard', width: desktop, colorScheme: 'light', script: true, hand: 'keyboard' },
+]
+
+/** Walks at a time: one waits while another one's page loads. */
+const AT_ONCE = 4
+
+/** A walk, once for each way to look and to act: each by somebody with a browser of their own. */
+export function walk(name: string, steps: (visitor: Visitor) => Promise<void>, eyes = PROFILES): void {
+  describe(name, { concurrency: AT_ONCE }, () => {
+    for (const each of eyes) {
+      test(each.name, async () => {
+        const visitor = await Visitor.arrive(each)
+        try {
+          await steps(visitor)
+          visitor.complain()
+        } finally {
+          await visitor.leave()
+        }
+      })
+    }
+  })
+}

@@ -1,0 +1,81 @@
+import t from 'tap'
+import { newUser, testApp } from '../../helpers/app.ts'
+import { Browser, formOf } from '../../helpers/browser.ts'
+import { grantAccess, opens, refresh } from '../../helpers/granted-tokens.ts'
+
+const XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+
+const { app, services } = await testApp(t)
+const person = async () => {
+  const user = await newUser(services)
+  const browser = new Browser(app)
+  await browser.signIn(user)
+  return { user, browser }
+}
+
+t.test('a person sees who was let in, for what, and when it was last used', async t => {
+  const { user, browser } = await person()
+  t.match((await browser.get('/apps')).body, 'You have let no app in')
+  const builder = await newUser(services)
+  await services.users.update(builder.id, { name: `Mary ${XSS}` })
+  const granted = await grantAccess(services, user, {
+    name: `Order viewer ${XSS}`,
+    userId: builder.id,
+    scopes: ['orders:read', 'reports'],
+  })
+  const fresh = await browser.get('/apps')
+  t.match(fresh.body, 'Read orders <code>orders:read</code>')
+  t.match(fresh.body, 'See reports')
+  t.match(fresh.body, 'Mary')
+  t.notMatch(fresh.body, builder.email, 'which nobody has confirmed')
+  t.match(fresh.body, /Last used\s+never/)
+  t.notMatch(fresh.body.replaceAll(/"[^"]*"/g, '""'), /<script>|<img|<[^>]* (on\w+|style)=/)
+  await opens(app, granted.accessToken)
+  t.match((await browser.get('/apps')).body, /Last used\s+<time [^>]*>just now/, 'before it is written')
+  await services.usage.flush()
+  t.match((await browser.get('/apps')).body, /Last used\s+<time [^>]*>just now/, 'and after')
+  await grantAccess(services, user, { name: 'Of the services' })
+  t.match((await browser.get('/apps')).body, 'the operator of <bdi>localhost:3000</bdi> added')
+})
+
+t.test('an app is shut out after a question that names it', async t => {
+  const { user, browser } = await person()
+  const granted = await grantAccess(services, user, { name: 'Calendar' })
+  const kept = await grantAccess(services, user, { name: 'Other' })
+  const question = await browser.get(`/apps/${granted.client.id}/withdraw`)
+  t.match(question.body, /Shut <bdi>Calendar<\/bdi> out\?/)
+  t.equal(await opens(app, granted.accessToken), 200)
+  t.equal((await browser.submit(question, {}, /withdraw$/)).statusCode, 303)
+  t.equal(await opens(app, granted.accessToken), 401)
+  t.equal((await refresh(app, granted)).statusCode, 400)
+  t.equal(await opens(app, kept.accessToken), 200)
+  const page = await browser.get('/apps')
+  t.match(page.body, '<bdi>Calendar</bdi> is shut out.')
+  t.notMatch(page.body, `/apps/${granted.client.id}/`)
+  t.equal((await browser.submit(question, {}, /withdraw$/)).statusCode, 404, 'once')
+})
+
+t.test('nobody shuts out for somebody else', async t => {
+  const { user } = await person()
+  const granted = await grantAccess(services, user, { name: 'Calendar' })
+  const { browser } = await person()
+  const url = `/apps/${granted.client.id}/withdraw`
+  const { fields } = formOf((await browser.get('/apps/own/new')).body, /own$/)
+  t.equal((await browser.get(url)).statusCode, 404)
+  t.equal((await browser.post(url, fields)).statusCode, 404)
+  t.equal((await browser.get('/apps/x/withdraw')).statusCode, 404)
+  t.equal((await browser.post('/apps/x/withdraw', fields)).statusCode, 404)
+  t.equal(await opens(app, granted.accessToken), 200)
+})
+
+t.test('shutting out needs the token of the form, and somebody signed in', async t => {
+  const { user, browser } = await person()
+  const { client, accessToken } = await grantAccess(services, user)
+  const { browser: other } = await person()
+  const { fields: theirs } = formOf((await other.get('/apps/own/new')).body, /own$/)
+  const url = `/apps/${client.id}/withdraw`
+  for (const fields of [{}, { _csrf: 'x' }, theirs]) t.equal((await browser.post(url, fields)).statusCode, 403)
+  t.equal((await new Browser(app).post(url, theirs)).statusCode, 401)
+  for (const page of ['/apps', url]) t.equal((await new Browser(app).get(page)).statusCode, 303)
+  t.equal(await opens(app, accessToken), 200)
+})
