@@ -219,8 +219,11 @@ export function createRemoteStatusLists(options: RemoteStatusListsOptions): Remo
     },
     confirmAt(at) {
       const iat = Math.floor(clock.now() / 1000)
-      for (const list of cache.values())
-        if (isFollowed(list)) Object.assign(list, { heldAt: at, iat: Math.max(iat, list.iat) })
+      for (const list of cache.values()) {
+        if (!isFollowed(list)) continue
+        list.validAt = at
+        list.iat = Math.max(iat, list.iat)
+      }
     },
     feedStarted(sequence) {
       feedStart = sequence
