@@ -257,6 +257,26 @@ t.test('without its feed a guard polls the lists, and reads what it missed once 
   t.equal(await status(token), 401)
 })
 
+t.test('maxStaleness counts from the last heartbeat, not from the time at which the list was fetched', async t => {
+  const { issuer, services, guard, credentials } = await rig(t)
+  let heartbeats = 0
+  issuer.rewrite = chunk => {
+    heartbeats += chunk.split('event: heartbeat').length - 1
+    return chunk
+  }
+  const { status, health, ready } = guard({ ...credentials, maxStaleness: 3 })
+  await ready()
+  const { token } = await actingAs(services, ['orders:read'])
+  t.equal(await status(token), 200)
+  const start = heartbeats
+  // A heartbeat is sent every 250 ms: the list is older than maxStaleness afterwards.
+  while (heartbeats - start < 13) await pause(20)
+  issuer.lie = (_path, response) => Boolean(response.destroy())
+  issuer.cut()
+  while (health().feed !== 'lost') await pause(20)
+  t.equal(await status(token), 200)
+})
+
 t.test('the event stream may end its lines and be spaced as the standard allows', async t => {
   const { issuer, services, credentials, guard } = await rig(t)
   issuer.rewrite = chunk => `:proxy\r\n${chunk.replaceAll(': ', ':').replaceAll('\n', '\r\n')}`
