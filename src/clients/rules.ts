@@ -132,14 +132,26 @@ export function assertConsistent({ authMethod, jwks, grantTypes, redirectUris, .
   if (grantTypes.includes('authorization_code') && redirectUris.length === 0) {
     throw invalid({ path: 'redirect_uris', message: 'authorization_code needs at least one redirect URI' })
   }
+  if (grantTypes.includes('refresh_token') && !GIVES_REFRESH_TOKENS.some(grant => grantTypes.includes(grant))) {
+    throw invalid({ path: 'grant_types', message: REFRESH_ALONE })
+  }
   if (authMethod === 'private_key_jwt' && !jwks) {
     throw invalid({ path: 'jwks', message: 'private_key_jwt needs the public keys that the client signs with' })
+  }
+  if (authMethod === 'none' && rest.audience) {
+    throw invalid({ path: 'audience', message: 'a public client cannot be a resource server: that proves who it is' })
   }
   if (authMethod === 'none' && rest.exchangeAudiences?.length) {
     throw invalid({ path: 'exchange_audiences', message: 'a public client proves to nobody who it is' })
   }
   assertOperatorOnly({ grantTypes, ...rest })
 }
+
+const GIVES_REFRESH_TOKENS: readonly GrantType[] = [
+  'authorization_code',
+  'urn:ietf:params:oauth:grant-type:device_code',
+]
+const REFRESH_ALONE = 'refresh_token needs a grant that gives refresh tokens: authorization_code or device_code'
 
 /** What only an operator gives away: the administration, and tokens that other people's clients send. */
 function assertOperatorOnly({ user, registrationHash, scopes, grantTypes, ...targets }: Partial<ClientState>): void {

@@ -135,6 +135,20 @@ t.test('clients', async t => {
       token_format: { tokenFormat: 'paper' },
     }
     const { client } = await clients.create({ name: 'fine', ...own })
+    const neverUseful: [string, Partial<NewClient>][] = [
+      ['grant_types', { grantTypes: ['refresh_token'] }],
+      [
+        'grant_types',
+        { public: true, grantTypes: ['refresh_token', 'urn:ietf:params:oauth:grant-type:token-exchange'] },
+      ],
+      ['audience', { public: true, audience: 'https://api.example.com' }],
+    ]
+    for (const [path, settings] of neverUseful) {
+      const refused = { status: 422, extra: { errors: [{ path }] } }
+      t.match(await refusal(clients.create({ name: 'x', ...settings })), refused, path)
+    }
+    const { client: api } = await clients.create({ name: 'api', audience: 'https://api2.example.com' })
+    t.match(await refusal(clients.update(api.id, { authMethod: 'none', grantTypes: [] })), { status: 422 })
     for (const [path, settings] of Object.entries(bad)) {
       const refused = { status: 422, extra: { errors: [{ path }] } }
       t.match(await refusal(clients.create({ name: 'x', ...settings })), refused, path)

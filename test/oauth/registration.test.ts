@@ -154,6 +154,7 @@ t.test('clients that register themselves', async t => {
     const bad: Record<string, unknown> = {
       'a grant nobody knows': { ...people, grant_types: ['password'] },
       'the implicit grant': { ...people, response_types: ['token'] },
+      'a refresh without what gives refresh tokens': { ...viewer, grant_types: ['refresh_token'], response_types: [] },
       'a response type without its grant': { ...viewer, grant_types: ['refresh_token'], response_types: ['code'] },
       'a way to prove who it is that nobody knows': { ...people, token_endpoint_auth_method: 'client_secret_jwt' },
       'credentials of its own': { ...viewer, grant_types: ['client_credentials'] },
