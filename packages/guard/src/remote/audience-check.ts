@@ -10,8 +10,6 @@ export type AcceptsAudience = (aud: unknown) => boolean | Promise<boolean>
 
 export interface AudienceRule {
   accepts: AcceptsAudience
-  /** Looks at metadata that was loaded: without an audience of its own the guard needs one there. */
-  check(metadata: Metadata): void
   /** Why no token can be accepted, which waiting will not mend. */
   readonly refusal: Error | undefined
 }
@@ -23,29 +21,32 @@ export interface AudienceRule {
  */
 export function createAudienceRule(
   own: string | readonly string[] | undefined,
-  issuer: () => Pick<IssuerClient, 'metadata' | 'refresh'>,
+  issuer: Pick<IssuerClient, 'metadata' | 'refresh' | 'onMetadata'>,
   monitor: Monitor,
 ): AudienceRule {
   const audiences = own === undefined ? [] : [own].flat()
   let refusal: Error | undefined
 
   async function isForDeployment(aud: unknown): Promise<boolean> {
-    const { deployment_audience: deployment, previous_issuers: previous = [] } = await issuer().metadata()
+    const { deployment_audience: deployment, previous_issuers: previous = [] } = await issuer.metadata()
     // Where no audience was set it is the issuer, and so was it before.
     const accepted = deployment === undefined ? [] : [deployment, ...previous]
     if (isMeantFor(aud, accepted)) return true
-    issuer().refresh()
+    issuer.refresh()
     if (refusal) throw issuerUnavailable(refusal)
     return false
   }
 
+  /** Without an audience of its own the guard needs one there. */
+  function checkMetadata({ deployment_audience: deployment }: Metadata): void {
+    refusal = deployment === undefined && audiences.length === 0 ? issuerRefused(MISSING) : undefined
+    if (refusal) monitor.failed('audience', refusal)
+    else monitor.ok('audience')
+  }
+
+  issuer.onMetadata(checkMetadata)
   return {
     accepts: aud => isMeantFor(aud, audiences) || isForDeployment(aud),
-    check({ deployment_audience: deployment }) {
-      refusal = deployment === undefined && audiences.length === 0 ? issuerRefused(MISSING) : undefined
-      if (refusal) monitor.failed('audience', refusal)
-      else monitor.ok('audience')
-    },
     get refusal() {
       return refusal
     },

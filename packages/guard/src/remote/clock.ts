@@ -1,3 +1,6 @@
+import { invalidToken } from '../errors.ts'
+import type { Token } from '../token.ts'
+
 /** The time that tokens are checked against, in milliseconds since the epoch. */
 export interface Clock {
   now(): number
@@ -32,4 +35,10 @@ export function createClock(): Clock {
       return true
     },
   }
+}
+
+/** @param entry `expires` in seconds since the epoch @throws 401 for a token that has expired */
+export function assertNotExpired({ token, expires }: { token: Token; expires: number }, clock: Clock): Token {
+  if (expires > clock.now() / 1_000) return token
+  throw invalidToken('The access token has expired.')
 }

@@ -17,6 +17,10 @@ export interface IssuerClient {
    */
   refresh(olderThan?: number): void
   keys: RemoteJwks
+  /** Calls back when a key is gone, or the metadata says something else than before. */
+  onChange(listener: () => void): void
+  /** Calls back with the metadata each time it was loaded. */
+  onMetadata(listener: (metadata: Metadata) => void): void
 }
 
 export interface IssuerOptions {
@@ -24,10 +28,6 @@ export interface IssuerOptions {
   url: string
   http: HttpClient
   monitor: Monitor
-  /** A key is gone, or the metadata says something else than before. */
-  onChange: () => void
-  /** Metadata was loaded. */
-  onMetadata: (metadata: Metadata) => void
 }
 
 /** After a refusal that waiting will not mend, the next request is made this much later, in milliseconds. */
@@ -37,7 +37,9 @@ const FAILED_PAUSE_MS = 250
 /** From one loading of the metadata to the next. */
 const COOLDOWN_MS = 1_000
 
-export function createIssuerClient({ url, http, monitor, onChange, onMetadata }: IssuerOptions): IssuerClient {
+export function createIssuerClient({ url, http, monitor }: IssuerOptions): IssuerClient {
+  const changeListeners: (() => void)[] = []
+  const metadataListeners: ((metadata: Metadata) => void)[] = []
   let current: Metadata | undefined
   let loading: Promise<Metadata> | undefined
   let loadedAt = Number.NEGATIVE_INFINITY
@@ -47,10 +49,14 @@ export function createIssuerClient({ url, http, monitor, onChange, onMetadata }:
     const changed = current !== undefined && JSON.stringify(current) !== JSON.stringify(found)
     current = found
     loadedAt = performance.now()
-    onMetadata(found)
-    if (changed) onChange()
+    for (const listener of metadataListeners) listener(found)
+    if (changed) emitChange()
     return found
   }, observe('metadata'))
+
+  function emitChange(): void {
+    for (const listener of changeListeners) listener()
+  }
 
   /** One load for everyone. */
   function load(): Promise<Metadata> {
@@ -82,7 +88,9 @@ export function createIssuerClient({ url, http, monitor, onChange, onMetadata }:
       // Without any, whoever needs it loads it.
       if (current && performance.now() - loadedAt > olderThan) load().catch(() => {})
     },
-    keys: createRemoteJwks(fetchKeys, onChange),
+    keys: createRemoteJwks(fetchKeys, emitChange),
+    onChange: listener => void changeListeners.push(listener),
+    onMetadata: listener => void metadataListeners.push(listener),
   }
 }
 
