@@ -15,7 +15,7 @@ export function adminAudit(auditLog: AuditLog): FastifyPluginAsyncTypebox {
     app.get(
       '/audit',
       {
-        preHandler: checkScopes('admin:read'),
+        preValidation: checkScopes('admin:read'),
         schema: {
           operationId: 'adminListAudit',
           summary: 'Read the audit trail',

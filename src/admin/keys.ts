@@ -44,7 +44,7 @@ export function adminKeys({ keys, tokenAdmin }: { keys: Keys; tokenAdmin: TokenA
     app.get(
       '/keys',
       {
-        preHandler: checkScopes('admin:read'),
+        preValidation: checkScopes('admin:read'),
         schema: {
           operationId: 'adminListKeys',
           summary: 'List the signing keys',
@@ -58,7 +58,7 @@ export function adminKeys({ keys, tokenAdmin }: { keys: Keys; tokenAdmin: TokenA
     app.post(
       '/keys/rotate',
       {
-        preHandler: checkScopes('admin:write'),
+        preValidation: checkScopes('admin:write'),
         schema: {
           operationId: 'adminRotateKeys',
           summary: 'Let the next key sign',
@@ -77,7 +77,7 @@ export function adminKeys({ keys, tokenAdmin }: { keys: Keys; tokenAdmin: TokenA
     app.post(
       '/keys/:id/revoke',
       {
-        preHandler: checkScopes('admin:write'),
+        preValidation: checkScopes('admin:write'),
         schema: {
           operationId: 'adminRevokeKey',
           summary: 'Revoke a signing key',

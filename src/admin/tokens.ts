@@ -43,7 +43,7 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
     app.get(
       '/tokens',
       {
-        preHandler: checkScopes('admin:read'),
+        preValidation: checkScopes('admin:read'),
         schema: {
           operationId: 'adminListTokens',
           summary: 'List the tokens of everybody',
@@ -68,7 +68,7 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
     app.get(
       '/tokens/:id',
       {
-        preHandler: checkScopes('admin:read'),
+        preValidation: checkScopes('admin:read'),
         schema: {
           operationId: 'adminGetToken',
           summary: 'Get a token of anybody',
@@ -83,7 +83,7 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
     app.delete(
       '/tokens/:id',
       {
-        preHandler: checkScopes('admin:write'),
+        preValidation: checkScopes('admin:write'),
         schema: {
           operationId: 'adminRevokeToken',
           summary: 'Revoke a token of anybody',
@@ -100,7 +100,7 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
     app.post(
       '/tokens/revoke',
       {
-        preHandler: checkScopes('admin:write'),
+        preValidation: checkScopes('admin:write'),
         schema: {
           operationId: 'adminRevokeTokens',
           summary: 'Revoke many tokens',

@@ -44,7 +44,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
     app.get(
       '/users',
       {
-        preHandler: mayRead,
+        preValidation: mayRead,
         schema: {
           operationId: 'adminListUsers',
           summary: 'List the users',
@@ -67,7 +67,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
     app.post(
       '/users',
       {
-        preHandler: mayWrite,
+        preValidation: mayWrite,
         schema: {
           operationId: 'adminCreateUser',
           summary: 'Create a user',
@@ -82,7 +82,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
     app.get(
       '/users/:id',
       {
-        preHandler: mayRead,
+        preValidation: mayRead,
         schema: {
           operationId: 'adminGetUser',
           summary: 'Get a user',
@@ -97,7 +97,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
     app.patch(
       '/users/:id',
       {
-        preHandler: mayWrite,
+        preValidation: mayWrite,
         schema: {
           operationId: 'adminChangeUser',
           summary: 'Change a user',
@@ -121,7 +121,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
       app.post(
         `/users/:id/${act}`,
         {
-          preHandler: mayWrite,
+          preValidation: mayWrite,
           schema: {
             operationId: `admin${act === 'disable' ? 'Disable' : 'Enable'}User`,
             summary,
@@ -140,7 +140,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
     app.post(
       '/users/:id/sign-out',
       {
-        preHandler: mayWrite,
+        preValidation: mayWrite,
         schema: {
           operationId: 'adminSignOutUser',
           summary: 'Sign a user out everywhere',
@@ -159,7 +159,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
     app.post(
       '/users/:id/tokens',
       {
-        preHandler: mayWrite,
+        preValidation: mayWrite,
         schema: {
           operationId: 'adminIssueToken',
           summary: 'Issue a personal access token for a user',

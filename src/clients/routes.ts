@@ -75,7 +75,7 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
     app.get(
       '/clients',
       {
-        preHandler: checkScopes(read),
+        preValidation: checkScopes(read),
         schema: {
           operationId: withName('listClients'),
           summary: `List ${descriptions.words} applications`,
@@ -94,7 +94,7 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
     app.post(
       '/clients',
       {
-        preHandler: checkScopes(write),
+        preValidation: checkScopes(write),
         schema: {
           operationId: withName('createClient'),
           summary: 'Register an application',
@@ -114,7 +114,7 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
     app.get(
       '/clients/:id',
       {
-        preHandler: checkScopes(read),
+        preValidation: checkScopes(read),
         schema: {
           operationId: withName('getClient'),
           summary: `Get one of ${descriptions.words} applications`,
@@ -129,7 +129,7 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
     app.patch(
       '/clients/:id',
       {
-        preHandler: checkScopes(write),
+        preValidation: checkScopes(write),
         schema: {
           operationId: withName('changeClient'),
           summary: `Change one of ${descriptions.words} applications`,
@@ -149,7 +149,7 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
     app.post(
       '/clients/:id/secret',
       {
-        preHandler: checkScopes(write),
+        preValidation: checkScopes(write),
         schema: {
           operationId: withName('rotateClientSecret'),
           summary: 'Give an application a new secret',
@@ -170,7 +170,7 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
     app.delete(
       '/clients/:id',
       {
-        preHandler: checkScopes(write),
+        preValidation: checkScopes(write),
         schema: {
           operationId: withName('revokeClient'),
           summary: 'Revoke an application',

@@ -32,7 +32,7 @@ export function authorizationRoutes(authorizations: Authorizations): FastifyPlug
     app.get(
       '/authorizations',
       {
-        preHandler: checkScopes('clients:read'),
+        preValidation: checkScopes('clients:read'),
         schema: {
           operationId: 'listAuthorizations',
           summary: 'List the applications you let in',
@@ -51,7 +51,7 @@ export function authorizationRoutes(authorizations: Authorizations): FastifyPlug
     app.delete(
       '/authorizations/:client_id',
       {
-        preHandler: checkScopes('clients:write'),
+        preValidation: checkScopes('clients:write'),
         schema: {
           operationId: 'withdrawAuthorization',
           summary: 'Withdraw what you let an application do',

@@ -44,7 +44,8 @@ export function useStrictInput(app: FastifyInstance): void {
     if (body.length === 0) return done(null, undefined)
     return parse(request, body.toString('utf8'), done)
   })
-  app.addHook('preValidation', (request, _reply, done) => {
+  // Once it is known who asks: routes authorize before they validate.
+  app.addHook('preHandler', (request, _reply, done) => {
     const errors: FieldError[] = []
     findBadTexts(request.body, errors)
     findBadTexts(request.query, errors)

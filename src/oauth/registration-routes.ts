@@ -35,6 +35,9 @@ export function registrationRoutes({
 
   return async app => {
     useRegistrationErrors(app)
+    app.addHook('preValidation', request =>
+      registration.authorize((request.params as { id?: string }).id, bearerText(request as never)),
+    )
 
     app.post(
       '/register',

@@ -9,6 +9,12 @@ import type { RegistrationBody } from './registration-schemas.ts'
 
 /** Clients that register and manage themselves (RFC 7591, RFC 7592). */
 export interface Registration {
+  /**
+   * Whether a request may go on, before its body is looked at.
+   * @param id of the client that it manages; undefined: it registers one
+   * @throws 401 `invalid_token`
+   */
+  authorize(id: string | undefined, token: string): Promise<void>
   /** @throws 401 `invalid_token`, 422 that names the field */
   register(initialToken: string, body: RegistrationBody): Promise<Registered>
   /** @throws 401 `invalid_token`, also for a client that is gone */
@@ -37,11 +43,19 @@ export function createRegistration({ clients, catalogue, initialAccessToken }: R
     throw invalidToken('The registration access token does not manage this client, or the client is gone.')
   }
 
+  function assertMayRegister(token: string): void {
+    if (isSecret(token, initialHash)) return
+    throw invalidToken('The initial access token is wrong: ask whoever runs this server for it.')
+  }
+
   return {
+    async authorize(id, token) {
+      if (id === undefined) assertMayRegister(token)
+      else await managed(id, token)
+    },
+
     async register(initialToken, body) {
-      if (!isSecret(initialToken, initialHash)) {
-        throw invalidToken('The initial access token is wrong: ask whoever runs this server for it.')
-      }
+      assertMayRegister(initialToken)
       const registrationToken = newSecret()
       const registrationHash = hashSecret(registrationToken)
       return { ...(await clients.create({ ...toSettings(catalogue, body), registrationHash })), registrationToken }

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { setActor } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
@@ -6,6 +7,13 @@ import { forbidden } from '../errors/errors.ts'
 import { CLIENT_BASIC, closed, noContent, problem, Uuid, validationProblem } from '../http/schemas.ts'
 import { parseDateTime } from '../http/time.ts'
 import { createIngestUsageReport, type UsageReportOptions } from '../tokens/usage-report.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where the use of tokens is reported: the audience of the client that does. */
+    resource: string
+  }
+}
 
 export type UsageRoutesOptions = UsageReportOptions & { clientAuthentication: ClientAuthentication }
 
@@ -45,11 +53,25 @@ const Report = Type.Object(
 /** Where resource servers tell when tokens were used, and what for: ours, since no standard has a word for it. */
 export function usageRoutes(options: UsageRoutesOptions): FastifyPluginAsyncTypebox {
   const ingestUsageReport = createIngestUsageReport(options)
+
+  async function resourceOf({ headers: { authorization } }: FastifyRequest): Promise<string> {
+    const client = await options.clientAuthentication.authenticate({ authorization, params: {} })
+    if (!client.isConfidential() || client.audience === null) {
+      throw forbidden('Only a client with an audience, which is a resource server, may report the use of tokens.')
+    }
+    setActor({ clientId: client.id })
+    return client.audience
+  }
+
   return async app => {
+    app.decorateRequest('resource', '')
     app.post(
       '/usage',
       {
         bodyLimit: MAX_REPORT_BYTES,
+        preValidation: async request => {
+          request.resource = await resourceOf(request)
+        },
         schema: {
           operationId: 'reportUsage',
           summary: 'Report the use of tokens',
@@ -68,14 +90,9 @@ future counts as now; one before the token was made counts as none. At most ${MA
           },
         },
       },
-      async ({ headers: { authorization }, body }, reply) => {
-        const client = await options.clientAuthentication.authenticate({ authorization, params: {} })
-        if (!client.isConfidential() || client.audience === null) {
-          throw forbidden('Only a client with an audience, which is a resource server, may report the use of tokens.')
-        }
-        setActor({ clientId: client.id })
+      async ({ resource, body }, reply) => {
         await ingestUsageReport(
-          client.audience,
+          resource,
           body.uses.map(({ id, at, scopes = [] }, i) => ({
             id,
             at: parseDateTime(`uses/${i}/at`, at).getTime(),

@@ -71,7 +71,8 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
       '/tokens',
       {
         config: { acceptsCredentials: true },
-        preHandler: (request, reply, done) => (hasCredentials(request) ? done() : requireWrite(request, reply, done)),
+        preValidation: (request, reply, done) =>
+          hasCredentials(request) ? done() : requireWrite(request, reply, done),
         schema: {
           operationId: 'issueToken',
           summary: 'Issue a personal access token',
@@ -106,7 +107,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.get(
       '/tokens',
       {
-        preHandler: checkScopes('tokens:read'),
+        preValidation: checkScopes('tokens:read'),
         schema: {
           operationId: 'listTokens',
           summary: 'List your personal access tokens',
@@ -126,7 +127,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.delete(
       '/tokens',
       {
-        preHandler: requireWrite,
+        preValidation: requireWrite,
         schema: {
           operationId: 'revokeTokens',
           summary: 'Revoke all your personal access tokens',
@@ -147,7 +148,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.get(
       '/tokens/current',
       {
-        preHandler: requireToken(),
+        preValidation: requireToken(),
         schema: {
           operationId: 'getCurrentToken',
           summary: 'Get the token that makes the request',
@@ -161,7 +162,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.delete(
       '/tokens/current',
       {
-        preHandler: requireToken(),
+        preValidation: requireToken(),
         schema: {
           operationId: 'revokeCurrentToken',
           summary: 'Revoke the token that makes the request',
@@ -178,7 +179,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.post(
       '/tokens/current/rotate',
       {
-        preHandler: requireToken(),
+        preValidation: requireToken(),
         schema: {
           operationId: 'rotateCurrentToken',
           summary: 'Replace the token that makes the request',
@@ -202,7 +203,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.get(
       '/tokens/:id',
       {
-        preHandler: checkScopes('tokens:read'),
+        preValidation: checkScopes('tokens:read'),
         schema: {
           operationId: 'getToken',
           summary: 'Get a personal access token',
@@ -217,7 +218,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.patch(
       '/tokens/:id',
       {
-        preHandler: requireWrite,
+        preValidation: requireWrite,
         schema: {
           operationId: 'changeToken',
           summary: 'Change name or scopes of a token, suspend or resume it',
@@ -237,7 +238,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.post(
       '/tokens/:id/rotate',
       {
-        preHandler: requireWrite,
+        preValidation: requireWrite,
         schema: {
           operationId: 'rotateToken',
           summary: 'Replace a token',
@@ -260,7 +261,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
     app.delete(
       '/tokens/:id',
       {
-        preHandler: requireWrite,
+        preValidation: requireWrite,
         schema: {
           operationId: 'revokeToken',
           summary: 'Revoke a token',

@@ -34,7 +34,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
     app.get(
       '/user',
       {
-        preHandler: requireToken(),
+        preValidation: requireToken(),
         schema: {
           operationId: 'getUser',
           summary: 'Get the user',
@@ -49,7 +49,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
     app.put(
       '/user',
       {
-        preHandler: requireToken(),
+        preValidation: requireToken(),
         schema: {
           operationId: 'updateUser',
           summary: 'Change the name or the e-mail address',
@@ -75,7 +75,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
     app.put(
       '/user/password',
       {
-        preHandler: requireToken(),
+        preValidation: requireToken(),
         schema: {
           operationId: 'changePassword',
           summary: 'Change the password',

@@ -41,7 +41,8 @@ export async function useSessionAuthentication(
     if (request.signedIn) request.token = await sessionToken(request.signedIn)
   }
 
-  api.addHook('preHandler', (request, reply, done) => {
+  // Before validation, like the checks of the routes: what a body should be is said only to whoever may send it.
+  api.addHook('preValidation', (request, reply, done) => {
     // With a token nothing has to be waited for.
     if (hasBearerToken(request) || hasCredentialsInBody(request) || !isSameOrigin(request)) return done()
     const changes = () => request.signedIn && !SAFE.has(request.method)

@@ -47,11 +47,7 @@ t.test('a token in the query is refused, alone or beside the header', async t =>
   t.match(await send(`/api/user?access_token=${token}`), { status: 401, text: /logs/ })
   t.match(await send(`/api/user?access_token=${token}`, headers), { status: 400, challenge: /error="invalid_request"/ })
   t.equal((await send(`/api/user?ACCESS_TOKEN=${token}`)).status, 401)
-  t.match(
-    await send(`/api/tokens?access_token=${token}`),
-    { status: 422 },
-    'where a query is described, it is not known',
-  )
+  t.match(await send(`/api/tokens?access_token=${token}`), { status: 401, text: /logs/ }, 'where a query is described')
 })
 
 t.test('a token in a body is refused', async t => {
@@ -61,7 +57,7 @@ t.test('a token in a body is refused', async t => {
     const answer = await app.inject({ method: 'PUT', url: '/api/user', headers: { ...form, ...extra }, payload: body })
     t.ok([400, 415].includes(answer.statusCode), String(answer.statusCode))
     const json = await app.inject({ method: 'PUT', url: '/api/user', headers: extra, payload: { access_token: token } })
-    t.equal(json.statusCode, 422)
+    t.equal(json.statusCode, extra === headers ? 422 : 401)
   }
 })
 

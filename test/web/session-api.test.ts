@@ -96,7 +96,7 @@ t.test('what changes something is refused without the right CSRF token', async t
   }
   const cookies = Object.fromEntries(browser.cookies)
   const payload = { name: 'forged', _csrf: await other.csrf() }
-  t.equal((await app.inject({ method: 'POST', url: '/api/tokens', cookies, payload })).statusCode, 422, 'nor in a body')
+  t.equal((await app.inject({ method: 'POST', url: '/api/tokens', cookies, payload })).statusCode, 403, 'nor in a body')
   t.match(await services.tokens.list(user.id, { limit: 5 }), [{ id, name: 'kept' }])
   t.equal((await services.users.find(user.id)).name, 'Ada Lovelace')
 })
