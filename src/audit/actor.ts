@@ -1,33 +1,34 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** Who does something, and from where; the audit trail names them without every function passing them on. */
+/** Who performs an action, and from where. The audit log reads it from here, so that functions need not pass it on. */
 export interface Actor {
   userId: string | null
   clientId: string | null
-  /** The token that a request carries; null: none. */
+  /** The token that the request was authenticated with; null: none. */
   tokenId: string | null
-  /** The session of the pages; null: none. */
+  /** The browser session; null: none. */
   sessionId: string | null
   /** IP address; null: the command line, or the server itself. */
   address: string | null
-  /** What the request calls itself, 255 characters at most; absent: nothing. */
+  /** The `User-Agent` header, at most 255 characters; absent: the request has none. */
   userAgent?: string | undefined
 }
 
-const LONGEST_USER_AGENT = 255
+const MAX_USER_AGENT_LENGTH = 255
 
-/** A `User-Agent` as the trail keeps it: anybody can send anything of any length. */
-export const boundedUserAgent = (header: string | undefined): string | undefined => header?.slice(0, LONGEST_USER_AGENT)
+/** Truncates a `User-Agent` header for the audit log: a client can send text of any length. */
+export const boundedUserAgent = (header: string | undefined): string | undefined =>
+  header?.slice(0, MAX_USER_AGENT_LENGTH)
 
 const NO_ACTOR: Actor = Object.freeze({ userId: null, clientId: null, tokenId: null, sessionId: null, address: null })
 const storage = new AsyncLocalStorage<Actor>()
 
-/** Everything `work` does is done by this actor. What is learnt later (a sign-in) is written into the same object. */
+/** Runs `work` on behalf of this actor. {@link setActor} updates the same object later, such as after a sign-in. */
 export const runWithActor = <T>(actor: Actor, work: () => T): T => storage.run(actor, work)
 
 export const getActor = (): Actor => storage.getStore() ?? NO_ACTOR
 
-/** From here on the request acts for this user or client. */
+/** Updates the actor of the current request, once its user or client is known. */
 export function setActor(fields: Partial<Actor>): void {
   const actor = storage.getStore()
   if (actor) Object.assign(actor, fields)

@@ -27,7 +27,7 @@ type AuditRow = Pick<
   | 'details'
 >
 
-/** What a function of the database needs besides what happened, to write down its event; by column. */
+/** The columns that an SQL function needs to write its audit event: an id and the actor. */
 export interface EventColumns {
   event_id: string
   actor_user_id: string | null
@@ -37,7 +37,7 @@ export interface EventColumns {
   address: string | null
 }
 
-/** Of an event whose doer is whoever acts now. */
+/** The columns of an event that the current actor causes. */
 export function eventColumns(): EventColumns {
   const { userId, clientId, tokenId, sessionId, address } = getActor()
   return {
@@ -50,20 +50,24 @@ export function eventColumns(): EventColumns {
   }
 }
 
-/** Proofs of who somebody is, kept or failed: what sent them is part of what happened. */
-const PROOFS: ReadonlySet<EventKind> = new Set(['sign_in.succeeded', 'sign_in.failed', 'client.authentication_failed'])
+/** Events of authentication, successful or not. They record the user agent. */
+const AUTHENTICATION_EVENTS: ReadonlySet<EventKind> = new Set([
+  'sign_in.succeeded',
+  'sign_in.failed',
+  'client.authentication_failed',
+])
 
-/** The row that tells of a happening, by whoever acts now. */
-function auditRow({ kind, userId = null, clientId = null, tokenId = null, ...happening }: AuditEntry): AuditRow {
+/** The row of an event that the current actor causes. */
+function auditRow({ kind, userId = null, clientId = null, tokenId = null, ...entry }: AuditEntry): AuditRow {
   const { userId: actorUserId, clientId: actorClientId, tokenId: actorTokenId, ...actor } = getActor()
   const { sessionId: actorSessionId, address, userAgent } = actor
-  const shown = PROOFS.has(kind) && userAgent !== undefined
-  const details = { ...happening.details, ...(shown && { user_agent: userAgent }) }
+  const hasUserAgent = AUTHENTICATION_EVENTS.has(kind) && userAgent !== undefined
+  const details = { ...entry.details, ...(hasUserAgent && { user_agent: userAgent }) }
   const by = { actorUserId, actorClientId, actorTokenId, actorSessionId, address }
   return { id: newId(), at: new Date(), kind, userId, clientId, tokenId, ...by, details }
 }
 
-/** Writes it down in the transaction of the act itself, so that neither happens without the other. */
+/** Writes an audit event in the transaction of the action that it records, so that both commit or neither does. */
 export function writeAudit(em: Em, entry: AuditEntry): void {
   em.persist(em.create(AuditEvent, auditRow(entry)))
 }

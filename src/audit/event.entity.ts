@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/postgresql'
 
-/** What is written down. The first word is the thing, the second what became of it. */
+/** The kinds of audit events: the object, then what happened to it. */
 export const EVENT_KINDS = [
   'token.issued',
   'token.refreshed',
@@ -35,24 +35,24 @@ const AuditEventSchema = defineEntity({
     { name: 'audit_events_client_index', properties: ['clientId', 'id'] },
     { name: 'audit_events_kind_index', properties: ['kind', 'id'] },
   ],
-  // No foreign keys: the trail outlives what it tells of.
+  // No foreign keys: audit events outlive the rows that they refer to.
   properties: {
     /** UUIDv7, so that the order of ids is the order of events. */
     id: p.uuid().primary(),
     at: p.datetime(),
     kind: p.string().length(32).$type<EventKind>(),
-    /** Whom it was done to or for. */
+    /** The user that the action affected. */
     userId: p.uuid().nullable().strictNullable(),
     clientId: p.uuid().nullable().strictNullable(),
     tokenId: p.uuid().nullable().strictNullable(),
-    /** Who did it. */
+    /** The user and the client that performed the action. */
     actorUserId: p.uuid().nullable().strictNullable(),
     actorClientId: p.uuid().nullable().strictNullable(),
-    /** With which token, or in which session. */
+    /** The token or the session that they used. */
     actorTokenId: p.uuid().nullable().strictNullable(),
     actorSessionId: p.uuid().nullable().strictNullable(),
     address: p.string().length(64).nullable().strictNullable(),
-    /** Never a secret. */
+    /** Must not contain secrets. */
     details: p.json<Record<string, unknown>>(),
   },
 })

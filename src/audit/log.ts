@@ -4,7 +4,7 @@ import { AuditEvent, type EventKind } from './event.entity.ts'
 
 export interface AuditFilter {
   kind?: EventKind | undefined
-  /** Whom it was done to, or who did it. */
+  /** The user that the action affected, or that performed it. */
   userId?: string | undefined
   clientId?: string | undefined
   tokenId?: string | undefined

@@ -4,24 +4,27 @@ import type { Change, InvalidationBus } from './invalidation-bus.ts'
 export interface CacheOptions<T extends object> {
   bus: InvalidationBus
   load: (id: string) => Promise<T | undefined>
-  /** Whether a change makes outdated what is held under `id`, the id of the change. */
+  /** Whether a change invalidates the entry `id`. */
   invalidates?: (change: Change, id: string) => boolean
-  /** Whether it makes everything outdated: for rows that are held under something else than their id. */
+  /** Whether a change invalidates all entries: for rows that are cached under another key than their id. */
   clearsAll?: (change: Change) => boolean
   maxEntries?: number
 }
 
-/** Rows kept in memory for as long as they are known to be what the database holds. */
+/** Reads a row from the cache, or else from the database. A cached row is returned without a promise. */
 export type Cached<T> = (id: string) => T | Promise<T | undefined>
 
-/** A value read while it may have changed is used once and not kept; a node that cannot hear keeps nothing. */
+/**
+ * Caches rows in memory until a change invalidates them. A value that may have changed while it was read is returned but
+ * not cached. A node that is not connected to the invalidation bus caches nothing.
+ */
 export function createCache<T extends object>(options: CacheOptions<T>): Cached<T> {
   const { bus, load, invalidates = () => false, clearsAll = () => false, maxEntries = 10_000 } = options
   const entries = new QuickLRU<string, T>({ maxSize: maxEntries / 2 })
 
   const invalidatesAll = (change: Change) => change.kind === 'everything' || clearsAll(change)
 
-  // Never a walk through all that is held: changes come by the thousand.
+  // This must not iterate over all entries: thousands of changes may arrive at once.
   bus.subscribe(change => {
     if (invalidatesAll(change)) entries.clear()
     else if ('id' in change && invalidates(change, change.id)) entries.delete(change.id)

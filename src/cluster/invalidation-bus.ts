@@ -1,14 +1,14 @@
 import type { StatusChange } from '../../packages/guard/src/event-stream.ts'
 import type { Database, Em } from '../database/database.ts'
 
-/** What other nodes have to hear: something that a node may hold in memory is no longer so. */
+/** A change that nodes must be notified of, since it invalidates what they may have cached. */
 export type Change =
-  /** With what became of its status, where whoever tells knows. */
+  /** With the resulting status event, where the publisher knows it. */
   | { kind: 'token'; id: string; event?: StatusChange }
   | { kind: 'user'; id: string }
   | { kind: 'client'; id: string }
   | { kind: 'keys' }
-  /** A gap in what was heard: nothing in memory can be trusted. */
+  /** Notifications were missed: all caches are invalid. */
   | { kind: 'everything' }
 
 export function isChange(value: unknown): value is Change {
@@ -21,42 +21,53 @@ const isEvent = (event: unknown) =>
   event === undefined ||
   ['sequence', 'list', 'index', 'status'].every(name => Number.isInteger((event as Record<string, unknown>)?.[name]))
 
-/** What a change does to the status of tokens: `role` to those whose scopes go with the role, `nothing` to none. */
+/**
+ * Which token statuses a change affects. `status`: those of all its tokens. `role`: those of tokens with scopes that
+ * depend on the user's role. `nothing`: none.
+ */
 export type AffectedStatuses = 'status' | 'role' | 'nothing'
 
-/** @param affects `status` unless given: to write too many status events is slow, to write too few is unsafe */
+/** @param affects default `status`: too many status events are slow, too few are unsafe */
 export type Publish = (change: Change, affects?: AffectedStatuses) => void
 
-/** A change and what it affects, for whoever writes status events in its transaction. */
+/** A change and what it affects. Status events are written from it, in the same transaction. */
 export interface PublishedChange {
   change: Change
   affects: AffectedStatuses
 }
 
-/** How a change is made: in one transaction, obeyed here before the caller hears of it, and told to every other node. */
+/** Publishes changes to all nodes, and notifies the caches of this one. */
 export interface InvalidationBus {
+  /**
+   * Makes changes in one transaction and publishes them with its commit. The caches of this node are invalidated before
+   * it returns.
+   */
   transaction<T>(work: (em: Em, publish: Publish) => Promise<T>): Promise<T>
   /**
-   * The same by one statement, which tells the other nodes by itself.
-   * @param expected obeyed here in any case: a commit whose answer was lost has happened all the same, and whoever made
-   *   the change before may not be heard of yet. What else it changed is heard from the database then.
-   * @param work makes the change, and tells what it was
+   * Makes a change by one statement that notifies the other nodes itself.
+   * @param expected changes that are applied on this node in any case: if the response to a commit was lost, the commit
+   *   happened nevertheless, and the notification of the same change by another node may not have arrived yet. Further
+   *   changes then arrive as notifications.
+   * @param work makes the change and returns what it changed
    */
   publishStatementResult(expected: readonly Change[], work: () => Promise<readonly Change[]>): Promise<void>
   subscribe(listener: (change: Change) => void): void
   /**
    * Reads from the database.
-   * @param store is given what was read and all that was told meanwhile: it may be as it was before that. Nothing is told
-   *   before it returns.
+   * @param store receives the value and all changes that were received during the read, so the value may be older than
+   *   they are. It is synchronous: no further change is emitted before it returns.
    */
   readAtVersion<T, R>(read: () => Promise<T>, store: (value: T, concurrent: readonly Change[]) => R): Promise<R>
-  /** Counts what was told. */
+  /** Number of changes emitted on this node. */
   readonly version: number
-  /** false: this node cannot hear the others, and must ask the database for everything. */
+  /** false: this node receives no notifications and must query the database each time. */
   readonly connected: boolean
-  /** true: what is sent through the pool does not arrive where this node listens; only the configuration mends that. */
+  /**
+   * true: notifications that are sent through the pool do not arrive at the listening connection. Only a change of the
+   * configuration fixes that.
+   */
   readonly misrouted: boolean
-  /** A change that another node made. */
+  /** Applies a change that another node published. */
   applyRemote(change: Change): void
   setConnected(connected: boolean): void
   setMisrouted(): void
@@ -64,10 +75,10 @@ export interface InvalidationBus {
 
 /** The channel of LISTEN and NOTIFY. */
 export const CHANNEL = 'postern_changes'
-/** NOTIFY takes payloads below 8,000 bytes. */
+/** NOTIFY accepts payloads of less than 8,000 bytes. */
 const CHANGES_PER_MESSAGE = 100
 
-/** What else belongs to a change, in its transaction and after everything else in it. */
+/** Further work in the transaction of the changes, right before its commit. */
 export type BeforeCommit = (em: Em, published: readonly PublishedChange[]) => Promise<void>
 
 export function createInvalidationBus(db: Database, beforeCommit: BeforeCommit = async () => {}): InvalidationBus {
@@ -124,8 +135,8 @@ export function createInvalidationBus(db: Database, beforeCommit: BeforeCommit =
     async transaction(work) {
       const emitted: Change[] = []
       const publishedChanges: PublishedChange[] = []
-      const publish: Publish = (given, affects = 'status') => {
-        const change = normalizeId(given)
+      const publish: Publish = (input, affects = 'status') => {
+        const change = normalizeId(input)
         emitted.push(change)
         publishedChanges.push({ change, affects })
       }
@@ -133,13 +144,14 @@ export function createInvalidationBus(db: Database, beforeCommit: BeforeCommit =
         return await db.transaction(async em => {
           const result = await work(em, publish)
           await em.flush()
-          // Told with the commit all the same; what is written down may hold a lock that others wait for.
+          // PostgreSQL delivers notifications at the commit. beforeCommit runs last, since it may take a lock that other
+          // transactions wait for.
           if (!db.embedded) await notify(em, emitted)
           await beforeCommit(em, publishedChanges)
           return result
         })
       } finally {
-        // Also after an error: a commit whose answer was lost has happened all the same.
+        // Also after an error: if the response to the commit was lost, the commit happened nevertheless.
         emitted.forEach(emit)
       }
     },
@@ -148,7 +160,7 @@ export function createInvalidationBus(db: Database, beforeCommit: BeforeCommit =
 
 const idOf = (change: Change) => ('id' in change ? change.id : undefined)
 
-/** In a path an id may have letters of either case and names the same row; memory knows one spelling. */
+/** PostgreSQL accepts a UUID in upper or lower case, and the id may come from a URL; caches use lower case. */
 const normalizeId = (change: Change): Change => ('id' in change ? { ...change, id: change.id.toLowerCase() } : change)
 
 async function notify(em: Em, changes: Change[]): Promise<void> {

@@ -10,24 +10,25 @@ export interface Listener {
 
 export interface ListenerOptions {
   url: string
-  /** Where this node's own changes go: what is sent there must be heard at `url`. */
+  /** Where this node publishes its changes. Notifications sent there must arrive at `url`. */
   db: Pick<Database, 'query'>
   bus: InvalidationBus
   log: Record<'warn' | 'error', (fields: object, message: string) => void>
-  /** Milliseconds between two signs of life, each of which may take twice as long: together below a second. */
+  /** Milliseconds between two heartbeats. Each may take twice as long: together less than a second. */
   heartbeatMs?: number
 }
 
-const MIN_PAUSE_MS = 50
-const MAX_PAUSE_MS = 2_000
+/** Milliseconds until the first reconnection attempt; each failure doubles them. */
+const MIN_RETRY_MS = 50
+const MAX_RETRY_MS = 2_000
 const CONNECTION = { application_name: 'postern changes', connectionTimeoutMillis: 2_000, keepAlive: true }
 
 /**
- * Hears what other nodes change, on a connection of its own. The node counts as `connected` only while each heartbeat
- * proves it: a nonce that is sent through the pool arrives on that connection. A connection that answers proves
- * nothing: behind a pooler in transaction mode LISTEN succeeds and no notification ever comes, and another database
- * answers too. Without the proof the node asks the database instead; NOTIFY is not replayed, so after a gap nothing in
- * memory counts.
+ * Receives the changes of other nodes on a dedicated connection. The node is `connected` only while each heartbeat
+ * succeeds: a nonce that is sent through the pool must arrive on that connection. It is not enough that the connection
+ * responds: behind a pooler in transaction mode, LISTEN succeeds but no notification arrives, and a connection to another
+ * database responds too. While the heartbeat fails, the node queries the database instead. NOTIFY is not replayed, so all
+ * caches are invalid after an interruption.
  */
 export function startListener({ url, db, bus, log, heartbeatMs = 300 }: ListenerOptions): Listener {
   const closing = new AbortController()
@@ -36,7 +37,7 @@ export function startListener({ url, db, bus, log, heartbeatMs = 300 }: Listener
   })
   closed.catch(() => {})
 
-  /** Rejects once the connection is lost, or does not hear what is sent. */
+  /** Rejects once the connection is lost or notifications do not arrive on it. */
   async function listen(connection: pg.Client): Promise<never> {
     const lost = new AbortController()
     const loopbackCheck = createLoopbackCheck(db)
@@ -46,15 +47,15 @@ export function startListener({ url, db, bus, log, heartbeatMs = 300 }: Listener
       if (channel === loopbackCheck.channel) loopbackCheck.receive(payload)
       else parse(payload).forEach(bus.applyRemote)
     })
-    // A connection that is ended while it is being made never says so.
+    // connect() never settles if the connection is ended meanwhile.
     await Promise.race([connection.connect(), closed])
-    // One statement, so that even a pooler cannot put the two channels on two connections.
+    // One statement, so that a pooler cannot run the two LISTEN commands on different connections.
     await withTimeout(heartbeatMs * 2, connection.query(`listen ${CHANNEL}; listen ${loopbackCheck.channel}`))
     const signal = AbortSignal.any([closing.signal, lost.signal])
     const connectionLost = rejection(signal)
     for (;;) {
-      // Nothing runs on a connection that is not proved yet: a pooler would lend it another for the moment, and what
-      // arrives there by chance would look like a proof.
+      // No query before the first heartbeat has succeeded: a pooler would assign a server connection for its duration, and
+      // a nonce that happens to arrive on that one would be mistaken for a success.
       const connectionCheck = bus.connected ? withTimeout(heartbeatMs * 2, connection.query('select 1')) : undefined
       const [outcome] = await Promise.race([
         Promise.all([loopbackCheck.run(heartbeatMs * 2), connectionCheck]),
@@ -65,17 +66,17 @@ export function startListener({ url, db, bus, log, heartbeatMs = 300 }: Listener
     }
   }
 
-  /** A pool that is busy or away does not make a proved connection worse: it still answers. */
+  /** A busy or unavailable pool says nothing about the listening connection, which still responds. */
   function applyOutcome(outcome: LoopbackOutcome): void {
     if (outcome === 'received') bus.setConnected(true)
     if (outcome !== 'lost') return
-    // Said once, and again only after it was right in between.
+    // Logged once, and again only after the heartbeat has succeeded in between.
     if (!bus.misrouted) log.error({}, MISROUTED)
     bus.setMisrouted()
-    throw new Error('a notification that was sent through the pool did not arrive')
+    throw new Error('a notification sent through the pool did not arrive')
   }
 
-  /** @returns whether it was heard on */
+  /** Listens until the connection fails. @returns whether notifications arrived on it */
   async function listenOnce(): Promise<boolean> {
     const connection = new pg.Client({ ...CONNECTION, connectionString: url })
     const error = await listen(connection).catch(reason => reason)
@@ -83,15 +84,15 @@ export function startListener({ url, db, bus, log, heartbeatMs = 300 }: Listener
     bus.setConnected(false)
     connection.removeAllListeners('notification')
     if (wasConnected && !closing.signal.aborted) log.warn({ err: error }, CONNECTION_LOST)
-    // A connection that gives no sign of life would not answer a farewell either.
+    // A connection that does not respond would not confirm its end either.
     await withTimeout(heartbeatMs, connection.end()).catch(() => {})
     return wasConnected
   }
 
   async function run(): Promise<void> {
-    for (let wait = MIN_PAUSE_MS; !closing.signal.aborted; ) {
-      wait = (await listenOnce()) ? MIN_PAUSE_MS : Math.min(wait * 2, MAX_PAUSE_MS)
-      await sleep(wait, undefined, { signal: closing.signal, ref: false }).catch(() => {})
+    for (let delay = MIN_RETRY_MS; !closing.signal.aborted; ) {
+      delay = (await listenOnce()) ? MIN_RETRY_MS : Math.min(delay * 2, MAX_RETRY_MS)
+      await sleep(delay, undefined, { signal: closing.signal, ref: false }).catch(() => {})
     }
   }
 
@@ -104,12 +105,13 @@ export function startListener({ url, db, bus, log, heartbeatMs = 300 }: Listener
   }
 }
 
-const CONNECTION_LOST = 'lost the feed of changes; until it is back the database is asked for every token'
+const CONNECTION_LOST =
+  'lost the connection that receives notifications; until it is restored, this node queries the database for every token'
 
 const MISROUTED =
-  'cannot hear other nodes: what is sent through DATABASE_URL does not arrive where this node listens. ' +
-  'DATABASE_LISTEN_URL must name the same database, directly or through a pooler in session mode. ' +
-  'Until it does, the database is asked for every token'
+  'cannot receive notifications from other nodes: those sent through DATABASE_URL do not arrive on the listening ' +
+  'connection. DATABASE_LISTEN_URL must name the same database, directly or through a pooler in session mode. ' +
+  'Until then, this node queries the database for every token'
 
 function rejection(signal: AbortSignal): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>()
@@ -120,7 +122,7 @@ function rejection(signal: AbortSignal): Promise<never> {
 
 async function withTimeout<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no sign of life for ${ms} ms`)), ms)
+  const timer = setTimeout(() => reject(new Error(`no response within ${ms} ms`)), ms)
   try {
     return await Promise.race([work, promise])
   } finally {
@@ -128,7 +130,7 @@ async function withTimeout<T>(ms: number, work: Promise<T>): Promise<T> {
   }
 }
 
-/** What cannot be read, or comes from a later version, says that something changed: then nothing in memory counts. */
+/** A payload that cannot be parsed, such as one of a later version, invalidates all caches: something has changed. */
 function parse(payload: string | undefined): Change[] {
   const changes = json(payload ?? '')
   return Array.isArray(changes) && changes.every(isChange) ? changes : [{ kind: 'everything' }]

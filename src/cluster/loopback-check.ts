@@ -1,26 +1,26 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Database } from '../database/database.ts'
 
-/** unsent: the pool did not take the message in time, which says nothing about the listening connection. */
+/** `unsent`: the pool did not send the message in time, which says nothing about the listening connection. */
 export type LoopbackOutcome = 'received' | 'lost' | 'unsent'
 
-/** Proves that what is sent through the pool arrives on one listening connection. */
+/** Verifies that notifications sent through the pool arrive on one listening connection. */
 export interface LoopbackCheck {
-  /** The channel that the connection must LISTEN on. One for each connection: other nodes need not read it. */
+  /** The channel that the connection must LISTEN on. It is unique to the connection, so other nodes do not receive it. */
   channel: string
-  /** Takes each payload that arrived on the channel. */
+  /** Must be called with each payload that arrives on the channel. */
   receive(payload: string | undefined): void
   /**
-   * Sends a nonce through the pool and waits for it. NOTIFY keeps the order of commits: once the nonce is heard, so is
-   * everything that was committed before it.
-   * @param ms milliseconds that sending and hearing may take each
+   * Sends a nonce through the pool and waits for it. NOTIFY preserves the order of commits: once the nonce has arrived,
+   * so has every notification committed before it.
+   * @param ms milliseconds that sending and receiving may take each
    */
   run(ms: number): Promise<LoopbackOutcome>
 }
 
 interface PendingNonce {
   nonce: string
-  /** false: the database refused it or is away. */
+  /** false: the database rejected it or is unavailable. */
   sent: Promise<boolean>
   received: PromiseWithResolvers<void>
 }
@@ -44,7 +44,7 @@ export function createLoopbackCheck(db: Pick<Database, 'query'>): LoopbackCheck 
       if (payload === pending?.nonce) pending?.received.resolve()
     },
     async run(ms) {
-      // One that still waits for a connection of the pool is not sent twice.
+      // A nonce that still waits for a pool connection is not sent again.
       pending ??= send()
       const sent = await withFallback(ms, pending.sent, undefined)
       if (sent === undefined) return 'unsent'
@@ -58,7 +58,7 @@ export function createLoopbackCheck(db: Pick<Database, 'query'>): LoopbackCheck 
 
 const returnTrue = () => true
 
-/** What `work` comes to, or `otherwise` after that many milliseconds. */
+/** The result of `work`, or `fallback` if it takes longer than `ms` milliseconds. */
 async function withFallback<T, U>(ms: number, work: Promise<T>, fallback: U): Promise<T | U> {
   const { promise, resolve } = Promise.withResolvers<U>()
   const timer = setTimeout(() => resolve(fallback), ms)

@@ -6,30 +6,30 @@ import { createFolder } from './folder.ts'
 import { folderProblem } from './folder-problem.ts'
 
 const BASE64 = /^[\w+/-]+={0,2}$/
-/** Bytes. */
+/** Minimum length of APP_KEY in bytes. */
 export const SHORTEST_APP_KEY = 32
 
-/** @returns the key's bytes; undefined when the text is no key. base64 and base64url are read alike. */
+/** @returns the bytes of the key; undefined when the text is not a valid key. Accepts base64 and base64url. */
 export function appKeyBytes(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64')
   return BASE64.test(text) && bytes.length >= SHORTEST_APP_KEY ? bytes : undefined
 }
 
-/** A secret of 32 bytes for one purpose, derived from the bytes of APP_KEY (HKDF, RFC 5869). */
+/** Derives a 32-byte secret for one purpose from the bytes of APP_KEY (HKDF, RFC 5869). */
 export const deriveKey = (appKey: string, purpose: string): Uint8Array =>
   new Uint8Array(hkdfSync('sha256', Buffer.from(appKey, 'base64'), '', purpose, 32))
 
 export interface LoadAppKeyOptions {
   databaseUrl: string | undefined
   dataDir: string
-  /** false: nothing is written. Where there is no key, a random one is returned that nobody keeps. */
+  /** false: writes nothing. If there is no key, it returns a random one that is not stored. */
   create: boolean
 }
 
 /**
- * The embedded database has its key beside it, made once and readable to its owner alone; a shared one must be given
- * the key that its nodes share.
- * @throws StartupError when there must be one and is none, or it cannot be read or written
+ * Loads the key of an embedded database from its data directory, or creates it there, readable by its owner only. With
+ * DATABASE_URL there is no such file: APP_KEY must be set to the same value on all nodes.
+ * @throws StartupError when APP_KEY is required but not set, or the file cannot be read or written
  */
 export function loadOrCreateAppKey({ databaseUrl, dataDir, create }: LoadAppKeyOptions): string {
   if (databaseUrl)
@@ -46,12 +46,13 @@ export function loadOrCreateAppKey({ databaseUrl, dataDir, create }: LoadAppKeyO
   }
 }
 
-/** Where the key of an embedded database is. */
+/** The path of the key file of an embedded database. */
 export const appKeyFile = (dataDir: string) => join(dataDir, 'app.key')
 
 /**
- * @returns the key beside an embedded database, in padded base64; undefined where there is none
- * @throws StartupError when it cannot be read, or is no key
+ * Reads the stored key of an embedded database.
+ * @returns the key in padded base64; undefined when there is none
+ * @throws StartupError when the file cannot be read or does not contain a valid key
  */
 export function readStoredAppKey(dataDir: string): string | undefined {
   const file = appKeyFile(dataDir)
@@ -75,9 +76,9 @@ function createKeyFile(file: string): void {
   try {
     writeFileSync(file, `${randomBytes(SHORTEST_APP_KEY).toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
   } catch (error) {
-    // Another process made it in the same moment: one of the two gets the database, and both have one key.
+    // Another process created it at the same time: only one of the two can lock the database, and both use the same key.
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return
-    // On a full disk the file is created and stays empty, and the next start would take it for a key.
+    // On a full disk the file is created but stays empty, and the next start would fail to read it as a key.
     rmSync(file, { force: true })
     throw error
   }

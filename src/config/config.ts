@@ -9,24 +9,25 @@ import { type Environment, secret } from './secret.ts'
 
 export { ALGORITHMS, type Algorithm, HSTS } from './schema.ts'
 
-/** Everything a deployment may choose; checked once, then frozen. Durations are in seconds. */
+/** The configuration of a deployment, validated and frozen. Durations are in seconds. */
 export interface Config extends Settings {
   appKey: string
-  /** Somebody set the issuer; otherwise it follows from the port. */
+  /** true: the issuer was set explicitly. false: it is derived from the port. */
   issuerChosen: boolean
 }
 
-/** Options of an embedding application. A duration is a number of seconds, or text as in its variable: `'P90D'`. */
+/** Options of `openPostern`. A duration is a number of seconds, or text as in the environment variable: `'P90D'`. */
 export type ConfigOptions = {
   [Name in keyof Config]?: Config[Name] extends number ? Config[Name] | string : Config[Name]
 }
 
 /**
- * Reads every setting: from what is given, else from the environment, else its default. Nothing else reads the environment.
- * @param overrides by an application that embeds the server
- * @param create false: nothing is written, and where there is no APP_KEY, a random one that nobody keeps takes its place
- * @throws StartupError in one line that names the first variable that cannot be used; TypeError for an option that is given
- *   and empty
+ * Reads every setting: from the overrides, else from the environment, else its default. No other module reads the
+ * environment.
+ * @param overrides options of an application that embeds the server
+ * @param create false: writes nothing; if there is no APP_KEY, it uses a random one that is not stored
+ * @throws StartupError with one line that names the first invalid variable; TypeError for an option that is empty or
+ *   unknown
  * @example
  * loadConfig({ PORT: '8080', APP_KEY }, { personalTokenLifetime: 'P90D' })
  */
@@ -38,8 +39,8 @@ export function loadConfig(
   assertKnown(overrides)
   const settings = {} as Record<string, unknown>
   for (const [option, setting] of Object.entries<Setting>(SETTINGS)) {
-    const chosen = option in overrides ? fromOption(option, setting, overrides) : fromEnvironment(setting, env)
-    settings[option] = chosen ?? setting.fallback(settings as Settings)
+    const value = option in overrides ? fromOption(option, setting, overrides) : fromEnvironment(setting, env)
+    settings[option] = value ?? setting.fallback(settings as Settings)
   }
   const config = settings as Settings
   if (config.personalTokenLifetime > config.tokenMaxLifetime) {
@@ -57,24 +58,24 @@ export function loadConfig(
   })
 }
 
-/** Where SCOPES_FILE or the working folder has a catalogue; undefined when only the sample of the package is left. */
+/** The path of the catalogue in SCOPES_FILE or the working directory; undefined: only the sample of the package exists. */
 export function chosenScopesFile(env: Environment = process.env): string | undefined {
   const file = resolve((fromEnvironment(SETTINGS.scopesFile, env) as string | undefined) ?? 'scopes.json')
   return env.SCOPES_FILE || existsSync(file) ? file : undefined
 }
 
-/** The APP_KEY that somebody set, in padded base64; undefined: none. */
+/** The APP_KEY of the environment in padded base64; undefined: not set. */
 export const chosenAppKey = (env: Environment = process.env): string | undefined => readAppKey(env, {})
 
-function readAppKey(env: Environment, given: ConfigOptions): string | undefined {
+function readAppKey(env: Environment, overrides: ConfigOptions): string | undefined {
   const setting = { variable: 'APP_KEY', kind: appKey }
-  return ('appKey' in given ? fromOption('appKey', setting, given) : fromEnvironment(setting, env)) as
+  return ('appKey' in overrides ? fromOption('appKey', setting, overrides) : fromEnvironment(setting, env)) as
     | string
     | undefined
 }
 
-function assertKnown(given: ConfigOptions): void {
-  const unknown = Object.keys(given).find(
+function assertKnown(overrides: ConfigOptions): void {
+  const unknown = Object.keys(overrides).find(
     option => !(option in SETTINGS || option === 'appKey' || option === 'issuerChosen'),
   )
   if (unknown) throw new TypeError(`openPostern has no option ${unknown}.`)
@@ -87,8 +88,8 @@ function fromEnvironment({ variable, kind }: Readable, env: Environment): unknow
   return text ? checked(variable, kind, kind.parse(text), text) : undefined
 }
 
-function fromOption(option: string, { variable, kind }: Readable, given: ConfigOptions): unknown {
-  const value: unknown = given[option as keyof Config]
+function fromOption(option: string, { variable, kind }: Readable, overrides: ConfigOptions): unknown {
+  const value: unknown = overrides[option as keyof Config]
   const isOptional = Value.Check(kind.schema, undefined)
   if (value === null || value === '' || (value === undefined && !isOptional)) {
     const hint = value === undefined ? ' Leave it out for its default.' : ''
@@ -99,10 +100,10 @@ function fromOption(option: string, { variable, kind }: Readable, given: ConfigO
 
 const parsed = (kind: Kind, value: unknown) => (typeof value === 'string' ? kind.parse(value) : value)
 
-function checked(variable: string, kind: Kind, value: unknown, given: unknown): unknown {
+function checked(variable: string, kind: Kind, value: unknown, input: unknown): unknown {
   if (value !== undefined && Value.Check(kind.schema, value)) return value
-  throw new StartupError(`${variable} must be ${kind.expected}${kind.isSecret ? '' : `, not ${shown(given)}`}.`)
+  throw new StartupError(`${variable} must be ${kind.expected}${kind.isSecret ? '' : `, not ${shown(input)}`}.`)
 }
 
-/** A URL may carry a password, which is not repeated. */
+/** The value as an error message shows it. A URL may contain credentials, which are masked. */
 const shown = (value: unknown) => (JSON.stringify(value) ?? String(value)).replace(/\/\/[^/"]*@/g, '//…@')

@@ -4,7 +4,7 @@ const ISO = /^P(?=.)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+
 const SHORT = /^(\d+)(y|w|d|h|m|s)$/
 
 /**
- * Reads a length of time.
+ * Parses a duration.
  * @param text an ISO 8601 duration (`P1Y`, `PT10M`) or a short form (`30d`, `12h`); a year is 365 days, a month 30
  * @returns seconds, or undefined when it is neither, or not a positive number of seconds
  */

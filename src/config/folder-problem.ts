@@ -7,7 +7,7 @@ const FULL = `the disk is full. Free some space, ${ELSEWHERE} on another disk.`
 const FORBIDDEN = `this user has no permission. Change its owner (chown) or its permissions, ${ELSEWHERE} of this user.`
 const NO_DIRECTORY = 'no directory can be created there. Set DATA_DIR to another one.'
 
-/** What the codes of the operating system mean for a data directory, with the way out. */
+/** What the error codes of the operating system mean for a data directory, and how to fix it. */
 const REASONS: Record<string, string> = {
   ENOSPC: FULL,
   EDQUOT: `the quota of this user is used up. Free some space, ${ELSEWHERE} on another disk.`,
@@ -17,12 +17,12 @@ const REASONS: Record<string, string> = {
   ENOENT: NO_DIRECTORY,
   EINVAL: NO_DIRECTORY,
   ENOSYS: NO_DIRECTORY,
-  ELOOP: 'its symbolic links lead round in a circle. Set DATA_DIR to a directory.',
+  ELOOP: 'its symbolic links form a loop. Set DATA_DIR to a directory.',
   ENAMETOOLONG: 'the path is too long. Set DATA_DIR to a shorter one.',
   EIO: `the disk reports an error. Check it, ${ELSEWHERE} on another disk.`,
 }
 
-/** What a data directory that cannot be written has to be told about: in one line, as what it is. */
+/** The error for a data directory that cannot be written: one line with the reason and the remedy. */
 export function folderProblem(folder: string, error: unknown): StartupError {
   const { code = 'unknown', message } = error as NodeJS.ErrnoException
   const reason = obstacle(folder) ?? REASONS[code] ?? `${message.replaceAll(/\s*\n\s*/g, ' ')}.`
@@ -30,8 +30,8 @@ export function folderProblem(folder: string, error: unknown): StartupError {
 }
 
 /**
- * Looks for what stands where a directory should.
- * @returns undefined when nothing does
+ * Checks whether something other than a directory is at a path or above it.
+ * @returns a description with the remedy; undefined when there is no obstacle
  */
 export function obstacle(folder: string): string | undefined {
   const at = nearest(folder)
@@ -41,7 +41,7 @@ export function obstacle(folder: string): string | undefined {
   return statSync(at).isDirectory() ? undefined : `${at} is not a directory. Set DATA_DIR to one.`
 }
 
-/** The directory itself, or else the nearest path above it that is there. */
+/** The path itself if it exists, or else its nearest existing parent. */
 function nearest(path: string): string {
   try {
     lstatSync(path)

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * Creates a directory and its parents, for their owner alone. Node's own recursive `mkdir` never returns where nothing
- * can be created and the error is ENOENT, as below /proc.
+ * Creates a directory and its missing parents, accessible to their owner only. Node's recursive `mkdir` never returns
+ * where creating a directory fails with ENOENT, as below /proc.
  * @throws the error of the file system
  */
 export function createFolder(folder: string): void {
@@ -16,7 +16,7 @@ function createOne(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
-    // Another process created it in the same moment.
+    // Another process may have created it at the same time.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }

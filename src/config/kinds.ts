@@ -4,14 +4,14 @@ import { normalizeIssuer } from '../../packages/guard/src/issuer-url.ts'
 import { appKeyBytes, SHORTEST_APP_KEY } from './app-key.ts'
 import { parseDuration } from './duration.ts'
 
-/** One kind of setting: what its value may be, and how a variable's text becomes one. */
+/** A kind of setting: the schema of its value, and how the text of a variable is parsed. */
 export interface Kind<S extends TSchema = TSchema> {
   schema: S
-  /** What follows "must be" in a message. */
+  /** The text after "must be" in an error message. */
   expected: string
-  /** @returns undefined when the text cannot be read; whether the value is allowed is for the schema to say */
+  /** @returns undefined when the text cannot be parsed; the schema decides whether the value is valid */
   parse(text: string): unknown
-  /** It may be or carry a secret: it may come from `<variable>_FILE`, and no message repeats it. */
+  /** The value is or may contain a secret: `<variable>_FILE` may name its file, and no message contains the value. */
   isSecret?: boolean
 }
 
@@ -35,14 +35,14 @@ export const wholeNumber = (minimum: number, maximum: number): Kind<ReturnType<t
 
 const SECONDS = 'an ISO 8601 duration such as P90D or PT12H'
 
-/** Seconds. */
+/** A duration in seconds. @param limit the upper bound in words, appended to the message */
 export const duration = (maximum?: number, limit = ''): Kind<ReturnType<typeof Type.Integer>> => ({
   schema: Type.Integer({ minimum: 1, maximum: maximum ?? Number.MAX_SAFE_INTEGER }),
   expected: SECONDS + limit,
   parse: parseDuration,
 })
 
-/** Seconds, of something that `0` switches off. */
+/** A duration in seconds, where `0` disables the feature or the limit. */
 export const durationOrNone: Kind<ReturnType<typeof Type.Integer>> = {
   schema: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
   expected: `${SECONDS}, or 0`,
@@ -58,20 +58,20 @@ export const onOrOff: Kind<ReturnType<typeof Type.Boolean>> = {
   parse: value => ({ on: true, off: false })[value],
 }
 
-/** An address or a host name to listen on. */
+/** An IP address or a host name to listen on. */
 export const hostName = text(
   checkedText(value => isIP(value) > 0 || /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62}\.?)+$/i.test(value)),
   'an address or a host name, such as 127.0.0.1, 0.0.0.0 or ::',
 )
 
-/** The issuer, to which paths are appended (RFC 8414 §2, §3), in its one form. */
+/** The issuer URL, to which paths are appended (RFC 8414 §2, §3), in normal form. */
 export const issuerUrl: Kind<ReturnType<typeof Type.String>> = {
   schema: checkedText(value => normalizeIssuer(value) === value),
   expected: 'an http:// or https:// URL without a query, a fragment, a user, or // in its path',
   parse: value => normalizeIssuer(value) ?? undefined,
 }
 
-/** Several issuers between commas. */
+/** A comma-separated list of issuer URLs. */
 export const issuerUrls = {
   schema: Type.Readonly(Type.Array(issuerUrl.schema)),
   expected: issuerUrl.expected,
@@ -81,19 +81,25 @@ export const issuerUrls = {
   },
 }
 
-/** An absolute URI without a fragment (RFC 8707 §2), kept as written. */
+/** An absolute URI without a fragment (RFC 8707 §2). It is not normalized. */
 export const absoluteUri = text(
   checkedText(value => URL.canParse(value) && !/[#\s]/.test(value)),
   'an absolute URI without a fragment',
 )
 
-/** The path of a file or folder. A quote or a blank at its edges comes from the file that it was copied from. */
+/**
+ * The path of a file or directory. A quote or a blank at its start or end is rejected: it usually comes from the file that
+ * it was copied from.
+ */
 export const path = text(
   checkedText(value => !/^[\s"']|[\s"']$|\p{Cc}/u.test(value)),
   'a path without quotes, blanks or newlines around it',
 )
 
-/** The URL of a server, which may carry a password. The parser drops blanks and newlines that whoever connects would not. */
+/**
+ * The URL of a server, which may contain a password. Blanks and newlines are rejected: the URL parser drops them, but
+ * database drivers do not.
+ */
 export const serverUrl = (...schemes: string[]) =>
   text(
     Type.Union([
@@ -106,7 +112,7 @@ export const serverUrl = (...schemes: string[]) =>
 
 const BEARER_CHARACTERS = 32
 
-/** A secret that callers send as a bearer token (b64token, RFC 6750 §2.1): anything else never arrives as it was written. */
+/** A secret that callers send as a bearer token (b64token, RFC 6750 §2.1). A header cannot carry other characters. */
 export const bearerSecret = text(
   Type.Union([
     Type.Undefined(),
@@ -117,7 +123,7 @@ export const bearerSecret = text(
   true,
 )
 
-/** The key of the deployment; its one spelling is padded base64. */
+/** The key of the deployment, normalized to padded base64. */
 export const appKey: Kind<ReturnType<typeof Type.String>> = {
   schema: checkedText(value => appKeyBytes(value) !== undefined),
   expected: `at least ${SHORTEST_APP_KEY} random bytes in base64 (openssl rand -base64 ${SHORTEST_APP_KEY})`,
@@ -125,7 +131,7 @@ export const appKey: Kind<ReturnType<typeof Type.String>> = {
   isSecret: true,
 }
 
-/** What opaque tokens begin with. */
+/** The prefix of opaque tokens. */
 export const tokenPrefix = text(
   checkedText(value => /^[a-z][a-z0-9]{1,15}_$/.test(value)),
   '2 to 16 lower-case letters or digits and an underscore',
@@ -133,7 +139,10 @@ export const tokenPrefix = text(
 
 const NAMED_NETWORKS = new Set(['loopback', 'linklocal', 'uniquelocal'])
 
-/** Whose `X-Forwarded-For` counts. `true` would believe anyone's, a number whoever comes that many hops away. */
+/**
+ * The proxies whose `X-Forwarded-For` header is trusted. `true` would trust every client, a number any client that is
+ * that many hops away, so both are rejected.
+ */
 export const proxies = {
   schema: Type.Union([Type.Literal(false), checkedText(value => value.split(',').every(part => isProxy(part.trim())))]),
   expected: 'false, or proxies by address, network or loopback (10.0.0.0/8,loopback)',

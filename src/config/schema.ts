@@ -11,11 +11,11 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 const seconds = (text: string) => parseDuration(text) as number
 const HOUR = seconds('PT1H')
 
-/** One setting: its environment variable, what it may be, and its default. */
+/** A setting: its environment variable, its kind and its default. */
 export interface Setting<K extends kinds.Kind = kinds.Kind> {
   variable: string
   kind: K
-  /** @param config the settings above this one */
+  /** @param config the settings that come before this one */
   fallback(config: Settings): unknown
 }
 
@@ -28,25 +28,25 @@ const setting = <K extends kinds.Kind>(variable: string, kind: K, fallback?: unk
 const database = kinds.serverUrl('postgres:', 'postgresql:')
 
 /**
- * Every setting, for the environment and for the options of `openPostern`. They are read in this order, as the default of
- * one may follow from another's value. Durations are in seconds.
+ * All settings, for the environment and for the options of `openPostern`. They are read in this order, since a default may
+ * depend on the value of an earlier setting. Durations are in seconds.
  */
 export const SETTINGS = {
   port: setting('PORT', kinds.wholeNumber(1, 65_535), 3000),
   host: setting('HOST', kinds.hostName, '127.0.0.1'),
   issuer: setting('ISSUER', kinds.issuerUrl, (config: Settings) => `http://localhost:${config.port}`),
-  /** Issuers that this deployment had before; tokens that name them are still accepted. */
+  /** Previous issuers of this deployment, whose tokens are still accepted. */
   issuerPrevious: setting('ISSUER_PREVIOUS', kinds.issuerUrls, () => []),
   audience: setting('AUDIENCE', kinds.absoluteUri, (config: Settings) => config.issuer),
-  /** A token that names no resource is good at the issuer only, not at every registered API. */
+  /** true: a token without a resource is valid at the issuer only, not at every registered API. */
   requireResource: setting('REQUIRE_RESOURCE', kinds.onOrOff, false),
   databaseUrl: setting('DATABASE_URL', database),
   databasePoolSize: setting('DATABASE_POOL_SIZE', kinds.wholeNumber(1, 1_000), 10),
-  /** How long PostgreSQL may take for an answer that somebody waits for; 0: no limit. */
+  /** Timeout of a statement that a caller waits for; 0: no limit. */
   databaseTimeout: setting('DATABASE_TIMEOUT', kinds.durationOrNone, 60),
-  /** How long a connection may wait for its next request; longer than the balancer in front keeps idle ones. */
+  /** How long an idle connection stays open; longer than the load balancer in front keeps it open. */
   keepAliveTimeout: setting('KEEP_ALIVE_TIMEOUT', kinds.duration(), 72),
-  /** A connection that may LISTEN, when `databaseUrl` points at a pooler in transaction mode. */
+  /** URL of a connection that supports LISTEN, for when `databaseUrl` names a pooler in transaction mode. */
   listenUrl: setting('DATABASE_LISTEN_URL', database, (config: Settings) => config.databaseUrl),
   dataDir: setting('DATA_DIR', kinds.path, './data'),
   redisUrl: setting('REDIS_URL', kinds.serverUrl('redis:', 'rediss:')),
@@ -54,42 +54,42 @@ export const SETTINGS = {
   signingAlgorithm: setting('SIGNING_ALGORITHM', kinds.oneOf(ALGORITHMS), 'ES256'),
   tokenPrefix: setting('TOKEN_PREFIX', kinds.tokenPrefix, 'post_'),
   tokenMaxLifetime: setting('TOKEN_MAX_LIFETIME', kinds.duration(), seconds('P2Y')),
-  /** From the first token of a family on; no rotation goes beyond. */
+  /** Maximum lifetime of a token family, from its first token on; rotation does not extend it. */
   tokenFamilyLifetime: setting(
     'TOKEN_FAMILY_LIFETIME',
     kinds.duration(),
     (config: Settings) => config.tokenMaxLifetime,
   ),
-  // A deployment that shortens the limit need not repeat it for the lifetime that nobody chose.
+  // Bounded by tokenMaxLifetime, so that a deployment that shortens the limit need not set this too.
   personalTokenLifetime: setting('PERSONAL_TOKEN_LIFETIME', kinds.duration(), (config: Settings) =>
     Math.min(seconds('P1Y'), config.tokenMaxLifetime),
   ),
-  /** Of access tokens that are not personal, where neither client nor grant says otherwise. */
+  /** Lifetime of access tokens that are not personal, unless the client or the grant sets another. */
   accessTokenLifetime: setting('ACCESS_TOKEN_LIFETIME', kinds.duration(), HOUR),
   clientCredentialsLifetime: setting(
     'CLIENT_CREDENTIALS_LIFETIME',
     kinds.duration(),
     (config: Settings) => config.accessTokenLifetime,
   ),
-  /** Of a whole family of refresh tokens, from the sign-in on. */
+  /** Lifetime of a family of refresh tokens, from the sign-in on. */
   refreshTokenLifetime: setting('REFRESH_TOKEN_LIFETIME', kinds.duration(), seconds('P30D')),
-  /** How long a rotated refresh token repeats its answer to whoever lost it; 0: not at all. */
+  /** How long a rotated refresh token returns the same response again, for a client that lost it; 0: never. */
   refreshGrace: setting('REFRESH_GRACE', kinds.durationOrNone, 0),
   authCodeLifetime: setting('AUTH_CODE_LIFETIME', kinds.duration(600, ' of at most 10 minutes'), 60),
   deviceCodeLifetime: setting('DEVICE_CODE_LIFETIME', kinds.duration(), 600),
   sessionLifetime: setting('SESSION_LIFETIME', kinds.duration(), seconds('P14D')),
-  /** A sign-in ends when nothing was done with it for so long. */
+  /** A session ends after this much inactivity. */
   sessionIdle: setting('SESSION_IDLE', kinds.duration(), seconds('P3D')),
-  /** How long an app need not ask again for what a user let it have; 0: it always asks. */
+  /** How long a user's consent to an app is remembered; 0: the user is asked each time. */
   consentLifetime: setting('CONSENT_LIFETIME', kinds.durationOrNone, seconds('P90D')),
-  /** How long a resource server may keep a status list before it looks again. */
+  /** How long a resource server may cache a status list. */
   statusListTtl: setting('STATUS_LIST_TTL', kinds.duration(), 15),
-  /** Lets whoever holds it register clients (RFC 7591); without it nobody can. */
+  /** Bearer token for the registration of clients (RFC 7591); without it, registration is disabled. */
   initialAccessToken: setting('INITIAL_ACCESS_TOKEN', kinds.bearerSecret),
-  /** Lets whoever holds it read `GET /metrics`; without it there is no such route. */
+  /** Bearer token for `GET /metrics`; without it, the route does not exist. */
   metricsToken: setting('METRICS_TOKEN', kinds.bearerSecret),
   trustProxy: setting('TRUST_PROXY', kinds.proxies, false),
-  /** For whom browsers are told to use https only: nobody, this host, its subdomains too, or the preload list as well. */
+  /** Which hosts `Strict-Transport-Security` covers: none, this host, also its subdomains, or also the preload list. */
   hsts: setting('HSTS', kinds.oneOf(HSTS), 'host'),
   logLevel: setting('LOG_LEVEL', kinds.oneOf(LOG_LEVELS), 'info'),
 }
@@ -100,7 +100,7 @@ export type Settings = { [Name in keyof typeof SETTINGS]: kinds.ValueOf<(typeof 
 const ROOT_SCOPES = resolve(import.meta.dirname, '..', '..', 'scopes.json')
 const PACKAGED_SCOPES = resolve(import.meta.dirname, '..', '..', '..', 'scopes.json')
 
-/** `scopes.json` in the working folder, else the sample of the package. */
+/** `scopes.json` in the working directory, else the sample of the package. */
 function defaultScopesFile(): string {
   const own = resolve('scopes.json')
   if (existsSync(own)) return own

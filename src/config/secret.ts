@@ -4,8 +4,8 @@ import { StartupError } from '../errors/errors.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * A secret from the environment, or from the file that `<name>_FILE` names, as container platforms mount them. A byte
- * order mark and the newlines at the end of a file are not part of the secret.
+ * Reads a secret from the environment, or from the file that `<name>_FILE` names, as container platforms mount them. A
+ * byte order mark and trailing newlines of the file are not part of the secret.
  * @throws StartupError when both are given, or the file cannot be read or is empty
  */
 export function secret(env: Environment, name: string): string | undefined {

@@ -8,7 +8,7 @@ export {
   toProblem,
 } from '../../packages/guard/src/postern-error.ts'
 
-/** A field of the input and what is wrong with it. `path` is a JSON pointer's last words: `scopes/0`. */
+/** A field of the input and what is wrong with it. `path` is a JSON pointer without the leading slash: `scopes/0`. */
 export interface FieldError {
   path: string
   message: string
@@ -32,7 +32,7 @@ export const conflict = (detail: string) => new PosternError({ status: 409, code
 export const forbidden = (detail: string, extra: Record<string, unknown> = {}) =>
   new PosternError({ status: 403, code: 'forbidden', detail, extra })
 
-/** The same answer for an unknown user, a wrong password and a disabled user. */
+/** The same error for an unknown user, a wrong password and a disabled user. */
 export const wrongCredentials = () =>
   new PosternError({
     status: 401,
@@ -41,13 +41,13 @@ export const wrongCredentials = () =>
     headers: { 'www-authenticate': 'Bearer realm="postern"' },
   })
 
-/** The session of a page has ended. */
+/** The browser session has ended. */
 export const signedOut = () =>
-  new PosternError({ status: 401, code: 'signed_out', detail: 'You are signed out. Sign in again to go on.' })
+  new PosternError({ status: 401, code: 'signed_out', detail: 'You are signed out. Sign in again to continue.' })
 
-/** @param wait seconds until the next try is let through; sent as `Retry-After` (RFC 9110 §10.2.3). */
-const tooMany = (code: string, what: string) => (wait: number) => {
-  const seconds = Math.max(1, Math.ceil(wait))
+/** @param retryAfter seconds until the next attempt is accepted; sent as `Retry-After` (RFC 9110 §10.2.3). */
+const tooMany = (code: string, what: string) => (retryAfter: number) => {
+  const seconds = Math.max(1, Math.ceil(retryAfter))
   return new PosternError({
     status: 429,
     code,
@@ -63,21 +63,22 @@ export const unavailable = (cause?: unknown) =>
   new PosternError({
     status: 503,
     code: 'temporarily_unavailable',
-    detail: 'The database does not answer or takes no changes now. Nothing is known to have changed; try again.',
+    detail:
+      'The database is unavailable or accepts no changes at the moment. Changes may not have been saved; try again.',
     headers: { 'retry-after': '2' },
     cause,
   })
 
-/** The database answers, but this node does not hear of what other nodes change; only the configuration mends that. */
+/** The database responds, but this node receives no notifications from other nodes; the configuration must be fixed. */
 export const misrouted = () =>
   new PosternError({
     status: 503,
     code: 'temporarily_unavailable',
     detail:
-      'This node does not hear the others. DATABASE_LISTEN_URL must name the database of DATABASE_URL, directly or through a pooler in session mode.',
+      'This node receives no notifications from other nodes. DATABASE_LISTEN_URL must name the database of DATABASE_URL, directly or through a pooler in session mode.',
   })
 
-/** Something in the deployment is wrong: the process says this one line and ends. */
+/** The deployment is misconfigured: the process prints this message as one line and exits. */
 export class StartupError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })

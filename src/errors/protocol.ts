@@ -1,6 +1,6 @@
 import { PosternError } from './errors.ts'
 
-/** Errors of the protocol routes (RFC 6749 §5.2 and those that add to it); rendered as `{error, error_description}`. */
+/** Errors of the protocol routes (RFC 6749 §5.2 and its extensions), rendered as `{error, error_description}`. */
 const protocolError =
   (status: number, code: string) =>
   (detail: string, cause?: unknown): PosternError =>
@@ -18,7 +18,7 @@ export const invalidTarget = protocolError(400, 'invalid_target')
 export const invalidRedirectUri = protocolError(400, 'invalid_redirect_uri')
 export const invalidClientMetadata = protocolError(400, 'invalid_client_metadata')
 /** RFC 8628 §3.5. */
-export const authorizationPending = () => protocolError(400, 'authorization_pending')('The user has not answered yet.')
+export const authorizationPending = () => protocolError(400, 'authorization_pending')('The user has not decided yet.')
 export const slowDown = (seconds: number) =>
   protocolError(400, 'slow_down')(`Poll every ${seconds} seconds from now on.`)
 export const expiredToken = protocolError(400, 'expired_token')
@@ -30,15 +30,15 @@ export const loginRequired = protocolError(400, 'login_required')
 export const consentRequired = protocolError(400, 'consent_required')
 export const requestNotSupported = protocolError(400, 'request_not_supported')
 
-/** `error_description` is a subset of ASCII (RFC 6749 §5.2). */
+/** Replaces characters that `error_description` must not contain; it is a subset of ASCII (RFC 6749 §5.2). */
 export const printable = (text: string) => text.replaceAll('"', "'").replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 
 /**
- * The same answer for an unknown client and for a wrong secret (RFC 6749 §5.2). It has no challenge of its own:
+ * The same error for an unknown client and for a wrong secret (RFC 6749 §5.2). It has no challenge of its own:
  * {@link withChallenge} adds one where the request used the `Authorization` header.
  */
 export const invalidClient = (
-  detail = 'The client is unknown, revoked, or did not prove who it is.',
+  detail = 'The client is unknown or revoked, or its authentication failed.',
   cause?: unknown,
 ) => protocolError(401, 'invalid_client')(detail, cause)
 
@@ -46,7 +46,7 @@ const BASIC_CHALLENGE = { 'www-authenticate': 'Basic realm="postern", charset="U
 
 /**
  * Adds the `Basic` challenge to an `invalid_client` error, only for a request that used the `Authorization` header
- * (RFC 6749 §5.2). A browser opens a password dialog of its own for every such challenge, also below the API explorer.
+ * (RFC 6749 §5.2). Browsers open a password dialog for every such challenge, also for requests of the API explorer.
  * @param authorization the header of the request
  */
 export function withChallenge(error: PosternError, authorization: string | undefined): PosternError {

@@ -1,16 +1,16 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 
-/** A new secret: 256 random bits in base64url, 43 characters. */
+/** Generates a secret: 256 random bits in base64url, 43 characters. */
 export const newSecret = (): string => randomBytes(32).toString('base64url')
 
 /**
- * What is stored in place of a secret: its SHA-256. A slow hash adds nothing to 256 random bits.
+ * The SHA-256 of a secret, which is stored in its place. A slow hash adds nothing to 256 random bits.
  * @param text of a token, code, session, client secret
  */
 export const hashSecret = (text: string): Buffer => hash('sha256', text, 'buffer')
 
 /**
- * Whether a text is the secret of this hash, in constant time.
+ * Whether a text is the secret with this hash. Compares in constant time.
  * @param hash as `hashSecret` returns it
  * @example isSecret(request.body.client_secret, row.hash)
  */

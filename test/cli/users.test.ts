@@ -66,7 +66,7 @@ t.test('a database that refuses is heard in one line', { skip: !SERVER && 'it ne
   url.searchParams.set('options', '-c default_transaction_read_only=on')
   const refused = await postern.run(['user', 'disable', 'bea@example.com'], { env: { DATABASE_URL: url.href } })
   const stderr =
-    'postern: The database does not answer or takes no changes now. Nothing is known to have changed; try again.\n'
+    'postern: The database is unavailable or accepts no changes at the moment. Changes may not have been saved; try again.\n'
   t.same(refused, { code: 1, stdout: '', stderr })
 })
 

@@ -31,7 +31,7 @@ t.test('a node that lost the feed asks for every token, and catches up when it i
 
   proxy.cut()
   t.ok(await deaf(there), 'it notices')
-  t.match(there.warnings, [/lost the feed of changes/], 'and says so, once')
+  t.match(there.warnings, [/lost the connection that receives notifications/], 'and says so, once')
   await here.services.tokens.revoke(revoked.user.id, revoked.id)
   t.equal(await status(there, revoked.headers), 401, 'what was revoked meanwhile is refused at the first request')
   t.equal(await status(there, live.headers), 200, 'what is live is still let in')
