@@ -92,7 +92,7 @@ t.test('nobody can say while the keys cannot be had: 503, for a forged kid too',
   t.equal(await statusOf(() => remote.authenticate(token)), 200, 'a key that is held is held')
 })
 
-t.test('an issuer that hangs delays one check and refuses none within maxStaleness', async t => {
+t.test('an issuer that hangs delays one check and refuses none within maxStalenessSeconds', async t => {
   const { issuer, ways, guard } = await rig(t)
   const remote = guard()
   const token = await issuer.token()
@@ -136,7 +136,11 @@ t.test('a stream hears when its token ends, once, and not when nothing happened 
   const remote = guard(issuer.guard)
   await remote.ready()
   const ended = (token: Token) => new Promise<Error>(resolve => token.onEnd(resolve))
-  const [revoked, expiring, stays] = [await issuer.token(), await issuer.token({ expiresIn: 2 }), await issuer.token()]
+  const [revoked, expiring, stays] = [
+    await issuer.token(),
+    await issuer.token({ expiresInSeconds: 2 }),
+    await issuer.token(),
+  ]
   let spared = true
   void ended(await remote.authenticate(stays)).then(() => {
     spared = false

@@ -56,14 +56,20 @@ for (const [how, make] of Object.entries(guards)) {
       await refuses(t, make, { ...good, issuer: value }, 'issuer', JSON.stringify(value))
     }
     for (const [name, value] of [
-      ['maxStaleness', Number.NaN],
-      ['maxStaleness', -1],
-      ['maxStaleness', '60'],
+      ['maxStalenessSeconds', Number.NaN],
+      ['maxStalenessSeconds', -1],
+      ['maxStalenessSeconds', '60'],
       ['inherit', 'false'],
-      ['remember', 0],
+      ['cacheSize', 0],
       ['reportUsage', null],
     ] as const) {
       await refuses(t, make, { ...good, [name]: value }, name, String(value))
+    }
+    for (const [old, name] of [
+      ['maxStaleness', 'maxStalenessSeconds'],
+      ['remember', 'cacheSize'],
+    ] as const) {
+      await refuses(t, make, { ...good, [old]: 60 }, name, `in place of ${old}`)
     }
     const { clientSecret: _, ...half } = good
     await refuses(t, make, half, 'clientSecret', 'left out')

@@ -77,7 +77,7 @@ t.test('tokens of users and of machines, too little, too late and for another', 
   t.strictSame((await send({ user: 'ada', client: 'web', scopes })).json(), { user: 'ada', client: 'web' })
   t.strictSame((await send({ client: 'nightly', scopes })).json(), { user: null, client: 'nightly' })
   t.equal((await send({ user: 'ada' })).statusCode, 403)
-  t.equal((await send({ scopes, expiresIn: -1 })).statusCode, 401)
+  t.equal((await send({ scopes, expiresInSeconds: -1 })).statusCode, 401)
   t.equal((await send({ scopes, audience: 'https://elsewhere.example.com' })).statusCode, 401)
 })
 
@@ -106,7 +106,8 @@ t.test('a client that nobody here wrote discovers and introspects', async t => {
   issuer.suspend(token)
   t.same(await introspect(token), { active: false })
   t.same(await introspect('nonsense'), { active: false })
-  t.same(await introspect(await issuer.token({ expiresIn: -1 })), { active: false })
+  t.same(await introspect(await issuer.token({ expiresInSeconds: -1 })), { active: false })
+  await t.rejects(issuer.token({ expiresIn: 60 } as object), { name: 'TypeError', message: /expiresInSeconds/ })
   const headers = basic(clientId, 'wrong')
   t.equal((await fetch(`${issuer.url}/oauth/introspect`, { method: 'POST', headers })).status, 401)
   t.equal((await fetch(`${issuer.url}/oauth/events`, { headers })).status, 401)

@@ -31,6 +31,13 @@ export const optional =
     if (value !== undefined) rule(name, value)
   }
 
+/** For a name that an option had before: ignored, it would change what the guard does without a word. */
+export const renamedTo =
+  (newName: string): OptionRule =>
+  name => {
+    throw new TypeError(`${name} is now called ${newName}.`)
+  }
+
 export const isNonEmptyString: OptionRule = (name, value) => {
   if (typeof value !== 'string' || value.trim() === '') throw optionError(name, 'a text that is not empty', value)
 }

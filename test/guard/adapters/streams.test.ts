@@ -6,7 +6,7 @@ import { FRAMEWORKS, serving } from './servers.ts'
 t.test('a stream ends with its token, far from the issuer', async t => {
   const issuer = await createTestIssuer()
   t.teardown(() => issuer.close())
-  const token = (expiresIn = 3600) => issuer.token({ user: 'ada', scopes: ['orders:read'], expiresIn })
+  const token = (expiresInSeconds = 3600) => issuer.token({ user: 'ada', scopes: ['orders:read'], expiresInSeconds })
   const ends = async (framework: string) => {
     const { open } = await serving(t, framework, issuer.guard)
     const [revoked, suspended, stays] = [await token(), await token(), await token()]

@@ -217,9 +217,9 @@ t.test('a guard without a client says what an opaque token needs', async t => {
   t.equal(health().status, 'ok', 'a stranger can send one')
 })
 
-t.test('a list that somebody else signed is not taken: from memory for maxStaleness, then 503', async t => {
+t.test('a list that somebody else signed is not taken: from memory for maxStalenessSeconds, then 503', async t => {
   const { issuer, services, guard } = await rig(t)
-  const { status, health } = guard({ maxStaleness: 3 })
+  const { status, health } = guard({ maxStalenessSeconds: 3 })
   const { token } = await actingAs(services, ['orders:read'])
   t.equal(await status(token), 200)
   issuer.lie = (path, response) => {
@@ -257,30 +257,33 @@ t.test('without its feed a guard polls the lists, and reads what it missed once 
   t.equal(await status(token), 401)
 })
 
-t.test('maxStaleness counts from the last heartbeat, not from the time at which the list was fetched', async t => {
-  const { issuer, services, guard, credentials } = await rig(t)
-  let heartbeats = 0
-  issuer.rewrite = chunk => {
-    heartbeats += chunk.split('event: heartbeat').length - 1
-    return chunk
-  }
-  const { status, health, ready } = guard({ ...credentials, maxStaleness: 3 })
-  await ready()
-  const { token } = await actingAs(services, ['orders:read'])
-  t.equal(await status(token), 200)
-  const start = heartbeats
-  // A heartbeat is sent every 250 ms: the list is older than maxStaleness afterwards.
-  while (heartbeats - start < 13) await pause(20)
-  issuer.lie = (_path, response) => Boolean(response.destroy())
-  issuer.cut()
-  while (health().feed !== 'lost') await pause(20)
-  t.equal(await status(token), 200)
-})
+t.test(
+  'maxStalenessSeconds counts from the last heartbeat, not from the time at which the list was fetched',
+  async t => {
+    const { issuer, services, guard, credentials } = await rig(t)
+    let heartbeats = 0
+    issuer.rewrite = chunk => {
+      heartbeats += chunk.split('event: heartbeat').length - 1
+      return chunk
+    }
+    const { status, health, ready } = guard({ ...credentials, maxStalenessSeconds: 3 })
+    await ready()
+    const { token } = await actingAs(services, ['orders:read'])
+    t.equal(await status(token), 200)
+    const start = heartbeats
+    // A heartbeat is sent every 250 ms: the list is older than maxStalenessSeconds afterwards.
+    while (heartbeats - start < 13) await pause(20)
+    issuer.lie = (_path, response) => Boolean(response.destroy())
+    issuer.cut()
+    while (health().feed !== 'lost') await pause(20)
+    t.equal(await status(token), 200)
+  },
+)
 
 t.test('the event stream may end its lines and be spaced as the standard allows', async t => {
   const { issuer, services, credentials, guard } = await rig(t)
   issuer.rewrite = chunk => `:proxy\r\n${chunk.replaceAll(': ', ':').replaceAll('\n', '\r\n')}`
-  const { status, health } = guard({ ...credentials, maxStaleness: 3_600 })
+  const { status, health } = guard({ ...credentials, maxStalenessSeconds: 3_600 })
   const { user, id, token } = await actingAs(services, ['orders:read'])
   t.equal(await status(token), 200)
   while (health().feed !== 'live') await pause(20)

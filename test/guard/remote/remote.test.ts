@@ -9,7 +9,7 @@ import { freePort } from '../../helpers/port.ts'
 const API = 'https://orders.example.com'
 
 /** An issuer that listens under its own name, and a resource server that knows nothing but that name. */
-async function rig(t: Test, options: { followed?: boolean; maxStaleness?: number } = {}) {
+async function rig(t: Test, options: { followed?: boolean; maxStalenessSeconds?: number } = {}) {
   const { issuer, services, app: server } = await listeningIssuer(t, { audience: API })
   const { client, secret } = await services.clients.create({ name: 'Orders API', audience: API })
   const credentials = options.followed === false ? {} : { clientId: client.id, clientSecret: secret as string }
@@ -18,7 +18,7 @@ async function rig(t: Test, options: { followed?: boolean; maxStaleness?: number
     issuer,
     audience: API,
     ...credentials,
-    ...(options.maxStaleness && { maxStaleness: options.maxStaleness }),
+    ...(options.maxStalenessSeconds && { maxStalenessSeconds: options.maxStalenessSeconds }),
   })
   api.get('/orders', { preHandler: checkScopes('orders:read') }, async request => ({ user: request.token.userId }))
   t.teardown(() => api.close())

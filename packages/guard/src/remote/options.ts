@@ -6,6 +6,7 @@ import {
   isNonNegative,
   isPositiveInteger,
   isUriOrList,
+  renamedTo,
   requireOptions,
 } from '../options.ts'
 import type { Credentials } from './http.ts'
@@ -21,11 +22,11 @@ export interface RemoteOptions {
   /** With a client of its own the guard follows the feed and may introspect. */
   clientId?: string | undefined
   clientSecret?: string | undefined
-  /** Seconds that a token is accepted on what was last known of it while the issuer cannot be reached. Default 60. */
-  maxStaleness?: number
+  /** How long a token is accepted on what was last known of it while the issuer cannot be reached. Default 60. */
+  maxStalenessSeconds?: number
   /** The catalogue of the issuer lets `a` grant `a:b`. */
   inherit?: boolean
-  /** Tokens held in memory. */
+  /** Tokens held in memory at most. Default 100,000. */
   cacheSize?: number
   /** Tells the issuer, every ten seconds, when tokens were last used here and which scopes were asked for. Default false. */
   reportUsage?: boolean
@@ -36,10 +37,12 @@ const RULES = {
   audience: isUriOrList,
   clientId: isNonEmptyString,
   clientSecret: isNonEmptyString,
-  maxStaleness: isNonNegative,
+  maxStalenessSeconds: isNonNegative,
   inherit: isBoolean,
   cacheSize: isPositiveInteger,
   reportUsage: isBoolean,
+  maxStaleness: renamedTo('maxStalenessSeconds'),
+  remember: renamedTo('cacheSize'),
 }
 
 /**

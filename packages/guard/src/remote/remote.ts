@@ -51,7 +51,7 @@ const toConsole = (error: Error) => console.error(error.message)
  */
 export function createRemote(options: RemoteOptions, onRefused: (error: Error) => void = toConsole): Remote {
   checkRemoteOptions('guard', options)
-  const { maxStaleness = 60, inherit = false, cacheSize = 100_000 } = options
+  const { maxStalenessSeconds = 60, inherit = false, cacheSize = 100_000 } = options
   const { url, issuers, credentials, clock, http, monitor, issuer, rule } = connect(options, onRefused)
   const { key } = issuer.keys
   const usageReporter = options.reportUsage ? reporterFor({ issuer, http, monitor, credentials }) : undefined
@@ -65,7 +65,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
     key,
     clock,
     isFeedAlive: feed.isAlive,
-    maxStalenessMs: maxStaleness * 1_000,
+    maxStalenessMs: maxStalenessSeconds * 1_000,
   })
   const { toStatusReference } = statusLists
   const verifier = createVerifier({
@@ -102,7 +102,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
   if (credentials) feed.follow({ issuer, credentials, monitor, statusLists, introspectionCache, opaque })
   const stopMaintenance = startMaintenance(issuer, statusLists)
   const check = createTokenCheck({ verifier, statusLists, introspector, opaque, http, clock })
-  const tokenWatcher = createTokenWatcher(check, maxStaleness * 1_000)
+  const tokenWatcher = createTokenWatcher(check, maxStalenessSeconds * 1_000)
 
   return {
     authenticate: tokenWatcher.authenticate,

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import { accessTokenClaims } from '../claims.ts'
-import { checkOptions, isUri } from '../options.ts'
+import { checkOptions, isUri, renamedTo } from '../options.ts'
 import type { Credentials } from '../remote/http.ts'
 import { STATUS, type Status } from '../status-bits.ts'
 import { refuseInProduction } from './production.ts'
@@ -22,8 +22,8 @@ export interface TestToken {
   client?: string
   /** Default: none. */
   scopes?: readonly string[]
-  /** Seconds; a negative number makes one that has expired. Default 3600. */
-  expiresIn?: number
+  /** A negative number makes one that has expired. Default 3600. */
+  expiresInSeconds?: number
   /** One, or several. Default: the issuer's. */
   audience?: string | string[]
 }
@@ -76,12 +76,14 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
   return {
     url,
     guard: { issuer: url, audience: defaultAudience, ...credentials },
-    async token({ user, client = 'testing', scopes = [], expiresIn = 3_600, audience = defaultAudience } = {}) {
+    async token(of = {}) {
+      checkOptions('token', of, { expiresIn: renamedTo('expiresInSeconds') })
+      const { user, client = 'testing', scopes = [], expiresInSeconds = 3_600, audience = defaultAudience } = of
       const issuedAt = new Date()
-      const expiresAt = new Date(issuedAt.getTime() + expiresIn * 1_000)
+      const expiresAt = new Date(issuedAt.getTime() + expiresInSeconds * 1_000)
       const statusReference = statuses.take()
-      const of = { id: randomUUID(), user: user ?? null, client, scopes, issuedAt, expiresAt }
-      const claims = accessTokenClaims({ issuer: url, audience, ...of, ...statusReference })
+      const subject = { id: randomUUID(), user: user ?? null, client, scopes, issuedAt, expiresAt }
+      const claims = accessTokenClaims({ issuer: url, audience, ...subject, ...statusReference })
       const text = await sign(claims, 'at+jwt')
       issued.set(text, { claims, statusReference })
       return text
