@@ -1,0 +1,39 @@
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
+import type { Config } from '../config/config.ts'
+import type { Database } from '../database/database.ts'
+import type { Log } from '../errors/log.ts'
+import type { Keys } from '../keys/keys.ts'
+import { createFeed, type Feed } from './feed.ts'
+import { createStatusIndexAllocator, type StatusIndexAllocator } from './indices.ts'
+import { createStatusLists, type StatusLists } from './lists.ts'
+
+export interface StatusServices {
+  lists: StatusLists
+  feed: Feed
+  indices: StatusIndexAllocator
+}
+
+export interface StatusServicesOptions {
+  db: Database
+  bus: InvalidationBus
+  keys: Keys
+  config: Config
+  log: Log
+}
+
+/** Close `lists` at the end. */
+export function createStatusServices({ db, bus, keys, config, log }: StatusServicesOptions): StatusServices {
+  const lists = createStatusLists({
+    db,
+    bus,
+    keys,
+    issuer: config.issuer,
+    ttl: config.statusListTtl,
+    onError: err => log.warn({ err }, 'could not read status events'),
+  })
+  return {
+    lists,
+    feed: createFeed(db, lists, keys),
+    indices: createStatusIndexAllocator(db, config.appKey, config.tokenMaxLifetime),
+  }
+}

@@ -1,0 +1,80 @@
+import type { Authenticate } from '../../packages/guard/src/requirements.ts'
+import type { Clients } from '../clients/clients.ts'
+import type { Resources } from '../clients/resources.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
+import type { Config } from '../config/config.ts'
+import type { Database } from '../database/database.ts'
+import type { Log } from '../errors/log.ts'
+import type { Keys } from '../keys/keys.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
+import { createAuthenticate } from './authenticate.ts'
+import { createTokenAdmin, type TokenAdmin } from './bulk.ts'
+import { createTokenInserter, type InsertIssuedToken } from './insert-batch.ts'
+import { createInspect, type Inspect } from './inspect.ts'
+import { createMint, type Mint, type TakeStatusReference } from './mint.ts'
+import { createTokenRecords } from './records.ts'
+import { createRemovedScopes, type ListRemovedScopes } from './removed-scopes.ts'
+import { createTokenRevoker, type RevokeToken } from './revoke-batch.ts'
+import { createTargets, type Targets } from './target.ts'
+import { createTokens, type Tokens } from './tokens.ts'
+import { createUsage, type Usage } from './usage.ts'
+import { createVerifiers } from './verifiers.ts'
+
+export interface TokenServices {
+  tokens: Tokens
+  /** Revokes one token, whoever's it is. */
+  revokeToken: RevokeToken
+  tokenAdmin: TokenAdmin
+  usage: Usage
+  /** Scopes that unexpired tokens have and the catalogue no longer has. */
+  removedScopes: ListRemovedScopes
+  authenticate: Authenticate
+  inspect: Inspect
+  /** Since the start of this process. */
+  counters: { readonly issued: number }
+  targets: Targets
+  mint: Mint
+  insertRow: InsertIssuedToken
+}
+
+export interface TokenServicesOptions {
+  db: Database
+  bus: InvalidationBus
+  keys: Keys
+  catalogue: Catalogue
+  clients: Clients
+  resources: Resources
+  takeStatusReference: TakeStatusReference
+  config: Config
+  log: Log
+}
+
+/** Close `usage` at the end. */
+export function createTokenServices(options: TokenServicesOptions): TokenServices {
+  const { db, bus, keys, catalogue, clients, resources, takeStatusReference, config, log } = options
+  const counters = { issued: 0 }
+  const targets = createTargets({ resources, catalogue, config })
+  const mint = createMint({ keys, takeStatusReference, config, onMint: () => void counters.issued++ })
+  const insertRow = createTokenInserter(db, config)
+  const revokeToken = createTokenRevoker(db, bus)
+  const usage = createUsage({
+    db,
+    inherit: catalogue.inherit,
+    onError: err => log.error({ err }, 'could not store when tokens were last used'),
+  })
+  const records = createTokenRecords(db, bus, catalogue, { onUse: usage.noteScopes })
+  const verifiers = createVerifiers({ bus, keys, config })
+  return {
+    tokens: createTokens({ db, bus, catalogue, clients, targets, mint, insertRow, revokeToken, usage, config }),
+    revokeToken,
+    tokenAdmin: createTokenAdmin(db, bus),
+    usage,
+    removedScopes: createRemovedScopes(db, catalogue),
+    authenticate: createAuthenticate({ verifier: verifiers.own, records, usage, config }),
+    inspect: createInspect({ verifier: verifiers.any, records, config }),
+    counters,
+    targets,
+    mint,
+    insertRow,
+  }
+}

@@ -1,0 +1,27 @@
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
+import type { Config } from '../config/config.ts'
+import type { Database } from '../database/database.ts'
+import { createSessions, type Sessions } from './sessions.ts'
+import { createSignIn, type SignIn } from './sign-in.ts'
+import { createThrottle, type Throttle } from './throttle.ts'
+import { createUsers, type Users } from './users.ts'
+
+export interface UserServices {
+  users: Users
+  throttle: Throttle
+  signIn: SignIn
+  sessions: Sessions
+}
+
+export interface UserServicesOptions {
+  db: Database
+  bus: InvalidationBus
+  config: Config
+}
+
+/** Close `throttle` at the end. */
+export function createUserServices({ db, bus, config }: UserServicesOptions): UserServices {
+  const users = createUsers(db, bus)
+  const throttle = createThrottle(config.redisUrl)
+  return { users, throttle, signIn: createSignIn({ db, users, throttle }), sessions: createSessions(db, config) }
+}
