@@ -195,7 +195,10 @@ t.test('closing the application ends what the server keeps open, and loses nothi
   await mounted.users.create({ email, name: 'Ada', password: PASSWORD })
   const app = Fastify()
   await app.register(mounted.plugin, { prefix: '/auth' })
-  const feed = await follow(await app.listen({ port: 0 }), await mounted.clients.create({ name: 'gateway' }))
+  const feed = await follow(
+    await app.listen({ port: 0 }),
+    await mounted.clients.create({ name: 'gateway', audience: 'urn:gateway' }),
+  )
   t.match(feed.headers.get('content-type'), 'text/event-stream')
   await app.close()
   await t.resolves(feed.text())

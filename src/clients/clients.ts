@@ -12,6 +12,7 @@ import { assertAudienceFree } from './audiences.ts'
 import { Client } from './client.entity.ts'
 import { clientDefaults } from './defaults.ts'
 import { createPersonalAccess, PERSONAL_ACCESS } from './personal-access.ts'
+import { assertClientQuota } from './quota.ts'
 import { retireIssued } from './retire-issued.ts'
 import { assertConsistent, type ClientSettings, standardGrants, validateSettings } from './rules.ts'
 import { afterRotation, toStoredSecret } from './secrets.ts'
@@ -22,6 +23,8 @@ export interface NewClient extends ClientSettings {
   public?: boolean | undefined
   /** Who it belongs to; omitted: the deployment. */
   userId?: string | undefined
+  /** Its user registers it, who may have so many; operators register any number. */
+  withinQuota?: boolean
   /** SHA-256 of the token that manages it, for a client that registered itself (RFC 7592). */
   registrationHash?: Buffer | undefined
 }
@@ -48,7 +51,7 @@ export interface Rotation {
 }
 
 export interface Clients {
-  /** @throws 422 that names the field, as the wire does */
+  /** @throws 422 that names the field, as the wire does; 403 when the user it belongs to has as many as one may have */
   create(input: NewClient): Promise<ClientAndSecret>
   /**
    * @param userId whose it must be
@@ -79,7 +82,7 @@ export interface ClientsOptions {
   db: Database
   bus: InvalidationBus
   catalogue: Catalogue
-  config: Pick<Config, 'tokenMaxLifetime'>
+  config: Pick<Config, 'tokenMaxLifetime' | 'clientsPerUser'>
 }
 
 const MAX_OVERLAP_SECONDS = 30 * 86_400
@@ -107,14 +110,14 @@ export function createClients({ db, bus, catalogue, config }: ClientsOptions): C
     })
 
   return {
-    async create({ public: isPublic, userId, registrationHash, ...settings }) {
+    async create({ public: isPublic, userId, withinQuota = false, registrationHash, ...settings }) {
       const row = { ...clientDefaults(), user: userId ?? null, registrationHash: registrationHash ?? null }
       Object.assign(row, isPublic && { authMethod: 'none' }, validateSettings(settings, rules))
       if (!settings.grantTypes) row.grantTypes = standardGrants(row)
       assertConsistent(row)
       const secret = hasSecret(row) ? newSecret() : undefined
       if (secret) row.secrets = [toStoredSecret(secret)]
-      return { client: await insert(row).catch(throwAudienceTaken), secret }
+      return { client: await insert(row, withinQuota).catch(throwAudienceTaken), secret }
     },
 
     async find(id, userId) {
@@ -177,8 +180,9 @@ export function createClients({ db, bus, catalogue, config }: ClientsOptions): C
     personalAccess: createPersonalAccess(db, () => insert({ ...clientDefaults(), ...PERSONAL_ACCESS })),
   }
 
-  function insert(row: ReturnType<typeof clientDefaults>): Promise<Client> {
+  function insert(row: ReturnType<typeof clientDefaults>, withinQuota = false): Promise<Client> {
     return db.transaction(async em => {
+      if (withinQuota && row.user) await assertClientQuota(em, row.user, config.clientsPerUser)
       if (row.audience) await assertAudienceFree(em, row.audience)
       const now = new Date()
       const client = em.create(Client, { ...row, id: newId(), createdAt: now, updatedAt: now })

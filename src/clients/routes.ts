@@ -23,6 +23,12 @@ import {
 
 const unknownClient = problem('There is no such client')
 const revokedClient = problem('The client has been revoked, or has no secret')
+const mayNotCreate = (write: string) =>
+  problem(
+    write === 'clients:write'
+      ? 'The token lacks `clients:write`, or the user has as many applications as one user may have'
+      : `The token lacks a scope: ${write}`,
+  )
 const Params = Type.Object({ id: Type.String({ description: 'Id of a client' }) })
 
 export interface ClientRoutesOptions {
@@ -101,12 +107,17 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
           description: 'Its secret is shown once, in this answer.',
           tags,
           body: create,
-          response: { 201: ClientWithSecret, 422: validationProblem },
+          response: { 201: ClientWithSecret, 403: mayNotCreate(write), 422: validationProblem },
         },
       },
       async (request, reply) => {
         const { name } = request.body
-        const made = await clients.create({ ...toSettings(request.body), name, userId: owner(request) })
+        const made = await clients.create({
+          ...toSettings(request.body),
+          name,
+          userId: owner(request),
+          withinQuota: true,
+        })
         return reply.code(201).send(withSecret(made))
       },
     )

@@ -84,6 +84,12 @@ export const SETTINGS = {
   consentLifetime: setting('CONSENT_LIFETIME', kinds.durationOrNone, seconds('P90D')),
   /** How long a resource server may cache a status list. */
   statusListTtl: setting('STATUS_LIST_TTL', kinds.duration(), 15),
+  /** Limit of unrevoked clients per user; operators are not limited. */
+  clientsPerUser: setting('CLIENTS_PER_USER', kinds.wholeNumber(1, 1_000_000), 50),
+  /** Limit of live personal tokens per user; operators are not limited. */
+  tokensPerUser: setting('TOKENS_PER_USER', kinds.wholeNumber(1, 1_000_000), 1_000),
+  /** Limit of open event feed streams per client and node. */
+  feedStreamsPerClient: setting('FEED_STREAMS_PER_CLIENT', kinds.wholeNumber(1, 1_000), 100),
   /** Bearer token for the registration of clients (RFC 7591); without it, registration is disabled. */
   initialAccessToken: setting('INITIAL_ACCESS_TOKEN', kinds.bearerSecret),
   /** Bearer token for `GET /metrics`; without it, the route does not exist. */

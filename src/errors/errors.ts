@@ -32,6 +32,19 @@ export const conflict = (detail: string) => new PosternError({ status: 409, code
 export const forbidden = (detail: string, extra: Record<string, unknown> = {}) =>
   new PosternError({ status: 403, code: 'forbidden', detail, extra })
 
+/**
+ * The user has reached a limit per user.
+ * @param what in the plural: `apps`
+ * @param remedy what the user can do, in full sentences
+ */
+export const quotaReached = (what: string, limit: number, remedy: string) =>
+  new PosternError({
+    status: 403,
+    code: 'quota_reached',
+    detail: `You have ${limit} ${what}, which is as many as one user may have. ${remedy}`,
+    extra: { limit },
+  })
+
 /** The same error for an unknown user, a wrong password and a disabled user. */
 export const wrongCredentials = () =>
   new PosternError({

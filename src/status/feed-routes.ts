@@ -6,7 +6,8 @@ import { STATUS } from '../../packages/guard/src/status-bits.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
-import { PosternError } from '../errors/errors.ts'
+import type { Config } from '../config/config.ts'
+import { forbidden, PosternError } from '../errors/errors.ts'
 import { invalidClient } from '../errors/protocol.ts'
 import { CLIENT_BASIC, problem } from '../http/schemas.ts'
 import type { Feed, FeedMessage } from './feed.ts'
@@ -15,6 +16,7 @@ export interface FeedRoutesOptions {
   feed: Feed
   bus: InvalidationBus
   clientAuthentication: ClientAuthentication
+  config: Pick<Config, 'feedStreamsPerClient'>
   /** Readers at once on this node. */
   maxReaders?: number
 }
@@ -29,9 +31,18 @@ export function feedRoutes({
   feed,
   bus,
   clientAuthentication,
+  config,
   maxReaders = 1_000,
 }: FeedRoutesOptions): FastifyPluginAsyncTypebox {
   const streams = new Map<ServerResponse, Client>()
+  const limit = config.feedStreamsPerClient
+
+  /** One client must not take the streams of the others. */
+  function assertStreamFree({ id }: Client): void {
+    if (streams.size >= maxReaders) throw tooManyReaders()
+    const own = [...streams.values()].filter(client => client.id === id).length
+    if (own >= limit) throw tooManyStreams(limit)
+  }
 
   bus.subscribe(change => {
     // Whoever may still read comes back. An owner may have been disabled.
@@ -53,7 +64,7 @@ export function feedRoutes({
           operationId: 'followEvents',
           summary: 'Follow the changes of statuses',
           description:
-            'Server-sent events for clients that authenticate: `status` with `{sequence, list, index, status}`, `heartbeat` with `{sequence}`, `reload` when what was missed is too old to tell, and `keys` with `{sequence, revoked}`, the ids of all revoked signing keys. `Last-Event-ID` resumes.',
+            'Server-sent events for resource servers (clients with an `audience`): `status` with `{sequence, list, index, status}`, `heartbeat` with `{sequence}`, `reload` when what was missed is too old to tell, and `keys` with `{sequence, revoked}`, the ids of all revoked signing keys. `Last-Event-ID` resumes.',
           tags: ['Revocation'],
           security: [{ [CLIENT_BASIC]: [] }],
           headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'A sequence number' })) }),
@@ -63,6 +74,8 @@ export function feedRoutes({
               content: { 'text/event-stream': { schema: Type.String({ examples: [EXAMPLE] }) } },
             },
             401: problem('The client did not prove who it is'),
+            403: problem('The client is no resource server'),
+            429: problem('The client has as many streams as one client may have on this node'),
             503: problem('There are as many readers as this node serves'),
           },
         },
@@ -73,9 +86,10 @@ export function feedRoutes({
         const client = await authenticate()
         // Whoever needs no proof to read this could be anybody.
         if (client.authMethod === 'none') throw invalidClient()
+        if (client.audience === null) throw forbidden(NO_RESOURCE_SERVER)
         // What a GET would answer, without a stream that never ends (RFC 9110 §9.3.2).
         if (request.method === 'HEAD') return reply.headers(HEADERS).send('' as never)
-        if (streams.size >= maxReaders) throw tooManyReaders()
+        assertStreamFree(client)
         const stream = reply.raw
         streams.set(stream, client)
         reply.hijack()
@@ -102,6 +116,10 @@ export function feedRoutes({
     )
   }
 }
+
+const NO_RESOURCE_SERVER =
+  'Only a client with an audience, which is a resource server, may follow the event feed. ' +
+  'An operator gives it one: postern client update ID --audience URI'
 
 const MAX_TIMEOUT_MS = 2_147_483_647
 
@@ -157,4 +175,15 @@ const tooManyReaders = () =>
     code: 'too_many_readers',
     detail: 'This node serves as many readers as it can.',
     headers: { 'retry-after': '5' },
+  })
+
+const tooManyStreams = (limit: number) =>
+  new PosternError({
+    status: 429,
+    code: 'too_many_streams',
+    detail:
+      `This client has ${limit} streams on this node, and no client may have more. ` +
+      'End one, give each resource server a client of its own, or let an operator raise FEED_STREAMS_PER_CLIENT.',
+    headers: { 'retry-after': '5' },
+    extra: { limit },
   })

@@ -36,9 +36,11 @@ export type TokenRow = Pick<
 /**
  * Writes the row of an issued token; settles when it is committed.
  * @param issuingTokenId id of the token that asks, if one does
- * @returns false, and nothing is written: its user, its client or the token that asks has lost meanwhile what it takes
+ * @param limit live personal tokens that its user may have, this one included; omitted: any number
+ * @returns false, and nothing is written: its user, its client or the token that asks has lost meanwhile what it takes, or
+ * its user has as many tokens already
  */
-export type InsertIssuedToken = (row: TokenRow, issuingTokenId?: string) => Promise<boolean>
+export type InsertIssuedToken = (row: TokenRow, issuingTokenId?: string, limit?: number) => Promise<boolean>
 
 /** What the audit trail says of an issue. */
 export const issuedEntry = (token: TokenRow, details: Record<string, unknown> = {}): AuditEntry => ({
@@ -80,11 +82,11 @@ export function createTokenInserter(
   // Half of the connections stay for others.
   const concurrency = Math.min(MAX_STATEMENTS, Math.ceil(databasePoolSize / 2))
   const insert = createBatcher({ work: insertBatch, maxBatchSize: MAX_ROWS, concurrency })
-  return (row, issuingTokenId) => insert({ id: row.id, json: toIssueJson(row, issuingTokenId) })
+  return (row, issuingTokenId, limit) => insert({ id: row.id, json: toIssueJson(row, issuingTokenId, limit) })
 }
 
 /** What is not the same for every new token, and what its audit event needs besides. */
-function toIssueJson(row: TokenRow, within: string | undefined): string {
+function toIssueJson(row: TokenRow, within: string | undefined, limit: number | undefined): string {
   return JSON.stringify({
     id: row.id,
     user_id: row.user ?? undefined,
@@ -106,6 +108,7 @@ function toIssueJson(row: TokenRow, within: string | undefined): string {
     created_at: row.createdAt,
     expires_at: row.expiresAt,
     within,
+    token_limit: limit,
     ...eventColumns(),
   })
 }

@@ -84,7 +84,9 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
           response: {
             201: IssuedSchema,
             401: problem('Wrong e-mail address or password, or no valid token'),
-            403: problem('The token lacks `tokens:write`, or a scope it was asked to pass on'),
+            403: problem(
+              'The token lacks `tokens:write` or a scope it was asked to pass on, or the user has as many tokens as one user may have',
+            ),
             409: rightLost,
             422: validationProblem,
             429: problem('Too many failed attempts; `Retry-After` says when to try again'),
@@ -93,7 +95,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
       },
       async (request, reply) => {
         const { body } = request
-        const input = newToken(body)
+        const input = { ...newToken(body), withinQuota: true }
         if (hasCredentials(request)) {
           const user = await userOfCredentials(request, body)
           return sendIssued(reply, await tokens.issuePersonal({ ...input, user }), toUser(user))

@@ -19,6 +19,7 @@ import type { IssuedToken, Mint } from './mint.ts'
 import { issuerOf, RIGHT_LOST, type TokenOwner } from './owner.ts'
 import { publishTokenChange } from './parent.ts'
 import { createPersonalTarget } from './personal-target.ts'
+import { assertTokenQuota } from './quota.ts'
 import { revokeTokenBatch } from './revoke.ts'
 import type { RevokeToken } from './revoke-batch.ts'
 import { assertLive, createRotate, type Rotate } from './rotate.ts'
@@ -38,6 +39,8 @@ export interface NewToken {
   resources?: readonly string[] | undefined
   /** The token that asks: what it issues holds no scope it lacks and outlives it by nothing. */
   issuingToken?: Token | undefined
+  /** Its user asks for it, who may have so many; operators issue any number. */
+  withinQuota?: boolean
 }
 
 export interface TokenChange {
@@ -47,7 +50,7 @@ export interface TokenChange {
 }
 
 export interface Tokens {
-  /** @throws 422 for an unknown or disallowed scope, a name or an expiry that cannot be */
+  /** @throws 422 for an unknown or disallowed scope, a name or an expiry that cannot be; 403 beyond the quota of the user */
   issuePersonal(input: NewToken): Promise<IssuedToken>
   /** A user's personal tokens, newest first. */
   list(userId: string, page: TokenQuery): Promise<ShownToken[]>
@@ -79,7 +82,7 @@ export interface TokensOptions {
   insertRow: InsertIssuedToken
   revokeToken: RevokeToken
   usage: Pick<Usage, 'lastUse'>
-  config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime' | 'tokenFamilyLifetime'>
+  config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime' | 'tokenFamilyLifetime' | 'tokensPerUser'>
 }
 
 export function createTokens(options: TokensOptions): Tokens {
@@ -111,7 +114,7 @@ export function createTokens(options: TokensOptions): Tokens {
   const personalTarget = createPersonalTarget(targets)
 
   return {
-    async issuePersonal({ user, name, scopes, expiresAt, format, resources, issuingToken }) {
+    async issuePersonal({ user, name, scopes, expiresAt, format, resources, issuingToken, withinQuota = false }) {
       if (issuingToken) await assertMayIssue(issuingToken, clients)
       const client = await clients.personalAccess()
       const issued = await mint({
@@ -124,8 +127,10 @@ export function createTokens(options: TokensOptions): Tokens {
         issuedBy: issuerOf(issuingToken),
         familyExpiresAt: familyEnd(issuingToken),
       })
-      if (!(await insertRow(issued.token, issuingToken?.id))) throw conflict(RIGHT_LOST)
-      return issued
+      const limit = withinQuota ? config.tokensPerUser : undefined
+      if (await insertRow(issued.token, issuingToken?.id, limit)) return issued
+      if (limit !== undefined) await assertTokenQuota(db, issued.token, limit)
+      throw conflict(RIGHT_LOST)
     },
 
     list: async (userId, page) => list(userId, (await clients.personalAccess()).id, page),

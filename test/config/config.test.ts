@@ -52,6 +52,9 @@ const TABLE: Row[] = [
     ],
     [' 0.0.0.0', '0.0.0.0\n', '"0.0.0.0"', 'http://localhost', 'localhost:3000', '[::]'],
   ],
+  ['CLIENTS_PER_USER', [['5', 'clientsPerUser', 5]], ['0', '-1', 'many', '1000001']],
+  ['TOKENS_PER_USER', [['5', 'tokensPerUser', 5]], ['0', '-1', 'many', '1000001']],
+  ['FEED_STREAMS_PER_CLIENT', [['5', 'feedStreamsPerClient', 5]], ['0', '-1', 'many', '1001']],
   [
     'HSTS',
     [

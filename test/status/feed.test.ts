@@ -1,9 +1,11 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { actingAs, testApp } from '../helpers/app.ts'
+import { actingAs, newUser, testApp } from '../helpers/app.ts'
 import { basic } from '../helpers/oauth.ts'
 import { listOf, referenceOf } from '../helpers/status.ts'
+
+const API = { name: 'Orders API', audience: 'https://orders.example.com' }
 
 interface Event {
   id: number
@@ -53,7 +55,7 @@ t.test('a revocation is told, and a reader that was away misses nothing', async 
   const { app, services } = await testApp(t)
   t.teardown(() => app.close())
   const url = await listening(app)
-  const { client, secret } = await services.clients.create({ name: 'Orders API' })
+  const { client, secret } = await services.clients.create(API)
   const { user, id, token } = await actingAs(services)
   const reference = referenceOf(token)
   const events = follow(url, basic(client.id, secret))
@@ -95,11 +97,49 @@ t.test('the feed is for clients that prove who they are', async t => {
   t.equal((await app.inject({ url: '/oauth/events', headers: basic(client.id, 'x') })).statusCode, 401)
 })
 
+t.test('and only for resource servers', async t => {
+  const { app, services } = await testApp(t)
+  const { id: userId } = await newUser(services)
+  const redirectUris = ['https://app.example/cb']
+  for (const settings of [{ name: 'Somebody’s app', userId, redirectUris }, { name: 'nightly' }]) {
+    const { client, secret } = await services.clients.create(settings)
+    const refused = await app.inject({ url: '/oauth/events', headers: basic(client.id, secret) })
+    t.equal(refused.statusCode, 403)
+    t.match(refused.json(), { detail: /Only a client with an audience.*postern client update/ })
+  }
+})
+
+t.test('one client has a few streams, and others are unharmed', async t => {
+  const { app, services } = await testApp(t, { feedStreamsPerClient: 3 })
+  t.teardown(() => app.close())
+  const url = await listening(app)
+  const { client, secret } = await services.clients.create(API)
+  const { client: other, secret: otherSecret } = await services.clients.create({ ...API, audience: 'urn:reports' })
+  const own = Array.from({ length: 3 }, () => follow(url, basic(client.id, secret)))
+  await Promise.all(own.map(events => next(events, 'heartbeat')))
+  const refused = await app.inject({ url: '/oauth/events', headers: basic(client.id, secret) })
+  t.equal(refused.statusCode, 429)
+  t.equal(refused.headers['retry-after'], '5')
+  t.match(refused.json(), { type: 'urn:postern:error:too_many_streams', limit: 3, detail: /FEED_STREAMS_PER_CLIENT/ })
+  const elsewhere = follow(url, basic(other.id, otherSecret))
+  t.ok(await next(elsewhere, 'heartbeat'))
+  const [first, ...rest] = own as [AsyncGenerator<Event>]
+  await first.return(undefined)
+  // The server learns of the end a moment later.
+  for (;;) {
+    const again = follow(url, basic(client.id, secret))
+    const event = await next(again, 'heartbeat').catch(error => error.message)
+    await again.return(undefined)
+    if (event !== '429') break
+  }
+  for (const events of [...rest, elsewhere]) await events.return(undefined)
+})
+
 t.test('revoking a client ends its stream', async t => {
   const { app, services } = await testApp(t)
   t.teardown(() => app.close())
   const url = await listening(app)
-  const { client, secret } = await services.clients.create({ name: 'Orders API' })
+  const { client, secret } = await services.clients.create(API)
   const events = follow(url, basic(client.id, secret))
   await next(events, 'heartbeat')
   await services.clients.revoke(client.id)
@@ -108,7 +148,7 @@ t.test('revoking a client ends its stream', async t => {
 
 t.test('a HEAD request ends at once, and only for a client', async t => {
   const { app, services } = await testApp(t)
-  const { client, secret } = await services.clients.create({ name: 'Orders API' })
+  const { client, secret } = await services.clients.create(API)
   t.equal((await app.inject({ method: 'HEAD', url: '/oauth/events' })).statusCode, 401)
   const answer = await app.inject({ method: 'HEAD', url: '/oauth/events', headers: basic(client.id, secret) })
   t.equal(answer.statusCode, 200)
@@ -120,7 +160,7 @@ t.test('a stream ends with the secret that it was begun with', async t => {
   const { app, services } = await testApp(t)
   t.teardown(() => app.close())
   const url = await listening(app)
-  const { client, secret } = await services.clients.create({ name: 'Orders API' })
+  const { client, secret } = await services.clients.create(API)
   const { secret: young } = await services.clients.rotateSecret(client.id, { overlap: 2 })
   const old = follow(url, basic(client.id, secret))
   const other = follow(url, basic(client.id, young))

@@ -71,7 +71,11 @@ export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPl
       if (again) return again
       const fields = readFields((request.body ?? {}) as Params)
       try {
-        const made = await clients.create({ ...settingsOf(fields), userId: signedInOf(request).user.id })
+        const made = await clients.create({
+          ...settingsOf(fields),
+          userId: signedInOf(request).user.id,
+          withinQuota: true,
+        })
         if (made.secret !== undefined) return showSecret(reply, site, made.client, made.secret)
         return reply.goOn(`/apps/own/${made.client.id}`, 'appCreated', { app: made.client.name })
       } catch (error) {

@@ -64,7 +64,14 @@ export function newTokenPages({ tokens, catalogue, resources, show, config }: Ne
       const { name = '', expires_in: expiresIn, expires_on: expiresOn } = fields
       try {
         const expiresAt = chosenExpiry(maxLifetime, expiresIn, expiresOn)
-        const issued = await tokens.issuePersonal({ user, name, scopes, expiresAt, resources: named })
+        const issued = await tokens.issuePersonal({
+          user,
+          name,
+          scopes,
+          expiresAt,
+          resources: named,
+          withinQuota: true,
+        })
         return show.show(request, reply, issued)
       } catch (error) {
         const refusal = formErrorOf(error)
