@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { Dialect } from './dialect.ts'
+import { redactError } from './redact-error.ts'
 import { classifySqlState } from './sqlstate.ts'
 import { discard, setStatementTimeout } from './statement-timeout.ts'
 
@@ -66,18 +67,21 @@ async function prepare(client: pg.Client, timeout: number): Promise<void> {
     clearTimeout(limit)
   }
   if (timeout) setStatementTimeout(client, timeout)
-  discardAfterConnectionError(client)
+  watchErrors(client)
 }
 
-/** Drops the connection after an error that it would only repeat. The pool keeps none that was ended. */
-function discardAfterConnectionError(client: pg.Client): void {
+/**
+ * Drops the connection after an error that it would only repeat; the pool keeps none that was ended. No error goes on
+ * with rows in it.
+ */
+function watchErrors(client: pg.Client): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown
   const watchedQuery = (...args: unknown[]) => {
     const answer = query(...args)
     if (!(answer instanceof Promise)) return answer
     return answer.catch(error => {
       if (classifySqlState(error.code) === 'connection') discard(client)
-      throw error
+      throw redactError(error)
     })
   }
   client.query = watchedQuery as typeof client.query

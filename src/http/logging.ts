@@ -1,13 +1,15 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { Config } from '../config/config.ts'
+import { serializeError } from './log-error.ts'
 
 /** Nothing secret reaches a log: no header, no body, no query string, since codes travel there. */
 const redactedLogging = {
   serializers: {
     req: (request: FastifyRequest) => ({ method: request.method, path: path(request.url), address: request.ip }),
+    err: (error: unknown) => serializeError(error),
   },
   redact: {
-    paths: ['*.password', '*.token', '*.secret', '*.authorization', '*.cookie', 'err.query', 'err.params'],
+    paths: ['*.password', '*.token', '*.secret', '*.authorization', '*.cookie'],
     censor: '[redacted]',
   },
 }

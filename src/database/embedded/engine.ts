@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { redactError } from '../redact-error.ts'
 import { type WasmModules, wasmModules } from './wasm.ts'
 
 /** A running PostgreSQL with one connection. */
@@ -101,7 +102,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 
 /** Errors lose their fields on the way between threads; `code` is what the rest goes by. */
 function asError({ message, ...fields }: { message: string }): Error {
-  return Object.assign(new Error(message), fields)
+  return redactError(Object.assign(new Error(message), fields))
 }
 
 function stoppedError(cause?: Error): Error {
