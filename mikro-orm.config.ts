@@ -62,8 +62,8 @@ export function ormOptions({
       Node,
       Setting,
     ],
-    // The functions there are were written by hand, in their migrations.
-    schemaGenerator: { ignoreRoutines: true },
+    // Functions and triggers are written by hand, in their migrations.
+    schemaGenerator: { ignoreRoutines: true, ignoreTriggers: true },
     // `schemaGenerator` quotes every name, and all times are UTC.
     forceUtcTimezone: true,
     // A rule about rows that are gone belongs to the domain, which says it in words.

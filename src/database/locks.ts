@@ -9,7 +9,7 @@ export const LOCKS = {
   keys: 7_083_201,
   /**
    * Whoever writes status events, until the commit, so that sequence numbers become visible in their order. The SQL
-   * function `revoke_tokens` takes it too, by its number.
+   * functions `revoke_tokens` and `write_status_of_new_tokens` take it too, by its number.
    */
   statusEvents: 7_083_202,
   /** Whoever migrates the database. */

@@ -51,10 +51,12 @@ async function loadRows(db: Database, session: Session, dump: Dump): Promise<num
   // Whoever starts a server now waits, and finds what it needs.
   await session.rows(`lock table ${tables.map(name => `"${name}"`).join(', ')} in access exclusive mode`)
   await requireEmpty(db, session)
+  await setTriggers(session, tables, 'disable')
   const batches = dump.batches()
   for (;;) {
     const next = await batches.next()
     if (next.done) {
+      await setTriggers(session, tables, 'enable')
       await goOn(db, session, next.value.sequences)
       return next.value.rows
     }
@@ -64,6 +66,11 @@ async function loadRows(db: Database, session: Session, dump: Dump): Promise<num
       `[${rows.join(',')}]`,
     ])
   }
+}
+
+/** What triggers write for new rows, such as status events, is among the rows of the dump. */
+async function setTriggers(session: Session, tables: readonly string[], change: 'enable' | 'disable'): Promise<void> {
+  for (const table of tables) await session.rows(`alter table "${table}" ${change} trigger user`)
 }
 
 /**

@@ -8,7 +8,7 @@ import type { PosternError } from '../errors/errors.ts'
 import { invalidRequest, unauthorizedClient } from '../errors/protocol.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { AudienceConfig } from '../tokens/audience.ts'
-import { issuedEntry } from '../tokens/insert-batch.ts'
+import { lockClients } from '../tokens/insert.ts'
 import type { Inspect } from '../tokens/inspect.ts'
 import type { Mint } from '../tokens/mint.ts'
 import type { Targets } from '../tokens/target.ts'
@@ -17,7 +17,7 @@ import { createExchangeAudiences } from './exchange-audience.ts'
 import { type Exchange, readExchange } from './exchange-request.ts'
 import { downscopePersonal } from './exchange-scopes.ts'
 import type { Grant, Params } from './grant.ts'
-import { insertForGrant } from './insert.ts'
+import { insertForGrant, revokedMeanwhile } from './insert.ts'
 import { lockLiveUser } from './live-user.ts'
 import type { ClientPolicy, GrantTarget } from './policy.ts'
 import { toTokenResponse } from './token-response.ts'
@@ -64,6 +64,7 @@ export function tokenExchange(options: TokenExchangeOptions): Grant {
   ) {
     const { scope } = params
     const user = subject.userId === null ? undefined : await lockLiveUser(em, subject.userId)
+    if (!(await lockClients(em, [client.id, subject.clientId]))) throw revokedMeanwhile()
     const parent = await lockSubject(em, subject.id, exchange)
     const audience = audiences.narrow(client, parent.audience, grantTarget.requested)
     const scopes = client.personalAccess
@@ -81,7 +82,7 @@ export function tokenExchange(options: TokenExchangeOptions): Grant {
     const grantTarget = await policy.grantTarget(exchange.target)
     const issued = await db.transaction(async em => {
       const issued = await mint(await buildSpec(em, client, subject, params, exchange, grantTarget))
-      await insertForGrant(em, issued.token, issuedEntry(issued.token, { exchanged_for: issued.token.parent }))
+      await insertForGrant(em, issued.token, { details: { exchanged_for: issued.token.parent } })
       return issued
     })
     return { ...toTokenResponse(issued), issued_token_type: exchange.type }

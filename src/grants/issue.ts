@@ -1,6 +1,5 @@
 import type { Client, GrantType } from '../clients/client.entity.ts'
 import type { Em } from '../database/database.ts'
-import { issuedEntry } from '../tokens/insert-batch.ts'
 import type { Mint } from '../tokens/mint.ts'
 import type { Target } from '../tokens/target.ts'
 import type { TokenResponse } from './grant.ts'
@@ -50,7 +49,7 @@ export function createIssueForGrant({ mint, policy, refresh }: IssueForGrantOpti
       format: client.tokenFormat,
       expiresAt,
     })
-    await insertForGrant(em, issued.token, issuedEntry(issued.token))
+    await insertForGrant(em, issued.token)
     if (!client.grantTypes.includes('refresh_token')) return toTokenResponse(issued)
     return toTokenResponse(issued, await refresh.start(em, { ...granted, client, accessToken: issued.token.id }))
   }

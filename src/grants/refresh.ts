@@ -5,8 +5,7 @@ import type { Config } from '../config/config.ts'
 import type { Em } from '../database/database.ts'
 import { invalidGrant, invalidRequest } from '../errors/protocol.ts'
 import { hashSecret } from '../security/secrets.ts'
-import { lockOwners } from '../tokens/insert.ts'
-import { issuedEntry } from '../tokens/insert-batch.ts'
+import { lockClients } from '../tokens/insert.ts'
 import type { IssuedToken, Mint } from '../tokens/mint.ts'
 import { passOn } from '../tokens/pass-on.ts'
 import { revokeTokens } from '../tokens/revoke.ts'
@@ -57,7 +56,7 @@ export function createRefresh({ bus, mint, policy, config }: RefreshOptions): Re
   ) {
     const user = await lockLiveUser(em, refreshToken.user)
     // Before the refresh token is redeemed: whoever revokes the client has its row first, and the refresh tokens then.
-    if (!(await lockOwners(em, { user: refreshToken.user, client: client.id, parent: null }))) throw revokedMeanwhile()
+    if (!(await lockClients(em, [client.id]))) throw revokedMeanwhile()
     const scopes = policy.downscope(client, refreshToken.scopes, params.scope, user.role)
     const target = grantTarget.resolve(scopes, grantTarget.narrow(refreshToken.audience))
     if (!(await markUsed(em, refreshToken))) return readReplay(refreshToken, text, graceMs)
@@ -83,8 +82,8 @@ export function createRefresh({ bus, mint, policy, config }: RefreshOptions): Re
       expiresAt,
     }
     const issued = await mint(draft)
-    const event = issuedEntry(issued.token, { replaces: refreshToken.accessToken })
-    await insertForGrant(em, issued.token, { ...event, kind: 'token.refreshed' })
+    const details = { replaces: refreshToken.accessToken }
+    await insertForGrant(em, issued.token, { kind: 'token.refreshed', details })
     return issued
   }
 

@@ -1,4 +1,5 @@
-import { type AuditEntry, eventColumns } from '../audit/audit.ts'
+import { eventColumns } from '../audit/audit.ts'
+import type { EventKind } from '../audit/event.entity.ts'
 import type { Config } from '../config/config.ts'
 import { createBatcher } from '../database/batcher.ts'
 import type { Database } from '../database/database.ts'
@@ -42,14 +43,16 @@ export type TokenRow = Pick<
  */
 export type InsertIssuedToken = (row: TokenRow, issuingTokenId?: string, limit?: number) => Promise<boolean>
 
-/** What the audit trail says of an issue. */
-export const issuedEntry = (token: TokenRow, details: Record<string, unknown> = {}): AuditEntry => ({
-  kind: 'token.issued',
-  tokenId: token.id,
-  userId: token.user,
-  clientId: token.client,
-  details: { name: token.name, scopes: token.scopes, expires_at: token.expiresAt, ...details },
-})
+/** How a token is issued, apart from its row. */
+export interface Issue {
+  /** Id of the token that asks, if one does. */
+  issuingTokenId?: string | undefined
+  /** Live personal tokens that its user may have, this one included; omitted: any number. */
+  limit?: number | undefined
+  /** What the audit log says of it; `token.issued` unless given. */
+  kind?: EventKind
+  details?: Record<string, unknown>
+}
 
 interface IssueRow {
   id: string
@@ -82,11 +85,11 @@ export function createTokenInserter(
   // Half of the connections stay for others.
   const concurrency = Math.min(MAX_STATEMENTS, Math.ceil(databasePoolSize / 2))
   const insert = createBatcher({ work: insertBatch, maxBatchSize: MAX_ROWS, concurrency })
-  return (row, issuingTokenId, limit) => insert({ id: row.id, json: toIssueJson(row, issuingTokenId, limit) })
+  return (row, issuingTokenId, limit) => insert({ id: row.id, json: toIssueJson(row, { issuingTokenId, limit }) })
 }
 
-/** What is not the same for every new token, and what its audit event needs besides. */
-function toIssueJson(row: TokenRow, within: string | undefined, limit: number | undefined): string {
+/** A token as `issue_tokens` reads it: what is not the same for every new one, and what its audit entry needs besides. */
+export function toIssueJson(row: TokenRow, { issuingTokenId, limit, kind, details }: Issue): string {
   return JSON.stringify({
     id: row.id,
     user_id: row.user ?? undefined,
@@ -107,8 +110,10 @@ function toIssueJson(row: TokenRow, within: string | undefined, limit: number | 
     status_index: row.statusIndex,
     created_at: row.createdAt,
     expires_at: row.expiresAt,
-    within,
+    within: issuingTokenId,
     token_limit: limit,
+    kind,
+    details,
     ...eventColumns(),
   })
 }

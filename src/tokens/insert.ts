@@ -1,36 +1,33 @@
-import { type AuditEntry, writeAudit } from '../audit/audit.ts'
 import type { Em } from '../database/database.ts'
-import type { TokenRow } from './insert-batch.ts'
-import { AccessToken } from './token.entity.ts'
+import { type Issue, type TokenRow, toIssueJson } from './insert-batch.ts'
 
-/** Users before clients, clients in the order of their ids: the order of `issue_tokens` (docs/adr/0003). */
-const LOCK_USER = 'select disabled_at is null as live from users where id = ? for share'
 const LOCK_CLIENTS = `
   select not revoked as live from oauth_clients
-  where (id = ? or id = (select client_id from oauth_access_tokens where id = ?)) and not personal_access
+  where id in (select jsonb_array_elements_text(?::jsonb)::uuid) and not personal_access
   order by id for share`
 
 /**
- * Holds what a token rests on shared until the transaction of `em` ends: its user, its client, and the client of the
- * token that it is exchanged for. Whoever disables or revokes one of them waits for this and then sees the new row, or
- * came first and is seen here.
- * @returns false when one of them is disabled or revoked
+ * Locks clients that a token will rest on (`for share`) until the transaction of `em` ends, for whoever locks tokens before
+ * it calls `insertToken`: users before clients before tokens is the order of all (docs/adr/0003).
+ * @returns false when one of them has been revoked
  */
-export async function lockOwners(em: Em, row: Pick<TokenRow, 'user' | 'client' | 'parent'>): Promise<boolean> {
-  const users = row.user ? ((await em.execute(LOCK_USER, [row.user])) as { live: boolean }[]) : [{ live: true }]
-  const clients = (await em.execute(LOCK_CLIENTS, [row.client, row.parent])) as { live: boolean }[]
-  return users.length > 0 && [...users, ...clients].every(({ live }) => live)
+export async function lockClients(em: Em, ids: readonly string[]): Promise<boolean> {
+  const rows = (await em.execute(LOCK_CLIENTS, [JSON.stringify(ids)])) as { live: boolean }[]
+  return rows.every(({ live }) => live)
 }
 
+const INSERT = 'select issue_tokens(?::jsonb) as id'
+
 /**
- * Writes the row of a token and its audit event, in the transaction of `em` that redeems something for it. Without
- * holding its owners, a token that is issued beside the revocation of its client would have no status event, and every
- * resource server that does not ask the issuer would accept it until it expires.
- * @returns false, and nothing is written: its user is disabled, or a client that it rests on has been revoked meanwhile
+ * Writes the row of a token and its audit entry in the transaction of `em`, which redeems something for it. The database
+ * locks what the token rests on and reads it again: its user, its client, the token that asks, the token that it is
+ * exchanged for and the client of that. Whoever revokes one of them waits and finds the new row. Without the locks the row
+ * would have no status event, and resource servers would accept it until it expires.
+ *
+ * `createTokenInserter` is the same for issues that need no transaction of their own.
+ * @returns false, and nothing is written: one of these is disabled, suspended or revoked by now
  */
-export async function insertToken(em: Em, row: TokenRow, event: AuditEntry): Promise<boolean> {
-  if (!(await lockOwners(em, row))) return false
-  await em.insert(AccessToken, row)
-  writeAudit(em, event)
-  return true
+export async function insertToken(em: Em, row: TokenRow, issue: Issue = {}): Promise<boolean> {
+  const written = (await em.execute(INSERT, [`[${toIssueJson(row, issue)}]`])) as { id: string }[]
+  return written.length === 1
 }

@@ -1,14 +1,13 @@
 import { LockMode } from '@mikro-orm/postgresql'
 import { common } from '../../packages/guard/src/scope-set.ts'
 import type { Token } from '../../packages/guard/src/token.ts'
-import { writeAudit } from '../audit/audit.ts'
 import type { Clients } from '../clients/clients.ts'
 import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Em } from '../database/database.ts'
 import { conflict } from '../errors/errors.ts'
 import { type Catalogue, TOKENS_ROTATE } from '../scopes/catalogue.ts'
-import { issuedEntry } from './insert-batch.ts'
+import { insertToken, lockClients } from './insert.ts'
 import { assertCovers, lastRotation, wholeSeconds } from './limits.ts'
 import { assertMayIssue, assertMayRotateItself } from './may-issue.ts'
 import type { IssuedToken, Mint } from './mint.ts'
@@ -51,6 +50,7 @@ export function createRotate({ bus, catalogue, clients, mint, usage, config, fin
     if (issuingToken) await assertMayIssue(issuingToken, clients)
     return bus.transaction(async (em, publish) => {
       const allowedScopes = await lockUser(em, user.id)
+      const issuedBy = await lockOtherIssuer(em, id, issuingToken)
       const previous = await find(user.id, id, em)
       if (itself) assertMayRotateItself(itself, previous)
       assertLive(previous)
@@ -62,15 +62,14 @@ export function createRotate({ bus, catalogue, clients, mint, usage, config, fin
         ? common(previous.scopes, unusedSuccessor.scopes, catalogue.inherit)
         : previous.scopes
       if (issuingToken) assertCovers(issuingToken, scopes)
-      const issuedBy = await otherIssuer(em, previous, issuingToken)
       const familyExpiresAt = previous.familyExpiresAt ?? lastRotation(previous.createdAt, config)
       const expiresAt = expiryOf(previous, unusedSuccessor, config, { familyExpiresAt, within: issuingToken })
       if (expiresAt.getTime() <= Date.now()) throw conflict(FAMILY_ENDED)
       const family = { family: previous.family ?? previous.id, familyExpiresAt }
       const lasting = withRotation(allowedScopes(scopes), previous, catalogue)
       const issued = await mint({ ...inherited(previous), scopes: lasting, expiresAt, ...family, ...issuedBy })
-      await em.insert(AccessToken, issued.token)
-      writeAudit(em, issuedEntry(issued.token, { replaces: previous.id }))
+      const issue = { issuingTokenId: issuingToken?.id, details: { replaces: previous.id } }
+      if (!(await insertToken(em, issued.token, issue))) throw conflict(RIGHT_LOST)
       previous.successor = issued.token.id
       previous.updatedAt = new Date()
       await passOn(em, [previous.id, ...(unusedSuccessor ? [unusedSuccessor.id] : [])], issued.token.id)
@@ -88,13 +87,14 @@ const withRotation = (scopes: string[], { family }: AccessToken, catalogue: Cata
     : scopes
 
 /**
- * Another token that asks for the rotation: whoever holds it gets the successor, which goes with it. Its row is held
- * until the transaction of `em` ends.
+ * Another token that asks for the rotation: whoever holds it gets the successor, which is revoked with it. It and its
+ * client are locked until the transaction of `em` ends, before the token that it may have issued.
  * @throws 409 when it has been revoked meanwhile
  */
-async function otherIssuer(em: Em, old: AccessToken, within?: Token): Promise<{ issuedBy?: string }> {
-  const issuedBy = issuerOf(within)
-  if (issuedBy === null || issuedBy === old.id) return {}
+async function lockOtherIssuer(em: Em, rotatedId: string, issuingToken?: Token): Promise<{ issuedBy?: string }> {
+  const issuedBy = issuerOf(issuingToken)
+  if (!issuingToken || issuedBy === null || issuedBy === rotatedId.toLowerCase()) return {}
+  if (!(await lockClients(em, [issuingToken.clientId]))) throw conflict(RIGHT_LOST)
   const live = { id: issuedBy, revoked: false, suspended: false }
   if (!(await em.findOne(AccessToken, live, { lockMode: LockMode.PESSIMISTIC_READ }))) throw conflict(RIGHT_LOST)
   return { issuedBy }
