@@ -145,7 +145,7 @@ async function update(id: string, { json, ...options }: UpdateOptions): Promise<
 }
 
 async function rotateSecret(id: string, { overlap, json }: RotateOptions): Promise<void> {
-  showOnce(await withServices(({ clients }) => clients.rotateSecret(id, { overlap })), json)
+  showOnce(await withServices(({ clients }) => clients.rotateSecret(id, { overlapSeconds: overlap })), json)
 }
 
 function showOnce({ client, secret }: ClientAndSecret, json: boolean | undefined): void {

@@ -1,4 +1,5 @@
 import { LockMode } from '@mikro-orm/postgresql'
+import { checkOptions, renamedTo } from '../../packages/guard/src/options.ts'
 import { writeAudit } from '../audit/audit.ts'
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
@@ -44,8 +45,8 @@ export interface ClientPage {
 }
 
 export interface Rotation {
-  /** Seconds that the secret before lives on, so that every copy of it can be replaced; at most 30 days. */
-  overlap?: number | undefined
+  /** How long the secret before lives on, so that every copy of it can be replaced; at most 30 days. Default 0. */
+  overlapSeconds?: number | undefined
   /** When the new secret expires by itself; omitted: not before it is rotated. */
   expiresAt?: Date | undefined
 }
@@ -145,7 +146,9 @@ export function createClients({ db, bus, catalogue, config }: ClientsOptions): C
         return { client, secret }
       }).catch(throwAudienceTaken),
 
-    async rotateSecret(id, { overlap = 0, expiresAt } = {}) {
+    async rotateSecret(id, rotation = {}) {
+      checkOptions('clients.rotateSecret', rotation, { overlap: renamedTo('overlapSeconds') })
+      const { overlapSeconds: overlap = 0, expiresAt } = rotation
       if (!(overlap >= 0 && overlap <= MAX_OVERLAP_SECONDS)) {
         throw invalid({ path: 'overlap', message: `must be 0 to ${MAX_OVERLAP_SECONDS} seconds` })
       }

@@ -173,7 +173,7 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
       },
       async (request, reply) => {
         const { id } = await find(request, request.params.id)
-        const rotated = await clients.rotateSecret(id, { overlap: request.body?.overlap })
+        const rotated = await clients.rotateSecret(id, { overlapSeconds: request.body?.overlap })
         return reply.code(201).send(withSecret(rotated))
       },
     )

@@ -1,4 +1,5 @@
 import { LockMode } from '@mikro-orm/postgresql'
+import { checkOptions, renamedTo } from '../../packages/guard/src/options.ts'
 import { common } from '../../packages/guard/src/scope-set.ts'
 import type { Token } from '../../packages/guard/src/token.ts'
 import type { Clients } from '../clients/clients.ts'
@@ -19,8 +20,8 @@ import { AccessToken } from './token.entity.ts'
 import type { Usage } from './usage.ts'
 
 export interface RotateOptions {
-  /** Seconds that the old token lives on. */
-  overlap?: number | undefined
+  /** How long the old token lives on. Default 0. */
+  overlapSeconds?: number | undefined
   /** The token that asks, which may be another one. */
   issuingToken?: Token | undefined
   /** The token that asks for its own rotation. */
@@ -46,7 +47,9 @@ export interface RotationOptions {
 }
 
 export function createRotate({ bus, catalogue, clients, mint, usage, config, find }: RotationOptions): Rotate {
-  return async (user, id, { overlap = 0, issuingToken, itself } = {}) => {
+  return async (user, id, options = {}) => {
+    checkOptions('tokens.rotate', options, { overlap: renamedTo('overlapSeconds') })
+    const { overlapSeconds = 0, issuingToken, itself } = options
     if (issuingToken) await assertMayIssue(issuingToken, clients)
     return bus.transaction(async (em, publish) => {
       const allowedScopes = await lockUser(em, user.id)
@@ -74,7 +77,7 @@ export function createRotate({ bus, catalogue, clients, mint, usage, config, fin
       previous.updatedAt = new Date()
       await passOn(em, [previous.id, ...(unusedSuccessor ? [unusedSuccessor.id] : [])], issued.token.id)
       if (unusedSuccessor) await revokeTokens(em, publish, { id: unusedSuccessor.id })
-      await retire(em, publish, previous, { overlap, repeated: unusedSuccessor !== undefined })
+      await retire(em, publish, previous, { overlapSeconds, repeated: unusedSuccessor !== undefined })
       return issued
     })
   }
@@ -150,7 +153,7 @@ function expiryOf(
 }
 
 interface Retirement {
-  overlap: number
+  overlapSeconds: number
   /** It was replaced before: the end that was promised then stands. */
   repeated: boolean
 }
@@ -160,11 +163,11 @@ async function retire(
   em: Em,
   publish: Publish,
   previous: AccessToken,
-  { overlap, repeated }: Retirement,
+  { overlapSeconds, repeated }: Retirement,
 ): Promise<void> {
-  if (overlap === 0) return void (await revokeTokens(em, publish, { id: previous.id }))
+  if (overlapSeconds === 0) return void (await revokeTokens(em, publish, { id: previous.id }))
   if (repeated) return
-  Object.assign(previous, { expiresAt: earlierOf(previous.expiresAt, overlap), changed: true })
+  Object.assign(previous, { expiresAt: earlierOf(previous.expiresAt, overlapSeconds), changed: true })
   await publishTokenChange(em, publish, previous.id)
 }
 

@@ -195,7 +195,7 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
       async (request, reply) => {
         const user = caller(request)
         const issued = await tokens.rotate(user, request.token.id, {
-          overlap: request.body?.overlap,
+          overlapSeconds: request.body?.overlap,
           itself: request.token,
         })
         return sendIssued(reply, issued, toOwnUser(request.token, user))
@@ -254,8 +254,8 @@ export function tokenRoutes({ tokens, usage, signIn, catalogue }: TokenRoutesOpt
       },
       async (request, reply) => {
         const user = caller(request)
-        const { overlap } = request.body ?? {}
-        const issued = await tokens.rotate(user, request.params.id, { overlap, issuingToken: request.token })
+        const { overlap: overlapSeconds } = request.body ?? {}
+        const issued = await tokens.rotate(user, request.params.id, { overlapSeconds, issuingToken: request.token })
         return sendIssued(reply, issued, toOwnUser(request.token, user))
       },
     )

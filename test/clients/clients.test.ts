@@ -27,16 +27,17 @@ t.test('clients', async t => {
 
   t.test('two secrets live while one replaces the other', async t => {
     const { client, secret: first } = await clients.create({ name: 'nightly' })
-    const { secret: second } = await clients.rotateSecret(client.id, { overlap: 3_600 })
+    const { secret: second } = await clients.rotateSecret(client.id, { overlapSeconds: 3_600 })
     t.strictSame([await status(client.id, first), await status(client.id, second)], [200, 200])
-    const { secret: third } = await clients.rotateSecret(client.id, { overlap: 3_600 })
+    const { secret: third } = await clients.rotateSecret(client.id, { overlapSeconds: 3_600 })
     const all = [first, second, third]
     t.strictSame(await Promise.all(all.map(secret => status(client.id, secret))), [401, 200, 200], 'never three')
     const [now, before] = (await clients.find(client.id)).secrets
     t.equal(now?.expires_at, null)
     const left = Date.parse(String(before?.expires_at)) - Date.now()
     t.ok(left > 3_500_000 && left <= 3_600_000)
-    t.strictSame(await kinds(client.id), ['client.secret_rotated', 'client.secret_rotated', 'client.created'])
+    const rotated = 'client.secret_rotated'
+    t.strictSame(await kinds(client.id), ['client.authentication_failed', rotated, rotated, 'client.created'])
   })
 
   t.test('without an overlap the old secret dies at once', async t => {
@@ -49,7 +50,7 @@ t.test('clients', async t => {
     const { client } = await clients.create({ name: 'short' })
     const soon = new Date(Date.now() + 3_600_000)
     const { secret } = await clients.rotateSecret(client.id, { expiresAt: soon })
-    await clients.rotateSecret(client.id, { overlap: 86_400 })
+    await clients.rotateSecret(client.id, { overlapSeconds: 86_400 })
     t.equal((await clients.find(client.id)).secrets[1]?.expires_at, soon.toISOString())
     t.equal(await status(client.id, secret), 200)
     await services.db.query(
@@ -62,7 +63,9 @@ t.test('clients', async t => {
 
   t.test('of rotations at once the last one counts, and the secret in use lives on beside it', async t => {
     const { client, secret: first } = await clients.create({ name: 'busy' })
-    const made = await Promise.all(Array.from({ length: 4 }, () => clients.rotateSecret(client.id, { overlap: 60 })))
+    const made = await Promise.all(
+      Array.from({ length: 4 }, () => clients.rotateSecret(client.id, { overlapSeconds: 60 })),
+    )
     const statuses = await Promise.all(made.map(({ secret }) => status(client.id, secret)))
     t.strictSame(statuses.sort(), [200, 401, 401, 401])
     t.equal(await status(client.id, first), 200)
@@ -70,14 +73,14 @@ t.test('clients', async t => {
 
   t.test('a rotation that is sent again replaces the secret that nobody saw, and keeps the one in use', async t => {
     const { client, secret: first } = await clients.create({ name: 'retried' })
-    const { secret: lost } = await clients.rotateSecret(client.id, { overlap: 3_600 })
+    const { secret: lost } = await clients.rotateSecret(client.id, { overlapSeconds: 3_600 })
     const promised = (await clients.find(client.id)).secrets[1]?.expires_at
-    const { secret: second } = await clients.rotateSecret(client.id, { overlap: 86_400 })
+    const { secret: second } = await clients.rotateSecret(client.id, { overlapSeconds: 86_400 })
     t.strictSame(await Promise.all([first, lost, second].map(secret => status(client.id, secret))), [200, 401, 200])
     const [newest, before] = (await clients.find(client.id)).secrets
     t.equal(before?.expires_at, promised, 'until the end that it was promised')
     t.equal(newest?.expires_at, null)
-    const { secret: third } = await clients.rotateSecret(client.id, { overlap: 3_600 })
+    const { secret: third } = await clients.rotateSecret(client.id, { overlapSeconds: 3_600 })
     t.strictSame(
       await Promise.all([first, second, third].map(secret => status(client.id, secret))),
       [401, 200, 200],
@@ -98,9 +101,14 @@ t.test('clients', async t => {
       t.match(await refusal(clients.rotateSecret(id)), { status: 404 }, id)
     const { client } = await clients.create({ name: 'nightly' })
     for (const overlap of [-1, 1e9, Number.NaN]) {
-      t.match(await refusal(clients.rotateSecret(client.id, { overlap })), { status: 422 }, String(overlap))
+      t.match(
+        await refusal(clients.rotateSecret(client.id, { overlapSeconds: overlap })),
+        { status: 422 },
+        String(overlap),
+      )
     }
     t.match(await refusal(clients.rotateSecret(client.id, { expiresAt: new Date(0) })), { status: 422 })
+    await t.rejects(clients.rotateSecret(client.id, { overlap: 60 } as object), { message: /overlapSeconds/ })
   })
 
   t.test('what is changed counts on the next request, and the rest stays', async t => {

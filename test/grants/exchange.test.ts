@@ -100,7 +100,7 @@ t.test('it ends when its parent is rotated, at once or after the overlap', async
     const { user, token, id } = await actingAs(services, ['orders:read'])
     const child = (await exchanged(t, token)).access_token
     t.equal(await opens(app, child), 200)
-    await services.tokens.rotate(user, id, { overlap })
+    await services.tokens.rotate(user, id, { overlapSeconds: overlap })
     const current = await requester(app, bearer(child)).get('/api/tokens/current')
     t.equal(current.statusCode, overlap === 0 ? 401 : 200)
     await expire(services.db, 'oauth_access_tokens', 'id = ?', [id])

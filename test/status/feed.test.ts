@@ -161,7 +161,7 @@ t.test('a stream ends with the secret that it was begun with', async t => {
   t.teardown(() => app.close())
   const url = await listening(app)
   const { client, secret } = await services.clients.create(API)
-  const { secret: young } = await services.clients.rotateSecret(client.id, { overlap: 2 })
+  const { secret: young } = await services.clients.rotateSecret(client.id, { overlapSeconds: 2 })
   const old = follow(url, basic(client.id, secret))
   const other = follow(url, basic(client.id, young))
   await next(old, 'heartbeat')

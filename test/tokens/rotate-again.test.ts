@@ -47,16 +47,16 @@ t.test('a successor that was renamed, narrowed, suspended, rotated or revoked wa
     (id, user) => services.tokens.change(user, id, { name: 'mine' }),
     (id, user) => services.tokens.change(user, id, { scopes: [] }),
     (id, user) => services.tokens.change(user, id, { suspended: true }),
-    (id, user) => services.tokens.rotate(user, id, OVERLAP),
+    (id, user) => services.tokens.rotate(user, id, { overlapSeconds: 3600 }),
     (id, user) => services.tokens.revoke(user.id, id),
   ]
   for (const act of acts) {
     const old = await actingAs(services, ['orders:read', 'tokens:rotate'])
     const user = { id: old.user.id, role: 'user' as const }
-    const { token } = await services.tokens.rotate(user, old.id, OVERLAP)
+    const { token } = await services.tokens.rotate(user, old.id, { overlapSeconds: 3600 })
     await new Promise(resolve => setImmediate(resolve))
     await act(token.id, user)
-    await t.rejects(services.tokens.rotate(user, old.id, OVERLAP), /has been rotated already/)
+    await t.rejects(services.tokens.rotate(user, old.id, { overlapSeconds: 3600 }), /has been rotated already/)
   }
 })
 
@@ -71,9 +71,9 @@ t.test('a second time without an overlap ends the old token at once', async t =>
 t.test('a token that was narrowed since gives its successor no more than it has', async t => {
   const old = await actingAs(services, ['orders:read', 'reports', 'tokens:rotate'])
   const user = { id: old.user.id, role: 'user' as const }
-  await services.tokens.rotate(user, old.id, OVERLAP)
+  await services.tokens.rotate(user, old.id, { overlapSeconds: 3600 })
   await services.tokens.change(user, old.id, { scopes: ['reports'] })
-  t.same((await services.tokens.rotate(user, old.id, OVERLAP)).token.scopes, ['reports'])
+  t.same((await services.tokens.rotate(user, old.id, { overlapSeconds: 3600 })).token.scopes, ['reports'])
 })
 
 t.test('of many at once, on two nodes, one successor lives', async t => {
@@ -82,7 +82,7 @@ t.test('of many at once, on two nodes, one successor lives', async t => {
   const old = await actingAs(services, ['orders:read', 'tokens:rotate'])
   const user = { id: old.user.id, role: 'user' as const }
   const all = await Promise.all(
-    [services, other, services, other].map(node => node.tokens.rotate(user, old.id, { overlap: 60 })),
+    [services, other, services, other].map(node => node.tokens.rotate(user, old.id, { overlapSeconds: 60 })),
   )
   const alive = await living(user.id)
   t.equal(alive.length, 2, 'the old one and one successor')

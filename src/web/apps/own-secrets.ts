@@ -48,8 +48,8 @@ export function ownAppSecrets({ site, clients }: { site: Site; clients: Clients 
       if (again) return again
       const wish = ((request.body ?? {}) as Params).overlap ?? '0'
       // What is no length of time is refused where the others are.
-      const overlap = wish === '0' ? 0 : (parseDuration(wish) ?? Number.NaN)
-      const { client, secret } = await clients.rotateSecret(id, { overlap })
+      const overlapSeconds = wish === '0' ? 0 : (parseDuration(wish) ?? Number.NaN)
+      const { client, secret } = await clients.rotateSecret(id, { overlapSeconds })
       return showSecret(reply, site, client, secret)
     })
   }

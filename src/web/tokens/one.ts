@@ -106,7 +106,7 @@ export function singleTokenPages({ tokens, catalogue, view, show }: SingleTokenP
       if (before) return before
       const overlap = OVERLAPS[overlapOf(request)]
       return attempt(request, reply, async () => {
-        const issued = await tokens.rotate(signedInOf(request).user, idOf(request), { overlap })
+        const issued = await tokens.rotate(signedInOf(request).user, idOf(request), { overlapSeconds: overlap })
         return show.show(request, reply, issued, overlap)
       })
     })
