@@ -10,13 +10,13 @@ walk('somebody changes the account, and signs out everywhere', async visitor => 
   await visitor.checkPage('account')
   await visitor.fill('Name', 'Ada King')
   await visitor.go('Save')
-  await visitor.sees('Your account is changed.')
+  await visitor.sees('Your profile was updated.')
   const { page } = visitor
   const current = page.getByLabel('Current password').nth(1)
   await visitor.fillIn(current, 'not the password')
   await visitor.fill('New password', 'a new long password')
-  await visitor.fill('New password once more', 'a new long password')
-  await visitor.go('Change the password')
+  await visitor.fill('Confirm new password', 'a new long password')
+  await visitor.go('Change password')
   await visitor.checkPage('account-refused')
   await visitor.go('Sign out everywhere')
   assert.equal(new URL(page.url()).pathname, '/login')
@@ -24,7 +24,7 @@ walk('somebody changes the account, and signs out everywhere', async visitor => 
 
 walk('somebody asks for what is not there', async visitor => {
   await visitor.goto('/nothing')
-  await visitor.sees('There is nothing here')
+  await visitor.sees('Page not found')
   await visitor.checkPage('unknown')
   await visitor.goto('/login')
   await visitor.signIn(await newUser(services))
@@ -42,7 +42,7 @@ walk(
   async visitor => {
     await visitor.goto('/account')
     await visitor.signIn(await newUser(services))
-    await visitor.press('Skip to the content')
+    await visitor.press('Skip to content')
     await visitor.page.locator('#main:focus').waitFor()
   },
   PROFILES.filter(({ hand }) => hand === 'keyboard'),

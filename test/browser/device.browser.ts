@@ -16,23 +16,23 @@ async function television() {
   }
 }
 
-walk('a device is let in by the code that it shows, and turned away', async visitor => {
+walk('a device is authorized by the code that it shows, and denied', async visitor => {
   const { start, poll } = await television()
   const first = await start()
   await visitor.goto(first.verification_uri)
   await visitor.signIn(await newUser(services))
   await visitor.checkPage('device')
   await visitor.fill('Code', 'BBBB-BBBB')
-  await visitor.go('Go on')
-  await visitor.sees('No device waits under this code.')
+  await visitor.go('Continue')
+  await visitor.sees('This code is not valid or has expired.')
   await visitor.checkPage('device-unknown')
   await visitor.fill('Code', first.user_code.toLowerCase())
-  await visitor.go('Go on')
+  await visitor.go('Continue')
   await visitor.sees(first.user_code)
   await visitor.checkPage('device-confirm')
   await visitor.tick('See reports', false)
-  await visitor.go('Let it in')
-  await visitor.sees('The device is let in')
+  await visitor.go('Authorize')
+  await visitor.sees('Device connected')
   await visitor.checkPage('device-done')
   const { access_token, scope } = await poll(first)
   assert.equal(scope, 'orders:read')
@@ -40,8 +40,8 @@ walk('a device is let in by the code that it shows, and turned away', async visi
 
   const second = await start()
   await visitor.goto(second.verification_uri_complete as string)
-  await visitor.go('Do not let it in')
-  await visitor.sees('The device is not let in')
+  await visitor.go('Cancel')
+  await visitor.sees('Device not connected')
   await visitor.checkPage('device-denied')
   await assert.rejects(poll(second), { error: 'access_denied' })
 })

@@ -47,7 +47,7 @@ walk(
     await isOpen('after a wrong password')
     await popup.getByLabel('Password').fill(PASSWORD)
     await popup.getByRole('button', { name: 'Sign in' }).click()
-    const allow = popup.getByRole('button', { name: 'Let it in', exact: true })
+    const allow = popup.getByRole('button', { name: 'Authorize', exact: true })
     await allow.waitFor()
     await isOpen('while consenting')
     await allow.click()
@@ -69,7 +69,7 @@ walk(
     const user = await newUser(services)
     await visitor.goto(url)
     await visitor.signIn(user)
-    await visitor.go('Let it in')
+    await visitor.go('Authorize')
     await visitor.sees('Arrived true')
     assert.ok(visitor.page.url().startsWith(`${native}/callback?`))
 

@@ -4,7 +4,7 @@ import { PROFILES, walk } from './profiles.ts'
 import { opens, services } from './setup.ts'
 import type { Visitor } from './visitor.ts'
 
-const TEXT = 'The text of the token'
+const TEXT = 'Token'
 
 async function make(visitor: Visitor): Promise<string> {
   const { page, eyes } = visitor
@@ -14,13 +14,13 @@ async function make(visitor: Visitor): Promise<string> {
   await visitor.fill('Name', 'deploy')
   await visitor.tick('Read orders')
   if (eyes.script) {
-    await visitor.press('All of these', page.getByRole('group', { name: /^reports/ }))
+    await visitor.press('Select all', page.getByRole('group', { name: /^reports/ }))
     assert.ok(await page.getByLabel('Export reports').isChecked())
-    await visitor.press('All of these', page.getByRole('group', { name: /^reports/ }))
+    await visitor.press('Select all', page.getByRole('group', { name: /^reports/ }))
     assert.ok(!(await page.getByLabel('Export reports').isChecked()))
   }
-  await visitor.choose('Expires', 'in 7 days')
-  await visitor.go('Make the token')
+  await visitor.choose('Expires', 'In 7 days')
+  await visitor.go('Create token')
   const text = await visitor.reads(TEXT)
   await visitor.checkPage('token-made')
   if (eyes.script) {
@@ -40,7 +40,7 @@ async function isGone({ page }: Visitor, text: string): Promise<void> {
   assert.ok(!(await page.content()).includes(text), 'gone on Back')
 }
 
-walk('a token is made, used, rotated, suspended and revoked', async visitor => {
+walk('a token is created, used, regenerated, suspended and revoked', async visitor => {
   const { page } = visitor
   const user = await newUser(services)
   await visitor.goto('/')
@@ -62,21 +62,21 @@ walk('a token is made, used, rotated, suspended and revoked', async visitor => {
   await visitor.fill('Name', 'deploy it')
   await visitor.tick('See reports')
   await visitor.go('Save')
-  await visitor.sees('is changed')
-  await visitor.choose('The old text works on', 'for an hour')
-  await visitor.go('Rotate')
+  await visitor.sees('was updated')
+  await visitor.choose('Old token stops working', 'After 1 hour')
+  await visitor.go('Regenerate token')
   const next = await visitor.reads(TEXT)
   await visitor.checkPage('token-rotated')
   assert.deepEqual([await opens(text), await opens(next)], [200, 200])
-  await visitor.go('I have copied it')
+  await visitor.go('Done')
   await visitor.go('Suspend')
   assert.equal(await opens(next), 401)
   await visitor.go('Resume')
   assert.equal(await opens(next), 200)
   await visitor.go('Revoke…')
   await visitor.checkPage('token-revoke')
-  await visitor.go('Revoke it')
-  await visitor.sees('is revoked. It opens nothing any more.')
+  await visitor.go('Revoke token')
+  await visitor.sees('was revoked. It no longer works.')
   assert.equal(await opens(next), 401)
   await visitor.checkPage('tokens-revoked')
 })
@@ -95,20 +95,20 @@ walk('a token is looked for among many', async visitor => {
   await visitor.go('Back to the newest')
   // Open by itself, since there is more than one page of them.
   await visitor.fill('Name or scope', 'build 12')
-  await visitor.choose('Show', 'All')
+  await visitor.choose('Status', 'All')
   await visitor.go('Search')
   assert.equal(await visitor.page.locator('tbody tr').count(), 1)
 })
 
 walk(
-  'the text of a token is copied by a button, and a chosen date is the end',
+  'a token is copied by a button, and expires on the chosen date',
   async visitor => {
     await visitor.goto('/tokens/new?name=laptop&scopes=orders:read')
     await visitor.signIn(await newUser(services))
     const day = new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10)
-    await visitor.page.getByLabel('Date (the end of that day in UTC)').fill(day)
+    await visitor.page.getByLabel('Expiration date (end of the day in UTC)').fill(day)
     assert.equal(await visitor.page.getByLabel('Expires').inputValue(), 'date')
-    await visitor.go('Make the token')
+    await visitor.go('Create token')
     await visitor.press('Copy')
     await visitor.sees('Copied')
     assert.equal(await visitor.page.evaluate('navigator.clipboard.readText()'), await visitor.reads(TEXT))

@@ -98,7 +98,7 @@ t.test('an app that registered itself asks each time', async t => {
   const client = { id: registered.json().client_id as string, redirectUris: [CALLBACK] }
   await letIn(client)
   t.ok(await isAsked(client))
-  t.match((await browser.get(authorizeUrl(client))).body, 'It asks you each time.')
+  t.match((await browser.get(authorizeUrl(client))).body, 'You will be asked again each time.')
 })
 
 t.test('where nothing is remembered every app asks each time', async t => {
@@ -113,12 +113,12 @@ t.test('where nothing is remembered every app asks each time', async t => {
 t.test('the page names the resource server, and says for how long', async t => {
   const { client } = await newApp()
   const body = async (asked: Asked) => (await browser.get(authorizeUrl(client, asked))).body
-  t.match(await body({}), /at every API of/)
+  t.match(await body({}), /apply to every API of/)
   const named = await body({ resource: [A, 'https://b.example'] })
-  t.match(named, /at <bdi>Orders<\/bdi> \(<bdi>https:\/\/a\.example<\/bdi>\)/)
-  t.match(named, /at <bdi>Reports<\/bdi>/)
+  t.match(named, /apply to <bdi>Orders<\/bdi> \(<bdi>https:\/\/a\.example<\/bdi>\)/)
+  t.match(named, /apply to <bdi>Reports<\/bdi>/)
   t.notMatch(named, 'every API')
-  t.match(named, /access for up to 30 days .+ For 3 months it need not ask you again|For 90 days/)
+  t.match(named, /Access lasts for up to 30 days .+ For 3 months, you will not be asked again/)
 })
 
 t.test('the app of a disabled user does not authenticate', async t => {

@@ -15,7 +15,7 @@ export async function refusesForgery(
   for (const _csrf of [undefined, 'x', 'a-b-c', theirs]) {
     const refused = await browser.post(form.action, { ...form.fields, ...fields, _csrf })
     t.equal(refused.statusCode, 403, `${form.action} with ${_csrf}`)
-    t.match(refused.body, 'This form is out of date')
+    t.match(refused.body, 'This form has expired')
   }
 }
 

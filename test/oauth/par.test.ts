@@ -146,7 +146,7 @@ t.test('a request that was pushed', async t => {
     const native = await newClient({ public: true })
     const page = await browser.get(await pushed(native))
     t.equal(page.statusCode, 200)
-    t.match(page.body, 'cannot prove')
+    t.match(page.body, 'cannot verify the identity')
   })
 })
 

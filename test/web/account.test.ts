@@ -40,10 +40,10 @@ t.test('a name is changed by its owner alone', async t => {
   const done = await browser.submit(page, { name: '"><script>alert(1)</script>', email }, WHO)
   t.equal(done.headers.location, '/account')
   const after = await browser.get('/account')
-  t.equal(said(after), 'Your account is changed.')
+  t.equal(said(after), 'Your profile was updated.')
   t.match(after.body, 'Signed in as <bdi>&quot;&gt;&lt;script&gt;')
   t.notMatch(after.body, /<script>/)
-  t.match((await browser.submit(page, { name: ' ', email }, WHO)).body, 'The name must have 1 to 255 characters')
+  t.match((await browser.submit(page, { name: ' ', email }, WHO)).body, 'Name must have 1 to 255 characters')
   const rest = { role: 'admin', id: 'x', password_hash: 'x' }
   await browser.submit(page, { name: 'Ada', email, ...rest }, WHO)
   t.match(await services.users.find(user.id), { name: 'Ada', role: 'user' })
@@ -55,9 +55,9 @@ t.test('an e-mail address is changed with the password', async t => {
   const page = await browser.get('/account')
   const change = (fields: Record<string, string>) => browser.submit(page, { name: 'Ada', ...fields }, WHO)
   const refused: [Record<string, string>, RegExp][] = [
-    [{ email: 'new@example.com' }, /The current password is required/],
-    [{ email: 'new@example.com', current_password: 'wrong' }, /The current password is wrong/],
-    [{ email: other.email, current_password: PASSWORD }, /The e-mail address is taken/],
+    [{ email: 'new@example.com' }, /Current password is required/],
+    [{ email: 'new@example.com', current_password: 'wrong' }, /Current password is wrong/],
+    [{ email: other.email, current_password: PASSWORD }, /E-mail address is taken/],
     [{ email: 'nonsense', current_password: PASSWORD }, /must be an e-mail address/],
     [{ email: '', current_password: PASSWORD }, /must be an e-mail address/],
   ]
@@ -82,18 +82,18 @@ t.test('a password is changed with the one before, and signs out everywhere else
   const change = (fields: Record<string, string>) =>
     browser.submit(page, { current_password: PASSWORD, password: NEXT, password_confirmation: NEXT, ...fields }, PASS)
   const refused: [Record<string, string>, RegExp][] = [
-    [{ current_password: 'wrong' }, /The current password is wrong/],
-    [{ current_password: '' }, /The current password is required/],
-    [{ password: 'short', password_confirmation: 'short' }, /The new password must have at least 8/],
-    [{ password_confirmation: 'another one' }, /differ/],
-    [{ password: '', password_confirmation: '' }, /The new password must have at least 8/],
+    [{ current_password: 'wrong' }, /Current password is wrong/],
+    [{ current_password: '' }, /Current password is required/],
+    [{ password: 'short', password_confirmation: 'short' }, /New password must have at least 8/],
+    [{ password_confirmation: 'another one' }, /do not match/],
+    [{ password: '', password_confirmation: '' }, /New password must have at least 8/],
   ]
   for (const [fields, why] of refused) t.match(said(await change(fields)), why)
   t.ok(await isIn(other))
   const before = browser.session
   t.equal((await change({})).statusCode, 303)
   t.not(browser.session, before, 'a new session')
-  t.match(said(await browser.get('/account')), 'Your password is changed.')
+  t.match(said(await browser.get('/account')), 'Your password was changed.')
   t.notOk(await isIn(other))
   t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'tokens stay')
   t.equal((await new Browser(app).signIn(user)).statusCode, 401)
@@ -119,13 +119,13 @@ t.test('sessions are listed, and ended one by one or all together', async t => {
   t.match(page.body, /<bdi>&quot;&gt;&lt;script&gt;/)
   t.notMatch(page.body, /<script>|\u202e/)
   t.match(page.body, /127\.0\.0\.1<\/td>/)
-  t.equal(page.body.match(/>this browser</g)?.length, 1)
+  t.equal(page.body.match(/>This browser</g)?.length, 1)
 
   const rows = await services.sessions.list(user.id)
   t.equal(rows.length, 4)
   const id = rows.find(({ userAgent }) => userAgent === FIREFOX)?.id
   await browser.submit(page, {}, new RegExp(`${id}/end$`))
-  t.match(said(await browser.get('/account')), 'That browser is signed out.')
+  t.match(said(await browser.get('/account')), 'The other browser was signed out.')
   t.strictSame([await isIn(firefox), await isIn(hostile), await isIn(nameless)], [false, true, true])
   t.equal((await browser.submit(page, {}, new RegExp(`${id}/end$`))).statusCode, 404, 'twice')
 

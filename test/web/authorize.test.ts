@@ -34,7 +34,7 @@ t.test('the consent page', async t => {
     const client = await newClient({ public: true, redirectUris: ['http://127.0.0.1/cb', 'com.example.app:/cb'] })
     const local = await browser.get(authorizeUrl(client, { redirect_uri: 'http://127.0.0.1:5000/cb' }))
     t.match(local.body, /on this device \(<bdi>127\.0\.0\.1<\/bdi>\)/)
-    t.match(local.body, 'cannot prove')
+    t.match(local.body, 'cannot verify the identity')
     const own = await browser.get(authorizeUrl(client, { redirect_uri: 'com.example.app:/cb' }))
     t.match(own.body, /on this device \(<bdi>com\.example\.app<\/bdi>\)/)
   })
@@ -67,7 +67,7 @@ t.test('the consent page', async t => {
     const client = await newClient({ scopes: ['reports'] })
     const page = await browser.get(authorizeUrl(client))
     t.equal(page.statusCode, 200)
-    t.match(page.body, 'asks for no permission')
+    t.match(page.body, 'requests no permissions')
   })
 
   t.test('always asks for a public client', async t => {
@@ -193,11 +193,11 @@ t.test('a person may leave an app less than it asks for', async t => {
   const client = await newClient()
   const url = authorizeUrl(client, { scope: 'orders:read orders:create reports', prompt: 'consent' })
   const page = await browser.get(url)
-  t.notMatch(page.body, /let it in before|>new</, 'nothing is new to whoever never let it in')
+  t.notMatch(page.body, /authorized this app before|>New</, 'nothing is new at the first authorization')
   const nothing = { 'scope.orders:read': undefined, 'scope.orders:create': undefined, 'scope.reports': undefined }
   const none = await browser.submit(page, { decision: 'approve', ...nothing }, /consent$/)
   t.equal(none.statusCode, 400)
-  t.match(none.body, 'Leave at least one permission ticked')
+  t.match(none.body, 'Select at least one permission')
   const denied = await browser.submit(page, { decision: 'deny', ...nothing }, /consent$/)
   t.equal(locationOf(denied).searchParams.get('error'), 'access_denied')
   const answer = await browser.submit(page, { decision: 'approve', 'scope.orders:create': undefined }, /consent$/)
@@ -207,8 +207,8 @@ t.test('a person may leave an app less than it asks for', async t => {
 
   const again = await browser.get(authorizeUrl(client, { scope: 'orders:read orders:create reports' }))
   t.equal(again.statusCode, 200, 'the rest is asked for again')
-  t.match(again.body, 'You let it in before.')
-  const marked = [...again.body.matchAll(/<code>([^<]*)<\/code> <strong class="badge">new</g)].map(([, id]) => id)
+  t.match(again.body, 'You have authorized this app before.')
+  const marked = [...again.body.matchAll(/<code>([^<]*)<\/code> <strong class="badge">New</g)].map(([, id]) => id)
   t.strictSame(marked, ['orders:create'], 'and marked as new')
   t.equal((await browser.get(authorizeUrl(client, { scope: 'reports' }))).statusCode, 303, 'what was left is not')
 })

@@ -29,7 +29,7 @@ t.test('an administrative act asks for the password again after ten minutes', as
   const person = { name: 'Ada <King>', email: 'king@example.com', role: 'user', password: 'what nobody sees' }
   const asked = await browser.submit(page, person, /users$/)
   t.equal(asked.statusCode, 403)
-  t.match(asked.body, 'Your password, please')
+  t.match(asked.body, 'Confirm your password')
   t.match(formOf(asked.body, /users$/).fields, { name: person.name, email: person.email })
   t.notMatch(asked.body, person.password, 'a password has to be typed again')
   t.notOk(await services.users.findByEmail(person.email), 'nothing is changed yet')
@@ -37,7 +37,7 @@ t.test('an administrative act asks for the password again after ten minutes', as
   const { password } = person
   const wrong = await browser.submit(asked, { password, own_password: 'wrong password' }, /users$/)
   t.equal(wrong.statusCode, 400)
-  t.match(wrong.body, 'That is not your password.')
+  t.match(wrong.body, 'The password is wrong.')
   const done = await browser.submit(wrong, { password, own_password: PASSWORD }, /users$/)
   t.equal(done.statusCode, 303, done.body)
   t.match(await services.users.findByEmail(person.email), { name: person.name }, 'what was filled in counts')

@@ -27,7 +27,7 @@ t.test('a person who asks for what is not there gets a page', async t => {
         'cache-control': 'no-store',
         'content-security-policy': "default-src 'none'",
       })
-      t.match(body, '<h1>There is nothing here</h1>')
+      t.match(body, '<h1>Page not found</h1>')
       t.match(body, 'href="/login"')
       t.notMatch(body, '<b>')
     }

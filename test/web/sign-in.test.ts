@@ -233,7 +233,7 @@ t.test('a form that is out of date leads on', async t => {
   t.test('without cookies, to what is needed', async t => {
     const refused = await new Browser(app).submit(await new Browser(app).get('/login'), typed, /login$/)
     t.equal(refused.statusCode, 403)
-    t.match(refused.body, 'This needs cookies')
+    t.match(refused.body, 'Your browser sent no cookies')
   })
 
   t.test('signing out twice', async t => {
@@ -271,8 +271,8 @@ t.test('a form that is out of date leads on', async t => {
       const late = await browser.submit(page, { decision }, /consent$/).finally(() => mock.timers.reset())
       t.equal(late.statusCode, 400)
       t.notOk(late.headers.location, 'nothing is decided')
-      t.match(late.body, 'Let <bdi>Calendar</bdi> in?')
-      t.match(late.body, 'out of date')
+      t.match(late.body, 'Authorize <bdi>Calendar</bdi>?')
+      t.match(late.body, 'This form has expired')
       const answer = locationOf(await browser.submit(late, { decision }, /consent$/))
       t.equal(answer.searchParams.has('code'), decision === 'approve')
       t.equal(answer.searchParams.get('state'), 's')

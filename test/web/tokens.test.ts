@@ -54,9 +54,9 @@ t.test('the list', async t => {
     const { body } = await browser.get('/tokens')
     t.match(body, /plain<\/bdi><\/a><\/th>\s*<td data-label="Scopes"><code>orders:read<\/code>/)
     t.match(body, /<time datetime="[^"]+Z" title="[^"]+ UTC">just now<\/time>/)
-    t.match(body, /<td data-label="Last used">never<\/td>/)
-    t.match(body, /<span class="soon"><time [^>]*>in 3 days<\/time> <span class="badge">soon/)
-    t.match(body, /paused<\/bdi><\/a> <span class="badge">suspended/)
+    t.match(body, /<td data-label="Last used">Never<\/td>/)
+    t.match(body, /<span class="soon"><time [^>]*>in 3 days<\/time> <span class="badge">Soon/)
+    t.match(body, /paused<\/bdi><\/a> <span class="badge">Suspended/)
   })
 
   t.test('says when a token was last used', async t => {
@@ -86,7 +86,7 @@ t.test('the list', async t => {
     t.strictSame(await found('state=ended'), ['gone'])
     t.strictSame(await found('state=all&q=one'), ['gone'])
     t.strictSame(await found('state=nonsense&q=a&q=b'), ['paused', '100%_sure', 'Deploy'], 'nonsense is no filter')
-    t.match((await browser.get('/tokens?q=nothing-like-it')).body, 'No token fits.')
+    t.match((await browser.get('/tokens?q=nothing-like-it')).body, 'No tokens match.')
   })
 
   t.test('comes in pages, which keep the search', async t => {
@@ -126,7 +126,7 @@ t.test('the form for a new token', async t => {
     const link = '/tokens/new?name=deploy&scopes=orders:read,orders:create,nope&expires_in=12d'
     const { body } = await browser.get(link)
     t.match(body, /<input id="name" [^>]*value="deploy"/)
-    t.match(body, '<option value="12d" selected>in 12 days')
+    t.match(body, '<option value="12d" selected>In 12 days')
     t.strictSame(ticked(body), ['scope.orders:read', 'scope.orders:create'])
     t.equal((await services.tokens.list(user.id, { limit: 1 })).length, 0)
     for (const query of ['name=a&name=b', 'expires_in=-1', 'expires_in=9999999d', 'scopes=%00', 'name=%00'])
@@ -183,8 +183,8 @@ t.test('the form for a new token', async t => {
     const { browser, user } = await person()
     const nextYear = new Date().getUTCFullYear() + 1
     const wrong: [Record<string, string | undefined>, RegExp][] = [
-      [{ name: '' }, /Give the token a name/],
-      [{ name: '  ' }, /Give the token a name/],
+      [{ name: '' }, /Enter a name/],
+      [{ name: '  ' }, /Enter a name/],
       [{ name: 'x'.repeat(256) }, /1 to 255/],
       [{ expires_in: '' }, /Choose when/],
       [{ expires_in: '9999d' }, /must not lie beyond/],
@@ -242,7 +242,7 @@ t.test('a token', async t => {
     const page = await browser.get(`/tokens/${id}`)
     const rotated = await browser.submit(page, { overlap: 'day' }, /rotate$/)
     t.equal(rotated.statusCode, 201)
-    t.match(rotated.body, 'works for <bdi>24</bdi> hours more')
+    t.match(rotated.body, 'works for another <bdi>24</bdi> hours')
     const next = plainTextOf(rotated)
     t.strictSame([await opens(old), await opens(next)], [200, 200])
     t.equal((await browser.submit(page, { overlap: 'day' }, /rotate$/)).statusCode, 303, 'a reload rotates nothing')
@@ -261,7 +261,7 @@ t.test('a token', async t => {
     await browser.submit(await browser.get(`/tokens/${id}`), {}, /suspend$/)
     t.equal(await opens(text), 401)
     const page = await browser.get(`/tokens/${id}`)
-    t.match(page.body, 'is suspended. It opens nothing until you resume it.')
+    t.match(page.body, 'was suspended. It will not work until you resume it.')
     t.notMatch(page.body, `${id}/rotate"`)
     await browser.submit(page, {}, /resume$/)
     t.equal(await opens(text), 200)
@@ -277,7 +277,7 @@ t.test('a token', async t => {
     const done = await browser.submit(ask, {}, /revoke$/)
     t.equal(done.headers.location, '/tokens')
     t.equal(await opens(text), 401)
-    t.match((await browser.get('/tokens')).body, 'is revoked. It opens nothing any more.')
+    t.match((await browser.get('/tokens')).body, 'was revoked. It no longer works.')
     const page = await browser.get(`/tokens/${id}`)
     t.match(page.body, '<dd>Revoked</dd>')
     t.notMatch(page.body, /action="\/tokens\/[^"]+"/, 'nothing can be done with it')
@@ -367,5 +367,5 @@ t.test('a token may be for some APIs only, and its page says for which', async t
   t.match((await browser.get(`/tokens/${bound.jti}`)).body, `<code>${uri}</code>`)
   const everywhere = await send({})
   t.equal(everywhere.aud, services.config.audience)
-  t.match((await browser.get(`/tokens/${everywhere.jti}`)).body, 'every API of this server')
+  t.match((await browser.get(`/tokens/${everywhere.jti}`)).body, 'Every API of this server')
 })

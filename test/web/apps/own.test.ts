@@ -176,7 +176,7 @@ t.test('an app is revoked after a question that names it', async t => {
   t.ok(await proves(id, secret))
   t.equal((await browser.submit(question, {}, /revoke$/)).statusCode, 303)
   t.notOk(await proves(id, secret))
-  t.match((await browser.get('/apps/own')).body, 'revoked')
+  t.match((await browser.get('/apps/own')).body, 'Revoked')
   t.notMatch((await browser.get(`/apps/own/${id}`)).body, '<button>Save')
 })
 

@@ -121,7 +121,7 @@ t.test('an app is allowed to exchange tokens for other APIs, and to name them', 
   const path = `/manage/clients/${client.id}`
   const fields = { exchange_audiences: 'https://a.example\nhttps://b.example', resources: 'https://a.example' }
   const page = await send(path, fields, /clients\/[\w-]+$/)
-  t.match(page.body, 'Gateway</bdi> is changed')
+  t.match(page.body, 'Gateway</bdi> was updated')
   const allowed = { exchangeAudiences: ['https://a.example', 'https://b.example'], resources: ['https://a.example'] }
   t.match(await services.clients.find(client.id), allowed)
   const refused = await browser.submit(page, { exchange_audiences: '<b>' }, /clients\/[\w-]+$/)
@@ -152,15 +152,22 @@ t.test('apps are revoked, but not the one of personal tokens', async t => {
 
 t.test('keys are rotated', async t => {
   const before = await services.keys.list()
-  t.match((await send('/manage/keys/rotate', {}, /rotate$/)).body, 'signs now.')
-  t.match((await send('/manage/keys/rotate', { algorithm: 'EdDSA' }, /rotate$/)).body, /published now and signs from/)
+  t.match((await send('/manage/keys/rotate', {}, /rotate$/)).body, 'is now active.')
+  t.match(
+    (await send('/manage/keys/rotate', { algorithm: 'EdDSA' }, /rotate$/)).body,
+    /now published and becomes active at/,
+  )
   const waiting = (await send('/manage/keys/rotate', {}, /rotate$/)).body
-  t.match(waiting, /was scheduled before and signs from/)
-  t.match(waiting, /data-label="Signs from"><time [^>]+>in \d+ minutes</)
-  t.match((await browser.get('/manage/keys/rotate')).body, /Sign at once.+may refuse new tokens/s, 'what it costs')
+  t.match(waiting, /was already scheduled and becomes active at/)
+  t.match(waiting, /data-label="Active from"><time [^>]+>in \d+ minutes</)
+  t.match(
+    (await browser.get('/manage/keys/rotate')).body,
+    /Rotate immediately.+may reject new tokens/s,
+    'what it costs',
+  )
   t.equal((await services.keys.list()).find(key => key.state === 'current')?.algorithm, 'ES256')
   const early = await send('/manage/keys/rotate', { now: '1' }, /rotate$/)
-  t.match(early.body, /signs now\. Servers that cache the public keys may refuse/)
+  t.match(early.body, /is now active\. Servers that cache the public keys may reject/)
   const now = await services.keys.list()
   t.equal(now.length, before.length + 2)
   t.equal(now.find(key => key.state === 'current')?.algorithm, 'EdDSA')
@@ -176,8 +183,8 @@ t.test('a key is revoked', async t => {
   const current = (await services.keys.list()).find(key => key.state === 'current')?.id as string
   t.match((await browser.get(`/manage/keys/${current}/revoke`)).body, /This cannot be undone/)
   const page = await send(`/manage/keys/${current}/revoke`, {}, /revoke$/)
-  t.match(page.body, /is revoked, and with it <bdi>\d+<\/bdi> tokens/)
-  t.match(page.body, /data-label="State">revoked</)
+  t.match(page.body, /was revoked, and <bdi>\d+<\/bdi> tokens with it/)
+  t.match(page.body, /data-label="Status">Revoked</)
   t.notMatch(page.body, `${current}/revoke`)
   t.ok((await services.tokenAdmin.find(id))?.revoked)
   t.equal(await opens(app, token), 401)
@@ -195,9 +202,9 @@ t.test('the audit trail is filtered and says who did it', async t => {
   await services.clients.update(client.id, { redirectUris: ['https://a.example/%22%3E'] })
   const rows = async (query: string) =>
     [...(await browser.get(`/manage/audit?${query}`)).body.matchAll(/<th scope="row">([^<]*)/g)].map(([, kind]) => kind)
-  t.strictSame(await rows(`user=${user.email}`), ['App changed', 'App made', 'Sign-in failed', 'User made'])
+  t.strictSame(await rows(`user=${user.email}`), ['App updated', 'App created', 'Sign-in failed', 'User created'])
   t.strictSame(await rows(`user=${user.id}&kind=sign_in.failed`), ['Sign-in failed'])
-  t.strictSame(await rows(`client=${client.id}`), ['App changed', 'App made'])
+  t.strictSame(await rows(`client=${client.id}`), ['App updated', 'App created'])
   t.strictSame(await rows(`user=${user.id}&until=2020-01-01`), [])
   t.match((await browser.get(`/manage/audit?client=${client.id}`)).body, 'https://a.example/%22%3E')
 })

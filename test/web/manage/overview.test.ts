@@ -38,7 +38,7 @@ t.test('the pictures say what happened', async t => {
   await new Browser(app).signIn(admin, 'wrong')
 
   const { body } = await browser.get('/manage')
-  const live = counts(body, 'Live tokens')
+  const live = counts(body, 'Active tokens')
   t.equal(live.length, 30)
   t.strictSame(live.slice(-5), [3, 2, 2, 1, 3], 'at the end of each day')
   t.ok(live.slice(0, 25).every(n => n === 3))

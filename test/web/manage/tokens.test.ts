@@ -9,7 +9,7 @@ const browser = new Browser(app)
 await browser.signIn(admin)
 
 const names = (body: string) => [...body.matchAll(/<th scope="row"><bdi>([^<]*)/g)].map(([, name]) => name)
-const told = (body: string) => Number(/Live tokens that match: (\d+)/.exec(body)?.[1])
+const matching = (body: string) => Number(/Matching active tokens: (\d+)/.exec(body)?.[1])
 
 /** Goes from the list over the question to the end. @returns how many each of the three names */
 async function revoke(query: string): Promise<[listed: number, asked: number, revoked: number]> {
@@ -19,7 +19,7 @@ async function revoke(query: string): Promise<[listed: number, asked: number, re
   const asked = Number(/Revoke (\d+) tokens\?/.exec(question.body)?.[1])
   const answer = await browser.submit(question, {}, /revoke$/)
   const { body } = await browser.get(locationOf(answer).pathname)
-  return [told(list.body), asked, Number(/Tokens revoked: <bdi>(\d+)/.exec(body)?.[1])]
+  return [matching(list.body), asked, Number(/Tokens revoked: <bdi>(\d+)/.exec(body)?.[1])]
 }
 
 t.test('tokens are listed by every condition', async t => {
@@ -69,9 +69,9 @@ t.test('the question names the conditions in words, and changes nothing', async 
   const { body } = await browser.get(`/manage/tokens/revoke?${query}`)
   t.match(body, 'Revoke 1 tokens?')
   t.match(body, '&lt;i&gt;Ada&lt;/i&gt;')
-  t.match(body, /scope <bdi>orders:read<\/bdi>/)
-  t.match(body, /made before <bdi>2099-01-01<\/bdi>/)
-  t.match(body, /not been used since <bdi>2099-01-01<\/bdi>/)
+  t.match(body, /Scope: <bdi>orders:read<\/bdi>/)
+  t.match(body, /Created before <bdi>2099-01-01<\/bdi>/)
+  t.match(body, /Not used since <bdi>2099-01-01<\/bdi>/)
   t.match(formOf(body, /revoke$/).fields, {
     user: user.email,
     scope: 'orders:read',
@@ -97,5 +97,5 @@ t.test('one token is revoked by its name', async t => {
   t.match(question.body, /Revoke <bdi>test<\/bdi>\?/)
   t.equal((await browser.submit(question, {}, /revoke$/)).statusCode, 303)
   t.equal(await opens(app, token), 401)
-  t.match((await browser.get(`/manage/tokens?user=${user.id}`)).body, 'No token matches')
+  t.match((await browser.get(`/manage/tokens?user=${user.id}`)).body, 'No tokens match')
 })
