@@ -114,5 +114,5 @@ t.test('a mistake shows at the start', async t => {
     },
     { prefix: '/v1' },
   )
-  await t.rejects(Promise.resolve(app.ready()), /stands at the root/)
+  await t.rejects(Promise.resolve(app.ready()), /Register protectedResource at the root/)
 })

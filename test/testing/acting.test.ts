@@ -93,7 +93,7 @@ t.test('other applications, and other guards, go on as they were', async t => {
 })
 
 t.test('an application without the guard, or that is not ready, is named', async t => {
-  t.throws(() => actingAs(Fastify(), { user: 'ada' }), /actingAs: no guard is registered here/)
+  t.throws(() => actingAs(Fastify(), { user: 'ada' }), /actingAs: this instance has no guard/)
   const app = Fastify()
   app.register(guard, { authenticate: () => null as never })
   t.throws(() => actingAsClient(app, { client: 'x' }), /after app\.ready/)
@@ -109,7 +109,7 @@ t.test('nobody acts in production', async t => {
     else process.env.NODE_ENV = NODE_ENV
   })
   process.env.NODE_ENV = 'production'
-  t.throws(() => actingAs(app, { user: 'ada' }), /actingAs is for tests/)
-  t.throws(() => actingAsClient(app, { client: 'x' }), /actingAsClient is for tests/)
+  t.throws(() => actingAs(app, { user: 'ada' }), /actingAs is for tests only/)
+  t.throws(() => actingAsClient(app, { client: 'x' }), /actingAsClient is for tests only/)
   t.equal(await status(app, '/who'), 401)
 })

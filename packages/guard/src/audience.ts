@@ -1,9 +1,9 @@
-/** The `aud` of a token (RFC 7519 §4.1.3), as it was signed. */
+/** The `aud` claim of a token (RFC 7519 §4.1.3). */
 export type Audience = string | string[]
 
 /**
- * A URI in the normal form by which two are compared: case of scheme and host, default port, empty path, dot segments
- * and percent-encoding (RFC 3986 §6.2.2, §6.2.3). A text that is no URI is returned as it is.
+ * Normalizes a URI for comparison: case of scheme and host, default port, empty path, dot segments and percent-encoding
+ * (RFC 3986 §6.2.2, §6.2.3). Returns text that is not a URI unchanged.
  * @example normalUri('HTTPS://Orders.example.com:443') // 'https://orders.example.com/'
  */
 export function normalUri(text: string): string {
@@ -11,7 +11,7 @@ export function normalUri(text: string): string {
   return url ? normalEscapes(normalAuthority(url.href)) : text
 }
 
-/** `URL` leaves the host and the empty path alone where it does not know the scheme. */
+/** `URL` normalizes the host and the empty path of special schemes only. */
 function normalAuthority(href: string): string {
   const [, scheme = '', authority = '', rest = ''] = /^([^/?#]+:\/\/)([^/?#]+)(.*)$/s.exec(href) ?? []
   if (!authority) return href
@@ -20,7 +20,7 @@ function normalAuthority(href: string): string {
   return scheme + authority.slice(0, host) + authority.slice(host).toLowerCase() + path
 }
 
-/** Upper-case hexadecimal digits, and none for a character that needs no escape. */
+/** Writes escapes with upper-case digits, and decodes those of unreserved characters. */
 function normalEscapes(text: string): string {
   return text.replaceAll(/%[\da-f]{2}/gi, code => {
     const character = String.fromCharCode(Number.parseInt(code.slice(1), 16))
@@ -28,9 +28,12 @@ function normalEscapes(text: string): string {
   })
 }
 
-/** Whether a token with this `aud` is meant for one of the audiences; an `aud` of any other form is meant for none. */
+/**
+ * Whether a token with this `aud` is meant for one of the audiences. False for an `aud` that is neither a string nor a list
+ * of strings.
+ */
 export function isMeantFor(aud: unknown, audiences: readonly string[]): boolean {
-  const named: unknown[] = Array.isArray(aud) ? aud : [aud]
+  const values: unknown[] = Array.isArray(aud) ? aud : [aud]
   const accepted = new Set(audiences.map(normalUri))
-  return named.every(each => typeof each === 'string') && named.some(each => accepted.has(normalUri(each as string)))
+  return values.every(each => typeof each === 'string') && values.some(each => accepted.has(normalUri(each as string)))
 }

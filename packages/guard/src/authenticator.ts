@@ -5,23 +5,27 @@ import { createRemote, type RemoteOptions } from './remote/remote.ts'
 import type { Authenticate } from './requirements.ts'
 import { createTokenWatcher } from './token-watcher.ts'
 
-/** How a token's text becomes a token: as a server in this process does it (`postern.guard`), or far from the issuer. */
+/**
+ * The options of a guard: `authenticate` of a server in the same process (`postern.guard`) or of your own, or how to reach a
+ * remote issuer.
+ */
 export type GuardOptions = { authenticate: Authenticate; catalogue?: KnownScopes } | RemoteOptions
 
-/** The scopes there are, where that is known: a route that asks for another stops the start. */
+/** The scopes that exist. With it, a route that requires another scope stops the start. */
 export interface KnownScopes {
   has(id: string): boolean
   readonly scopes: readonly { id: string }[]
 }
 
-/** What a guard says of itself. */
+/** The state of a guard. */
 export interface GuardState {
   /**
-   * Settles when the guard checks tokens from memory.
-   * @throws a refusal by the issuer that waiting will not mend, with what to do; 503 when it cannot be reached now
+   * Resolves when the guard can check tokens from memory.
+   * @throws PosternError `issuer_refused` when the issuer permanently refuses the guard, with what to do; 503 while the issuer
+   *   cannot be reached
    */
   ready(): Promise<void>
-  /** How it is with the issuer, for a health check and for metrics; makes no request. */
+  /** The connection to the issuer, for health checks and metrics. Makes no request. */
   health(): GuardHealth
 }
 
@@ -31,18 +35,18 @@ export interface Authenticator extends GuardState {
 }
 
 export interface GuardLog {
-  /** The issuer could not be reached at the start. */
+  /** Called when the issuer cannot be reached at the start. */
   issuerUnavailable(error: unknown): void
-  /** The issuer refuses the guard, and waiting will not mend it. */
+  /** Called when the issuer refuses the guard permanently. */
   issuerRefused(error: Error): void
 }
 
-/** Milliseconds that a stream goes on while `authenticate` fails with something else than a refusal of the token. */
+/** Milliseconds that a stream stays open while `authenticate` fails without rejecting the token. */
 const GRACE_MS = 60_000
 
 /**
- * The issuer may be down at the start: it is asked for its keys at once, and nothing waits for them.
- * @throws TypeError that names an option that is missing, or given and empty
+ * Starts to load the issuer's keys and does not wait for them, so the issuer may be down at the start.
+ * @throws TypeError that names an option that is missing or empty
  */
 export function createAuthenticator(options: GuardOptions, log: GuardLog): Authenticator {
   if ('authenticate' in options) return local(options)

@@ -1,20 +1,20 @@
 import { ambiguousToken, unauthenticated } from './errors.ts'
 import { raise } from './postern-error.ts'
 
-/** The parts of a request that may carry a token; every framework's fits. */
+/** The parts of a request that may carry a token. The requests of every framework fit. */
 export interface Carrier {
   headers: { authorization?: string | undefined; 'content-type'?: string | undefined }
   query?: unknown
   body?: unknown
 }
 
-/** Its case does not matter (RFC 9110 §11.1). */
+/** Schemes are case-insensitive (RFC 9110 §11.1). */
 const SCHEME = /^bearer /i
-const IN_HEADER = 'Send the token in the Authorization header: elsewhere it ends up in logs.'
+const IN_HEADER = 'Send the token in the Authorization header: in a URL or a form it can end up in logs.'
 
 /**
- * The token's text from the Authorization header (RFC 6750 §2.1), the only place it is taken from.
- * @throws 401 when there is none, 400 when it came in a second way too
+ * Reads the token from the Authorization header (RFC 6750 §2.1), the only accepted place.
+ * @throws PosternError 401 when there is none, 400 when the request also has one in the query or the form (RFC 6750 §2)
  */
 export function bearerText({ headers, query, body }: Carrier): string {
   const text = fromHeader(headers.authorization)

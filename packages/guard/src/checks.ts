@@ -6,30 +6,33 @@ import { PosternError } from './postern-error.ts'
 import { ANY_TOKEN, allOf, anyOf, assertScopes, assertToken, type ScopeRequirement } from './requirements.ts'
 import { type ScopeName, Token } from './token.ts'
 
-/** From a request to the token it came with. @throws an error with its challenge */
+/** Returns the token of a request. @throws PosternError with its challenge */
 export type IdentifyRequest = (request: FastifyRequest) => Token | Promise<Token>
 
-/** Where a registered guard keeps its way to identify, on the instance and so on every child of it. */
+/** The key under which the guard stores its `IdentifyRequest` on the instance; child instances inherit it. */
 export const kIdentify = Symbol('postern.identify')
-/** What a preHandler made here asks for; the guard writes OpenAPI from it. */
-export const kRequirement = Symbol('postern.needs')
+/** The key of the scopes that a preHandler requires; the guard writes them into the OpenAPI document. */
+export const kRequirement = Symbol('postern.requirement')
 
+/** A preHandler for Fastify, made by `checkScopes`, `checkAnyScope` or `requireToken`. */
 export interface ScopeCheck {
   (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
   [kRequirement]: ScopeRequirement
 }
 
 /**
- * A preHandler that lets a request through if its token has all of the scopes. It authenticates first if nothing has
- * yet. Answers 401 or 403 as RFC 6750 §3.1 says.
- * @throws TypeError without any scope
+ * Makes a preHandler that accepts a request whose token has all of the scopes. It authenticates the request unless an
+ * earlier preHandler did. Fails with 401 or 403 and the challenge of RFC 6750 §3.1, or with 503 while the issuer cannot be
+ * reached.
+ * @throws TypeError without a scope
+ * @example app.get('/orders', { preHandler: checkScopes('orders:read') }, async ({ token }) => ({ of: token.userId }))
  */
 export function checkScopes(...all: [ScopeName, ...ScopeName[]]): ScopeCheck {
   return scopeCheck(allOf(all))
 }
 
 /**
- * A preHandler that lets a request through if it has a valid token, whatever the scopes of it.
+ * Makes a preHandler that accepts a request with any valid token, whatever its scopes. Fails as `checkScopes` does.
  * @example app.get('/me', { preHandler: requireToken() }, async ({ token }) => ({ id: token.userId }))
  */
 export function requireToken(): ScopeCheck {
@@ -37,8 +40,9 @@ export function requireToken(): ScopeCheck {
 }
 
 /**
- * A preHandler that lets a request through if its token has at least one of the scopes.
- * @throws TypeError without any scope
+ * Makes a preHandler that accepts a request whose token has at least one of the scopes. Fails as `checkScopes` does.
+ * @throws TypeError without a scope
+ * @example app.get('/orders', { preHandler: checkAnyScope('orders:read', 'support') }, listOrders)
  */
 export function checkAnyScope(...any: [ScopeName, ...ScopeName[]]): ScopeCheck {
   return scopeCheck(anyOf(any))
@@ -47,10 +51,10 @@ export function checkAnyScope(...any: [ScopeName, ...ScopeName[]]): ScopeCheck {
 function scopeCheck(requirement: ScopeRequirement): ScopeCheck {
   const check = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
     try {
-      const found = identify(request)
-      if (found instanceof Token) done(assertRequirement(request, found, requirement))
+      const result = identify(request)
+      if (result instanceof Token) done(assertRequirement(request, result, requirement))
       else
-        Promise.resolve(found)
+        Promise.resolve(result)
           .then(token => assertRequirement(request, token, requirement))
           .then(
             () => done(),
@@ -63,7 +67,7 @@ function scopeCheck(requirement: ScopeRequirement): ScopeCheck {
   return Object.assign(check, { [kRequirement]: requirement })
 }
 
-/** The challenge is set here too: an application's own error handler seldom looks at the headers of an error. */
+/** Sets the challenge on the reply too, since an application's own error handler may ignore the headers of an error. */
 function refuse(error: Error, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
   const mapped = error instanceof PosternError ? withMetadataChallenge(error, resourceMetadataOf(request)) : undefined
   if (mapped) reply.headers(mapped.headers)
@@ -71,7 +75,7 @@ function refuse(error: Error, request: FastifyRequest, reply: FastifyReply, done
 }
 
 function identify(request: FastifyRequest): Token | Promise<Token> {
-  // Another plugin may keep something of its own under this name.
+  // Another plugin may use this property for something else.
   if (request.token instanceof Token) return request.token
   const identifyRequest = (request.server as { [kIdentify]?: IdentifyRequest })[kIdentify]
   if (!identifyRequest) throw guardNotRegistered()

@@ -1,25 +1,25 @@
 import type { Audience } from './audience.ts'
 
-/** What a signed access token is to say. */
+/** The values of the claims of an access token. */
 export interface AccessTokenClaims {
   issuer: string
   audience: Audience
   id: string
-  /** null: a machine's. */
+  /** null for the token of a machine, whose subject is the client. */
   user: string | null
   client: string
   scopes: readonly string[]
   issuedAt: Date
   expiresAt: Date
-  /** Where its status stands. */
+  /** The id of its status list, and its index there. */
   list: number
   index: number
 }
 
-/** The URI of a status list, as tokens name it. */
+/** The URI of a status list, as it stands in tokens. */
 export const statusListUri = (issuer: string, list: number) => `${issuer}/oauth/status-lists/${list}`
 
-/** The claims of a JWT access token (RFC 9068 §2.2), and where its status stands; times in seconds since the epoch. */
+/** The claims of a JWT access token (RFC 9068 §2.2) with its status reference. Times are in seconds since the epoch. */
 export function accessTokenClaims(token: AccessTokenClaims) {
   return {
     iss: token.issuer,

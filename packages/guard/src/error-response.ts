@@ -1,6 +1,6 @@
 import { internalError, PosternError, toProblem } from './postern-error.ts'
 
-/** What is answered in place of the route, in the words of no framework. */
+/** An error response, independent of the framework. */
 export interface ErrorResponse {
   status: number
   headers: Record<string, string>
@@ -9,9 +9,9 @@ export interface ErrorResponse {
 }
 
 /**
- * The answer to an error: the challenge of RFC 6750 §3 in the headers, problem details as the body. Of an error that
- * was not foreseen nothing goes out.
- * @param metadataUrl where the resource's metadata stands, if anywhere
+ * Renders an error: the challenge of RFC 6750 §3 in the headers, problem details as the body. An unexpected error becomes a
+ * 500 that reveals nothing about it.
+ * @param metadataUrl the URL of the protected resource metadata, if there is one
  */
 export function toErrorResponse(error: unknown, metadataUrl: string | undefined): ErrorResponse {
   const mapped = withMetadataChallenge(error instanceof PosternError ? error : internalError(error), metadataUrl)
@@ -22,7 +22,7 @@ export function toErrorResponse(error: unknown, metadataUrl: string | undefined)
   }
 }
 
-/** The error with the URL of the metadata in its challenge (RFC 9728 §5.1), where there is one. */
+/** Adds the URL of the metadata to the Bearer challenge of a 401 (RFC 9728 §5.1). Returns other errors unchanged. */
 export function withMetadataChallenge(error: PosternError, url: string | undefined): PosternError {
   const challenge = error.headers['www-authenticate']
   if (error.status !== 401 || url === undefined || !challenge?.startsWith('Bearer')) return error

@@ -1,6 +1,6 @@
 import { PosternError } from './postern-error.ts'
 
-/** Escaped as a quoted-string (RFC 9110 §5.6.4); what cannot stand in a header is dropped. */
+/** Escapes a quoted-string (RFC 9110 §5.6.4) and removes characters that a header cannot contain. */
 const quoted = (text: string) => `"${text.replaceAll(/[^\x20-\x7e]/g, '').replaceAll(/["\\]/g, '\\$&')}"`
 
 const challenge = (params: Record<string, string>) =>
@@ -8,7 +8,7 @@ const challenge = (params: Record<string, string>) =>
     .map(([name, value]) => `${name}=${quoted(value)}`)
     .join(', ')}`
 
-/** No token at all: a challenge without an error code (RFC 6750 §3.1). */
+/** 401 without a token: the challenge has no error code (RFC 6750 §3.1). */
 export const unauthenticated = (detail = 'Send an access token: "Authorization: Bearer <token>".') =>
   new PosternError({
     status: 401,
@@ -17,7 +17,18 @@ export const unauthenticated = (detail = 'Send an access token: "Authorization: 
     headers: { 'www-authenticate': challenge({}) },
   })
 
-/** Expired, revoked, malformed, or not ours (RFC 6750 §3.1). */
+/**
+ * Makes the error for a token that has expired, was revoked, is malformed or comes from another issuer: 401 `invalid_token`
+ * with its challenge (RFC 6750 §3.1). An `authenticate` of your own throws it for a token that it rejects.
+ * @param detail one sentence for the client; sent in the body and in the challenge
+ * @param cause kept for the log, never sent
+ * @example
+ * async function authenticate(text: string): Promise<Token> {
+ *   const row = await findToken(text)
+ *   if (!row) throw invalidToken('The access token is unknown.')
+ *   return new Token(row)
+ * }
+ */
 export const invalidToken = (detail: string, cause?: unknown) =>
   new PosternError({
     status: 401,
@@ -27,7 +38,7 @@ export const invalidToken = (detail: string, cause?: unknown) =>
     cause,
   })
 
-/** The token came in more than one way (RFC 6750 §2, §3.1). */
+/** 400 for a token that was sent in more than one way (RFC 6750 §2, §3.1). */
 export const ambiguousToken = () =>
   new PosternError({
     status: 400,
@@ -37,7 +48,7 @@ export const ambiguousToken = () =>
   })
 
 /**
- * The token is good and too little (RFC 6750 §3.1). Says what is needed, what is there and what is missing.
+ * 403 for a valid token without the required scopes (RFC 6750 §3.1). Names the required, granted and missing scopes.
  * @param mode whether all of `required` are needed, or any one of them
  */
 export function insufficientScope(
@@ -46,18 +57,19 @@ export function insufficientScope(
   granted: readonly string[],
   lacking: readonly string[],
 ): PosternError {
-  const needs = required.length === 1 ? `the scope ${required[0]}` : `${mode} of the scopes ${required.join(', ')}`
-  const has = granted.length === 0 ? 'no scopes' : granted.join(', ')
+  const requirement =
+    required.length === 1 ? `the scope ${required[0]}` : `${mode} of the scopes ${required.join(', ')}`
+  const available = granted.length === 0 ? 'no scopes' : granted.join(', ')
   return new PosternError({
     status: 403,
     code: 'insufficient_scope',
-    detail: `This needs ${needs}; the token has ${has}.`,
+    detail: `This needs ${requirement}; the token has ${available}.`,
     headers: { 'www-authenticate': challenge({ error: 'insufficient_scope', scope: required.join(' ') }) },
     extra: { required: { [mode]: required }, granted, missing: lacking },
   })
 }
 
-/** A route asks for a token in an application that has no way to check one: refused, never let through. */
+/** 500 for a guarded route of an application without a guard. The request is never accepted. */
 export const guardNotRegistered = () =>
   new PosternError({
     status: 500,
@@ -65,15 +77,15 @@ export const guardNotRegistered = () =>
     detail: 'This route is guarded, but the application has not registered the guard.',
   })
 
-/** `authenticate` answered with something else than a token: refused, never let through. */
+/** 500 for an `authenticate` that returned something other than a `Token`. The request is never accepted. */
 export const guardGaveNoToken = () =>
   new PosternError({
     status: 500,
     code: 'guard_gave_no_token',
-    detail: 'authenticate must return a Token; for a text it does not accept it must throw invalidToken(…).',
+    detail: 'authenticate must return a Token, or throw invalidToken(…) for a text that it rejects.',
   })
 
-/** Nobody can say what the token may do now: refused, never let through. */
+/** 503 while the status of the token is unknown. The request is never accepted. */
 export const issuerUnavailable = (cause?: unknown) =>
   new PosternError({
     status: 503,

@@ -1,6 +1,6 @@
 import type { Status } from './status-bits.ts'
 
-/** One change of one status, as the feed tells it. */
+/** A status change of one token, as the event feed sends it. */
 export interface StatusChange {
   sequence: number
   list: number
@@ -8,9 +8,9 @@ export interface StatusChange {
   status: Status
 }
 
-/** Of the feed of changes (HTML Standard §9.2, server-sent events). */
+/** The content type of the event feed: server-sent events (HTML Standard §9.2). */
 export const EVENT_STREAM = 'text/event-stream; charset=utf-8'
 
-/** An event of the feed as it is sent; `Last-Event-ID` resumes after its sequence number. */
+/** Serializes an event of the feed. A client resumes after it by sending its sequence number as `Last-Event-ID`. */
 export const toEvent = (kind: string, body: { sequence: number }) =>
   `id: ${body.sequence}\nevent: ${kind}\ndata: ${JSON.stringify(body)}\n\n`

@@ -19,11 +19,11 @@ export { type Catalogue, type OnEnd, type ScopeName, Token, type TokenInit } fro
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** How the guard of this application is with its issuer. */
+    /** The state of this application's guard: `ready()` and `health()`. */
     posternGuard: GuardState
   }
   interface FastifyRequest {
-    /** The verified token, in a handler behind `checkScopes`, `checkAnyScope` or `requireToken`; null before. */
+    /** The verified token, in a handler after `checkScopes`, `checkAnyScope` or `requireToken`; null before. */
     token: Token
   }
 }
@@ -33,7 +33,7 @@ const plugin: FastifyPluginAsync<GuardOptions> = async (app, options) => {
     issuerUnavailable: err => app.log.warn({ err }, 'the issuer of access tokens cannot be reached yet'),
     issuerRefused: err => app.log.error({ err }, err.message),
   })
-  // Applications within others may have guards of their own.
+  // A child instance may register a guard of its own.
   if (!Object.hasOwn(app, 'posternGuard')) app.decorate('posternGuard', { ready, health })
   app.addHook('onClose', close)
   const identify: IdentifyRequest = request => authenticate(bearerText(request as never))
@@ -43,5 +43,14 @@ const plugin: FastifyPluginAsync<GuardOptions> = async (app, options) => {
   app.addHook('onRoute', describeGuard)
 }
 
-/** Registers the guard: from then on `checkScopes`, `checkAnyScope` and `requireToken` work on every route of this application. */
+/**
+ * The guard for Fastify. After its registration `checkScopes`, `checkAnyScope` and `requireToken` work on every route of the
+ * application, the OpenAPI document names the required scopes, and `app.posternGuard` has the guard's state. It does not wait
+ * for the issuer, which may be down at the start.
+ *
+ * Registration fails with a TypeError that names an option that is missing or empty.
+ * @example
+ * await app.register(guard, { issuer: 'https://id.example.com', audience: 'https://orders.example.com' })
+ * app.get('/orders', { preHandler: checkScopes('orders:read') }, async ({ token }) => ({ of: token.userId }))
+ */
 export const guard = fp(plugin, { name: 'postern-guard', fastify: '5.x' })

@@ -1,7 +1,7 @@
 /**
- * The one form of an issuer identifier (RFC 8414 §2) that server and guard compare: scheme and host in lower case, no
- * default port, no slash at the end.
- * @returns undefined for anything but an http or https URL without query, fragment, user, blanks and `//` in its path
+ * Normalizes an issuer identifier (RFC 8414 §2) for comparison: scheme and host in lower case, no default port, no trailing
+ * slash.
+ * @returns undefined unless it is an http or https URL without query, fragment, user, white space and `//` in its path
  * @example normalizeIssuer('https://ID.example.com/auth/') // 'https://id.example.com/auth'
  */
 export function normalizeIssuer(text: unknown): string | undefined {

@@ -1,8 +1,8 @@
 const PIECE = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs
 
 /**
- * Whether the outermost object of a JSON text has two members of one name: readers disagree on which of them counts (RFC
- * 7519 §4, RFC 8725 §2.4).
+ * Whether the outermost object of a JSON text has two members of the same name. Parsers disagree on which one wins (RFC 7519
+ * §4, RFC 8725 §2.4).
  * @param json valid JSON
  */
 export function hasDuplicateNames(json: string): boolean {

@@ -1,15 +1,15 @@
 /**
- * A map that holds the entries used last, and at most `max` of them. It keeps two generations: when the young one holds
- * half of what may be held it becomes the old one, and the old one goes with whatever was not used meanwhile. A look-up
- * writes nothing, where an order of use would write to four places in memory for each: this is asked on every request.
- * Elsewhere `quick-lru` does; it makes an object for each entry, and hundreds of thousands are held here.
+ * A map of the most recently used entries, `max` at most. It has two generations: when the young one contains half of `max`,
+ * it replaces the old one, and entries that were not used meanwhile are evicted. A look-up of a young entry writes nothing,
+ * while a linked list would write to four places in memory; the look-up runs on every request.
+ * Other caches use `quick-lru`, which allocates an object for each entry; this one has hundreds of thousands.
  */
 export class LruCache<K, V> {
   readonly #generation: number
   #young = new Map<K, V>()
   #old = new Map<K, V>()
 
-  /** @param max entries, two at least */
+  /** @param max the maximum number of entries, at least two */
   constructor(max: number) {
     this.#generation = Math.max(1, Math.floor(max / 2))
   }
@@ -35,7 +35,7 @@ export class LruCache<K, V> {
     this.#old = new Map()
   }
 
-  /** An entry renewed since it grew old comes twice, once as it was. */
+  /** An entry that was used again after it moved to the old generation appears twice, once with its old value. */
   *[Symbol.iterator](): Generator<[K, V]> {
     yield* this.#young
     yield* this.#old

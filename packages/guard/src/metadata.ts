@@ -2,12 +2,12 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { describeResource, type ProtectedResourceOptions, resourceMetadataUrl } from './resource.ts'
 
-/** Where a server that described itself keeps the URL of the description, on the instance and so on every child of it. */
+/** The key under which an application stores the URL of its metadata; child instances inherit it. */
 const kResourceMetadata = Symbol('postern.resourceMetadata')
 
 const LIFETIME_SECONDS = 300
 
-/** From here on the guard's 401 says where the resource's metadata stands. */
+/** Makes the guard's 401 name the URL of the resource's metadata (RFC 9728 §5.1). */
 export function nameResource(app: object, resource: string): void {
   Object.assign(app, { [kResourceMetadata]: resourceMetadataUrl(resource).href })
 }
@@ -15,7 +15,9 @@ export function nameResource(app: object, resource: string): void {
 const plugin: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options) => {
   const { url, metadata } = describeResource(options)
   if (app.prefix) {
-    throw new TypeError(`${url.pathname} stands at the root: register protectedResource there, not under ${app.prefix}`)
+    throw new TypeError(
+      `Register protectedResource at the root, not under ${app.prefix}: the path of its metadata is ${url.pathname}.`,
+    )
   }
   nameResource(app, options.resource)
   app.get(url.pathname, { schema: schema as never }, async (_request, reply) => {
@@ -25,12 +27,20 @@ const plugin: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options
 }
 
 /**
- * Says where tokens for this server are to be had (RFC 9728), at its well-known place; from then on the guard's 401
- * names that place too.
+ * A Fastify plugin that serves the protected resource metadata (RFC 9728) at its well-known path, so that clients learn which
+ * issuer to get a token from. The guard's 401 then names its URL (§5.1).
+ *
+ * Registration fails with a TypeError under a prefix, and for an option that is missing, empty or not a URL where one is
+ * required.
+ * @example
+ * await app.register(protectedResource, {
+ *   resource: 'https://orders.example.com',
+ *   authorizationServers: ['https://id.example.com'],
+ * })
  */
 export const protectedResource = fp(plugin, { name: 'postern-protected-resource', fastify: '5.x' })
 
-/** Plain JSON Schema, so that it stands in any application's document. */
+/** Plain JSON Schema, so that it fits the OpenAPI document of any application. */
 const schema = {
   operationId: 'getProtectedResourceMetadata',
   summary: 'Where to get a token for this server',
@@ -62,6 +72,6 @@ const schema = {
   },
 }
 
-/** Where the metadata of the application stands, if it described itself. */
+/** The URL of the application's metadata; undefined without `protectedResource`. */
 export const resourceMetadataOf = ({ server }: FastifyRequest): string | undefined =>
   (server as { [kResourceMetadata]?: string })[kResourceMetadata]

@@ -4,14 +4,14 @@ export const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 export const RANDOM_CHARACTERS = 40
 const CHECK_CHARACTERS = 6
 
-/** Whether the text is made like an opaque token; says nothing about whether it was issued. */
+/** Whether the text has the format of an opaque token. It may still never have been issued. */
 export function isOpaqueText(prefix: string, text: string): boolean {
   if (text.length !== prefix.length + RANDOM_CHARACTERS + CHECK_CHARACTERS || !text.startsWith(prefix)) return false
   const random = text.slice(prefix.length, -CHECK_CHARACTERS)
   return /^[0-9A-Za-z]+$/.test(random) && text.endsWith(checksum(random))
 }
 
-/** CRC32 in base62, so that secret scanners find a token, and a typing error needs no look-up. */
+/** CRC32 in base62. Secret scanners recognize a token by it, and a mistyped token needs no look-up. */
 export function checksum(random: string): string {
   let value = crc32(random)
   let text = ''

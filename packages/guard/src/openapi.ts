@@ -3,10 +3,14 @@ import type { KnownScopes } from './authenticator.ts'
 import { kRequirement } from './checks.ts'
 import type { ScopeRequirement } from './requirements.ts'
 
-/** The security scheme that guarded routes name; the application's OpenAPI document defines it. */
+/**
+ * The name of the security scheme in the `security` of guarded routes. The application's OpenAPI document has to define it.
+ * @example
+ * await app.register(swagger, { openapi: { components: { securitySchemes: { [BEARER]: bearerScheme } } } })
+ */
 export const BEARER = 'bearer'
 
-/** For `components.securitySchemes` of the document. */
+/** The definition of the security scheme `BEARER`, for `components.securitySchemes` of the document (RFC 6750). */
 export const bearerScheme = {
   type: 'http',
   scheme: 'bearer',
@@ -14,8 +18,8 @@ export const bearerScheme = {
 } as const
 
 /**
- * For one media type only, so that it stands in the document and no application's own error answers are pressed
- * through it: Fastify drops from a serialized answer what its schema does not name.
+ * The schema is for one media type only, so that it documents the response but does not serialize the application's own
+ * error responses: Fastify omits from a serialized response what its schema does not name.
  */
 const problem = (description: string) => ({
   description,
@@ -33,7 +37,7 @@ const schema = {
   additionalProperties: true,
 }
 
-/** Writes into a route's schema what its checks mean: `security` with the scopes, and the answers 401 and 403. */
+/** Adds what a route's checks require to its schema: `security` with the scopes, and the responses 401 and 403. */
 export function describeGuard(route: RouteOptions): void {
   const requirements = [route.onRequest, route.preValidation, route.preHandler].flat().flatMap(requirementsOf)
   if (requirements.length === 0) return
@@ -51,18 +55,20 @@ export function describeGuard(route: RouteOptions): void {
 }
 
 /**
- * Stops the start at a route that asks for a scope which nobody can have.
- * @throws TypeError that names the route, the scope and those there are
+ * Returns a hook that stops the start for a route that requires a scope which is not in the catalogue.
+ * @throws TypeError that names the route, the scope and the scopes of the catalogue
  */
 export const requireKnownScopes = (catalogue: KnownScopes) => (route: RouteOptions) => {
   const requirements = [route.onRequest, route.preValidation, route.preHandler].flat().flatMap(requirementsOf)
   const unknown = requirements.flatMap(n => n.scopes).find(scope => !catalogue.has(scope))
   if (unknown === undefined) return
   const known = catalogue.scopes.map(({ id }) => id).join(', ')
-  throw new TypeError(`${route.method} ${route.url} asks for the scope "${unknown}". The catalogue has ${known}.`)
+  throw new TypeError(
+    `${route.method} ${route.url} requires the scope "${unknown}", which is not in the catalogue: ${known}.`,
+  )
 }
 
-/** All-of scopes stand in one requirement; each of any-of is a requirement of its own. */
+/** The scopes of mode `all` form one security requirement; each scope of mode `any` becomes an alternative. */
 function security(requirements: ScopeRequirement[]): Record<string, string[]>[] {
   const all = requirements.filter(n => n.mode === 'all').flatMap(n => n.scopes)
   const any = requirements.filter(n => n.mode === 'any')

@@ -1,37 +1,37 @@
 import { normalizeIssuer } from './issuer-url.ts'
 
-/** One rule for one option. @throws TypeError that names the option */
+/** Validates the value of one option. @throws TypeError that names the option */
 export type OptionRule = (name: string, value: unknown) => void
 
 /**
- * Checks the options that decide security when a guard is made. One that is not given takes its default; one that is
- * given must say something, so that `{ audience: process.env.NOT_SET }` stops the start and opens nothing.
- * @param where the function that was called, for the message
- * @throws TypeError that names the option and what it may be
+ * Validates options when a guard is created. An omitted option has its default; an option that is present must have a valid
+ * value, so that `{ audience: process.env.NOT_SET }` stops the start instead of disabling a check.
+ * @param where the called function, for the message
+ * @throws TypeError that names the option and its valid values
  */
 export function checkOptions(where: string, options: object, rules: Readonly<Record<string, OptionRule>>): void {
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`${where} takes an object of options, not ${shown(options)}.`)
+    throw new TypeError(`${where} requires an object of options, not ${shown(options)}.`)
   }
   for (const [name, rule] of Object.entries(rules)) {
     if (name in options) rule(`${where}: ${name}`, (options as Record<string, unknown>)[name])
   }
 }
 
-/** For options without which nothing can be checked. @throws TypeError that names the first that is missing */
+/** Requires options. @throws TypeError that names the first missing one */
 export function requireOptions(where: string, options: object, names: readonly string[]): void {
   const missing = names.find(name => !(name in options))
   if (missing) throw new TypeError(`${where}: ${missing} is missing.`)
 }
 
-/** An option that may also be given as `undefined`, where that cannot weaken anything. */
+/** Allows `undefined` for an option that does not affect security. */
 export const optional =
   (rule: OptionRule): OptionRule =>
   (name, value) => {
     if (value !== undefined) rule(name, value)
   }
 
-/** For a name that an option had before: ignored, it would change what the guard does without a word. */
+/** Rejects the former name of an option, since ignoring it would silently change the guard. */
 export const renamedTo =
   (newName: string): OptionRule =>
   name => {
@@ -39,7 +39,7 @@ export const renamedTo =
   }
 
 export const isNonEmptyString: OptionRule = (name, value) => {
-  if (typeof value !== 'string' || value.trim() === '') throw optionError(name, 'a text that is not empty', value)
+  if (typeof value !== 'string' || value.trim() === '') throw optionError(name, 'a non-empty string', value)
 }
 
 /** An absolute URI without a fragment (RFC 8707 §2). */
@@ -55,18 +55,18 @@ export const isWebUrl: OptionRule = (name, value) => {
   }
 }
 
-/** One absolute URI, or a list of them with one member at least. */
+/** One absolute URI, or a non-empty list of them. */
 export const isUriOrList: OptionRule = (name, value) => {
   if (Array.isArray(value)) isUriList(name, value)
   else isUri(name, value)
 }
 
 export const isUriList: OptionRule = (name, value) => {
-  if (!Array.isArray(value) || value.length === 0) throw optionError(name, 'a list with one URL at least', value)
+  if (!Array.isArray(value) || value.length === 0) throw optionError(name, 'a non-empty list of URLs', value)
   value.forEach((member, i) => void isUri(`${name}[${i}]`, member))
 }
 
-/** What can be an issuer (RFC 8414 §2). */
+/** An issuer identifier (RFC 8414 §2). */
 export const isIssuer: OptionRule = (name, value) => {
   if (normalizeIssuer(value) === undefined) {
     const expected =
@@ -76,11 +76,11 @@ export const isIssuer: OptionRule = (name, value) => {
 }
 
 export const isIssuerList: OptionRule = (name, value) => {
-  if (!Array.isArray(value) || value.length === 0) throw optionError(name, 'a list with one issuer at least', value)
+  if (!Array.isArray(value) || value.length === 0) throw optionError(name, 'a non-empty list of issuers', value)
   value.forEach((member, i) => void isIssuer(`${name}[${i}]`, member))
 }
 
-/** A list of scopes; it may be empty, since a token may have none. */
+/** A list of scopes. It may be empty, since a token may have none. */
 export const isScopes: OptionRule = (name, value) => {
   if (!Array.isArray(value)) throw optionError(name, 'a list of scopes', value)
   value.forEach((member, i) => void isNonEmptyString(`${name}[${i}]`, member))
@@ -98,13 +98,13 @@ export const isBoolean: OptionRule = (name, value) => {
   if (typeof value !== 'boolean') throw optionError(name, 'true or false', value)
 }
 
-/** Zero or more; not NaN, which is less than nothing. */
+/** Zero or more. Rejects NaN. */
 export const isNonNegative: OptionRule = (name, value) => {
-  if (typeof value !== 'number' || !(value >= 0)) throw optionError(name, 'a number that is not negative', value)
+  if (typeof value !== 'number' || !(value >= 0)) throw optionError(name, 'a non-negative number', value)
 }
 
 export const isPositiveInteger: OptionRule = (name, value) => {
-  if (!Number.isInteger(value) || (value as number) < 1) throw optionError(name, 'a whole number above 0', value)
+  if (!Number.isInteger(value) || (value as number) < 1) throw optionError(name, 'a positive integer', value)
 }
 
 const isAbsolute = (value: unknown): value is string =>
@@ -112,10 +112,10 @@ const isAbsolute = (value: unknown): value is string =>
 
 const optionError = (name: string, expected: string, value: unknown) =>
   new TypeError(
-    `${name} must be ${expected}, not ${shown(value)}.${value === undefined ? ' Leave it out for its default.' : ''}`,
+    `${name} must be ${expected}, not ${shown(value)}.${value === undefined ? ' Omit it to use the default.' : ''}`,
   )
 
-/** A secret is never given to these rules with a value worth repeating: what is wrong with it is that it is empty. */
+/** Safe for secrets: the only value of a secret that these rules reject is an empty one. */
 function shown(value: unknown): string {
   if (typeof value === 'string' || Array.isArray(value)) return JSON.stringify(value)
   return typeof value === 'object' && value !== null ? 'an object' : String(value)

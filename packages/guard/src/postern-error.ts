@@ -1,19 +1,19 @@
 /**
- * The one error type of Postern. A domain function throws it, a context renders it: problem details (RFC 9457) for
- * the JSON API, `{error, error_description}` (RFC 6749 §5.2) for the protocol, a page for people.
+ * The error type of Postern. Domain functions throw it, and an error handler renders it: as problem details (RFC 9457) in the
+ * JSON API, as `{error, error_description}` (RFC 6749 §5.2) in protocol routes, as a page in the web interface.
  */
 export interface ErrorInit {
   /** HTTP status. */
   status: number
-  /** A stable, machine-readable name, snake_case. */
+  /** A stable, machine-readable name in snake_case. */
   code: string
-  /** One sentence for the person who has to mend it; never a secret, a path or a query. */
+  /** One sentence for the person who has to fix it. Never contains a secret, a path or a query. */
   detail: string
-  /** Response headers the error brings along, such as its challenge. */
+  /** Response headers of the error, such as its challenge. */
   headers?: Record<string, string>
   /** Further members of the problem details. */
   extra?: Record<string, unknown>
-  /** Kept for the log and never sent. */
+  /** For the log; never sent. */
   cause?: unknown
 }
 
@@ -32,20 +32,20 @@ export class PosternError extends Error {
     this.extra = init.extra ?? {}
   }
 
-  /** What Fastify's own error handler reads, so that the error behaves in applications we never see. */
+  /** Fastify's default error handler reads it, so that embedding applications send the right status. */
   get statusCode(): number {
     return this.status
   }
 }
 
-/** The body of an error answer: problem details (RFC 9457 §3). */
+/** The body of an error response: problem details (RFC 9457 §3). */
 export function toProblem({ status, code, message, extra }: PosternError) {
   return { type: `urn:postern:error:${code}`, title: title(code), status, detail: message, ...extra }
 }
 
 const title = (code: string) => (code.charAt(0).toUpperCase() + code.slice(1)).replaceAll('_', ' ')
 
-/** Whatever was not foreseen: it says nothing of itself. */
+/** 500 for an unexpected error. The response reveals nothing about it. */
 export const internalError = (cause: unknown) =>
   new PosternError({
     status: 500,

@@ -2,12 +2,13 @@ import { guardGaveNoToken, insufficientScope } from './errors.ts'
 import { type ScopeName, Token } from './token.ts'
 
 /**
- * From a token's text to the token, or an error with its challenge. It answers at once when everything is in memory,
- * and with a promise when something has to be asked.
+ * Returns the token of a text. It returns synchronously when everything is in memory, and a promise when a request to the
+ * issuer or the database is necessary.
+ * @throws PosternError with its challenge, such as `invalidToken(…)` for a text that it rejects
  */
 export type Authenticate = (text: string) => Token | Promise<Token>
 
-/** What a route asks of a token. */
+/** The scopes that a route requires. */
 export interface ScopeRequirement {
   mode: 'all' | 'any'
   scopes: readonly string[]
@@ -17,7 +18,7 @@ export interface ScopeRequirement {
 export const ANY_TOKEN: ScopeRequirement = Object.freeze({ mode: 'all', scopes: Object.freeze([]) })
 
 /**
- * @throws TypeError without any scope: a list that came out empty must not open a route to every token
+ * @throws TypeError without a scope: a list that is empty by mistake must not accept every token
  */
 export function allOf(scopes: ScopeName[]): ScopeRequirement {
   if (scopes.length === 0) {
@@ -26,19 +27,22 @@ export function allOf(scopes: ScopeName[]): ScopeRequirement {
   return { mode: 'all', scopes: Object.freeze(scopes) }
 }
 
-/** @throws TypeError without any scope, since nobody could have one of none */
+/** @throws TypeError without a scope, since no token could satisfy it */
 export function anyOf(scopes: ScopeName[]): ScopeRequirement {
   if (scopes.length === 0)
     throw new TypeError('checkAnyScope needs at least one scope; for any valid token use requireToken().')
   return { mode: 'any', scopes: Object.freeze(scopes) }
 }
 
-/** An `authenticate` that answers anything else than a token must not let anyone in. @throws 500 */
-export function assertToken(answer: unknown): asserts answer is Token {
-  if (!(answer instanceof Token)) throw guardGaveNoToken()
+/** Rejects what a faulty `authenticate` returns. @throws PosternError 500 unless the value is a `Token` */
+export function assertToken(value: unknown): asserts value is Token {
+  if (!(value instanceof Token)) throw guardGaveNoToken()
 }
 
-/** Notes the scopes as used, too. @throws 403 that names what is needed, what is there and what is missing */
+/**
+ * Requires scopes of a token, and records their use.
+ * @throws PosternError 403 that names the required, granted and missing scopes
+ */
 export function assertScopes(token: Token, { mode, scopes }: ScopeRequirement): void {
   const lacking = token.lacks(scopes)
   if (lacking.length > 0 && (mode === 'all' || lacking.length === scopes.length)) {

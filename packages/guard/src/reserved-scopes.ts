@@ -1,4 +1,4 @@
-/** Scopes that every catalogue has: those of Postern's own routes. */
+/** Scopes in every catalogue: those of Postern's own routes. */
 export type ReservedScope =
   | 'user:read'
   | 'tokens:read'

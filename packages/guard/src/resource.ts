@@ -8,29 +8,32 @@ import {
   requireOptions,
 } from './options.ts'
 
+/** The metadata of a resource server (RFC 9728 §2). */
 export interface ProtectedResourceOptions {
-  /** What tokens for this server are meant for: their `aud`, a URL that begins where the server is found. */
+  /** The resource identifier: the `aud` of tokens for this server. A URL at the origin where clients reach it. */
   resource: string
-  /** Issuers whose tokens are let in. */
+  /** The issuers whose tokens the server accepts. */
   authorizationServers: readonly string[]
-  /** Scopes that its routes ask for; omitted: not said. */
+  /** The scopes that its routes require. Default: not stated. */
   scopes?: readonly string[] | undefined
-  /** For people. */
+  /** The name of the server, for display. */
   name?: string | undefined
-  /** URL of the documentation for developers. */
+  /** The URL of the documentation for developers. */
   documentation?: string | undefined
 }
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
 /**
- * Where the metadata of a resource stands: the well-known path goes between the host and the path (RFC 9728 §3.1).
- * @throws TypeError for what is no http or https URL, or has a fragment
+ * The URL of a resource's metadata: the well-known path is inserted between host and path (RFC 9728 §3.1).
+ * @throws TypeError unless it is an http or https URL without a fragment
  */
 export function resourceMetadataUrl(resource: string): URL {
   const url = URL.parse(resource)
   if (!url || !/^https?:$/.test(url.protocol) || resource.includes('#')) {
-    throw new TypeError(`A protected resource is named by an http or https URL without a fragment, not "${resource}"`)
+    throw new TypeError(
+      `The identifier of a protected resource must be an http or https URL without a fragment, not "${resource}".`,
+    )
   }
   return new URL(WELL_KNOWN + url.pathname.replace(/^\/$/, '') + url.search, url)
 }
@@ -44,8 +47,14 @@ const RULES = {
 }
 
 /**
- * A protected resource's metadata, and the URL where clients look for it (RFC 9728 §2, §3).
- * @throws TypeError that names an option that is missing, empty or no URL where one is due
+ * Returns the metadata of a protected resource, and the URL at which the application has to serve it (RFC 9728 §2, §3).
+ * @throws TypeError that names an option that is missing, empty or not a URL where one is required
+ * @example
+ * const { url, metadata } = describeResource({
+ *   resource: 'https://orders.example.com',
+ *   authorizationServers: ['https://id.example.com'],
+ * })
+ * app.get(url.pathname, (_request, response) => response.json(metadata))
  */
 export function describeResource(options: ProtectedResourceOptions) {
   checkOptions('describeResource', options, RULES)
@@ -54,7 +63,7 @@ export function describeResource(options: ProtectedResourceOptions) {
   const metadata = {
     resource,
     authorization_servers: authorizationServers,
-    // A list without members is left out (RFC 9728 §3.2).
+    // An empty list is omitted (RFC 9728 §3.2).
     ...(scopes?.length && { scopes_supported: scopes }),
     bearer_methods_supported: ['header'],
     ...(name !== undefined && { resource_name: name }),

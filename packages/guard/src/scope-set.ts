@@ -1,32 +1,32 @@
-/** Grants everything but the reserved `admin:*`. */
+/** Grants every scope except the reserved `admin:*`. */
 export const WILDCARD = '*'
 
-/** Whether a scope belongs to the administration: granted by name only, and to administrators (`admin.ts`). */
+/** Whether a scope is administrative: granted by name only, and to administrators only. */
 export const isAdminScope = (id: string): boolean => id.startsWith('admin:')
 
 const NONE: readonly string[] = Object.freeze([])
 
 /**
- * Whether the granted scopes cover one that is needed. Pure: the same in the server, in a guard far away and in a test.
- * @param inherit with it `a` grants `a:b` and `a:b:c`, never the reverse; `admin:*` is never had by inheritance
+ * Whether the granted scopes include a required one. A pure function: server, guards and tests share it.
+ * @param inherit whether `a` grants `a:b` and `a:b:c`, never the reverse; `admin:*` is never inherited
  */
-export function grants(granted: ReadonlySet<string>, wanted: string, inherit = false): boolean {
-  if (granted.has(wanted)) return true
-  if (isAdminScope(wanted)) return false
+export function grants(granted: ReadonlySet<string>, required: string, inherit = false): boolean {
+  if (granted.has(required)) return true
+  if (isAdminScope(required)) return false
   if (granted.has(WILDCARD)) return true
-  return inherit && ancestors(wanted).some(a => granted.has(a))
+  return inherit && ancestors(required).some(a => granted.has(a))
 }
 
-/** Those of `wanted` that `granted` does not cover, in their order. */
-export function missing(granted: ReadonlySet<string>, wanted: readonly string[], inherit = false): readonly string[] {
-  // Nothing is missing nearly every time it is asked, and it is asked on every request.
-  for (const scope of wanted) {
-    if (!grants(granted, scope, inherit)) return wanted.filter(each => !grants(granted, each, inherit))
+/** The required scopes that `granted` does not include, in their order. */
+export function missing(granted: ReadonlySet<string>, required: readonly string[], inherit = false): readonly string[] {
+  // The fast path of every request: nothing is missing, and nothing is allocated.
+  for (const scope of required) {
+    if (!grants(granted, scope, inherit)) return required.filter(each => !grants(granted, each, inherit))
   }
   return NONE
 }
 
-/** What two sets of scopes both cover. */
+/** The scopes that both sets grant. */
 export function common(one: readonly string[], other: readonly string[], inherit = false): string[] {
   const [a, b] = [new Set(one), new Set(other)]
   const both = [...one.filter(scope => grants(b, scope, inherit)), ...other.filter(scope => grants(a, scope, inherit))]

@@ -1,21 +1,21 @@
 import { promisify } from 'node:util'
 import { deflate, deflateSync, inflateSync } from 'node:zlib'
 
-/** Statuses of two bits (draft-ietf-oauth-status-list §7.1): 3 is ours, "ask the issuer what it may do now". */
+/** Statuses of two bits (draft-ietf-oauth-status-list §7.1). 3 is application-specific: introspect the token. */
 export const STATUS = { valid: 0, revoked: 1, suspended: 2, changed: 3 } as const
 export type Status = (typeof STATUS)[keyof typeof STATUS]
 
-/** Bits of one status, and statuses of one byte. */
+/** Bits of one status, and statuses in one byte. */
 const BITS = 2
 const PER_BYTE = 8 / BITS
-/** No list is larger: what inflates beyond is no list. */
+/** The maximum size of a list. Decompression stops there. */
 const MAX_BYTES = 4_194_304
 
-/** A list with 5 % set takes a thirtieth of the time of level 9, for a sixth more bytes. */
+/** For a list with 5 % set, level 4 takes a thirtieth of the time of level 9, and a sixth more bytes. */
 const LEVEL = 4
 const deflateAsync = promisify<Uint8Array, { level: number }, Buffer>(deflate)
 
-/** The statuses of one list. Most lists hold few that are not 0, so bytes are taken only when there is one. */
+/** The statuses of one list. Most lists contain only zeros, so the bytes are allocated with the first other status. */
 export class StatusBits {
   readonly size: number
   #bytes: Uint8Array | undefined
@@ -38,7 +38,7 @@ export class StatusBits {
     this.#bytes[at] = ((this.#bytes[at] ?? 0) & ~(3 << shift)) | (status << shift)
   }
 
-  /** Sets revoked again what is revoked in the other list: that has no way back. */
+  /** Copies what is revoked in the other list, since a revocation is final. */
   keepRevoked(other: StatusBits): void {
     const bytes = other.#bytes?.length ?? 0
     for (let at = 0; at < bytes; at++) {
@@ -50,19 +50,19 @@ export class StatusBits {
     }
   }
 
-  /** Bytes held in memory. */
+  /** Allocated bytes. */
   get bytes(): number {
     return this.#bytes?.length ?? 0
   }
 
-  /** `lst`: compressed by zlib (RFC 1950), base64url (draft-ietf-oauth-status-list §4.2). */
+  /** The member `lst`: compressed by zlib (RFC 1950), in base64url (draft-ietf-oauth-status-list §4.2). */
   encode(): string {
     return deflateSync(this.#all(), { level: LEVEL }).toString('base64url')
   }
 
-  /** As `encode`, as the statuses are now, by a thread beside the event loop. */
+  /** Like `encode`, with the current statuses, in a thread of the pool. */
   async encodeAsync(): Promise<string> {
-    // A copy: the thread reads while statuses go on changing, and would see some of them only.
+    // A copy, because statuses may change while the thread reads.
     return (await deflateAsync(this.#all().slice(), { level: LEVEL })).toString('base64url')
   }
 
@@ -70,7 +70,7 @@ export class StatusBits {
     return this.#bytes ?? new Uint8Array(Math.ceil(this.size / PER_BYTE))
   }
 
-  /** @throws when it is not a compressed list, or one too large to be ours */
+  /** @throws Error when it is not a compressed list, or is larger than 4 MiB */
   static decode(lst: string): StatusBits {
     const bytes = inflateSync(Buffer.from(lst, 'base64url'), { maxOutputLength: MAX_BYTES })
     return new StatusBits(bytes.length * PER_BYTE, bytes)

@@ -1,22 +1,21 @@
 import { LruCache } from './lru-cache.ts'
 
 /**
- * What was found of tokens, found again by their text. A look-up takes a number from six characters near the end, where
- * a signature or a checksum makes them as good as random, then compares the whole text: to hash seven hundred
- * characters, or to keep a second text as the key, would cost more than all the rest of a check. Two texts of one number
- * push each other out, and are proved again.
+ * A cache of verified tokens by their text. A look-up hashes six characters near the end, which are practically random in a
+ * signature or a checksum, and then compares the whole text. Hashing seven hundred characters, or storing a second text as
+ * the key, would cost more than the rest of a check. Two texts with the same hash evict each other and are verified again.
  */
 export class TokenTextCache<V extends { readonly text: string }> {
   readonly #entries: LruCache<number, V>
 
-  /** @param max entries, two at least */
+  /** @param max the maximum number of entries, at least two */
   constructor(max: number) {
     this.#entries = new LruCache(max)
   }
 
   get(text: string): V | undefined {
-    const found = this.#entries.get(hashCode(text))
-    return found?.text === text ? found : undefined
+    const entry = this.#entries.get(hashCode(text))
+    return entry?.text === text ? entry : undefined
   }
 
   set(value: V): void {
@@ -28,10 +27,10 @@ export class TokenTextCache<V extends { readonly text: string }> {
   }
 }
 
-/** Part of a header's text holds on to the header, and is slower to compare: what is kept is a text of its own. */
+/** Copies the text: a substring of a header keeps the whole header in memory and is slower to compare. */
 export const flattenText = (text: string): string => Buffer.from(text, 'latin1').toString('latin1')
 
-/** The last character is left out: it carries only what bits were left over. 32 bits, so that it needs no memory. */
+/** Omits the last character, which encodes only the remaining bits. The result has 32 bits, so V8 allocates nothing for it. */
 function hashCode(text: string): number {
   let number = 0
   for (let i = text.length - 7; i < text.length - 1; i++) number = (number << 5) ^ (number >>> 27) ^ text.charCodeAt(i)

@@ -2,16 +2,16 @@ import { PosternError } from './postern-error.ts'
 import type { Authenticate } from './requirements.ts'
 import { type EndWatcher, type OnEnd, Token, watchToken } from './token.ts'
 
-/** A guard's `authenticate` whose tokens say when they end. */
+/** A guard's `authenticate`, whose tokens support `onEnd`. */
 export interface TokenWatcher {
   authenticate: Authenticate
-  /** Nobody is told any more. */
+  /** Stops all watches. No listener is called afterwards. */
   close(): void
 }
 
-/** Milliseconds from one look to the next: a revocation that is known here is told within this time. */
+/** Milliseconds between two checks of a token: the maximum delay between a revocation's arrival at the guard and the callback. */
 const INTERVAL_MS = 500
-/** Looks under way at once that have to ask somebody; the others wait for their turn. */
+/** The maximum number of concurrent checks that wait for a request. */
 const MAX_PENDING = 10
 
 interface WatchedToken {
@@ -21,16 +21,16 @@ interface WatchedToken {
 }
 
 /**
- * Tokens of open streams are checked again and again, as a new request with them would be; what costs a request nothing
- * costs a stream nothing. Tokens that nobody watches cost nothing at all.
- * @param authenticate as the guard checks a request
- * @param graceMs how long a stream goes on while nobody can say what became of its token
+ * Checks the tokens of open streams periodically, in the same way as those of requests, and mostly from memory. Tokens
+ * without a listener are not checked.
+ * @param authenticate checks the token of a request
+ * @param graceMs milliseconds that a stream stays open while the status of its token is unknown
  */
 export function createTokenWatcher(authenticate: Authenticate, graceMs: number): TokenWatcher {
   const watched = new Map<WatchedToken, { since: number | undefined }>()
   const pending = new Set<WatchedToken>()
 
-  const endings: EndWatcher = {
+  const watcher: EndWatcher = {
     watch(token, text, onEnd) {
       const entry = { token, text, onEnd }
       watched.set(entry, { since: undefined })
@@ -46,7 +46,7 @@ export function createTokenWatcher(authenticate: Authenticate, graceMs: number):
     const state = watched.get(entry)
     if (!state) return
     state.since = undefined
-    if (!(token instanceof Token)) end(entry, new Error('The access token is not known any more.'))
+    if (!(token instanceof Token)) end(entry, new Error('The access token is no longer accepted.'))
     else if (token.lacks(entry.token.scopes).length > 0) end(entry, new Error('The access token lost a scope.'))
   }
 
@@ -60,17 +60,17 @@ export function createTokenWatcher(authenticate: Authenticate, graceMs: number):
 
   function checkEntry(entry: WatchedToken): void {
     try {
-      const found = authenticate(entry.text)
-      if (found instanceof Promise) void checkAsync(entry, found)
-      else tokenValid(entry, found)
+      const result = authenticate(entry.text)
+      if (result instanceof Promise) void checkAsync(entry, result)
+      else tokenValid(entry, result)
     } catch (error) {
       checkFailed(entry, error)
     }
   }
 
-  async function checkAsync(entry: WatchedToken, found: Promise<Token>): Promise<void> {
+  async function checkAsync(entry: WatchedToken, checking: Promise<Token>): Promise<void> {
     pending.add(entry)
-    await found.then(
+    await checking.then(
       token => tokenValid(entry, token),
       error => checkFailed(entry, error),
     )
@@ -80,22 +80,22 @@ export function createTokenWatcher(authenticate: Authenticate, graceMs: number):
   function checkAll(): void {
     for (const [entry, state] of [...watched]) {
       if (pending.has(entry) || pending.size >= MAX_PENDING) continue
-      // To the end of the line, so that each has its turn.
+      // Move it to the end, so that every token is checked in turn.
       watched.delete(entry)
       watched.set(entry, state)
       checkEntry(entry)
     }
   }
 
-  // Begun here and not by a request, whose asynchronous context it would keep.
+  // Started here and not in a request, because it would keep the asynchronous context of the request.
   const timer = setInterval(checkAll, INTERVAL_MS).unref()
 
   return {
     authenticate(text) {
-      const found = authenticate(text)
-      return found instanceof Promise
-        ? found.then(token => watchToken(token, text, endings))
-        : watchToken(found, text, endings)
+      const result = authenticate(text)
+      return result instanceof Promise
+        ? result.then(token => watchToken(token, text, watcher))
+        : watchToken(result, text, watcher)
     },
     close() {
       clearInterval(timer)

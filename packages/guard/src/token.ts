@@ -4,45 +4,48 @@ import type { ReservedScope } from './reserved-scopes.ts'
 import { grants, missing } from './scope-set.ts'
 
 /**
- * Give it your scopes and a misspelt one does not compile:
- * ```ts
- * declare module 'postern/guard' {
+ * Declares the scopes of your application, so that a misspelt scope does not compile. Use the name of the module that you
+ * import: `postern-guard` or `postern/guard`.
+ * @example
+ * declare module 'postern-guard' {
  *   interface Catalogue { scope: 'orders:read' | 'orders:create' }
  * }
- * ```
  */
-// biome-ignore lint/suspicious/noEmptyInterface: it is there to be filled by declaration merging
+// biome-ignore lint/suspicious/noEmptyInterface: applications add to it by declaration merging
 export interface Catalogue {}
 
-/** The scopes of your catalogue and the reserved ones, or any text where no catalogue was declared. */
+/** The scopes of the declared `Catalogue` and the reserved ones; any string without a declared catalogue. */
 export type ScopeName = Catalogue extends { scope: infer S extends string } ? S | ReservedScope : string
 
+/** The fields of a `Token`. */
 export interface TokenInit {
+  /** The id of the token: the `jti` claim. */
   id: string
+  /** The id of the user; null for the token of a machine. */
   userId: string | null
   clientId: string
   name?: string | null
   scopes: readonly string[]
   expiresAt: Date
-  /** `a` grants `a:b`. */
+  /** Whether `a` grants `a:b`. Default false. */
   inherit?: boolean
-  /** Told of its use, at most once a second for the same check. */
+  /** Called when a check accepts the token, at most once a second for the same check. */
   onUse?: OnUse | undefined
 }
 
-/** A check let a token through. @param scopes that it asked for and the token has */
+/** Called when a check accepts a token. @param scopes the scopes that the check requires and the token has */
 export type OnUse = (id: string, scopes: readonly string[]) => void
 
-/** Called once when a token ends. @param reason a 401 with what became of it; 503 when nobody could say for too long */
+/** Called once when a token ends. @param reason 401 with the reason; 503 when its status was unknown for too long */
 export type OnEnd = (reason: Error) => void
 
-/** Whoever checks tokens again while somebody watches them. */
+/** Checks tokens periodically while they have a listener. */
 export interface EndWatcher {
-  /** @returns what ends the watch */
+  /** @returns a function that stops the watch */
   watch(token: Token, text: string, onEnd: OnEnd): () => void
 }
 
-/** Seconds since the epoch, as claims have them. @param now milliseconds */
+/** Whole seconds since the epoch, as in claims. @param now milliseconds since the epoch */
 export const wholeSecond = (now = Date.now()): number => Math.floor(now / 1_000)
 
 interface ScopeSet {
@@ -50,25 +53,29 @@ interface ScopeSet {
   granted: ReadonlySet<string>
 }
 
-/** Thousands of tokens have the same few sets of scopes: each set is in memory once. */
+/** Thousands of tokens have the same few sets of scopes, so they share them. */
 const sets = new LruCache<string, ScopeSet>(2_000)
 
 function shared(scopes: readonly string[]): ScopeSet {
   const name = scopes.join(' ')
-  const made = sets.get(name)
-  if (made) return made
+  const cached = sets.get(name)
+  if (cached) return cached
   const set = { scopes: Object.freeze([...scopes]), granted: new Set(scopes) }
   sets.set(name, set)
   return set
 }
 
-/** Ties a token to the text that it came as and to the guard that checked it, so that it can be watched. */
-export let watchToken: <T>(token: T, text: string, endings: EndWatcher) => T
+/** Stores the text of a token and the watcher of the guard that checked it, for `onEnd`. Returns the token. */
+export let watchToken: <T>(token: T, text: string, watcher: EndWatcher) => T
 
-/** A verified access token: what a guarded handler finds in `request.token`. Shared between requests, so frozen. */
+/**
+ * A verified access token, in `request.token` of a guarded handler. It is frozen because requests share it.
+ * @example
+ * if (token.cant('orders:cancel')) return reply.code(403).send({ message: 'This token cannot cancel orders.' })
+ */
 export class Token {
   readonly id: string
-  /** null: a machine acts for itself. */
+  /** null for a machine, which acts for itself. */
   readonly userId: string | null
   readonly clientId: string
   readonly name: string | null
@@ -77,18 +84,18 @@ export class Token {
   readonly #granted: ReadonlySet<string>
   readonly #inherit: boolean
   readonly #onUse: OnUse | undefined
-  // A frozen object's private fields can be written.
-  /** A whole second stands in the object itself; a time with a fraction would stand beside it, and cost a look there. */
+  // Freezing does not affect private fields.
+  /** Whole seconds, which V8 stores in the object itself; it allocates a fractional number on the heap. */
   #reportedAt = 0
   #reported: readonly string[] | undefined
   #text = ''
-  #endings: EndWatcher | undefined
+  #watcher: EndWatcher | undefined
 
   static {
-    watchToken = (token, text, endings) => {
-      if (token instanceof Token && (token.#text !== text || token.#endings !== endings)) {
+    watchToken = (token, text, watcher) => {
+      if (token instanceof Token && (token.#text !== text || token.#watcher !== watcher)) {
         token.#text = text
-        token.#endings = endings
+        token.#watcher = watcher
       }
       return token
     }
@@ -108,24 +115,25 @@ export class Token {
     Object.freeze(this)
   }
 
-  /** A Date of the caller's own, since a Date can be changed. */
+  /** A new Date for each call, since a Date is mutable. */
   get expiresAt(): Date {
     return new Date(this.#expiresAt)
   }
 
-  /** Whether the token may do this. */
+  /** Whether the token has the scope. @example token.can('orders:create') */
   can(scope: ScopeName): boolean {
     return grants(this.#granted, scope, this.#inherit)
   }
 
+  /** Whether the token lacks the scope. */
   cant(scope: ScopeName): boolean {
     return !this.can(scope)
   }
 
-  /** For whoever checks scopes: a check that asked for these let the token through. */
+  /** Records that a check which requires these scopes accepted the token. For the guard. */
   noteUse(scopes: readonly string[]): void {
     if (!this.#onUse) return
-    // A route is asked for thousands of times in a second.
+    // A route may receive thousands of requests in a second.
     const second = wholeSecond()
     if (this.#reported === scopes && this.#reportedAt === second) return
     this.#reported = scopes
@@ -137,33 +145,34 @@ export class Token {
   }
 
   /**
-   * Calls back once, within a second, when the token no longer lets its holder in: it expired, was revoked or suspended,
-   * or lost a scope that it had. For what outlives a request: a WebSocket, an event stream.
-   * @returns what ends the watch; call it when the stream ends first
+   * Calls the listener once, within a second, when the token has expired, was revoked or suspended, or lost a scope. For
+   * connections that outlive a request, such as a WebSocket or an event stream.
+   * @returns a function that removes the listener; call it when the connection ends first
    * @example
    * const stop = request.token.onEnd(() => socket.close(1008, 'The access token has ended'))
    * socket.on('close', stop)
    */
   onEnd(listener: OnEnd): () => void {
-    return (this.#endings ?? untilExpiry).watch(this, this.#text, listener)
+    return (this.#watcher ?? untilExpiry).watch(this, this.#text, listener)
   }
 
-  /** Those of the scopes that the token lacks. */
+  /** Those of the given scopes that the token lacks. */
   lacks(scopes: readonly string[]): readonly string[] {
     return missing(this.#granted, scopes, this.#inherit)
   }
 }
 
-const LONGEST_TIMEOUT_MS = 2_147_483_647
+/** The maximum delay of a timer in Node. */
+const MAX_TIMEOUT_MS = 2_147_483_647
 
-/** A token that no guard checked ends when it expires, as far as anybody knows. */
+/** For a token that no guard checked: it ends when it expires. */
 const untilExpiry: EndWatcher = {
   watch(token, _text, onEnd) {
     let timer: NodeJS.Timeout | undefined
     const scheduleExpiry = () => {
       const left = token.expiresAt.getTime() - Date.now()
       if (left <= 0) onEnd(invalidToken('The access token has expired.'))
-      else timer = setTimeout(scheduleExpiry, Math.min(left, LONGEST_TIMEOUT_MS)).unref()
+      else timer = setTimeout(scheduleExpiry, Math.min(left, MAX_TIMEOUT_MS)).unref()
     }
     timer = setTimeout(scheduleExpiry).unref()
     return () => clearTimeout(timer)

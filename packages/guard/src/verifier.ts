@@ -4,7 +4,7 @@ import { invalidToken } from './errors.ts'
 import { hasDuplicateNames } from './json-names.ts'
 import { flattenText, TokenTextCache } from './token-text-cache.ts'
 
-/** What a signed token says, once its signature has been checked. Times are in milliseconds since the epoch. */
+/** The claims of a token whose signature was verified. Times are in milliseconds since the epoch. */
 export interface VerifiedJwt {
   text: string
   id: string
@@ -16,40 +16,40 @@ export interface VerifiedJwt {
 }
 
 export interface VerifierOptions<V> {
-  /** The public key for a header's `kid`; rejects for one that is not in use. */
+  /** Returns the public key of a header's `kid`; rejects an unknown one. */
   key: JWTVerifyGetKey
-  /** What `iss` may be, letter by letter (RFC 8414 §3.3). */
+  /** The accepted values of `iss`, compared exactly (RFC 8414 §3.3). */
   issuer: string | readonly string[] | (() => readonly string[])
   /**
-   * What a token may be meant for, by its `aud`: one of these audiences, or what a function decides. null: anything,
-   * which only the issuer may ask.
+   * The accepted audiences, or a function that decides on an `aud`. null accepts every audience, which only the issuer may
+   * do.
    */
   audience: string | readonly string[] | ((aud: unknown) => boolean | Promise<boolean>) | null
-  /** What is remembered of a text, for whoever asks again. */
+  /** Creates the cache entry of a verified token. */
   toEntry: (verified: VerifiedJwt) => V
-  /** Texts remembered at most; those not used for longest are forgotten. */
+  /** The maximum number of cached texts; the least recently used ones are evicted. Default 100,000. */
   cacheSize?: number
-  /** The time that tokens are checked against, in milliseconds since the epoch. */
+  /** The current time, in milliseconds since the epoch. */
   now?: () => number
 }
 
 export interface Verifier<V> {
-  /** Checked before, or undefined: then ask `verify`. Says nothing about status or expiry. */
+  /** The cache entry; undefined for a text that `verify` has to check. Checks neither status nor expiry. */
   get(text: string): V | undefined
-  /** @throws 401 `invalid_token` */
+  /** @throws PosternError 401 `invalid_token`; 503 while the keys cannot be loaded */
   verify(text: string): Promise<V>
-  /** After a key was retired. */
+  /** Empties the cache. Call it when a key was removed. */
   clear(): void
 }
 
 const ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'RS256']
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/
-/** No token of ours comes near; a longer text is not worth hashing. */
+/** Far longer than any token of Postern; a longer text is rejected without being verified. */
 const MAX_LENGTH = 16_384
 
 /**
- * Checks JWT access tokens (RFC 9068 §4, RFC 8725) and remembers the texts whose signature held: a signature costs
- * sixty times what remembering it does.
+ * Verifies JWT access tokens (RFC 9068 §4, RFC 8725) and caches the texts with a valid signature: verifying a signature takes
+ * sixty times as long as a look-up in the cache.
  */
 export function createVerifier<V extends { readonly text: string }>({
   key,
@@ -60,7 +60,7 @@ export function createVerifier<V extends { readonly text: string }>({
   now = Date.now,
 }: VerifierOptions<V>): Verifier<V> {
   const cache = new TokenTextCache<V>(cacheSize)
-  /** How often it was forgotten: what is being checked meanwhile may hold by a key that is gone. */
+  /** Incremented by `clear`, so that a token verified by a removed key meanwhile is not cached. */
   let generation = 0
   const issuers = typeof issuer === 'function' ? issuer : () => [issuer].flat()
   const options = {
@@ -78,8 +78,8 @@ export function createVerifier<V extends { readonly text: string }>({
       throw refusal(error)
     })
     if (hasDuplicateClaims(text)) throw invalidToken(MALFORMED)
-    if ((payload.iat as number) * 1000 > now() + LARGEST_SKEW_MS) throw invalidToken(TOO_EARLY)
-    // Asked now: which ones are accepted may have been learnt with the keys.
+    if ((payload.iat as number) * 1000 > now() + MAX_SKEW_MS) throw invalidToken(TOO_EARLY)
+    // Read now, because loading the keys may have changed the accepted issuers.
     if (!issuers().includes(payload.iss as string)) throw invalidToken(OTHER_ISSUER)
     if (!(await accepts(payload.aud))) throw invalidToken('The access token is meant for another audience.')
     const entry = toEntry(read(flattenText(text), payload))
@@ -101,22 +101,22 @@ function acceptedBy(audience: VerifierOptions<unknown>['audience']): (aud: unkno
   return aud => isMeantFor(aud, [audience].flat())
 }
 
-/** What the clocks of two machines may differ by, for a token that is used at once. */
-const LARGEST_SKEW_MS = 60_000
+/** The tolerated difference between the clocks of two machines, for a token that is used as soon as it is issued. */
+const MAX_SKEW_MS = 60_000
 const TOO_EARLY = 'The access token is not valid yet.'
 const OTHER_ISSUER = 'The access token comes from another issuer.'
 const MALFORMED = 'The access token is malformed.'
 
 /**
- * Base64url leaves bits over in a last character; with other bits there the text differs and decodes alike. One token
- * has one text here.
+ * Whether the signature has its canonical encoding. Unused bits in the last character of base64url allow several texts for
+ * the same signature; only one of them is accepted.
  */
 function isCanonical(text: string): boolean {
   const signature = text.slice(text.lastIndexOf('.') + 1)
   return Buffer.from(signature, 'base64url').toString('base64url') === signature
 }
 
-/** In the header or in the payload, whose signature held. */
+/** Whether the header or the payload has two members of the same name. */
 function hasDuplicateClaims(text: string): boolean {
   const parts = text.split('.').slice(0, 2)
   return parts.some(part => hasDuplicateNames(Buffer.from(part, 'base64url').toString()))
@@ -131,13 +131,13 @@ function read(text: string, payload: JWTPayload): VerifiedJwt {
   return { text, id: jti, subject: sub, clientId, scopes, expiresAt: (exp as number) * 1000, payload }
 }
 
-/** Why it was refused, as far as it helps the holder and tells nobody else anything. */
+/** The error for the client: it helps the holder of the token and reveals nothing else. */
 function refusal(error: unknown): Error {
   const { code, claim, status } = error as { code?: string; claim?: string; status?: number }
-  // The key could not be had, for a reason that is not the token's: that error speaks for itself.
+  // The key could not be loaded, which is no fault of the token.
   if (status !== undefined && status >= 500) return error as Error
   if (code === 'ERR_JWT_EXPIRED') return invalidToken('The access token has expired.', error)
   if (claim === 'nbf') return invalidToken(TOO_EARLY, error)
   if (claim === 'typ') return invalidToken('This is not an access token.', error)
-  return invalidToken('The access token was not issued here, or was altered.', error)
+  return invalidToken('The access token was not issued by this issuer, or was altered.', error)
 }

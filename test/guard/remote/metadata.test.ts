@@ -134,7 +134,7 @@ t.test('a guard that nobody tells its audience says so', async t => {
   const { issuer } = await listeningIssuer(t, { requireResource: true })
   const errors: Error[] = []
   const guard = guardOf(t, { issuer }, error => errors.push(error))
-  const due = { code: 'issuer_refused', message: /deployment_audience.*give the guard the `audience`/ }
+  const due = { code: 'issuer_refused', message: /deployment_audience.*Set the guard.s `audience`/ }
   await t.rejects(guard.ready(), due)
   await t.rejects(guard.ready(), due)
   t.match(errors, [due])

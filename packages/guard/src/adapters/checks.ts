@@ -8,40 +8,40 @@ import { resourceMetadataUrl } from '../resource.ts'
 import type { Token } from '../token.ts'
 import type { AdapterOptions, Checks } from './public.ts'
 
-/** A request in the words of no framework. */
+/** A request, independent of the framework. */
 export interface GuardedRequest {
-  /** The framework's own object, by which a request is known again. */
+  /** The framework's request object, which identifies the request. */
   request: object
-  /** Whatever comes before the query. */
+  /** The URL or its path, with the query. */
   url: string
   headers: Carrier['headers']
-  /** What was read of the body, if anything was. */
+  /** The parsed body, if there is one. */
   body?: unknown
 }
 
-/** What became of a request: it has a token that does, or what to answer in place of the route. */
+/** The result of a check: the token, or the error response. */
 export type CheckResult = { token: Token; error?: undefined } | { token?: undefined; error: ErrorResponse }
 
 export type RunCheck = (request: GuardedRequest) => Promise<CheckResult>
 
-/** The guard of a framework, from what is the framework's own: how its check asks and answers. */
+/** Makes the guard of a framework. @param toCheck makes the framework's middleware of a check */
 export function createChecks<Check>(options: AdapterOptions, toCheck: (runCheck: RunCheck) => Check): Checks<Check> {
   checkOptions('guard', options, { resource: isWebUrl, onError: isFunction })
-  const { resource, onError = console.error, ...identifyRequest } = options
+  const { resource, onError = console.error, ...guardOptions } = options
   const metadataUrl = resource === undefined ? undefined : resourceMetadataUrl(resource).href
-  const { authenticate, ready, health, close } = createAuthenticator(identifyRequest, {
+  const { authenticate, ready, health, close } = createAuthenticator(guardOptions, {
     issuerUnavailable: onError,
     issuerRefused: onError,
   })
-  /** Let in by an earlier check on the same route; by this guard, since another may ask for another audience. */
-  const known = new WeakMap<object, Token>()
+  /** The tokens of requests that this guard has authenticated. Another guard on the route may require another audience. */
+  const tokens = new WeakMap<object, Token>()
 
   async function identify({ request, url, headers, body }: GuardedRequest): Promise<Token> {
-    const identified = known.get(request)
-    if (identified) return identified
+    const authenticated = tokens.get(request)
+    if (authenticated) return authenticated
     const token = await authenticate(bearerText({ headers, query: queryOf(url), body }))
     assertToken(token)
-    known.set(request, token)
+    tokens.set(request, token)
     return token
   }
 
@@ -68,6 +68,6 @@ export function createChecks<Check>(options: AdapterOptions, toCheck: (runCheck:
 }
 
 function queryOf(url: string): object | undefined {
-  const at = url.indexOf('?')
-  return at < 0 ? undefined : Object.fromEntries(new URLSearchParams(url.slice(at)))
+  const start = url.indexOf('?')
+  return start < 0 ? undefined : Object.fromEntries(new URLSearchParams(url.slice(start)))
 }

@@ -9,20 +9,28 @@ export * from './public.ts'
 declare global {
   namespace Express {
     interface Request {
-      /** The verified token, in a handler behind a check. */
+      /** The verified token, in a handler after a check. */
       token: Token
     }
   }
 }
 
-/** A middleware; it reads a form in `request.body` where one was parsed before. */
+/** A middleware. It also reads `request.body` if an earlier middleware parsed a form. */
 export type ExpressCheck = (
   request: IncomingMessage & { body?: unknown },
   response: ServerResponse,
   next: (error?: unknown) => void,
 ) => void
 
-/** The guard for Express: `app.get('/orders', checkScopes('orders:read'), handler)` with the token in `request.token`. */
+/**
+ * The guard for Express. A check sets `request.token`, or sends the error response: 401, 403, 400 or 503 with problem details
+ * (RFC 9457) and the challenge of RFC 6750 §3.
+ * @throws TypeError that names an option that is missing or empty
+ * @example
+ * const { checkScopes, close } = expressGuard({ issuer: 'https://id.example.com', audience: 'https://orders.example.com' })
+ * app.get('/orders', checkScopes('orders:read'), (request, response) => response.json({ of: request.token.userId }))
+ * server.on('close', close)
+ */
 export function expressGuard(options: AdapterOptions): Checks<ExpressCheck> {
   return createChecks<ExpressCheck>(options, runCheck => async (request, response, next) => {
     const { url = '', headers, body } = request

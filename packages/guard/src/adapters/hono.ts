@@ -4,13 +4,13 @@ import type { AdapterOptions, Checks } from './public.ts'
 
 export * from './public.ts'
 
-/** For `new Hono<{ Variables: GuardVariables }>()`. */
+/** The variables of a guarded application: `new Hono<{ Variables: GuardVariables }>()`. */
 export interface GuardVariables {
-  /** The verified token, in a handler behind a check. */
+  /** The verified token, in a handler after a check. */
   token: Token
 }
 
-/** What is used of Hono's `Context`. */
+/** The members of Hono's `Context` that the guard uses. */
 export interface HonoContext {
   req: { raw: object; url: string; header(name: string): string | undefined }
   set(name: 'token', token: Token): void
@@ -20,7 +20,15 @@ export interface HonoContext {
 /** A middleware. */
 export type HonoCheck = (c: HonoContext, next: () => Promise<void>) => Promise<Response | undefined>
 
-/** The guard for Hono: `app.get('/orders', checkScopes('orders:read'), handler)` with the token in `c.get('token')`. */
+/**
+ * The guard for Hono on Node. A check sets the variable `token`, or returns the error response: 401, 403, 400 or 503 with
+ * problem details (RFC 9457) and the challenge of RFC 6750 §3.
+ * @throws TypeError that names an option that is missing or empty
+ * @example
+ * const { checkScopes, close } = honoGuard({ issuer: 'https://id.example.com', audience: 'https://orders.example.com' })
+ * const app = new Hono<{ Variables: GuardVariables }>()
+ * app.get('/orders', checkScopes('orders:read'), c => c.json({ of: c.get('token').userId }))
+ */
 export function honoGuard(options: AdapterOptions): Checks<HonoCheck> {
   return createChecks<HonoCheck>(options, runCheck => async (c, next) => {
     const headers = { authorization: c.req.header('authorization') }

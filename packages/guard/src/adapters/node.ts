@@ -6,10 +6,22 @@ import { sendError } from './send-error.ts'
 
 export * from './public.ts'
 
-/** The token, or undefined for a request that was refused and has its answer. */
+/** Returns the token, or undefined after it has sent an error response. */
 export type NodeCheck = (request: IncomingMessage, response: ServerResponse) => Promise<Token | undefined>
 
-/** The guard for `node:http`: `const token = await mayRead(request, response)`, and no further without one. */
+/**
+ * The guard for `node:http`. A check returns the token, or sends the error response and returns undefined: 401, 403, 400 or 503
+ * with problem details (RFC 9457) and the challenge of RFC 6750 §3.
+ * @throws TypeError that names an option that is missing or empty
+ * @example
+ * const { checkScopes, close } = nodeGuard({ issuer: 'https://id.example.com', audience: 'https://orders.example.com' })
+ * const mayRead = checkScopes('orders:read')
+ * const server = createServer(async (request, response) => {
+ *   const token = await mayRead(request, response)
+ *   if (token) response.end(`Orders of ${token.userId}`)
+ * })
+ * server.on('close', close)
+ */
 export function nodeGuard(options: AdapterOptions): Checks<NodeCheck> {
   return createChecks<NodeCheck>(options, runCheck => async (request, response) => {
     const { token, error } = await runCheck({ request, url: request.url ?? '', headers: request.headers })

@@ -9,22 +9,28 @@ export { describeResource, type ProtectedResourceOptions } from '../resource.ts'
 export { type Catalogue, type OnEnd, type ScopeName, Token, type TokenInit } from '../token.ts'
 export type { GuardOptions, GuardState }
 
-/** Those of the guard, and what no plugin of the framework brings along. */
+/** The options of `expressGuard`, `honoGuard` and `nodeGuard`. */
 export type AdapterOptions = GuardOptions & {
-  /** What tokens for this server are meant for, a URL: a 401 then names its metadata (RFC 9728), `describeResource`. */
+  /**
+   * The resource identifier of this server, a URL. With it a 401 names the URL of the server's metadata (RFC 9728 §5.1); serve
+   * that with `describeResource`.
+   */
   resource?: string
-  /** Told of what is no fault of the caller's: the issuer is away, `authenticate` failed. Default: `console.error`. */
+  /**
+   * Called for errors that are no fault of the client: the issuer is unavailable, `authenticate` failed. Default:
+   * `console.error`.
+   */
   onError?: (error: unknown) => void
 }
 
-/** A guard's checks and its end, in the words of one framework. */
+/** The checks of a guard for one framework. */
 export interface Checks<Check> extends GuardState {
-  /** Lets a request through if its token has all of the scopes. @throws TypeError without any scope */
+  /** Accepts a request whose token has all of the scopes. @throws TypeError without a scope */
   checkScopes(...all: [ScopeName, ...ScopeName[]]): Check
-  /** Lets a request through if its token has at least one of the scopes. @throws TypeError without any scope */
+  /** Accepts a request whose token has at least one of the scopes. @throws TypeError without a scope */
   checkAnyScope(...any: [ScopeName, ...ScopeName[]]): Check
-  /** Lets a request through if it has a valid token, whatever the scopes of it. */
+  /** Accepts a request with any valid token, whatever its scopes. */
   requireToken(): Check
-  /** Ends what follows the issuer; call it when the server closes. */
+  /** Disconnects from the issuer. Call it when the server closes. */
   close(): Promise<void>
 }

@@ -5,19 +5,19 @@ import { issuerRefused } from './issuer-refusal.ts'
 import type { Metadata } from './metadata.ts'
 import type { Monitor } from './monitor.ts'
 
-/** Whether a token with this `aud` is meant for this resource server. @throws 503 when that cannot be found out */
+/** Whether a token with this `aud` is meant for this resource server. @throws PosternError 503 while the metadata cannot be loaded */
 export type AcceptsAudience = (aud: unknown) => boolean | Promise<boolean>
 
 export interface AudienceRule {
   accepts: AcceptsAudience
-  /** Why no token can be accepted, which waiting will not mend. */
+  /** The permanent reason why the guard accepts no token, if there is one. */
   readonly refusal: Error | undefined
 }
 
 /**
- * Accepts the resource server's own audiences, and that of the whole deployment as the issuer's metadata states it. A
- * token for another one may be for what the deployment's audience has become: the metadata is then loaded again, beside.
- * @param own undefined: only the deployment's
+ * Accepts the resource server's own audiences and the `deployment_audience` of the issuer's metadata. A token for another
+ * audience may mean that the deployment's audience has changed, so it triggers a background reload of the metadata.
+ * @param own the resource server's audiences; undefined accepts only the deployment's
  */
 export function createAudienceRule(
   own: string | readonly string[] | undefined,
@@ -29,7 +29,7 @@ export function createAudienceRule(
 
   async function isForDeployment(aud: unknown): Promise<boolean> {
     const { deployment_audience: deployment, previous_issuers: previous = [] } = await issuer.metadata()
-    // Where no audience was set it is the issuer, and so was it before.
+    // The default audience is the issuer, so previous issuers are previous audiences.
     const accepted = deployment === undefined ? [] : [deployment, ...previous]
     if (isMeantFor(aud, accepted)) return true
     issuer.refresh()
@@ -37,7 +37,7 @@ export function createAudienceRule(
     return false
   }
 
-  /** Without an audience of its own the guard needs one there. */
+  /** A guard without an audience of its own requires `deployment_audience`. */
   function checkMetadata({ deployment_audience: deployment }: Metadata): void {
     refusal = deployment === undefined && audiences.length === 0 ? issuerRefused(MISSING) : undefined
     if (refusal) monitor.failed('audience', refusal)
@@ -54,4 +54,4 @@ export function createAudienceRule(
 }
 
 const MISSING =
-  'The issuer states no deployment_audience (REQUIRE_RESOURCE=on?): give the guard the `audience` that this API is registered with.'
+  "The issuer's metadata has no deployment_audience (REQUIRE_RESOURCE=on?). Set the guard's `audience` to the one that this API is registered with."

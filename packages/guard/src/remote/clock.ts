@@ -1,43 +1,48 @@
 import { invalidToken } from '../errors.ts'
 import type { Token } from '../token.ts'
 
-/** The time that tokens are checked against, in milliseconds since the epoch. */
+/** The current time for checking tokens. */
 export interface Clock {
+  /** Milliseconds since the epoch. */
   now(): number
   /**
-   * Something that the issuer signed names a time that was there: it is that late at least.
+   * Records the time at which the issuer signed something, as a lower bound of the current time.
    * @param date milliseconds since the epoch
-   * @returns whether this machine's time can agree with that
+   * @returns false when the time is too far ahead of this machine's clock
    */
   signed(date: number): boolean
 }
 
-/** A machine whose clock is further behind than this has to be mended; what is signed corrects no more. */
-export const LARGEST_CORRECTION_MS = 300_000
+/** A clock that is further behind has to be corrected by the operator. */
+export const MAX_CORRECTION_MS = 300_000
 
 /**
- * The machine's time. No header of an answer counts, since none is signed: a `Date` or `Age` from before would revive
- * what is over. What the issuer signed proves that it is that late at least; so it moves the time forward only, and not
- * far. From then on it is counted by a clock that nobody sets, so that a machine that is set back revives nothing.
+ * The time of this machine. Response headers are ignored because they are not signed: an old `Date` or `Age` would make
+ * expired tokens valid again. A signed time is a lower bound of the current time, so it moves the time forward only, and by
+ * `MAX_CORRECTION_MS` at most. A monotonic clock advances it from then on, so that setting this machine's clock back makes
+ * no expired token valid again.
  */
 export function createClock(): Clock {
-  let proved = Number.NEGATIVE_INFINITY
-  let provedAt = 0
-  const atLeast = () => proved + performance.now() - provedAt
+  let lowerBound = Number.NEGATIVE_INFINITY
+  let recordedAt = 0
+  const atLeast = () => lowerBound + performance.now() - recordedAt
   return {
     now: () => Math.max(Date.now(), atLeast()),
     signed(date) {
-      if (!(date - Date.now() <= LARGEST_CORRECTION_MS)) return false
+      if (!(date - Date.now() <= MAX_CORRECTION_MS)) return false
       if (date > atLeast()) {
-        proved = date
-        provedAt = performance.now()
+        lowerBound = date
+        recordedAt = performance.now()
       }
       return true
     },
   }
 }
 
-/** @param entry `expires` in seconds since the epoch @throws 401 for a token that has expired */
+/**
+ * Returns the token of a cache entry whose `expires` is in seconds since the epoch.
+ * @throws PosternError 401 for a token that has expired
+ */
 export function assertNotExpired({ token, expires }: { token: Token; expires: number }, clock: Clock): Token {
   if (expires > clock.now() / 1_000) return token
   throw invalidToken('The access token has expired.')

@@ -6,10 +6,10 @@ import type { Monitor } from './monitor.ts'
 import type { OpaqueTexts } from './opaque.ts'
 import type { RemoteStatusLists } from './status-lists.ts'
 
-/** Milliseconds without a sign of life after which the feed is not relied on. It shows one every quarter of a second. */
+/** Milliseconds without a heartbeat after which the feed counts as lost. The issuer sends one every 250 ms. */
 const FEED_TIMEOUT_MS = 1_000
 
-/** Who the feed reads for, and what its events change. */
+/** The issuer and its feed's credentials, and the caches that events update. */
 export interface FollowOptions {
   issuer: IssuerClient
   credentials: Credentials
@@ -19,17 +19,17 @@ export interface FollowOptions {
   opaque: OpaqueTexts
 }
 
-/** The issuer's event feed, as far as this guard follows it. */
+/** The connection of a guard to the issuer's event feed, if the guard follows it. */
 export class FeedConnection {
   #client: FeedClient | undefined
   #lastAliveAt = Number.NEGATIVE_INFINITY
-  /** Other issuers have no feed. */
+  /** False at an issuer without a feed. */
   #isOffered = true
 
-  /** The feed has shown a sign of life a moment ago, and everything up to then has arrived. */
+  /** Whether the feed is connected and every event up to the last heartbeat was received. */
   readonly isAlive = (): boolean => performance.now() - this.#lastAliveAt <= FEED_TIMEOUT_MS
 
-  /** Follows the feed until `close`; call it once. */
+  /** Follows the feed until `close`. Call it once. */
   follow({ issuer, credentials, monitor, statusLists, introspectionCache, opaque }: FollowOptions): void {
     this.#client = followFeed({
       url: async () => {
@@ -44,7 +44,7 @@ export class FeedConnection {
           introspectionCache.clear()
           opaque.clear()
         },
-        // Another node, or one that was started again, perhaps with other settings.
+        // Another node may have accepted the connection, or a restarted one with other settings.
         connected: () => issuer.refresh(),
         statusChanged(change) {
           statusLists.apply(change)
@@ -62,28 +62,28 @@ export class FeedConnection {
     })
   }
 
-  /** The last sequence number that arrived; undefined before the first, and where the feed is not followed. */
+  /** The sequence number of the last event received; undefined before the first one and without a feed. */
   get position(): number | undefined {
     return this.#client?.position
   }
 
-  /** null: not followed. */
+  /** null when the guard does not follow the feed. */
   get state(): 'live' | 'lost' | null {
     if (!this.#client) return null
     return this.isAlive() ? 'live' : 'lost'
   }
 
-  /** Nothing is to be waited for: something arrived, or no feed is to be followed. */
+  /** Whether the first event was received, or there is no feed to follow. */
   get hasStarted(): boolean {
     return !this.#client || !this.#isOffered || this.isAlive() || this.position !== undefined
   }
 
-  /** It is to be followed, and is not there. */
+  /** Whether the guard follows the feed and the connection is lost. */
   get isLost(): boolean {
     return this.#isOffered && this.state === 'lost'
   }
 
-  /** Settles with the first event, and at once where no feed is followed. @throws a refusal that waiting will not mend */
+  /** Resolves with the first event, or at once without a feed. @throws PosternError `issuer_refused`, a permanent refusal */
   async started(): Promise<void> {
     await this.#client?.started()
   }

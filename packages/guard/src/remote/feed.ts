@@ -10,47 +10,48 @@ import { httpStatusError, isIssuerRefusal } from './issuer-refusal.ts'
 export interface FeedListener {
   /** A connection was made. */
   connected(): void
-  /** The feed begins, or begins anew: what was before this sequence number is not told. */
+  /** The feed starts or restarts. It does not send the events up to this sequence number. */
   started(sequence: number): void
   statusChanged(change: StatusChange): void
-  /** Ids of the signing keys that were revoked, all of them. */
+  /** The ids of all revoked signing keys. */
   keysRevoked(kids: readonly string[]): void
-  /** The feed is alive, and everything up to its position has been told: what was missed meanwhile too. */
+  /** The feed is alive, and every event up to its position was delivered, including those missed while disconnected. */
   alive(): void
-  /** A connection could not be made, or was lost. */
+  /** A connection failed or was lost. */
   failed(error: unknown): void
 }
 
 export interface FeedClient {
-  /** The last sequence number that was told. */
+  /** The sequence number of the last delivered event. */
   readonly position: number | undefined
   /**
-   * Settles with the first that was told, at an issuer without a feed, or when the reader is closed.
-   * @throws a refusal that waiting will not mend
+   * Resolves with the first event, at an issuer without a feed, or when the client is closed.
+   * @throws PosternError `issuer_refused`, a permanent refusal
    */
   started(): Promise<void>
   close(): Promise<void>
 }
 
 export interface FeedOptions {
+  /** The URL of the feed; undefined at an issuer without one. */
   url: () => Promise<string | undefined>
   credentials: Credentials
   listener: FeedListener
-  /** Milliseconds without a sign of life after which the connection is given up. */
+  /** Milliseconds without data after which the connection is closed. Default 5,000. */
   idleTimeoutMs?: number
 }
 
 const MAX_PAUSE_MS = 2_000
-/** What one event may be long; a stream without an end of line is not ours. */
+/** The maximum length of one event, in characters. */
 const MAX_EVENT_LENGTH = 65_536
 
-/** Follows the event stream for as long as it is open, resuming where it was (HTML Standard §9.2). */
+/** Follows the event stream, and reconnects after the last event when the connection is lost (HTML Standard §9.2). */
 export function followFeed({ url, credentials, listener, idleTimeoutMs = 5_000 }: FeedOptions): FeedClient {
   const closing = new AbortController()
   let started = deferred()
   let refusal: unknown
   let position: number | undefined
-  /** This connection has told everything that was missed before it. */
+  /** This connection has delivered every event that was missed before it. */
   let caughtUp = false
 
   function handleEvent(event: EventSourceMessage): void {
@@ -65,14 +66,14 @@ export function followFeed({ url, credentials, listener, idleTimeoutMs = 5_000 }
     }
     position = data.sequence
     if (event.event === 'status') listener.statusChanged(data)
-    // Only a heartbeat says that everything up to it was told; of a long list of what was missed each part says nothing.
+    // Only a heartbeat confirms that every event up to it was sent; an event of the backlog does not.
     if (event.event === 'heartbeat') caughtUp = true
     if (caughtUp) listener.alive()
     refusal = undefined
     started.resolve()
   }
 
-  async function connect(from: string): Promise<void> {
+  async function connect(feedUrl: string): Promise<void> {
     const idle = new AbortController()
     caughtUp = false
     let timer = setTimeout(() => idle.abort(), idleTimeoutMs)
@@ -82,10 +83,10 @@ export function followFeed({ url, credentials, listener, idleTimeoutMs = 5_000 }
         ...(position !== undefined && { 'last-event-id': String(position) }),
       }
       const signal = AbortSignal.any([closing.signal, idle.signal])
-      const response = await openStream(from, headers, signal)
+      const response = await openStream(feedUrl, headers, signal)
       if (response.statusCode !== 200) {
         response.destroy()
-        throw httpStatusError(from, Number(response.statusCode), credentials.clientId)
+        throw httpStatusError(feedUrl, Number(response.statusCode), credentials.clientId)
       }
       listener.connected()
       for await (const events of parseEvents(response)) {
@@ -101,19 +102,19 @@ export function followFeed({ url, credentials, listener, idleTimeoutMs = 5_000 }
 
   async function run(): Promise<void> {
     for (let wait = 50; !closing.signal.aborted; wait = Math.min(wait * 2, MAX_PAUSE_MS)) {
-      const began = performance.now()
+      const startedAt = performance.now()
       const refused = await attempt()
-      if (performance.now() - began > MAX_PAUSE_MS) wait = 50
+      if (performance.now() - startedAt > MAX_PAUSE_MS) wait = 50
       const ms = refused ? REFUSED_PAUSE_MS : wait
       await pause(ms, undefined, { signal: closing.signal, ref: false }).catch(() => {})
     }
   }
 
-  /** Whatever goes wrong, it is tried again. @returns whether waiting will not mend it */
+  /** Connects once. The caller retries after any failure. @returns whether the issuer refused permanently */
   async function attempt(): Promise<boolean> {
     try {
-      const from = await url()
-      if (from) await connect(from)
+      const feedUrl = await url()
+      if (feedUrl) await connect(feedUrl)
       else started.resolve()
       return false
     } catch (error) {
@@ -143,7 +144,7 @@ export function followFeed({ url, credentials, listener, idleTimeoutMs = 5_000 }
 
 const kidsIn = (value: unknown) => (Array.isArray(value) ? value.filter(kid => typeof kid === 'string') : [])
 
-/** Nobody need wait for it: a rejection that nobody hears is no fault. */
+/** A promise whose rejection may stay unhandled. */
 function deferred() {
   const result = Promise.withResolvers<void>()
   result.promise.catch(() => {})
@@ -151,8 +152,8 @@ function deferred() {
 }
 
 /**
- * On a connection of its own, which ends with the signal: `fetch` makes a new one in the place of one whose answer was
- * broken off, uses it for nothing, and keeps the issuer from closing. No redirect is followed.
+ * Opens a separate connection, which ends with the signal. `fetch` would replace the connection of an aborted response by an
+ * unused one, which delays a shutdown of the issuer. Redirects are not followed.
  */
 function openStream(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
@@ -161,7 +162,7 @@ function openStream(url: string, headers: Record<string, string>, signal: AbortS
   return promise
 }
 
-/** The events of each chunk together. */
+/** Yields the events of each chunk together. */
 async function* parseEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<EventSourceMessage[]> {
   const decoder = new TextDecoder()
   let events: EventSourceMessage[] = []
@@ -170,7 +171,7 @@ async function* parseEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<Eve
     maxBufferSize: MAX_EVENT_LENGTH,
     onEvent: event => events.push(event),
     onError: error => {
-      // Lines of fields that nobody knows are passed over, as the standard wants.
+      // Unknown fields are ignored, as the standard requires.
       if (error.type === 'max-buffer-size-exceeded') failure = error
     },
   })

@@ -1,27 +1,28 @@
 import { unreachable } from './issuer-refusal.ts'
 
-/** What the guard asks of its issuer. */
+/** The HTTP requests of a guard to its issuer. */
 export interface HttpClient {
   get(url: string, headers?: Record<string, string>): Promise<HttpResponse>
   post(url: string, form: Record<string, string>, headers?: Record<string, string>): Promise<HttpResponse>
-  /** Sent whatever failed before: no check waits for it, and the last one before a close has no second chance. */
+  /** Ignores the pause after a failure: no check waits for it, and the last report before a close cannot be retried. */
   postJson(url: string, body: object, headers?: Record<string, string>): Promise<HttpResponse>
-  /** Some URL of the issuer answers slowly or not at all now. */
+  /** Whether a URL of the issuer currently responds slowly or not at all. */
   readonly slow: boolean
 }
 
 export interface HttpResponse {
   status: number
   text: string
-  /** Monotonic milliseconds at which it was asked: what it says held then or later. */
+  /** Monotonic milliseconds at which the request was sent. The response is at least as recent. */
   requestedAt: number
 }
 
 const TIMEOUT_MS = 5_000
-/** What takes longer is slow. */
+/** A request that takes longer counts as slow. */
 const SLOW_MS = 1_000
+/** The maximum size of a response body, after decompression. */
 const MAX_BYTES = 8_388_608
-/** After a failure the next request to the same URL fails at once for this long, twice as long after each further one. */
+/** After a failure, requests to the same URL fail immediately for this long. Each further failure doubles it. */
 const FIRST_PAUSE_MS = 100
 const MAX_PAUSE_MS = 5_000
 
@@ -31,7 +32,7 @@ interface Failure {
   until: number
 }
 
-/** No redirect is followed: whoever could redirect the issuer's answers could give them. */
+/** Redirects are not followed: the issuer's responses must come from its own URL. */
 export function createHttpClient(): HttpClient {
   const failures = new Map<string, Failure>()
   const slow = new Set<string>()
@@ -82,27 +83,28 @@ export function createHttpClient(): HttpClient {
   }
 }
 
-/** Bounded by what it inflates to: a few kilobytes of gzip are gigabytes of text. @throws when there is more */
+/** Limits the decompressed size, since a few kilobytes of gzip can contain gigabytes. @throws Error when it is larger */
 async function bodyOf({ body }: Response): Promise<string> {
   if (!body) return ''
   const decoder = new TextDecoder()
   let bytes = 0
   let text = ''
-  // Leaving the loop cancels what is left.
+  // Leaving the loop cancels the stream.
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > MAX_BYTES) throw new Error(`the answer is larger than ${MAX_BYTES} bytes`)
+    if (bytes > MAX_BYTES) throw new Error(`the response is larger than ${MAX_BYTES} bytes`)
     text += decoder.decode(chunk, { stream: true })
   }
   return text + decoder.decode()
 }
 
-/** Client authentication by Basic, both halves form-encoded (RFC 6749 §2.3.1). */
+/** HTTP Basic client authentication, id and secret form-encoded (RFC 6749 §2.3.1). */
 export function basicHeader({ clientId, clientSecret }: Credentials): { authorization: string } {
   const text = `${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`
   return { authorization: `Basic ${Buffer.from(text).toString('base64')}` }
 }
 
+/** The credentials of a client (RFC 6749 §2.3.1). */
 export interface Credentials {
   clientId: string
   clientSecret: string

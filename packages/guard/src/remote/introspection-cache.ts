@@ -2,7 +2,7 @@ import { LruCache } from '../lru-cache.ts'
 import type { Token } from '../token.ts'
 import type { StatusReference } from './status-lists.ts'
 
-/** What the issuer said of a token when it was asked. */
+/** A cached introspection response. */
 export interface CachedIntrospection {
   token: Token
   /** Seconds since the epoch. */
@@ -10,14 +10,14 @@ export interface CachedIntrospection {
   reference: StatusReference
 }
 
-/** Answers of the issuer, each kept until something changes at the place of its token in the lists. */
+/** Introspection responses, each cached until a status event for the status reference of its token. */
 export interface IntrospectionCache {
-  /** What was said of this text, if that may be so still. */
+  /** The response for this text, unless it may be outdated. */
   get(text: string): CachedIntrospection | undefined
-  set(text: string, answer: CachedIntrospection): void
-  /** Something changed at this place. */
+  set(text: string, response: CachedIntrospection): void
+  /** The status at this reference has changed. */
   invalidate(list: number, index: number): void
-  /** Something may have changed anywhere. */
+  /** Any status may have changed. */
   clear(): void
 }
 
@@ -28,33 +28,33 @@ interface CacheEntry extends CachedIntrospection {
 }
 
 /**
- * A node of the issuer that has just lost its feed answers as before for up to a second. What is asked so soon after a
- * change may come from it, and is good for a moment only.
+ * A node of the issuer that has just lost its connection to the others may return outdated responses for up to a second.
+ * So a response that arrives soon after a change is cached for a short time only.
  */
 const SETTLE_MS = 2_000
 const UNSETTLED_TTL_MS = 100
 
-/** @param maxEntries answers */
+/** @param maxEntries the maximum number of responses */
 export function createIntrospectionCache(maxEntries: number): IntrospectionCache {
   const entries = new LruCache<string, CacheEntry>(maxEntries)
-  /** Which text was asked about for a place, since that last changed: no other answer for it counts. */
+  /** The text last introspected for a status reference since its last change; responses for other texts are outdated. */
   const latestText = new LruCache<string, string>(maxEntries)
   const changedAt = new LruCache<string, number>(maxEntries)
   let clearedAt = performance.now()
 
   return {
     get(text) {
-      const answer = entries.get(text)
-      return answer && latestText.get(answer.referenceKey) === text && performance.now() <= answer.until
-        ? answer
+      const entry = entries.get(text)
+      return entry && latestText.get(entry.referenceKey) === text && performance.now() <= entry.until
+        ? entry
         : undefined
     },
-    set(text, answer) {
-      const key = keyOf(answer.reference)
+    set(text, response) {
+      const key = keyOf(response.reference)
       const now = performance.now()
       const settled = now - Math.max(clearedAt, changedAt.get(key) ?? 0) > SETTLE_MS
       entries.set(text, {
-        ...answer,
+        ...response,
         referenceKey: key,
         until: settled ? Number.POSITIVE_INFINITY : now + UNSETTLED_TTL_MS,
       })
@@ -72,5 +72,5 @@ export function createIntrospectionCache(maxEntries: number): IntrospectionCache
   }
 }
 
-/** As the feed names it. */
+/** List and index, as in events of the feed. */
 const keyOf = ({ uri, idx }: StatusReference) => `${uri.slice(uri.lastIndexOf('/') + 1)} ${idx}`

@@ -6,12 +6,12 @@ import { httpStatusError } from './issuer-refusal.ts'
 import type { Monitor } from './monitor.ts'
 import type { StatusReference } from './status-lists.ts'
 
-/** What the issuer says of a token now (RFC 7662 §2.2). */
+/** The token of an active introspection response (RFC 7662 §2.2). */
 export interface IntrospectionResult {
   token: Token
   /** Seconds since the epoch. */
   expires: number
-  /** Where its status stands, so that the answer can be kept until that changes; undefined: keep nothing. */
+  /** Its status reference. The response can be cached until that status changes; undefined: not cacheable. */
   reference: StatusReference | undefined
 }
 
@@ -25,21 +25,21 @@ export interface IntrospectionOptions {
   issuer: string
   accepts: AcceptsAudience
   inherit: boolean
-  /** From a `status` claim to the place that it names. */
+  /** Reads the status reference of a `status` claim. */
   toStatusReference: (status: unknown) => StatusReference | undefined
   onUse?: OnUse | undefined
 }
 
 /**
- * Asks the issuer about one token.
- * @throws 401 when it is not active or not meant for us; 503 when the issuer cannot be asked
+ * Introspects one token (RFC 7662).
+ * @throws PosternError 401 when the token is not active or is for another audience; 503 when the issuer cannot be reached
  */
 export function createIntrospect(options: IntrospectionOptions): Introspect {
   const { endpoint, http, credentials, monitor, issuer, accepts, toStatusReference } = options
   return async text => {
-    if (!credentials) throw issuerUnavailable(new Error('the guard has no client to introspect with'))
+    if (!credentials) throw issuerUnavailable(new Error('the guard has no client credentials for introspection'))
     const url = await endpoint()
-    if (!url) throw issuerUnavailable(new Error('the issuer does not introspect'))
+    if (!url) throw issuerUnavailable(new Error('the issuer has no introspection endpoint'))
     const body = await postIntrospection(http, url, text, credentials).catch(error => {
       monitor.failed('introspection', error)
       throw issuerUnavailable(error)
@@ -54,13 +54,13 @@ export function createIntrospect(options: IntrospectionOptions): Introspect {
   }
 }
 
-/** @throws for any answer that does not say what the token is */
+/** @throws Error for a response that is not an introspection response */
 async function postIntrospection(http: HttpClient, url: string, token: string, credentials: Credentials) {
   const headers = { ...basicHeader(credentials), accept: 'application/json' }
   const { status, text } = await http.post(url, { token }, headers)
   if (status !== 200) throw httpStatusError(url, status, credentials.clientId)
   const body = JSON.parse(text)
-  if (typeof body?.active !== 'boolean') throw new Error(`${url} did not answer with an introspection`)
+  if (typeof body?.active !== 'boolean') throw new Error(`${url} did not return an introspection response`)
   return body as Record<string, unknown>
 }
 
@@ -79,5 +79,5 @@ function toToken(body: Record<string, unknown>, { inherit, onUse }: Introspectio
   })
 }
 
-/** A machine's token has its client as subject (RFC 9068 §2.2); that is nobody's user. */
+/** The user of a token; null for a machine's token, whose subject is its client (RFC 9068 §2.2). */
 export const userOf = (subject: string, clientId: string) => (subject === clientId ? null : subject)

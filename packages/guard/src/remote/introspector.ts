@@ -9,7 +9,7 @@ import type { CachedIntrospection, IntrospectionCache } from './introspection-ca
 import type { RemoteStatusLists } from './status-lists.ts'
 import { valueWithin } from './timeout.ts'
 
-/** Milliseconds that a check waits for the issuer where it may go on by what was last known. */
+/** Milliseconds that a check waits for the issuer when it can rely on a cached response. */
 const SHORT_WAIT_MS = 500
 
 export interface IntrospectorOptions {
@@ -21,7 +21,7 @@ export interface IntrospectorOptions {
   clock: Clock
 }
 
-/** Asks the issuer about tokens, and remembers its answers while the feed says that they still hold. */
+/** Introspects tokens, and caches the responses while the event feed confirms that they are current. */
 export class Introspector {
   readonly #options: IntrospectorOptions
 
@@ -29,7 +29,10 @@ export class Introspector {
     this.#options = options
   }
 
-  /** An earlier answer, while the status is known to be the one that it was given under. @throws 401 once it expired */
+  /**
+   * Returns the token of a cached response, while its status is known to be unchanged.
+   * @throws PosternError 401 for a token that has expired
+   */
   cached(text: string): Token | undefined {
     const { cache, feed, statusLists, clock } = this.#options
     const introspection = cache.get(text)
@@ -39,42 +42,42 @@ export class Introspector {
   }
 
   /**
-   * Asks now; while the issuer cannot be asked, goes on by an earlier answer as long as that may be.
-   * @throws 401 when the token is not active or not meant for us; 503 when nobody can say
+   * Introspects the token. While the issuer cannot be reached, uses a cached response within `maxStalenessSeconds`.
+   * @throws PosternError 401 when the token is not active or is for another audience; 503 when its status is unknown
    */
-  async ask(text: string): Promise<Token> {
+  async introspect(text: string): Promise<Token> {
     const { http, clock } = this.#options
     const fallback = this.#fallback(text)
-    if (!fallback) return this.#askNow(text)
+    if (!fallback) return this.#introspectNow(text)
     try {
-      const answer = await valueWithin(this.#askNow(text), http.slow ? 0 : SHORT_WAIT_MS)
-      return answer ?? assertNotExpired(fallback, clock)
+      const token = await valueWithin(this.#introspectNow(text), http.slow ? 0 : SHORT_WAIT_MS)
+      return token ?? assertNotExpired(fallback, clock)
     } catch (error) {
       if (error instanceof PosternError && error.status === 503) return assertNotExpired(fallback, clock)
       throw error
     }
   }
 
-  /** An earlier answer, by what is still known of its status. */
+  /** A cached response, if a list within `maxStalenessSeconds` confirms its status. */
   #fallback(text: string): CachedIntrospection | undefined {
     const { cache, statusLists } = this.#options
     const introspection = cache.get(text)
     return introspection && isUsable(statusLists.getUsable(introspection.reference)) ? introspection : undefined
   }
 
-  async #askNow(text: string): Promise<Token> {
+  async #introspectNow(text: string): Promise<Token> {
     const { introspect, feed, clock } = this.#options
     const position = feed.position
     const { reference, ...introspection } = await introspect(text)
-    if (reference) await this.#remember(text, { ...introspection, reference }, position)
+    if (reference) await this.#store(text, { ...introspection, reference }, position)
     return assertNotExpired(introspection, clock)
   }
 
-  async #remember(text: string, introspection: CachedIntrospection, position: number | undefined): Promise<void> {
+  async #store(text: string, introspection: CachedIntrospection, position: number | undefined): Promise<void> {
     const { cache, feed, statusLists } = this.#options
     if (!feed.isAlive()) return
     await statusLists.getOrFetch(introspection.reference)
-    // A change that came since it was asked may be one of this token.
+    // An event since the request may be about this token.
     if (feed.isAlive() && feed.position === position) cache.set(text, introspection)
   }
 }

@@ -7,19 +7,19 @@ import { fetchJson, fetchMetadata, type Metadata } from './metadata.ts'
 import type { Monitor, Part } from './monitor.ts'
 
 export interface IssuerClient {
-  /** What is held, or else what is loaded now. @throws 503 while it cannot be had */
+  /** The cached metadata; loads it first if necessary. @throws PosternError 503 while it cannot be loaded */
   metadata(): Promise<Metadata>
-  /** What is held. */
+  /** The cached metadata. */
   readonly current: Metadata | undefined
   /**
-   * Loads the metadata again beside what goes on, at most once a second; a failure leaves what is held.
-   * @param olderThan only when what is held is older than this, in milliseconds
+   * Reloads the metadata in the background, at most once a second. After a failure the cached metadata stays.
+   * @param olderThan reload only when the cached metadata is older, in milliseconds
    */
   refresh(olderThan?: number): void
   keys: RemoteJwks
-  /** Calls back when a key is gone, or the metadata says something else than before. */
+  /** Subscribes to changes: a key was removed or replaced, or the metadata has changed. */
   onChange(listener: () => void): void
-  /** Calls back with the metadata each time it was loaded. */
+  /** Subscribes to each load of the metadata. */
   onMetadata(listener: (metadata: Metadata) => void): void
 }
 
@@ -30,11 +30,11 @@ export interface IssuerOptions {
   monitor: Monitor
 }
 
-/** After a refusal that waiting will not mend, the next request is made this much later, in milliseconds. */
+/** Milliseconds before the retry after a permanent refusal. */
 export const REFUSED_PAUSE_MS = 30_000
-/** After any other answer that cannot be used. */
+/** Milliseconds before the retry after any other failure. */
 const FAILED_PAUSE_MS = 250
-/** From one loading of the metadata to the next. */
+/** The minimum time between two loads of the metadata, in milliseconds. */
 const COOLDOWN_MS = 1_000
 
 export function createIssuerClient({ url, http, monitor }: IssuerOptions): IssuerClient {
@@ -44,23 +44,23 @@ export function createIssuerClient({ url, http, monitor }: IssuerOptions): Issue
   let loading: Promise<Metadata> | undefined
   let loadedAt = Number.NEGATIVE_INFINITY
 
-  const begin = withCooldown(async () => {
-    const found = await fetchMetadata(http, url)
-    const changed = current !== undefined && JSON.stringify(current) !== JSON.stringify(found)
-    current = found
+  const fetchAndStore = withCooldown(async () => {
+    const loaded = await fetchMetadata(http, url)
+    const changed = current !== undefined && JSON.stringify(current) !== JSON.stringify(loaded)
+    current = loaded
     loadedAt = performance.now()
-    for (const listener of metadataListeners) listener(found)
+    for (const listener of metadataListeners) listener(loaded)
     if (changed) emitChange()
-    return found
+    return loaded
   }, observe('metadata'))
 
   function emitChange(): void {
     for (const listener of changeListeners) listener()
   }
 
-  /** One load for everyone. */
+  /** Concurrent callers share one load. */
   function load(): Promise<Metadata> {
-    loading ??= begin().finally(() => {
+    loading ??= fetchAndStore().finally(() => {
       loading = undefined
     })
     return loading
@@ -85,7 +85,7 @@ export function createIssuerClient({ url, http, monitor }: IssuerOptions): Issue
       return current
     },
     refresh(olderThan = COOLDOWN_MS) {
-      // Without any, whoever needs it loads it.
+      // Without cached metadata the next call of metadata() loads it.
       if (current && performance.now() - loadedAt > olderThan) load().catch(() => {})
     },
     keys: createRemoteJwks(fetchKeys, emitChange),
@@ -99,7 +99,7 @@ interface LoadObserver {
   failed(error: unknown): void
 }
 
-/** After a failure the work is not begun again at once: until then each call fails with the same error. */
+/** After a failure, calls fail with the same error until the pause is over. */
 function withCooldown<T>(work: () => Promise<T>, { ok, failed }: LoadObserver): () => Promise<T> {
   let last: { error: unknown; until: number } | undefined
   return async () => {

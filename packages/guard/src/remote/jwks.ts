@@ -2,30 +2,30 @@ import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jos
 import { issuerUnavailable } from '../errors.ts'
 
 export interface RemoteJwks {
-  /** For jose. A `kid` that is not held is looked for once more. @throws 503 while nobody can say whose it is */
+  /** The key function for jose. Reloads the keys for an unknown `kid`. @throws PosternError 503 while they cannot be loaded */
   key: JWTVerifyGetKey
-  /** Loads the keys unless a load is under way, or has just failed. @throws what the load failed with */
+  /** Loads the keys, or waits for the current load. @throws the error of the load */
   refresh(): Promise<void>
-  /** Forgets these keys for good: a cache on the way may hold a key set that has them. */
+  /** Removes these keys permanently, even when a cached key set still contains them. */
   revoke(kids: readonly string[]): void
-  /** The keys are in memory. */
+  /** Whether the keys are in memory. */
   readonly loaded: boolean
 }
 
-/** Milliseconds from one successful load to the next: a forged `kid` must not cost the issuer. */
+/** The minimum time between two loads in milliseconds, so that forged `kid`s cause no load on the issuer. */
 const COOLDOWN_MS = 1_000
 
 /**
- * The issuer's keys. Everyone who waits for them waits for the same load.
- * @param fetchKeys the key set as it is published now
- * @param onKeys called when a key is gone or another stands in its place
+ * The issuer's keys. Concurrent callers share one load.
+ * @param fetchKeys requests the published key set
+ * @param onKeys called when a key was removed or replaced
  */
 export function createRemoteJwks(fetchKeys: () => Promise<JSONWebKeySet>, onKeys: () => void): RemoteJwks {
   let keys: JWTVerifyGetKey | undefined
   let knownKeys: JSONWebKeySet['keys'] = []
   const revoked = new Set<string>()
   let loading: Promise<void> | undefined
-  /** For those who came after the load under way began: what it brings may be older than their key. */
+  /** The load after the current one, for callers whose key may be newer than the response of the current one. */
   let nextLoad: Promise<void> | undefined
   let loadedAt = Number.NEGATIVE_INFINITY
 
@@ -35,9 +35,9 @@ export function createRemoteJwks(fetchKeys: () => Promise<JSONWebKeySet>, onKeys
     store(set.keys)
   }
 
-  function store(found: JSONWebKeySet['keys']): void {
+  function store(loaded: JSONWebKeySet['keys']): void {
     const before = knownKeys.map(key => JSON.stringify(key))
-    knownKeys = found.filter(({ kid }) => kid === undefined || !revoked.has(kid))
+    knownKeys = loaded.filter(({ kid }) => kid === undefined || !revoked.has(kid))
     keys = createLocalJWKSet({ keys: knownKeys })
     const texts = knownKeys.map(key => JSON.stringify(key))
     if (before.some(text => !texts.includes(text))) onKeys()
@@ -50,7 +50,7 @@ export function createRemoteJwks(fetchKeys: () => Promise<JSONWebKeySet>, onKeys
     return loading
   }
 
-  /** A load that begins after this call. */
+  /** Waits for a load that starts after this call. */
   function loadAfterCurrent(): Promise<void> {
     nextLoad ??= runNextLoad().finally(() => {
       nextLoad = undefined

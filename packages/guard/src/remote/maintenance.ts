@@ -2,14 +2,14 @@ import type { IssuerClient } from './issuer.ts'
 import type { RemoteStatusLists } from './status-lists.ts'
 
 const INTERVAL_MS = 1_000
-/** A retired key goes from memory after this long, and a new one is there before it signs. */
+/** Milliseconds between two loads of the keys: retired keys are removed, and new ones arrive before they sign. */
 const KEYS_REFRESH_MS = 300_000
-/** What the metadata says otherwise is known here after this long at most. */
+/** Milliseconds between two loads of the metadata. */
 const METADATA_REFRESH_MS = 60_000
 
 /**
- * Keeps what was loaded of the issuer up to date, beside the requests.
- * @returns what ends it
+ * Refreshes keys, metadata and status lists in the background.
+ * @returns a function that stops it
  */
 export function startMaintenance(issuer: IssuerClient, statusLists: RemoteStatusLists): () => void {
   let keysLoadedAt = performance.now()

@@ -1,32 +1,34 @@
 import { isIssuerRefusal } from './issuer-refusal.ts'
 
-/** How a guard is, for a health check and for metrics. */
+/** The state of a guard, for health checks and metrics. */
 export interface GuardHealth {
   /**
-   * `starting`: nothing was had of the issuer yet; `ok`; `degraded`: the issuer cannot be reached, and tokens are checked
-   * by what is in memory for as long as that may be; `failed`: the issuer refuses this guard, and waiting will not help.
+   * - `starting`: keys or feed were never loaded
+   * - `ok`: everything is up to date
+   * - `degraded`: a request to the issuer fails; tokens are checked from memory for `maxStalenessSeconds`
+   * - `failed`: the issuer permanently refuses this guard
    */
   status: 'starting' | 'ok' | 'degraded' | 'failed'
-  /** The keys of the issuer are in memory. */
+  /** Whether the issuer's keys are in memory. */
   keys: boolean
-  /** The event feed: followed now, or lost; null for a guard without a client, which does not follow it. */
+  /** Whether the event feed is connected and up to date; null for a guard without a client, which does not follow it. */
   feed: 'live' | 'lost' | null
-  /** What is wrong, one sentence each, with what to do about it. */
+  /** The current errors, with what to do about each. */
   problems: string[]
 }
 
 export type Part = 'metadata' | 'audience' | 'keys' | 'lists' | 'feed' | 'introspection' | 'usage'
 
-/** What goes wrong between a guard and its issuer, by the part that it goes wrong for. */
+/** Collects the current errors of a guard, one for each part. */
 export interface Monitor {
   ok(part: Part): void
   failed(part: Part, error: unknown): void
   readonly problems: string[]
-  /** The first refusal that waiting will not mend. */
+  /** The first permanent refusal by the issuer. */
   readonly refusal: Error | undefined
 }
 
-/** @param onRefused called once for each refusal that waiting will not mend, and again when it returns after it was gone */
+/** @param onRefused called once for each permanent refusal, and again when it recurs after a success */
 export function createMonitor(onRefused: (error: Error) => void): Monitor {
   const current = new Map<Part, Error>()
   const reported = new Map<Part, string>()
@@ -40,7 +42,7 @@ export function createMonitor(onRefused: (error: Error) => void): Monitor {
       const reason = error instanceof Error ? error : new Error(String(error))
       current.set(part, reason)
       if (!isIssuerRefusal(reason)) return
-      // One wrong secret fails the feed, introspection and reports alike.
+      // One wrong secret makes feed, introspection and usage reports fail with the same message.
       const alreadyReported = [...reported.values()].includes(reason.message)
       reported.set(part, reason.message)
       if (!alreadyReported) onRefused(reason)

@@ -5,61 +5,67 @@ import type { PosternError } from '../postern-error.ts'
 import type { Token } from '../token.ts'
 import type { IssuerClient } from './issuer.ts'
 
-/** What stands between an opaque text and a question to the issuer: nonsense must not cost the issuer one. */
+/** Checks opaque texts. It rejects malformed and recently rejected ones without a request to the issuer. */
 export interface OpaqueTexts {
-  /** @throws 401 for a text that the issuer cannot have issued, or that it refused a moment ago */
+  /** @throws PosternError 401 for a text that the issuer cannot have issued or rejects; 503 while it cannot be reached */
   check(text: string): Promise<Token>
-  /** Something has changed: what was refused may be good now. */
+  /** Empties the cache of rejected texts: a status has changed, so one of them may be valid now. */
   clear(): void
 }
 
 export interface OpaqueTextsOptions {
   issuer: Pick<IssuerClient, 'current' | 'metadata' | 'refresh'>
-  /** The guard has a client to ask with. */
-  canAsk: boolean
-  ask: (text: string) => Promise<Token>
-  /** Called once when a text comes that the guard lacks a client for. */
+  /** Whether the guard has client credentials. */
+  canIntrospect: boolean
+  introspect: (text: string) => Promise<Token>
+  /** Called once when an opaque token arrives and the guard has no client credentials. */
   onMissingClient: (error: Error) => void
 }
 
-/** No issuer's token comes near. */
-const LONGEST = 4_096
-/** A refusal is remembered for this long, and for texts that are not longer than this. */
-const REFUSED_MS = 1_000
-const LONGEST_REMEMBERED = 256
-const MOST_REMEMBERED = 10_000
+/** The maximum length of a text, in characters. */
+const MAX_LENGTH = 4_096
+/** A rejection is cached for this long. */
+const REJECTED_MS = 1_000
+/** Longer texts are not cached. */
+const MAX_CACHED_LENGTH = 256
+const MAX_CACHED = 10_000
 
 const MALFORMED = 'The access token is malformed.'
 const NO_CLIENT =
-  'This API accepts no opaque access tokens: its guard has no clientId and clientSecret to ask the issuer with. Use a token of the format "jwt".'
+  'This API does not accept opaque access tokens: its guard has no clientId and clientSecret for introspection. Use a token of the format "jwt".'
 
-export function createOpaqueTexts({ issuer, canAsk, ask, onMissingClient }: OpaqueTextsOptions): OpaqueTexts {
-  const refused = new LruCache<string, { error: PosternError; until: number }>(MOST_REMEMBERED)
-  let missing = false
+export function createOpaqueTexts({
+  issuer,
+  canIntrospect,
+  introspect,
+  onMissingClient,
+}: OpaqueTextsOptions): OpaqueTexts {
+  const rejected = new LruCache<string, { error: PosternError; until: number }>(MAX_CACHED)
+  let reported = false
 
-  /** Other issuers do not say what their texts are like. */
-  function isOurs(text: string, prefix: string | undefined): boolean {
+  /** Issuers other than Postern publish no prefix, so every text may be one of theirs. */
+  function isPlausible(text: string, prefix: string | undefined): boolean {
     if (prefix === undefined || isOpaqueText(prefix, text)) return true
-    // The prefix may be another one by now.
+    // The prefix may have changed.
     issuer.refresh()
     return false
   }
 
   function noClient(text: string): Error {
-    if (!isOurs(text, issuer.current?.token_prefix)) return invalidToken(MALFORMED)
-    if (!missing) onMissingClient(new Error(NO_CLIENT))
-    missing = true
+    if (!isPlausible(text, issuer.current?.token_prefix)) return invalidToken(MALFORMED)
+    if (!reported) onMissingClient(new Error(NO_CLIENT))
+    reported = true
     return invalidToken(NO_CLIENT)
   }
 
-  async function askOnce(text: string): Promise<Token> {
-    const before = refused.get(text)
-    if (before && performance.now() < before.until) throw before.error
+  async function introspectUnlessRejected(text: string): Promise<Token> {
+    const rejection = rejected.get(text)
+    if (rejection && performance.now() < rejection.until) throw rejection.error
     try {
-      return await ask(text)
+      return await introspect(text)
     } catch (error) {
-      if ((error as PosternError).status === 401 && text.length <= LONGEST_REMEMBERED) {
-        refused.set(text, { error: error as PosternError, until: performance.now() + REFUSED_MS })
+      if ((error as PosternError).status === 401 && text.length <= MAX_CACHED_LENGTH) {
+        rejected.set(text, { error: error as PosternError, until: performance.now() + REJECTED_MS })
       }
       throw error
     }
@@ -67,12 +73,12 @@ export function createOpaqueTexts({ issuer, canAsk, ask, onMissingClient }: Opaq
 
   return {
     async check(text) {
-      if (text.length > LONGEST) throw invalidToken(MALFORMED)
-      if (!canAsk) throw noClient(text)
+      if (text.length > MAX_LENGTH) throw invalidToken(MALFORMED)
+      if (!canIntrospect) throw noClient(text)
       const { token_prefix: prefix } = issuer.current ?? (await issuer.metadata())
-      if (!isOurs(text, prefix)) throw invalidToken(MALFORMED)
-      return askOnce(text)
+      if (!isPlausible(text, prefix)) throw invalidToken(MALFORMED)
+      return introspectUnlessRejected(text)
     },
-    clear: () => refused.clear(),
+    clear: () => rejected.clear(),
   }
 }

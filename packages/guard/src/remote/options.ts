@@ -11,24 +11,28 @@ import {
 } from '../options.ts'
 import type { Credentials } from './http.ts'
 
+/** How a guard reaches its issuer. */
 export interface RemoteOptions {
-  /** As it stands in the metadata; a slash at its end makes no difference. */
+  /** The issuer, as in its metadata (RFC 8414 §2). A trailing slash makes no difference. */
   issuer: string
   /**
-   * The URI of this resource server, or several. Tokens for the whole deployment are accepted too. Omitted: only these,
-   * by the `deployment_audience` of the issuer's metadata.
+   * The URI of this resource server, or several. Tokens for the whole deployment (`deployment_audience` of the issuer's
+   * metadata) are accepted too. Default: tokens for the whole deployment only.
    */
   audience?: string | readonly string[]
-  /** With a client of its own the guard follows the feed and may introspect. */
+  /** The client of this resource server. With it the guard follows the event feed and introspects opaque tokens. */
   clientId?: string | undefined
   clientSecret?: string | undefined
-  /** How long a token is accepted on what was last known of it while the issuer cannot be reached. Default 60. */
+  /** How long the guard relies on the last known status of a token while the issuer cannot be reached. Default 60. */
   maxStalenessSeconds?: number
-  /** The catalogue of the issuer lets `a` grant `a:b`. */
+  /** Whether `a` grants `a:b`, as in the issuer's catalogue. Default false. */
   inherit?: boolean
-  /** Tokens held in memory at most. Default 100,000. */
+  /** The maximum number of tokens in memory. Default 100,000. */
   cacheSize?: number
-  /** Tells the issuer, every ten seconds, when tokens were last used here and which scopes were asked for. Default false. */
+  /**
+   * Whether the guard reports to the issuer, every ten seconds, when tokens were last used here and for which scopes. Requires
+   * a client. Default false.
+   */
   reportUsage?: boolean
 }
 
@@ -46,16 +50,16 @@ const RULES = {
 }
 
 /**
- * Checked when the guard is made: what is found out with the first token is found out too late.
- * @param where the function that was called, for the message
- * @throws TypeError for an option that is given and says nothing, and for half a client
+ * Validates the options when the guard is created, not with the first token.
+ * @param where the called function, for the message
+ * @throws TypeError for a missing or empty option, and for clientId without clientSecret or the reverse
  */
 export function checkRemoteOptions(where: string, options: object): void {
   checkOptions(where, options, RULES)
   requireOptions(where, options, ['issuer'])
   if ('clientId' in options !== 'clientSecret' in options) {
     const missing = 'clientId' in options ? 'clientSecret' : 'clientId'
-    throw new TypeError(`${where}: ${missing} is missing. The guard needs clientId and clientSecret, or neither.`)
+    throw new TypeError(`${where}: ${missing} is missing. Set both clientId and clientSecret, or neither.`)
   }
 }
 

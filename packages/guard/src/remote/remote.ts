@@ -25,31 +25,43 @@ import { createEntryMapper } from './verified-token.ts'
 
 export type { RemoteOptions } from './options.ts'
 
+/** A guard of a remote issuer, independent of the framework. */
 export interface Remote {
   authenticate: Authenticate
   /**
-   * Settles when the keys are here, and the feed if it is followed; the guard works before, asking as it goes.
-   * @throws a refusal that waiting will not mend, with what to do; 503 when the issuer cannot be reached now
+   * Resolves when the keys are loaded, and the feed is connected if the guard has a client. The guard works before that, with
+   * requests to the issuer where necessary.
+   * @throws PosternError `issuer_refused` when the issuer permanently refuses the guard, with what to do; 503 while the issuer
+   *   cannot be reached
    */
   ready(): Promise<void>
-  /** How it is with the issuer now; makes no request. */
+  /** The connection to the issuer, for health checks and metrics. Makes no request. */
   health(): GuardHealth
-  /** The last change it has heard of; undefined without a feed. */
+  /** The sequence number of the last event received; undefined without a feed. */
   readonly position: number | undefined
-  /** Bytes that the statuses take in memory. */
+  /** Bytes of the status lists in memory. */
   readonly bytes: number
+  /** Disconnects from the issuer and sends the remaining usage reports. */
   close(): Promise<void>
 }
 
-const toConsole = (error: Error) => console.error(error.message)
+const logToConsole = (error: Error) => console.error(error.message)
 
 /**
- * Checks tokens far from their issuer: signature by its published keys, status by its lists and feed, from memory.
- * What memory cannot say is asked: an opaque text, a token that was changed, a status that is too old.
- * @param onRefused called once when the issuer refuses the guard in a way that waiting will not mend; default: the console
- * @throws TypeError that names an option that is missing, or given and empty
+ * Checks tokens of a remote issuer from memory: the signature by the issuer's published keys (RFC 9068), the status by its
+ * status lists and event feed. The guard introspects (RFC 7662) an opaque text, a token whose scopes or expiry changed, and a
+ * token whose status is too old. Use it where no adapter fits; `guard`, `expressGuard`, `honoGuard` and `nodeGuard` take the
+ * same options.
+ * @param onRefused called once for each permanent refusal by the issuer. Default: logs the message to the console
+ * @throws TypeError that names an option that is missing or empty
+ * @example
+ * const remote = createRemote({ issuer: 'https://id.example.com', audience: 'https://orders.example.com' })
+ * await remote.ready()
+ * const token = await remote.authenticate(text) // throws PosternError 401 or 503
+ * if (token.can('orders:read')) listOrders(token.userId)
+ * await remote.close()
  */
-export function createRemote(options: RemoteOptions, onRefused: (error: Error) => void = toConsole): Remote {
+export function createRemote(options: RemoteOptions, onRefused: (error: Error) => void = logToConsole): Remote {
   checkRemoteOptions('guard', options)
   const { maxStalenessSeconds = 60, inherit = false, cacheSize = 100_000 } = options
   const { url, issuers, credentials, clock, http, monitor, issuer, rule } = connect(options, onRefused)
@@ -95,8 +107,8 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
   const introspector = new Introspector({ introspect, cache: introspectionCache, statusLists, feed, http, clock })
   const opaque = createOpaqueTexts({
     issuer,
-    canAsk: credentials !== undefined,
-    ask: text => introspector.ask(text),
+    canIntrospect: credentials !== undefined,
+    introspect: text => introspector.introspect(text),
     onMissingClient: onRefused,
   })
   if (credentials) feed.follow({ issuer, credentials, monitor, statusLists, introspectionCache, opaque })
@@ -128,7 +140,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
   }
 }
 
-/** What reaches the issuer, and what of its metadata is needed before any token. */
+/** Creates the client of the issuer, and the audience rule, which depends on its metadata. */
 function connect(options: RemoteOptions, onRefused: (error: Error) => void) {
   const url = issuerUrlOf(options)
   const http = createHttpClient()
@@ -146,7 +158,7 @@ function reporterFor({ issuer, http, monitor, credentials }: ReporterParts): Usa
   return createUsageReporter({ url, http, monitor, credentials: credentials ?? credentialsMissing('reportUsage') })
 }
 
-/** In normal form; warns of one that is reached without TLS. */
+/** Normalizes the issuer, and warns of one without TLS on a public address. */
 function issuerUrlOf({ issuer }: RemoteOptions): string {
   const url = normalizeIssuer(issuer) as string
   const insecure = plainHttpWarning(url)

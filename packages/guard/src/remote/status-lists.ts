@@ -6,86 +6,87 @@ import type { HttpClient } from './http.ts'
 import type { Monitor } from './monitor.ts'
 import { valueWithin } from './timeout.ts'
 
-/** Where the status of a token stands (draft-ietf-oauth-status-list §6.1). */
+/** The status reference of a token (draft-ietf-oauth-status-list §6.1). */
 export interface StatusReference {
   uri: string
   idx: number
 }
 
+/** The issuer's status lists, cached and kept up to date by the event feed. */
 export interface RemoteStatusLists {
-  /** From a token's `status` claim to the place that it names; undefined: none that could be looked up. */
+  /** Reads the status reference of a `status` claim; undefined when it has none or an invalid one. */
   toStatusReference(status: unknown): StatusReference | undefined
-  /** The status, if memory holds a list that is fresh: followed by a live feed, or younger than its ttl. */
+  /** The status by a cached list that is fresh: kept up to date by a live feed, or younger than its ttl. */
   getFresh(reference: StatusReference): Status | undefined
-  /** The status by what is held, however it was had, if that is younger than the ceiling. */
+  /** The status by a cached list that is younger than `maxStalenessMs`. */
   getUsable(reference: StatusReference): Status | undefined
-  /** Fetches the list if it is not fresh. Undefined: none can be had that is younger than the ceiling. */
+  /** Fetches the list unless it is fresh. Undefined when there is no list younger than `maxStalenessMs`. */
   getOrFetch(reference: StatusReference): Promise<Status | undefined>
-  /** From the feed, in order. */
+  /** Applies an event of the feed. Events must arrive in order. */
   apply(change: StatusChange): void
-  /** The feed tells everything after this sequence number from now on. */
+  /** The feed delivers every event after this sequence number. */
   feedStarted(sequence: number): void
-  /** The feed was alive at this monotonic time: what it follows held then. */
+  /** The feed was alive at this monotonic time, so the lists that it follows were up to date then. */
   confirmAt(at: number): void
-  /** Fetches every list that is held and will soon be stale, so that no request waits for it. */
+  /** Fetches every cached list that is about to become stale, so that no request waits for it. */
   refresh(): Promise<void>
-  /** Bytes that the statuses take. */
+  /** Bytes of the cached lists. */
   readonly bytes: number
 }
 
 export interface RemoteStatusListsOptions {
   issuer: string
-  /** It, and what it was called before: tokens from then name their lists so. */
+  /** The issuer and its previous identifiers, which older tokens have in the URIs of their lists. */
   issuers: () => readonly string[]
   http: HttpClient
   monitor: Monitor
   key: JWTVerifyGetKey
   clock: Clock
-  /** Whether the feed has shown a sign of life a moment ago. */
+  /** Whether the feed is connected and up to date. */
   isFeedAlive: () => boolean
-  /** Milliseconds: the oldest list that is used when no younger one can be had. */
+  /** The maximum age in milliseconds of a list that is used when no newer one can be fetched. */
   maxStalenessMs: number
 }
 
 interface CachedList {
   bits: StatusBits
-  /** The last event that is in it; undefined: the issuer does not say. */
+  /** The sequence number of the last event in it; undefined when the issuer does not state one. */
   sequence: number | undefined
-  /** When it was signed, or last known to hold by the feed; seconds since the epoch. */
+  /** When it was signed, or last confirmed by the feed, in seconds since the epoch. */
   iat: number
-  /** Monotonic; when what it says was known to hold. */
+  /** The monotonic time in milliseconds at which it was known to be up to date. */
   validAt: number
   /** Milliseconds. */
   ttlMs: number
 }
 
-/** Milliseconds that a request waits for a fresh list while it may go on by the one that is held. */
+/** Milliseconds that a check waits for a fresh list when it can use the cached one. */
 const SHORT_WAIT_MS = 500
 const UNCACHED = { 'cache-control': 'no-cache' }
-/** Events kept to bring a list up to date that was signed before them. */
+/** The maximum number of recent events that are kept to update a list signed before them. */
 const MAX_RECENT_CHANGES = 10_000
 
 export function createRemoteStatusLists(options: RemoteStatusListsOptions): RemoteStatusLists {
   const { issuer, issuers, http, monitor, key, clock, isFeedAlive, maxStalenessMs } = options
   const cache = new Map<string, CachedList>()
   const fetching = new Map<string, { list: Promise<CachedList>; at: number }>()
-  /** Thousands of tokens name the same list: as one text in memory it is found without being read. */
+  /** Thousands of tokens name the same list. Sharing one string makes look-ups faster. */
   const uris = new Map<string, string>()
   let recentChanges: StatusChange[] = []
-  /** The feed has told everything after it; undefined: it was never followed. */
+  /** The feed has delivered every event after this sequence number; undefined before the first one. */
   let feedStart: number | undefined
 
-  /** The URI by which the list is to be had now. */
-  function internUri(named: string): string {
-    const before = issuers().find(each => named.startsWith(`${each}/`))
-    if (before === undefined) return named
-    const uri = issuer + named.slice(before.length)
-    uris.set(named, uris.get(uri) ?? uri)
-    return uris.get(named) as string
+  /** The URI of the list at the current issuer. */
+  function internUri(original: string): string {
+    const prefix = issuers().find(each => original.startsWith(`${each}/`))
+    if (prefix === undefined) return original
+    const uri = issuer + original.slice(prefix.length)
+    uris.set(original, uris.get(uri) ?? uri)
+    return uris.get(original) as string
   }
 
   const age = (list: CachedList) => performance.now() - list.validAt
-  /** Every event after the list was signed has been told here. */
+  /** The feed has delivered every event since the list was signed. */
   const isFollowed = ({ sequence }: CachedList) =>
     feedStart !== undefined && sequence !== undefined && sequence >= feedStart
   const isFresh = (list: CachedList) => (isFeedAlive() && isFollowed(list)) || age(list) <= list.ttlMs
@@ -94,39 +95,39 @@ export function createRemoteStatusLists(options: RemoteStatusListsOptions): Remo
     idx < list.bits.size ? list.bits.get(idx) : undefined
 
   async function load(uri: string): Promise<CachedList> {
-    // A cache on the way may hold one that a key signed which was revoked since,
+    // An HTTP cache may return a list that was signed by a key revoked since,
     let list = await fetchList(uri, {}).catch(error => {
       if ((error as { code?: string }).code === 'ERR_JWKS_NO_MATCHING_KEY') return fetchList(uri, UNCACHED)
       throw error
     })
-    // or one from before the feed began.
+    // or one from before the feed started.
     if (isFeedAlive() && feedStart !== undefined && !isFollowed(list)) list = await fetchList(uri, UNCACHED)
     const number = listNumber(uri)
     for (const change of recentChanges) {
       if (change.list === number && change.sequence > (list.sequence ?? 0)) list.bits.set(change.index, change.status)
     }
     const before = cache.get(uri)
-    if (before && isOlder(list, before)) throw new Error(`${uri} is older than the list that is held.`)
+    if (before && isOlder(list, before)) throw new Error(`${uri} is older than the cached list.`)
     if (before && isAsOld(list, before)) list.bits.keepRevoked(before.bits)
     cache.set(uri, list)
     return list
   }
 
-  /** A cache, or somebody, brings again what was replaced. Nodes have clocks of their own, so `iat` alone says nothing. */
+  /** Detects a replayed list. The clocks of the nodes differ, so `iat` alone is not sufficient. */
   function isOlder(list: CachedList, before: CachedList): boolean {
-    // The feed has told all that is missing in it, and that was set.
+    // The events that it lacks were applied from the feed.
     if (isFollowed(list)) return false
     if (list.sequence === undefined || before.sequence === undefined) return list.iat < before.iat
     return list.sequence < before.sequence && list.iat <= before.iat
   }
 
-  /** Nothing says which of the two came first; what is revoked remains so. */
+  /** Whether the order of the two lists is unknown. What either has as revoked stays revoked. */
   const isAsOld = (list: CachedList, before: CachedList) =>
     list.iat === before.iat && (list.sequence === undefined || before.sequence === undefined)
 
   async function fetchList(uri: string, headers: Record<string, string>): Promise<CachedList> {
     const { status, text, requestedAt } = await http.get(uri, { accept: 'application/statuslist+jwt', ...headers })
-    if (status !== 200) throw new Error(`${uri} answered ${status}`)
+    if (status !== 200) throw new Error(`${uri} returned ${status}`)
     const currentDate = new Date(clock.now())
     const { payload } = await jwtVerify(text, key, {
       issuer,
@@ -135,11 +136,12 @@ export function createRemoteStatusLists(options: RemoteStatusListsOptions): Remo
       currentDate,
     })
     const body = payload.status_list as { bits?: unknown; lst?: unknown }
-    if (body?.bits !== 2 || typeof body.lst !== 'string') throw new Error(`${uri} is not a list of two bits`)
+    if (body?.bits !== 2 || typeof body.lst !== 'string')
+      throw new Error(`${uri} is not a status list of two bits per status`)
     const { iat = Number.NaN } = payload
     if (!clock.signed(iat * 1000)) throw new Error(`${uri} ${FROM_THE_FUTURE}`)
     const sequence = typeof payload.sequence === 'number' ? payload.sequence : undefined
-    // It holds for what was so when it was signed, however long it was kept on the way here.
+    // It was up to date when it was signed, however long caches kept it.
     const signedAgo = Math.max(0, clock.now() - iat * 1000 - 1_000)
     return {
       bits: StatusBits.decode(body.lst),
@@ -150,7 +152,7 @@ export function createRemoteStatusLists(options: RemoteStatusListsOptions): Remo
     }
   }
 
-  async function watched(loading: Promise<CachedList>): Promise<CachedList> {
+  async function monitored(loading: Promise<CachedList>): Promise<CachedList> {
     try {
       const list = await loading
       monitor.ok('lists')
@@ -162,12 +164,12 @@ export function createRemoteStatusLists(options: RemoteStatusListsOptions): Remo
     }
   }
 
-  /** Whoever asks while a list is on its way waits for that one, unless it was asked for longer ago than it may be old. */
+  /** Concurrent callers share one request, unless it was sent longer ago than the ttl of the list. */
   function fetchShared(uri: string): Promise<CachedList> {
     const now = performance.now()
     const pending = fetching.get(uri)
     if (pending && now - pending.at <= (cache.get(uri)?.ttlMs ?? Number.POSITIVE_INFINITY)) return pending.list
-    const entry = { list: watched(load(uri)), at: now }
+    const entry = { list: monitored(load(uri)), at: now }
     fetching.set(uri, entry)
     const remove = () => void (fetching.get(uri) === entry && fetching.delete(uri))
     entry.list.then(remove, remove)
@@ -198,7 +200,7 @@ export function createRemoteStatusLists(options: RemoteStatusListsOptions): Remo
       const usable = list !== undefined && age(list) <= maxStalenessMs
       try {
         const loading = fetchShared(uri)
-        // Who may go on by what is held waits only while the issuer is as quick as ever; the list is fetched beside.
+        // With a usable list the check waits only briefly, and not at all while the issuer is slow. The request continues.
         const fetched = usable ? await valueWithin(loading, http.slow ? 0 : SHORT_WAIT_MS) : await loading
         return statusIn(fetched ?? (list as CachedList), idx)
       } catch {
@@ -230,15 +232,15 @@ export function createRemoteStatusLists(options: RemoteStatusListsOptions): Remo
       recentChanges = []
     },
     async refresh() {
-      // What the live feed keeps up to date needs no fetching; when the feed is lost, every list ages.
+      // A live feed keeps the lists up to date. Without it they have to be fetched.
       const stale = [...cache].filter(([, list]) => (isFeedAlive() ? !isFollowed(list) : age(list) > list.ttlMs / 2))
       await Promise.allSettled(stale.map(([uri]) => fetchShared(uri)))
     },
   }
 }
 
-const FROM_THE_FUTURE = 'was signed in the future, by the clock of this machine. Check that clock.'
+const FROM_THE_FUTURE = "was signed in the future according to this machine's clock. Check the clock."
 const EXPIRED =
-  'The status lists that the issuer sends are out of date, by the clock of this machine. Check that clock, and caches between the two.'
+  "The status lists from the issuer have expired according to this machine's clock. Check the clock, and any cache between guard and issuer."
 
 const listNumber = (uri: string) => Number(uri.slice(uri.lastIndexOf('/') + 1))

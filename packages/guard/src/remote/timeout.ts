@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 /**
- * What `work` settles with, or undefined when it takes longer than `ms`; it then goes on, unheard. What arrived while
- * this process was busy is read before time is up.
+ * Settles like `work`, or resolves with undefined when it takes longer than `ms` milliseconds. `work` then continues, and its
+ * result is ignored. Data that arrived while this process was busy is processed before the timeout counts.
  */
 export async function valueWithin<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined

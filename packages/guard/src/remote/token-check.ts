@@ -11,7 +11,7 @@ import type { RemoteStatusLists } from './status-lists.ts'
 import { valueWithin } from './timeout.ts'
 import type { VerifiedToken } from './verified-token.ts'
 
-/** Milliseconds that a check waits for the issuer at most; and once that is known to be slow. */
+/** Milliseconds that a check waits for the issuer at most, and at most while the issuer is slow. */
 const MAX_WAIT_MS = 5_000
 const SLOW_WAIT_MS = 1_000
 
@@ -25,8 +25,8 @@ export interface TokenCheckOptions {
 }
 
 /**
- * From a text to its token: signature and status from memory, and a question to the issuer about what memory does not
- * say.
+ * Makes the function that checks a token: signature and status from memory, with a request to the issuer where that is not
+ * sufficient.
  */
 export function createTokenCheck(options: TokenCheckOptions): Authenticate {
   const { verifier, statusLists, introspector, opaque, http, clock } = options
@@ -35,36 +35,36 @@ export function createTokenCheck(options: TokenCheckOptions): Authenticate {
     if (status === STATUS.valid) return assertNotExpired(verified, clock)
     if (status === STATUS.revoked) throw invalidToken('The access token has been revoked.')
     if (status === STATUS.suspended) throw invalidToken('The access token is suspended.')
-    // Changed, or nobody can say: the issuer can.
-    return introspector.cached(verified.text) ?? introspector.ask(verified.text)
+    // Changed or unknown: introspect.
+    return introspector.cached(verified.text) ?? introspector.introspect(verified.text)
   }
 
   function checkStatus(verified: VerifiedToken): Token | Promise<Token> {
     const { text, reference } = verified
-    if (!reference) return introspector.ask(text)
+    if (!reference) return introspector.introspect(text)
     const status = statusLists.getFresh(reference)
     if (status !== undefined) return decide(verified, status)
-    return statusLists.getOrFetch(reference).then(found => decide(verified, found))
+    return statusLists.getOrFetch(reference).then(fetched => decide(verified, fetched))
   }
 
   function check(text: string): Token | Promise<Token> {
     const verified = verifier.get(text)
     if (verified) return checkStatus(verified)
-    const known = introspector.cached(text)
-    if (known) return known
+    const introspected = introspector.cached(text)
+    if (introspected) return introspected
     if (text.split('.').length === 3) return verifier.verify(text).then(checkStatus)
     return opaque.check(text)
   }
 
-  /** However many steps a check takes, whoever sent the request has an answer in time. */
+  /** Limits the total duration of a check, whatever the number of requests to the issuer. */
   async function withinTimeout(checking: Promise<Token>): Promise<Token> {
     const token = await valueWithin(checking, http.slow ? SLOW_WAIT_MS : MAX_WAIT_MS)
     if (token) return token
-    throw issuerUnavailable(new Error('the issuer did not answer in time'))
+    throw issuerUnavailable(new Error('the issuer did not respond in time'))
   }
 
   return text => {
-    const found = check(text)
-    return found instanceof Promise ? withinTimeout(found) : found
+    const result = check(text)
+    return result instanceof Promise ? withinTimeout(result) : result
   }
 }

@@ -2,20 +2,21 @@ import { basicHeader, type Credentials, type HttpClient } from './http.ts'
 import { httpStatusError } from './issuer-refusal.ts'
 import type { Monitor } from './monitor.ts'
 
-/** What is told to the issuer: when tokens were last used here, and what for. */
+/** Reports to the issuer when tokens were last used here, and for which scopes. */
 export interface UsageReporter {
   /** @param at milliseconds since the epoch, by the issuer's clock */
   add(id: string, at: number, scopes: readonly string[]): void
-  /** Sends what is left, once. */
+  /** Sends the remaining uses, without a retry. */
   close(): Promise<void>
 }
 
 export interface UsageReporterOptions {
+  /** The endpoint; undefined at an issuer without one. */
   url: () => Promise<string | undefined>
   http: HttpClient
   credentials: Credentials
   monitor: Monitor
-  /** Milliseconds from one sending to the next. */
+  /** Milliseconds between two reports. Default 10,000. */
   intervalMs?: number
 }
 
@@ -24,7 +25,7 @@ interface PendingUse {
   scopes: Set<string>
 }
 
-/** As it is sent. */
+/** One use, as sent. */
 interface Use {
   id: string
   at: string
@@ -32,16 +33,16 @@ interface Use {
 }
 
 const INTERVAL_MS = 10_000
-/** What the issuer takes: uses in one batch, scopes of one use, and the bytes of it all with room for the rest. */
+/** The issuer's limits: uses in one batch, scopes of one use, and the size of the body with some room. */
 const MAX_BATCH_USES = 2_000
 const MAX_SCOPES = 100
 const MAX_BATCH_BYTES = 500_000
-/** Tokens held while the issuer is away; one that finds no room is noted again at its next use. */
+/** The maximum number of tokens in memory while the issuer is unavailable. Further ones are added with a later use. */
 const MAX_PENDING = 20_000
 
 /**
- * Collects uses and sends them now and then, one batch after the other; no request waits for it. A batch that could not
- * be sent joins what came since.
+ * Collects uses and sends them periodically, one batch after the other. No request waits for it. A batch that fails is merged
+ * with the uses collected since.
  */
 export function createUsageReporter({
   url,
@@ -65,7 +66,7 @@ export function createUsageReporter({
     for (const scope of scopes) if (pendingUse.scopes.size < MAX_SCOPES) pendingUse.scopes.add(scope)
   }
 
-  /** @param maxUses uses */
+  /** Removes a batch from the pending uses. @param maxUses the maximum number of uses */
   function takeBatch(maxUses: number): Use[] {
     const batch: Use[] = []
     let bytes = 0
@@ -79,7 +80,7 @@ export function createUsageReporter({
     return batch
   }
 
-  /** What is held by now; what comes meanwhile waits for the next time. */
+  /** Sends the uses that are pending now. Those added meanwhile wait for the next interval. */
   async function sendPending(): Promise<void> {
     for (let remaining = pending.size; remaining > 0; ) {
       const batch = takeBatch(Math.min(remaining, MAX_BATCH_USES))
@@ -90,7 +91,7 @@ export function createUsageReporter({
     }
   }
 
-  /** true also when the issuer will never take it: sending it again would be in vain. */
+  /** @returns false when the batch should be sent again; true also when the issuer permanently rejects it */
   async function deliver(uses: readonly Use[]): Promise<boolean> {
     try {
       const endpoint = await url()

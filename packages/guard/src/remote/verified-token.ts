@@ -3,7 +3,7 @@ import type { VerifiedJwt } from '../verifier.ts'
 import { userOf } from './introspection.ts'
 import type { StatusReference } from './status-lists.ts'
 
-/** What is remembered of a JWT whose signature held: all that each later check of it looks at. */
+/** The cache entry of a JWT with a valid signature: everything that later checks need. */
 export interface VerifiedToken {
   readonly text: string
   readonly token: Token
@@ -14,12 +14,12 @@ export interface VerifiedToken {
 
 export interface CacheEntryOptions {
   inherit: boolean
-  /** From a `status` claim to the place that it names. */
+  /** Reads the status reference of a `status` claim. */
   toStatusReference: (status: unknown) => StatusReference | undefined
   onUse: OnUse | undefined
 }
 
-/** From what a token says to what is remembered of it. */
+/** Returns a function that makes the cache entry of a verified JWT. */
 export function createEntryMapper({
   inherit,
   toStatusReference,

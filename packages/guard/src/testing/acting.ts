@@ -5,9 +5,10 @@ import { checkOptions, isBoolean, isNonEmptyString, isScopes, type OptionRule, r
 import { Token, type TokenInit } from '../token.ts'
 import { refuseInProduction } from './production.ts'
 
-/** Further fields of the token: `name`, `expiresAt`, `inherit` … */
+/** Further fields of the token, such as `name`, `expiresAt` and `inherit`. */
 type TokenFields = Partial<Omit<TokenInit, 'userId' | 'clientId' | 'scopes'>>
 
+/** The token that `actingAs` simulates. */
 export interface Acting extends TokenFields {
   /** A user, or the id of one. */
   user: string | { id: string }
@@ -17,6 +18,7 @@ export interface Acting extends TokenFields {
   client?: string
 }
 
+/** The token that `actingAsClient` simulates. */
 export interface ActingClient extends TokenFields {
   /** A client, or the id of one. */
   client: string | { id: string }
@@ -24,7 +26,7 @@ export interface ActingClient extends TokenFields {
   scopes?: readonly string[]
 }
 
-/** Who acts in an application now, the last one counting, and how it identifies otherwise. */
+/** The overrides of an application, of which the last one is active, and its original function. */
 interface ActingState {
   original: IdentifyRequest
   overrides: IdentifyRequest[]
@@ -32,22 +34,30 @@ interface ActingState {
 const states = new WeakMap<object, ActingState>()
 
 /**
- * From now on requests of this application that bring no token are let in as this user's; those that bring one are
- * checked as ever. Only of this instance and of children without a guard of their own: other applications in the
- * process go on as they were.
- * @param app where the guard is registered, and ready
- * @returns what undoes it
- * @throws in production, for an application without the guard, and TypeError for an option that says nothing
+ * Treats requests without a token as requests of this user with these scopes. Requests with a token are checked as usual.
+ * Applies to this Fastify instance and to its children without a guard of their own.
+ * @param app the instance that registers the guard, after `app.ready()`
+ * @returns a function that undoes it
+ * @throws Error when `NODE_ENV` is `production`, and for an instance without a guard
+ * @throws TypeError for an option that is missing or empty
+ * @example
+ * const stop = actingAs(app, { user: 'ada', scopes: ['orders:read'] })
+ * const response = await app.inject('/orders')
+ * stop()
  */
 export function actingAs(app: FastifyInstance, options: Acting): () => void {
-  checkActing('actingAs', options, 'user', { user: isNamed, client: isNonEmptyString })
+  checkActing('actingAs', options, 'user', { user: isIdentified, client: isNonEmptyString })
   const { user, client = 'testing', ...more } = options
   return startActing(app, 'actingAs', { ...more, userId: idOf(user), clientId: client })
 }
 
-/** As `actingAs`, with the token of a machine: nobody's user. */
+/**
+ * Like `actingAs`, with the token of a machine: its `userId` is null. Throws the same errors.
+ * @example
+ * const stop = actingAsClient(app, { client: 'nightly', scopes: ['reports'] })
+ */
 export function actingAsClient(app: FastifyInstance, options: ActingClient): () => void {
-  checkActing('actingAsClient', options, 'client', { client: isNamed })
+  checkActing('actingAsClient', options, 'client', { client: isIdentified })
   const { client, ...more } = options
   return startActing(app, 'actingAsClient', { ...more, userId: null, clientId: idOf(client) })
 }
@@ -56,12 +66,12 @@ const HOUR_MS = 3_600_000
 
 function startActing(
   app: FastifyInstance,
-  what: string,
+  caller: string,
   init: Partial<TokenInit> & { userId: string | null; clientId: string },
 ) {
-  refuseInProduction(what)
+  refuseInProduction(caller)
   const token = new Token({ id: randomUUID(), scopes: [], expiresAt: new Date(Date.now() + HOUR_MS), ...init })
-  const state = stateOf(app, what)
+  const state = stateOf(app, caller)
   const override: IdentifyRequest = request =>
     request.headers.authorization === undefined ? token : state.original(request)
   state.overrides.push(override)
@@ -72,33 +82,33 @@ function startActing(
   }
 }
 
-function stateOf(app: FastifyInstance, what: string): ActingState {
-  const known = states.get(app)
-  if (known) return known
+function stateOf(app: FastifyInstance, caller: string): ActingState {
+  const existing = states.get(app)
+  if (existing) return existing
   const original = (app as { [kIdentify]?: IdentifyRequest })[kIdentify]
   if (!original || !Object.hasOwn(app, kIdentify)) {
     throw new Error(
-      `${what}: no guard is registered here. Give it the application that registers it, after app.ready().`,
+      `${caller}: this instance has no guard. Pass the instance that registers the guard, after app.ready().`,
     )
   }
-  const stage = { original, overrides: [] }
-  states.set(app, stage)
-  return stage
+  const state = { original, overrides: [] }
+  states.set(app, state)
+  return state
 }
 
 function applyState(app: FastifyInstance, { original, overrides }: ActingState): void {
   Object.assign(app, { [kIdentify]: overrides.at(-1) ?? original })
 }
 
-/** An id, or something that has one. */
-const isNamed: OptionRule = (name, value) => {
+/** An id, or an object that has one. */
+const isIdentified: OptionRule = (name, value) => {
   if (typeof value === 'object' && value !== null) isNonEmptyString(`${name}.id`, (value as { id?: unknown }).id)
   else isNonEmptyString(name, value)
 }
 
-function checkActing(where: string, options: object, who: string, rules: Record<string, OptionRule>): void {
+function checkActing(where: string, options: object, required: string, rules: Record<string, OptionRule>): void {
   checkOptions(where, options, { ...rules, scopes: isScopes, inherit: isBoolean })
-  requireOptions(where, options, [who])
+  requireOptions(where, options, [required])
 }
 
-const idOf = (named: string | { id: string }) => (typeof named === 'string' ? named : named.id)
+const idOf = (value: string | { id: string }) => (typeof value === 'string' ? value : value.id)

@@ -10,43 +10,55 @@ import { refuseInProduction } from './production.ts'
 import { type IssuedTestToken, issuerRoutes } from './routes.ts'
 import { createStatuses } from './statuses.ts'
 
+/** The options of `createTestIssuer`. */
 export interface TestIssuerOptions {
-  /** The deployment's audience: of tokens that name none. Default `https://api.example.com`. */
+  /** The deployment's audience, for tokens without an audience of their own. Default `https://api.example.com`. */
   audience?: string
 }
 
+/** The options of `TestIssuer.token`. */
 export interface TestToken {
-  /** The id of the user; without one the client acts for itself. */
+  /** The id of the user. Default: none, a machine's token. */
   user?: string
   /** The id of the client. Default `testing`. */
   client?: string
   /** Default: none. */
   scopes?: readonly string[]
-  /** A negative number makes one that has expired. Default 3600. */
+  /** A negative number makes an expired token. Default 3600. */
   expiresInSeconds?: number
-  /** One, or several. Default: the issuer's. */
+  /** One audience or several. Default: the deployment's. */
   audience?: string | string[]
 }
 
+/** An issuer for tests. */
 export interface TestIssuer {
-  /** Its name, and where it listens. */
+  /** The issuer identifier, at which it listens. */
   readonly url: string
-  /** For the guard under test: issuer, audience and the credentials of a client. */
+  /** Options for the guard under test: issuer, audience and the credentials of a client. */
   readonly guard: { issuer: string; audience: string } & Credentials
-  /** A signed access token, as its text. */
-  token(of?: TestToken): Promise<string>
-  /** Every guard refuses it from the next request on. @throws TypeError for a text that was not issued here */
+  /** Issues a signed access token (RFC 9068) and returns its text. */
+  token(options?: TestToken): Promise<string>
+  /** Revokes a token. Guards reject it from the next request on. @throws TypeError for a token of another issuer */
   revoke(text: string): void
+  /** Suspends a token, as `revoke` does until `restore`. @throws TypeError for a token of another issuer */
   suspend(text: string): void
-  /** After `suspend`. */
+  /** Ends a suspension. @throws TypeError for a token of another issuer */
   restore(text: string): void
+  /** Closes the server and its connections. */
   close(): Promise<void>
 }
 
 /**
- * An issuer for the tests of resource servers, on a free port of 127.0.0.1: signs (ES256), publishes metadata, keys and
- * status lists, feeds and introspects as Postern does, from memory.
- * @throws in production, and TypeError for an audience that is no absolute URI
+ * Starts an issuer for the tests of resource servers on a free port of 127.0.0.1. It signs tokens (ES256) and serves metadata
+ * (RFC 8414), keys, status lists, the event feed and introspection (RFC 7662) as Postern does, from memory.
+ * @throws Error when `NODE_ENV` is `production`
+ * @throws TypeError for an audience that is not an absolute URI
+ * @example
+ * const issuer = await createTestIssuer()
+ * await app.register(guard, issuer.guard)
+ * const token = await issuer.token({ user: 'ada', scopes: ['orders:read'] })
+ * issuer.revoke(token)
+ * await issuer.close()
  */
 export async function createTestIssuer(options: TestIssuerOptions = {}): Promise<TestIssuer> {
   refuseInProduction('createTestIssuer')
@@ -68,17 +80,23 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
   server.on('request', issuerRoutes({ url, audience: defaultAudience, jwks, sign, credentials, statuses, issued }))
 
   const change = (text: string, status: Status) => {
-    const found = issued.get(text)
-    if (!found) throw new TypeError('This token was not issued here.')
-    statuses.set(found.statusReference, status)
+    const token = issued.get(text)
+    if (!token) throw new TypeError('This token was issued by another issuer.')
+    statuses.set(token.statusReference, status)
   }
 
   return {
     url,
     guard: { issuer: url, audience: defaultAudience, ...credentials },
-    async token(of = {}) {
-      checkOptions('token', of, { expiresIn: renamedTo('expiresInSeconds') })
-      const { user, client = 'testing', scopes = [], expiresInSeconds = 3_600, audience = defaultAudience } = of
+    async token(tokenOptions = {}) {
+      checkOptions('token', tokenOptions, { expiresIn: renamedTo('expiresInSeconds') })
+      const {
+        user,
+        client = 'testing',
+        scopes = [],
+        expiresInSeconds = 3_600,
+        audience = defaultAudience,
+      } = tokenOptions
       const issuedAt = new Date()
       const expiresAt = new Date(issuedAt.getTime() + expiresInSeconds * 1_000)
       const statusReference = statuses.take()

@@ -13,11 +13,11 @@ export interface IssuedTestToken {
 
 export interface IssuerRoutesOptions {
   url: string
-  /** The deployment's. */
+  /** The deployment's audience. */
   audience: string
   jwks: JSONWebKeySet
   sign: (payload: JWTPayload, typ: string) => Promise<string>
-  /** Of the one client that may follow the feed and introspect. */
+  /** The credentials of the only client, which may follow the feed and introspect. */
   credentials: Credentials
   statuses: Statuses
   issued: ReadonlyMap<string, IssuedTestToken>
@@ -26,15 +26,15 @@ export interface IssuerRoutesOptions {
 type Route = (request: IncomingMessage, response: ServerResponse) => unknown
 
 /**
- * A list may be kept for no time, and does not say which event is the last in it: so a guard reads it for each request,
- * even one that follows the feed, and what was revoked is refused from the next request on. The draft asks for a number
- * above 0 (draft-ietf-oauth-status-list §5.1).
+ * The lists expire from caches at once and state no sequence number, so that a guard fetches them for each request, even if it
+ * follows the feed, and rejects a revoked token from the next request on. The ttl must be a positive number
+ * (draft-ietf-oauth-status-list §5.1).
  */
 const TTL_SECONDS = 1e-6
-/** Seconds that a list may be on its way. */
+/** Seconds until a signed list expires. */
 const LIST_LIFETIME = 60
 
-/** The issuer's side of what a guard reads: RFC 8414, RFC 7517, RFC 7662, draft-ietf-oauth-status-list and our feed. */
+/** The routes that a guard requests: RFC 8414, RFC 7517, RFC 7662, draft-ietf-oauth-status-list and the event feed. */
 export function issuerRoutes(options: IssuerRoutesOptions): Route {
   const { url, audience, jwks, sign, credentials, statuses, issued } = options
 
@@ -58,9 +58,9 @@ export function issuerRoutes(options: IssuerRoutesOptions): Route {
     }
   }
 
-  function introspect(found: IssuedTestToken | undefined): object {
-    const active = found && statuses.isValid(found.statusReference) && found.claims.exp * 1000 > Date.now()
-    return active ? { active, token_type: 'Bearer', ...found.claims } : { active: false }
+  function introspect(token: IssuedTestToken | undefined): object {
+    const active = token && statuses.isValid(token.statusReference) && token.claims.exp * 1000 > Date.now()
+    return active ? { active, token_type: 'Bearer', ...token.claims } : { active: false }
   }
 
   async function sendList(id: number, response: ServerResponse): Promise<void> {
@@ -85,13 +85,13 @@ export function issuerRoutes(options: IssuerRoutesOptions): Route {
     try {
       await route(request, response)
     } catch {
-      // Whoever asked went away meanwhile.
+      // The client has disconnected.
       response.destroy()
     }
   }
 }
 
-/** RFC 8414 §2, and the feed. */
+/** The metadata (RFC 8414 §2) with the event feed. */
 const describe = (issuer: string, audience: string) => ({
   issuer,
   jwks_uri: `${issuer}/.well-known/jwks.json`,
@@ -102,11 +102,11 @@ const describe = (issuer: string, audience: string) => ({
   deployment_audience: audience,
 })
 
-/** Basic, both halves form-encoded (RFC 6749 §2.3.1). */
+/** HTTP Basic, id and secret form-encoded (RFC 6749 §2.3.1). */
 function isAuthenticated(header: string | undefined, { clientId, clientSecret }: Credentials): boolean {
   const [, encoded = ''] = /^basic (.+)$/i.exec(header ?? '') ?? []
-  const given = new URLSearchParams(Buffer.from(encoded, 'base64').toString().replace(':', '='))
-  return given.get(clientId) === clientSecret
+  const received = new URLSearchParams(Buffer.from(encoded, 'base64').toString().replace(':', '='))
+  return received.get(clientId) === clientSecret
 }
 
 function json(response: ServerResponse, body: object, status = 200): void {

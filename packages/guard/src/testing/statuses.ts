@@ -6,10 +6,10 @@ export interface StatusReference {
   index: number
 }
 
-/** Enough for any test, and small enough to be compressed for each request. */
+/** Small enough to compress a list for each request. */
 const LIST_SIZE = 4_096
 
-/** The statuses of the tokens of one test issuer, in lists that are filled one after the other. */
+/** The statuses of the tokens of one test issuer. The lists are filled one after the other. */
 export function createStatuses() {
   const lists: StatusBits[] = []
   const listeners = new Set<(change: StatusChange) => void>()
@@ -20,8 +20,9 @@ export function createStatuses() {
     get sequence() {
       return sequence
     },
-    /** Lists count from 1. */
+    /** The list with the id n is at index n - 1. */
     lists,
+    /** Reserves a status for a new token. */
     take(): StatusReference {
       const reference = { list: Math.floor(count / LIST_SIZE) + 1, index: count % LIST_SIZE }
       count++
