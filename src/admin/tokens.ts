@@ -13,7 +13,7 @@ import type { Catalogue } from '../scopes/catalogue.ts'
 import { isUuid } from '../text/uuid.ts'
 import type { BulkFilter, TokenAdmin } from '../tokens/bulk.ts'
 import type { RevokeToken } from '../tokens/revoke-batch.ts'
-import { goneWithOthers, revokedResponse, toToken } from '../tokens/schemas.ts'
+import { revokedResponse, revokedWithIssued, toToken } from '../tokens/schemas.ts'
 import type { AccessToken } from '../tokens/token.entity.ts'
 import type { Usage } from '../tokens/usage.ts'
 import { Id, ManagedToken, RevokeTokens, selector } from './schemas.ts'
@@ -89,7 +89,7 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
           summary: 'Revoke a token of anybody',
           tags,
           params: Id('token'),
-          response: { 200: goneWithOthers, 204: revokedResponse, 404: unknownToken },
+          response: { 200: revokedWithIssued, 204: revokedResponse, 404: unknownToken },
         },
       },
       async ({ params }, reply) => {

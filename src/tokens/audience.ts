@@ -1,13 +1,13 @@
 import { isMeantFor } from '../../packages/guard/src/audience.ts'
 import type { Config } from '../config/config.ts'
 
-/** What decides where a token is good that names no resource. */
+/** The settings that determine the audience of a token that names no resource. */
 export type AudienceConfig = Pick<Config, 'issuer' | 'audience' | 'requireResource'>
 
-/** The resources in a row's `audience`, which are separated by spaces: a URI has none. */
+/** The resources in a row's `audience`. They are separated by spaces, which a URI cannot contain. */
 export const resourcesOf = (audience: string): string[] => audience.split(' ')
 
-/** Where a token is good that names no resource: at the whole deployment, or at the issuer only. */
+/** The audience of a token that names no resource: the whole deployment, or only the issuer. */
 export const defaultAudience = ({ issuer, audience, requireResource }: AudienceConfig): string =>
   requireResource ? issuer : audience
 
@@ -20,8 +20,9 @@ export const isMeantForIssuer = (aud: readonly string[], { issuer, audience }: A
   isMeantFor(aud, [audience, issuer])
 
 /**
- * Whether an API registered under `audience` accepts a token with this `aud`: its own, or that of the whole deployment.
- * @param audience null: the client is no resource server
+ * Whether an API registered under `audience` accepts a token with this `aud`. It accepts its own audience and the
+ * deployment's audience.
+ * @param audience null: the client is not a resource server
  */
 export function isMeantForResourceServer(
   aud: readonly string[],

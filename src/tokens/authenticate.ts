@@ -10,25 +10,25 @@ import { isOpaqueText } from './text.ts'
 import type { Usage } from './usage.ts'
 
 /**
- * A text that was proved to name a token, and the answer that was given to it. A check costs mostly the memory that it
- * has to look at, so all that a repeated one needs stands in this one object; whole seconds stand in it, where
- * milliseconds would stand beside it.
+ * A verified text and the last result of checking it. Memory access dominates the cost of a check, so this one object
+ * contains everything that a repeated check needs. Times are in whole seconds because V8 stores small integers inline but
+ * milliseconds in a separate object.
  */
 interface VerifiedToken extends CacheEntry {
   readonly text: string
-  /** What a JWT says itself; milliseconds since the epoch. */
+  /** The `exp` of a JWT, in milliseconds since the epoch. */
   readonly expiresAt: number
-  /** What the text was answered with last. */
+  /** The result of the last check. */
   token: Token | undefined
-  /** The answer holds while no more changes than these have been heard of, */
+  /** The result is valid while the cache version equals this, */
   cacheVersion: number
   /** and before this second. */
   validUntil: number
-  /** The second of the last use that was noted: that is known to the second. */
+  /** The second of the last recorded use; uses are recorded at most once per second. */
   lastUsedSecond: number
 }
 
-/** What is remembered of a text that was proved. */
+/** Creates the cache entry of a verified text. */
 export function toCacheEntry({ text, id, expiresAt }: { text: string; id: string; expiresAt: number }): VerifiedToken {
   return {
     text,
@@ -47,14 +47,14 @@ export interface AuthenticateOptions {
   verifier: Verifier<VerifiedToken>
   records: TokenRecords
   usage: Usage
-  /** Says which audiences are the issuer's own. A JWT names its audience itself; of an opaque text only its row does. */
+  /** Determines the issuer's own audiences. The verifier checks the `aud` of a JWT; for opaque tokens the row is checked. */
   config: AudienceConfig & Pick<Config, 'tokenPrefix'>
   cacheSize?: number
 }
 
 /**
- * How this server authenticates: the text is proved once and remembered, what the token may do is asked every time,
- * both from memory. A JWT is proved by its signature, an opaque text by its hash.
+ * Creates the function that authenticates a token's text. It verifies each text once, a JWT by its signature and an opaque
+ * token by its hash, and caches the result. It checks the status of the token every time, from the cache if possible.
  */
 export function createAuthenticate(options: AuthenticateOptions) {
   const { verifier, records, usage, config, cacheSize = 100_000 } = options
@@ -89,7 +89,7 @@ export function createAuthenticate(options: AuthenticateOptions) {
     return touch(usableToken(await records.find(id), Date.now()))
   }
 
-  /** Answers a text that is answered for the first time, or since something changed. */
+  /** Checks a text for the first time, or again after a change. @returns undefined if the record is not cached */
   function decide(verified: VerifiedToken, now: number): Token | undefined {
     if (verified.expiresAt <= now) throw invalidToken('The access token has expired.')
     const record = records.fromCache(verified)

@@ -6,29 +6,30 @@ import { invalid } from '../errors/errors.ts'
 import { revokeTokens } from './revoke.ts'
 import { AccessToken } from './token.entity.ts'
 
-/** Which tokens, of whatever user and client; all conditions must hold. */
+/** Selects tokens of any user and client. A token must satisfy all conditions. */
 export interface BulkFilter {
   userId?: string | undefined
   clientId?: string | undefined
-  /** Tokens that were given this very scope. */
+  /** Tokens that were granted exactly this scope. */
   scope?: string | undefined
   madeBefore?: Date | undefined
-  /** Not used since then, or never and made before then. */
+  /** Not used since then. A token that was never used must also have been created before then. */
   unusedSince?: Date | undefined
-  /** Signed tokens with an id from the first to the second of these: those made while a key signed. */
+  /** JWTs with an id from the first to the second value (inclusive): those issued while a key signed. */
   signed?: readonly [string, string] | undefined
 }
 
 export interface TokenAdmin {
-  /** Newest first; live ones only, unless `all`. */
+  /** Lists tokens, newest first; only live ones unless `all`. */
   list(filter: BulkFilter, page: { limit: number; after?: string | undefined; all?: boolean }): Promise<AccessToken[]>
   find(id: string): Promise<AccessToken | undefined>
-  /** How many live tokens it selects. */
+  /** Counts the live tokens that match. */
   count(filter: BulkFilter): Promise<number>
   /**
-   * Revokes the live tokens it selects, a batch to a transaction: what is acknowledged is done. Called again it goes on.
-   * @param timeoutMs milliseconds after which it begins no further batch; without it, it revokes them all
-   * @throws 422 for a selector that selects everything; 503 when the database fails before anything is revoked
+   * Revokes the live tokens that match. Each batch has its own transaction, so the reported count is committed. Call it
+   * again to continue.
+   * @param timeoutMs milliseconds after which no further batch starts; default: no limit
+   * @throws 422 for a filter without conditions; 503 if the database fails before anything is revoked
    */
   revoke(filter: BulkFilter, timeoutMs?: number): Promise<Progress>
 }
@@ -39,7 +40,7 @@ export function createTokenAdmin(db: Database, bus: InvalidationBus): TokenAdmin
       const where = { $and: [matching, live()] } as FilterQuery<AccessToken>
       const rows = await em.find(AccessToken, where, { fields: ['id'], orderBy: { id: 'asc' }, limit: BATCH_SIZE })
       const revoked = await revokeTokens(em, publish, { id: { $in: rows.map(row => row.id) } })
-      // Somebody else may have revoked some of them meanwhile, and what was exchanged for one may be selected itself.
+      // Others may have revoked some of them concurrently, and a token exchanged for one of them may itself match.
       const counted = {
         $and: [matching, { id: { $in: revoked }, expiresAt: { $gt: new Date() } }],
       } as FilterQuery<AccessToken>
@@ -57,7 +58,10 @@ export function createTokenAdmin(db: Database, bus: InvalidationBus): TokenAdmin
       db.run(em => em.count(AccessToken, { $and: [toWhere(filter), live()] } as FilterQuery<AccessToken>)),
     async revoke(filter, timeoutMs = Infinity) {
       if (Object.values(filter).every(v => v === undefined)) {
-        throw invalid({ path: '', message: 'Name at least one condition: this would revoke every token.' })
+        throw invalid({
+          path: '',
+          message: 'Specify at least one condition: without one, this would revoke every token.',
+        })
       }
       return runBatches(() => revokeBatch(toWhere(filter)), timeoutMs)
     },

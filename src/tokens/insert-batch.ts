@@ -35,43 +35,43 @@ export type TokenRow = Pick<
 >
 
 /**
- * Writes the row of an issued token; settles when it is committed.
- * @param issuingTokenId id of the token that asks, if one does
- * @param limit live personal tokens that its user may have, this one included; omitted: any number
- * @returns false, and nothing is written: its user, its client or the token that asks has lost meanwhile what it takes, or
- * its user has as many tokens already
+ * Inserts the row of an issued token. Resolves when it is committed.
+ * @param issuingTokenId id of the issuing token, if there is one
+ * @param limit maximum live personal tokens of the user, including this one; omitted: no limit
+ * @returns false if nothing was inserted because the user, the client or the issuing token is no longer authorized, or the
+ *   user has reached the limit
  */
 export type InsertIssuedToken = (row: TokenRow, issuingTokenId?: string, limit?: number) => Promise<boolean>
 
 /** How a token is issued, apart from its row. */
 export interface Issue {
-  /** Id of the token that asks, if one does. */
+  /** Id of the issuing token, if there is one. */
   issuingTokenId?: string | undefined
-  /** Live personal tokens that its user may have, this one included; omitted: any number. */
+  /** Maximum live personal tokens of the user, including this one; omitted: no limit. */
   limit?: number | undefined
-  /** What the audit log says of it; `token.issued` unless given. */
+  /** The kind of the audit entry; default: `token.issued`. */
   kind?: EventKind
   details?: Record<string, unknown>
 }
 
 interface IssueRow {
   id: string
-  /** As `issue_tokens` reads it. */
+  /** In the format that `issue_tokens` expects. */
   json: string
 }
 
-/** Statements under way at once, when all but one wait for something; and rows that share one. */
+/** Maximum concurrent statements, and maximum rows per statement. */
 const MAX_STATEMENTS = 4
 const MAX_ROWS = 200
 
 /**
- * Writes row and event or neither, in one go; its parameter is a JSON array. What a token rests on is held until the
- * commit, so that nothing is issued beside its end: such a row would have no event, and be good wherever the issuer is
- * not asked.
+ * Inserts row and audit entry atomically; its parameter is a JSON array. It locks the user, client and issuing token until
+ * the commit. Without the lock, a token could be issued while one of them is revoked: it would have no status event, and
+ * resource servers that check offline would accept it.
  */
 const ISSUE = 'issue_tokens'
 
-/** Issues that arrive while a statement is under way share the next one. */
+/** Batches concurrent inserts: rows that arrive while a statement runs share the next one. */
 export function createTokenInserter(
   db: Database,
   { databasePoolSize }: Pick<Config, 'databasePoolSize'>,
@@ -82,13 +82,13 @@ export function createTokenInserter(
     return ({ id }) => written.has(id)
   }
 
-  // Half of the connections stay for others.
+  // Leaves half of the connections for other work.
   const concurrency = Math.min(MAX_STATEMENTS, Math.ceil(databasePoolSize / 2))
   const insert = createBatcher({ work: insertBatch, maxBatchSize: MAX_ROWS, concurrency })
   return (row, issuingTokenId, limit) => insert({ id: row.id, json: toIssueJson(row, { issuingTokenId, limit }) })
 }
 
-/** A token as `issue_tokens` reads it: what is not the same for every new one, and what its audit entry needs besides. */
+/** A token in the format that `issue_tokens` expects: the columns that differ between new tokens, and its audit entry. */
 export function toIssueJson(row: TokenRow, { issuingTokenId, limit, kind, details }: Issue): string {
   return JSON.stringify({
     id: row.id,

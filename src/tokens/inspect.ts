@@ -6,20 +6,20 @@ import { type AudienceConfig, audienceOf } from './audience.ts'
 import type { CacheEntry, TokenRecord, TokenRecords } from './records.ts'
 import { isOpaqueText } from './text.ts'
 
-/** An access token that somebody showed and that has not expired, whatever its state and whomever it is meant for. */
+/** An access token that has not expired, in any state and for any audience. */
 export interface Inspected {
   record: TokenRecord
-  /** What it is meant for: the `aud` of a JWT, or what an opaque token was issued for. */
+  /** Its audience: the `aud` of a JWT, or the audience in the row of an opaque token. */
   audience: readonly string[]
 }
 
-/** From a text to what is known of the token that it names; undefined: it names none. From memory where it can. */
+/** Looks up the token that a text names, from the cache if possible; undefined: it names no token. */
 export type Inspect = (text: string) => Inspected | Promise<Inspected | undefined> | undefined
 
-/** A text that was proved to name a token. */
+/** A cached text that was verified to name a token. */
 interface InspectedToken extends CacheEntry {
   readonly text: string
-  /** Of a JWT, as it was signed: a server whose `AUDIENCE` was changed since is not what the token was meant for. */
+  /** The signed `aud` of a JWT. It still applies after `AUDIENCE` has been changed. */
   readonly audience: readonly string[] | undefined
 }
 
@@ -27,12 +27,12 @@ const newEntry = (text: string, id: string, audience?: readonly string[]): Inspe
   return { text, id, audience, record: undefined, recordVersion: undefined }
 }
 
-/** What is remembered of a JWT. */
+/** Creates the cache entry of a verified JWT. */
 export const toInspectEntry = ({ text, id, payload }: VerifiedJwt): InspectedToken =>
   newEntry(text, id, [payload.aud ?? []].flat())
 
 export interface InspectOptions {
-  /** Of tokens for any audience. */
+  /** Verifies tokens for any audience. */
   verifier: Verifier<InspectedToken>
   records: TokenRecords
   config: AudienceConfig & Pick<Config, 'tokenPrefix'>
@@ -52,9 +52,9 @@ export function createInspect({ verifier, records, config, cacheSize = 50_000 }:
     return toInspected(await records.find(id), audience)
   }
 
-  function inspectKnown(known: InspectedToken): ReturnType<Inspect> {
-    const record = records.fromCache(known)
-    return record ? toInspected(record, known.audience) : findById(known.id, known.audience)
+  function inspectCached(cached: InspectedToken): ReturnType<Inspect> {
+    const record = records.fromCache(cached)
+    return record ? toInspected(record, cached.audience) : findById(cached.id, cached.audience)
   }
 
   async function findByText(text: string): Promise<Inspected | undefined> {
@@ -65,21 +65,21 @@ export function createInspect({ verifier, records, config, cacheSize = 50_000 }:
 
   async function verifySignature(text: string): Promise<Inspected | undefined> {
     const verified = await verifier.verify(text).catch(ignoreUnauthorized)
-    return verified && inspectKnown(verified)
+    return verified && inspectCached(verified)
   }
 
   return text => {
     if (text.startsWith(tokenPrefix)) {
-      const known = opaqueCache.get(text)
-      if (known) return inspectKnown(known)
+      const cached = opaqueCache.get(text)
+      if (cached) return inspectCached(cached)
       if (isOpaqueText(tokenPrefix, text)) return findByText(text)
     }
-    const known = verifier.get(text)
-    return known ? inspectKnown(known) : verifySignature(text)
+    const cached = verifier.get(text)
+    return cached ? inspectCached(cached) : verifySignature(text)
   }
 }
 
-/** A refusal says that it is no token of ours; that the keys could not be had says nothing about it. */
+/** A 401 means that the text is not one of our tokens. Any other error, such as unavailable keys, is thrown again. */
 function ignoreUnauthorized(error: PosternError): undefined {
   if (error.status !== 401) throw error
 }

@@ -8,11 +8,12 @@ import { type Catalogue, TOKENS_ROTATE } from '../scopes/catalogue.ts'
 import type { TokenOwner } from './owner.ts'
 import type { AccessToken } from './token.entity.ts'
 
-/** How much a user's token may be given, and by a token that asks. */
+/** Limits of what a user's token can be granted, also when another token issues it. */
 export interface Limits {
   /**
-   * @param existing scopes that the token has already: it may keep what has left the catalogue, or is not for this user now
-   * @throws 422 for an unknown scope, or one that is not for this user; 403 for one that the asking token lacks
+   * @param existing scopes that the token already has. It may keep those that were removed from the catalogue, or that the
+   *   user's role no longer allows.
+   * @throws 422 for a scope that is unknown or not allowed for the user's role; 403 for one that the issuing token lacks
    */
   scopesFor(
     user: TokenOwner,
@@ -20,12 +21,12 @@ export interface Limits {
     issuingToken: Token | undefined,
     existing?: readonly string[],
   ): string[]
-  /** @throws 422 for an end that lies in the past, or too far ahead */
+  /** @throws 422 for an expiry that is in the past or exceeds a limit */
   expiryFor(chosen: Date | undefined, issuingToken: Token | undefined): Date
-  /** What no rotation of a token that is issued now passes: the longest life of a family, or the end of the token that asks. */
+  /** When the family of a token issued now expires: after the maximum family lifetime, or with the issuing token. */
   familyEnd(issuingToken: Token | undefined): Date
   /**
-   * A longer-lived token is not given what the asking one has for a shorter time.
+   * Prevents that a token gets a scope of an issuing token that expires earlier.
    * @throws 403
    */
   assertNotOutlasting(issuingToken: Token, token: AccessToken, scopes: readonly string[]): void
@@ -44,12 +45,12 @@ export function createLimits(
     const scopes = catalogue.resolve(requested ?? [...catalogue.defaults, TOKENS_ROTATE], existing)
     const admin = scopes.filter(s => !isForRole(s, user.role) && !existing.includes(s))
     if (admin.length > 0) {
-      throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an administrator may have it` })
+      throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only administrators can have this scope` })
     }
     if (!issuingToken) return scopes
-    // Defaults nobody asked for shrink to what there is; what was asked for is given or refused.
+    // Default scopes are reduced to those of the issuing token. Requested scopes are granted in full or rejected.
     if (!requested) return scopes.filter(s => issuingToken.lacks([s]).length === 0)
-    // Nobody can be given what has left the catalogue: it is only kept.
+    // A scope that was removed from the catalogue cannot be granted anew; here it is only kept.
     const removed = catalogue.unknown(scopes)
     assertCovers(
       issuingToken,
@@ -62,21 +63,21 @@ export function createLimits(
     const now = Date.now()
     const limit = now + config.tokenMaxLifetime * 1000
     const end = wholeSeconds(chosen?.getTime() ?? now + config.personalTokenLifetime * 1000)
-    if (!(end.getTime() > now)) throw invalid({ path: 'expires_at', message: 'must lie in the future' })
+    if (!(end.getTime() > now)) throw invalid({ path: 'expires_at', message: 'must be in the future' })
     if (end.getTime() > limit) {
-      throw invalid({ path: 'expires_at', message: `must not lie beyond ${new Date(limit).toISOString()}` })
+      throw invalid({ path: 'expires_at', message: `must not be later than ${new Date(limit).toISOString()}` })
     }
     if (!issuingToken || end <= issuingToken.expiresAt) return end
     if (!chosen) return issuingToken.expiresAt
     throw invalid({
       path: 'expires_at',
-      message: `must not lie beyond ${issuingToken.expiresAt.toISOString()}, when the token that asks expires`,
+      message: `must not be later than ${issuingToken.expiresAt.toISOString()}, when the requesting token expires`,
     })
   }
 
   function assertNotOutlasting(issuingToken: Token, token: AccessToken, scopes: readonly string[]): void {
     if (token.expiresAt <= issuingToken.expiresAt || scopes.every(s => catalogue.covers(token.scopes, s))) return
-    throw forbidden('The token would keep a new scope for longer than the token that asks has it.')
+    throw forbidden('The token would keep a new scope after the requesting token expires.')
   }
 
   const familyEnd = (issuingToken: Token | undefined) => lastRotation(new Date(), config, issuingToken?.expiresAt)
@@ -84,7 +85,7 @@ export function createLimits(
   return { scopesFor, expiryFor, familyEnd, assertNotOutlasting }
 }
 
-/** @throws 403 that names the scopes the asking token lacks; `*` is had only by a token that has it */
+/** @throws 403 that names the scopes that the issuing token lacks. Only a token with `*` covers `*`. */
 export function assertCovers(issuingToken: Token, scopes: readonly string[]): void {
   const missing = [...issuingToken.lacks(scopes.filter(s => s !== WILDCARD))]
   if (scopes.includes(WILDCARD) && !issuingToken.scopes.includes(WILDCARD)) missing.push(WILDCARD)
@@ -92,9 +93,9 @@ export function assertCovers(issuingToken: Token, scopes: readonly string[]): vo
 }
 
 /**
- * When a family ends at the latest.
+ * The latest expiry of any token of a family.
  * @param first when its first token was issued
- * @param bound an end that it may not pass besides
+ * @param bound another upper bound
  */
 export function lastRotation(
   first: Date,
@@ -105,5 +106,5 @@ export function lastRotation(
   return wholeSeconds(bound ? Math.min(end, bound.getTime()) : end)
 }
 
-/** A JWT counts whole seconds (RFC 7519 §2), so the row does too. */
+/** Rounds down to whole seconds, as in a JWT (RFC 7519 §2), so that row and JWT agree. */
 export const wholeSeconds = (ms: number) => new Date(Math.floor(ms / 1000) * 1000)

@@ -5,9 +5,9 @@ import { AccessToken, type ShownToken } from './token.entity.ts'
 
 export type ListState = 'live' | 'suspended' | 'ended' | 'all'
 
-/** Which of a user's tokens a list shows. */
+/** Selects which of a user's tokens a list contains. */
 export interface TokenFilter {
-  /** `live` unless said: neither revoked nor expired. Suspended ones are among them; `ended` are the rest. */
+  /** Default: `live`, neither revoked nor expired, including suspended tokens. `ended`: revoked or expired. */
   state?: ListState | undefined
   /** Part of the name or of a scope, in any case. */
   search?: string | undefined
@@ -17,11 +17,11 @@ export interface TokenFilter {
 
 export interface TokenQuery extends TokenFilter {
   limit: number
-  /** The last id of the page before. */
+  /** The last id of the previous page. */
   after?: string | undefined
 }
 
-/** Tokens that a user made and named under a client, newest first; what was exchanged for one is not listed. */
+/** Lists the tokens that a user created and named under a client, newest first. Exchanged tokens are not listed. */
 export type ListTokens = (user: string, client: string, page: TokenQuery) => Promise<ShownToken[]>
 
 export function createTokenList(db: Database): ListTokens {

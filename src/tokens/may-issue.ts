@@ -6,24 +6,24 @@ import { TOKENS_ROTATE } from '../scopes/catalogue.ts'
 import type { AccessToken } from './token.entity.ts'
 
 /**
- * A token that was given to an app issues and rotates no personal tokens, which would outlive what the app was given,
- * unless an operator allowed it to the app.
+ * Rejects a token that was issued to an app. Personal tokens that it issues or rotates could outlive the app's own
+ * authorization, so an operator must have allowed this for the client.
  * @throws 403
  */
 export async function assertMayIssue(within: Token, clients: Clients): Promise<void> {
   if (within.clientId === (await clients.personalAccess()).id) return
   if ((await clients.find(within.clientId)).issuesPersonalTokens) return
   throw forbidden(
-    'Only a personal access token issues or rotates personal ones; this one was given to an app. ' +
-      'An operator may allow it to the app: issues_personal_tokens of its client.',
+    'Only a personal access token can issue or rotate personal access tokens; this token was issued to an app. ' +
+      'An operator can allow it by setting issues_personal_tokens of the client.',
   )
 }
 
 const RIGHTS = [TOKENS_ROTATE, 'tokens:write'] as const
 
 /**
- * A token rotates itself with `tokens:rotate`; whoever has `tokens:write` could issue a new one. A token from before there
- * were families had no need of either, and goes on so (docs/adr/0046-lineage.md).
+ * A token needs `tokens:rotate` to rotate itself, or `tokens:write`, with which it could issue a new token anyway. A token
+ * issued before token families existed needs neither (docs/adr/0046-lineage.md).
  * @throws 403 that names the scope
  */
 export function assertMayRotateItself(token: Token, { family }: AccessToken): void {

@@ -10,7 +10,7 @@ import { type AudienceConfig, audienceOf } from './audience.ts'
 import type { TokenRow } from './insert-batch.ts'
 import { newOpaqueText } from './text.ts'
 
-/** What a token is to be, decided by whoever asks for it to be minted. */
+/** The properties of a token to mint. */
 export interface TokenSpec {
   /** null: a machine's token. */
   user: string | null
@@ -19,21 +19,21 @@ export interface TokenSpec {
   scopes: string[]
   format: TokenFormat
   expiresAt: Date
-  /** The resources it is for (RFC 8707), separated by spaces; null: it names none. */
+  /** The resources that it is for (RFC 8707), separated by spaces; null: it names none. */
   audience?: string | null
-  /** The grant it came from: an authorization code's, a device's. Tokens of one grant die together. */
+  /** The grant that issues it, such as an authorization code's or a device's. Tokens of a grant are revoked together. */
   grant?: string | null
-  /** The token it was exchanged for, and dies with (RFC 8693). */
+  /** The token that it was exchanged for (RFC 8693). Revoking the parent revokes this token. */
   parent?: string | null
-  /** The token that issues it, and takes it along. */
+  /** The token that issues it. Revoking that token revokes this token. */
   issuedBy?: string | null
-  /** The first token of its family; undefined: it begins one if it has an end for it. */
+  /** The first token of its family; undefined: it starts a new family if `familyExpiresAt` is set. */
   family?: string
-  /** No rotation passes this. */
+  /** No successor may expire later than this. */
   familyExpiresAt?: Date
 }
 
-/** A row that is not stored yet, and the only place its plain text ever exists. */
+/** A row that is not stored yet, and its plain text, which exists nowhere else. */
 export interface IssuedToken {
   plainText: string
   token: TokenRow
@@ -41,7 +41,7 @@ export interface IssuedToken {
 
 export type Mint = (spec: TokenSpec) => Promise<IssuedToken>
 
-/** Gives each token an index of its own in a status list that lives at least as long as the token. */
+/** Allocates a unique index in a status list that expires no earlier than the token. */
 export type TakeStatusReference = (expiresAt: Date) => StatusReference | Promise<StatusReference>
 export interface StatusReference {
   list: number
@@ -52,11 +52,11 @@ export interface MintOptions {
   keys: Keys
   takeStatusReference: TakeStatusReference
   config: AudienceConfig & Pick<Config, 'tokenPrefix'>
-  /** Called for each. */
+  /** Called for each minted token. */
   onMint?: () => void
 }
 
-/** Makes a token's row and the text that names it; storing the row is the caller's. */
+/** Creates the row and the plain text of a token. The caller stores the row. */
 export function createMint({ keys, takeStatusReference, config, onMint = () => {} }: MintOptions): Mint {
   return async spec => {
     const now = new Date()
@@ -99,7 +99,7 @@ const TOKEN_DEFAULTS = {
   usedScopes: null,
 }
 
-/** One is a text, several are a list (RFC 7519 §4.1.3). */
+/** A single audience is a string, several are an array (RFC 7519 §4.1.3). */
 export const signedAudience = ([first = '', ...more]: readonly string[]): Audience =>
   more.length > 0 ? [first, ...more] : first
 

@@ -6,22 +6,23 @@ import { conflict } from '../errors/errors.ts'
 import { scopesForRole } from '../scopes/admin.ts'
 import { type Role, User } from '../users/user.entity.ts'
 
-/** Whose token it is to be. */
+/** The user who will own a token. */
 export interface TokenOwner {
   id: string
   role: Role
 }
 
-/** The id of the token that asks; null: a session does, which is none, or nobody. */
+/** The id of the issuing token; null if the request was made with a session or without a token. */
 export const issuerOf = (within: Token | undefined): string | null =>
   within === undefined || within.id === getActor().sessionId ? null : within.id
 
-/** Why something is not issued that could have been a moment ago. */
-export const RIGHT_LOST = 'The user or the token that asks has lost the right to this meanwhile.'
+/** The detail of the 409 when authorization was lost between the check and the commit. */
+export const RIGHT_LOST = 'The user or the requesting token is no longer authorized to do this.'
 
 /**
- * Holds the user of a token shared until the transaction of `em` ends, so that whoever disables it sees what was made.
- * @returns what is left of scopes that the user was once given
+ * Locks the user of a token (shared) until the transaction of `em` ends. A concurrent transaction that disables the user
+ * waits for it and then sees the new token.
+ * @returns a function that reduces scopes to those the user's role still allows
  * @throws 409 when the user is disabled
  */
 export async function lockUser(em: Em, id: string): Promise<(scopes: string[]) => string[]> {

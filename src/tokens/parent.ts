@@ -3,10 +3,10 @@ import type { Publish } from '../cluster/invalidation-bus.ts'
 import type { Em } from '../database/database.ts'
 import { AccessToken } from './token.entity.ts'
 
-/** What the database says of the token that one was exchanged for (RFC 8693); null: it was not. */
+/** Columns of the token that a token was exchanged for (RFC 8693); null if it was not exchanged. */
 export interface ParentColumns {
   parent_id: string | null
-  /** null also when the parent is gone. */
+  /** Also null if the parent has been deleted. */
   parent_scopes: string[] | null
   parent_expires_at: Date | string | null
   parent_revoked: boolean | null
@@ -23,7 +23,7 @@ export const PARENT_JOINS = `
   left join oauth_access_tokens p on p.id = t.parent_id
   left join oauth_clients pc on pc.id = p.client_id`
 
-/** The row as it counts now: with no more scopes and no more time than the parent has. */
+/** Limits the scopes and the expiry of a row to those of its parent. */
 export function limitToParent<T extends ParentColumns & { scopes: string[]; expires_at: Date | string }>(
   row: T,
   inherit: boolean,
@@ -34,7 +34,7 @@ export function limitToParent<T extends ParentColumns & { scopes: string[]; expi
   return { ...row, scopes: common(row.scopes, scopes, inherit), expires_at }
 }
 
-/** Why the parent lets it open nothing, or undefined. */
+/** Why the state of the parent makes the token unusable, or undefined. */
 export function parentRefusal(row: ParentColumns): string | undefined {
   if (row.parent_id === null) return undefined
   if (row.parent_scopes === null || row.parent_revoked) return 'The token that it was exchanged for has been revoked.'
@@ -44,8 +44,8 @@ export function parentRefusal(row: ParentColumns): string | undefined {
 }
 
 /**
- * Tells of a token that changed, and of those exchanged for it, in the transaction of `em`. Its row has to be locked: an
- * exchange holds it too, so that none slips in between.
+ * Publishes a change of a token and of the tokens exchanged for it, in the transaction of `em`. The caller must have locked
+ * the row: an exchange locks it too, so that no token can be exchanged for it concurrently.
  */
 export async function publishTokenChange(em: Em, publish: Publish, id: string): Promise<void> {
   const children = await em.find(

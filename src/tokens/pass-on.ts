@@ -5,8 +5,8 @@ const PASS_ON = `
   where issued_by_id in (select jsonb_array_elements_text(?::jsonb)::uuid) and not revoked`
 
 /**
- * Lets what tokens issued live on with the one that replaces them, in the transaction of `em`: a rotation and a refresh
- * revoke the old token, and mean nothing that it issued. What was exchanged for it ends with it all the same.
+ * Moves the tokens that `from` issued to the token that replaces them, in the transaction of `em`. A rotation or refresh
+ * revokes the old token but must not revoke what it issued. Tokens exchanged for the old token are still revoked with it.
  */
 export async function passOn(em: Em, from: readonly string[], to: string): Promise<void> {
   await em.execute(PASS_ON, [to, JSON.stringify(from)])

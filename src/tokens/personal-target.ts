@@ -3,15 +3,16 @@ import { resourcesOf } from './audience.ts'
 import type { Target, Targets } from './target.ts'
 import type { AccessToken } from './token.entity.ts'
 
-/** What personal access tokens are for. */
+/** Resolves the scopes and audience of personal access tokens. */
 export interface PersonalTarget {
   /**
-   * @param resources URIs as its maker names them; undefined: none
-   * @param scopesRequested whether its maker named the scopes too: defaults that belong to other resources are left out
-   * @throws 422 for a resource that is not registered, a scope that belongs to another one
+   * @param resources URIs as the user requested them; undefined: none
+   * @param scopesRequested whether the user also requested the scopes. If not, `scopes` are the defaults, and those that
+   *   belong to other resources are removed.
+   * @throws 422 for an unregistered resource, or a requested scope that belongs to another resource
    */
   resolve(scopes: string[], resources: readonly string[] | undefined, scopesRequested: boolean): Promise<Target>
-  /** @throws 422 for a new scope that belongs to a resource that the token is not for */
+  /** @throws 422 for a new scope that belongs to a resource outside the token's audience */
   assertWithinAudience(scopes: readonly string[], token: Pick<AccessToken, 'scopes' | 'audience'>): void
 }
 
@@ -19,7 +20,7 @@ export function createPersonalTarget(targets: Targets): PersonalTarget {
   const unknown = (index: number) =>
     invalid({
       path: `resources/${index}`,
-      message: 'is no registered API. Register it first: postern client create --name NAME --audience URI',
+      message: 'is not a registered API. Register it first: postern client create --name NAME --audience URI',
     })
 
   function assertWithinAudience(
@@ -44,5 +45,5 @@ export function createPersonalTarget(targets: Targets): PersonalTarget {
 
 function misplacedError(scopes: readonly string[], audience: string | null): FieldError {
   const where = audience === null ? 'this server' : resourcesOf(audience).join(', ')
-  return { path: 'scopes', message: `${scopes.join(', ')}: belongs to another API, and the token is for ${where} only` }
+  return { path: 'scopes', message: `${scopes.join(', ')}: belongs to another API; the token is only for ${where}` }
 }

@@ -5,16 +5,16 @@ import type { Database } from '../database/database.ts'
 export interface PruneOptions {
   revoked: boolean
   expired: boolean
-  /** Rows that have been dead for at least this long. */
+  /** Deletes rows that were revoked or expired at least this many hours ago. */
   hours: number
-  /** Seconds that a rotated refresh token repeats its answer; answers that are older are forgotten. Omitted: none are. */
+  /** Seconds that a rotated refresh token repeats its response. Older responses are deleted. Default: none are. */
   refreshGrace?: number
-  /** Called after each batch with all that was deleted so far. */
+  /** Called after each batch with the total number of deleted tokens. */
   onProgress?: (deleted: number) => void
   batch?: number
 }
 
-/** What else expires. */
+/** Other tables with rows that expire. */
 const EXPIRING_TABLES = [
   'oauth_refresh_tokens',
   'oauth_auth_codes',
@@ -25,20 +25,21 @@ const EXPIRING_TABLES = [
   'oauth_status_lists',
   'sessions',
 ]
-/** Whoever follows the feed and was away for longer loads the lists instead. */
+/** A feed reader that was disconnected for longer loads the status lists instead. */
 const EVENTS_KEPT_HOURS = 24
 
-interface DeadRows {
+interface ExpiredRows {
   table: string
-  /** When they died. */
+  /** The column with the time of expiry. */
   column: string
   before: string
 }
 
 /**
- * Deletes dead tokens in batches, each its own short transaction, so that checks go on meanwhile; with the expired ones
- * go expired codes, refresh tokens, sessions and the like. A row that is dead stays so: no node has to hear of it.
- * @returns how many access tokens it deleted
+ * Deletes revoked and expired tokens in batches. Each batch is a short transaction, so that checks continue meanwhile. With
+ * `expired` it also deletes expired codes, refresh tokens, sessions and similar rows. Deleting such rows changes no status,
+ * so nothing is published to other nodes.
+ * @returns how many access tokens were deleted
  */
 export async function prune(db: Database, options: PruneOptions): Promise<number> {
   const { revoked, expired, hours, refreshGrace, onProgress = () => {}, batch = 10_000 } = options
@@ -48,25 +49,25 @@ export async function prune(db: Database, options: PruneOptions): Promise<number
     deleted += more
     onProgress(deleted)
   }
-  const dead = (table: string) => ({ table, column: 'expires_at', before })
-  if (expired) await expiredTokens(db, before, batch, count)
+  const expiredIn = (table: string) => ({ table, column: 'expires_at', before })
+  if (expired) await deleteExpiredTokens(db, before, batch, count)
   if (revoked) await repeatUntilPartial(batch, () => deleteRevoked(db, before, batch), count)
   const oldEvents = { table: 'oauth_status_events', column: 'at', before: ago(EVENTS_KEPT_HOURS * 3_600) }
   if (expired) await repeatUntilPartial(batch, () => deleteBatch(db, oldEvents, batch))
   if (expired)
-    for (const table of EXPIRING_TABLES) await repeatUntilPartial(batch, () => deleteBatch(db, dead(table), batch))
+    for (const table of EXPIRING_TABLES) await repeatUntilPartial(batch, () => deleteBatch(db, expiredIn(table), batch))
   if (refreshGrace !== undefined) await repeatUntilPartial(batch, () => deleteReplays(db, ago(refreshGrace), batch))
   return deleted
 }
 
-/** Whoever asks a little late is still told that it expired. */
+/** Expired rows are kept for an hour, so that a late request gets "expired" rather than "unknown". */
 const SWEEP_AFTER_SECONDS = 3_600
-/** More than the one row that is added. */
+/** Must be more than the one row that each request adds. */
 const SWEEP_BATCH = 10
 
 /**
- * Takes away a few rows that expired an hour ago or before; for whoever adds one because anybody asked, so that they
- * never pile up, even where nobody prunes.
+ * Deletes a few rows that expired at least an hour ago. Requests that anyone can make, and that add such a row, call it, so
+ * that rows do not accumulate even if `prune` never runs.
  */
 export async function sweep(db: Database, table: 'oauth_device_codes' | 'oauth_pushed_requests'): Promise<void> {
   const expired = { table, column: 'expires_at', before: ago(SWEEP_AFTER_SECONDS) }
@@ -75,7 +76,7 @@ export async function sweep(db: Database, table: 'oauth_device_codes' | 'oauth_p
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString()
 
-/** Until a batch is not full. */
+/** Repeats until a batch is not full. */
 const repeatUntilPartial = (size: number, work: () => Promise<number>, count: (rows: number) => void = () => {}) =>
   withPauses(async () => {
     const rows = await work()
@@ -84,8 +85,8 @@ const repeatUntilPartial = (size: number, work: () => Promise<number>, count: (r
   })
 
 /**
- * Step after step; between two the database has as long a rest as the last one took, for those whom it has to answer.
- * @param step tells whether there is more to do
+ * Repeats a step. After each step it pauses for as long as the step took, to leave capacity for other queries.
+ * @param step returns whether there is more to do
  */
 async function withPauses(step: () => Promise<boolean>): Promise<void> {
   for (;;) {
@@ -96,19 +97,19 @@ async function withPauses(step: () => Promise<boolean>): Promise<void> {
 }
 
 /**
- * Few rows go in the order of expiry. Many go in the order of their ids, which is that in which they were issued and so
- * nearly that in which they lie: a batch reads and writes the pages beside each other, where one in the order of expiry
- * would touch a page for each row. No statement looks at more than `SPAN` batches of rows for it.
+ * Deletes few rows in the order of expiry, many in the order of their ids. Ids are in the order of issue, which is nearly
+ * the physical order: a batch then reads and writes adjacent pages, where the order of expiry would touch a page for each
+ * row. No statement reads more than `SPAN` batches of rows.
  */
-async function expiredTokens(db: Database, before: string, batch: number, count: (rows: number) => void) {
+async function deleteExpiredTokens(db: Database, before: string, batch: number, count: (rows: number) => void) {
   const expired = { table: TOKENS, column: 'expires_at', before }
   if (!(await hasMany(db, before, batch * SPAN)))
     return repeatUntilPartial(batch, () => deleteBatch(db, expired, batch), count)
   let last: string | undefined = NIL
   return withPauses(async () => {
-    const gone = await deleteAfter(db, before, last as string, batch)
-    count(gone.count)
-    last = gone.last
+    const deleted = await deleteAfter(db, before, last as string, batch)
+    count(deleted.count)
+    last = deleted.last
     return last !== undefined
   })
 }
@@ -124,7 +125,7 @@ async function hasMany(db: Database, before: string, many: number): Promise<bool
   return row?.count === many
 }
 
-/** @returns how many, and the id to go on after; undefined at the end of the table */
+/** @returns how many were deleted, and the id to continue after; undefined at the end of the table */
 async function deleteAfter(db: Database, before: string, last: string, batch: number) {
   const [row] = await db.query<{ count: number; deleted: string | null; seen: string | null }>(
     `with span as (select (select id from oauth_access_tokens where id > ? order by id offset ? limit 1) as last),
@@ -143,10 +144,10 @@ async function deleteAfter(db: Database, before: string, last: string, batch: nu
 }
 
 /**
- * A locked row stays where it is, so its place finds it, whatever its key. As an array the places are looked up one by
- * one; joined, PostgreSQL may read the whole table for each batch instead.
+ * A locked row cannot move, so its `ctid` identifies it in any table. PostgreSQL looks an array of `ctid`s up one by one;
+ * with a join it may scan the whole table for each batch.
  */
-async function deleteBatch(db: Database, { table, column, before }: DeadRows, batch: number): Promise<number> {
+async function deleteBatch(db: Database, { table, column, before }: ExpiredRows, batch: number): Promise<number> {
   const [row] = await db.query<{ count: number }>(
     `with gone as (
        delete from ${table} where ctid = any(array(
@@ -159,7 +160,7 @@ async function deleteBatch(db: Database, { table, column, before }: DeadRows, ba
   return row?.count ?? 0
 }
 
-/** A text that has not expired still verifies: for whoever checks it offline its place in the lists stays revoked. */
+/** The signature of an unexpired JWT still verifies, so its status must stay revoked for resource servers that check offline. */
 async function deleteRevoked(db: Database, before: string, batch: number): Promise<number> {
   const [row] = await db.query<{ count: number }>(
     `with gone as (
@@ -189,7 +190,7 @@ async function deleteReplays(db: Database, before: string, batch: number): Promi
   return row?.count ?? 0
 }
 
-/** How many access tokens a prune would delete. */
+/** Counts the access tokens that `prune` would delete. */
 export async function countPrunable(db: Database, { revoked, expired, hours }: PruneOptions): Promise<number> {
   const before = new Date(Date.now() - hours * 3_600_000).toISOString()
   const [row] = await db.query<{ count: number }>(

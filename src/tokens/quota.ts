@@ -2,14 +2,15 @@ import type { Database } from '../database/database.ts'
 import { quotaReached } from '../errors/errors.ts'
 import type { TokenRow } from './insert-batch.ts'
 
-/** As `issue_tokens` counts them: what was exchanged for a personal token is none, and what expired is not alive. */
+/** Counts as `issue_tokens` does: without exchanged tokens and without expired ones. */
 const COUNT_LIVE = `
   select count(*)::int as count from oauth_access_tokens
   where user_id = ? and client_id = ? and not revoked and parent_id is null and expires_at > now()`
 
 /**
- * Says why `issue_tokens` did not write a token; the check itself is made there, under a lock.
- * @throws 403 when its user has as many live personal tokens as one user may have
+ * Determines whether `issue_tokens` rejected a token because of the quota. `issue_tokens` makes the actual check, under a
+ * lock.
+ * @throws 403 if the user has reached the maximum number of live personal tokens
  */
 export async function assertTokenQuota(
   db: Database,

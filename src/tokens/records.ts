@@ -10,7 +10,7 @@ import type { Role } from '../users/user.entity.ts'
 import type { StatusReference } from './mint.ts'
 import { limitToParent, PARENT_COLUMNS, PARENT_JOINS, type ParentColumns, parentRefusal } from './parent.ts'
 
-/** The user of a request, as far as a request needs to know. */
+/** The user properties that request handlers need. */
 export interface PublicUser {
   id: string
   email: string
@@ -20,44 +20,44 @@ export interface PublicUser {
   updatedAt: Date
 }
 
-/** The user behind each token that was read, for `request.user`. */
+/** The user of each loaded token, for `request.user`. */
 const users = new WeakMap<Token, PublicUser | null>()
 
 export const userOfToken = (token: Token): PublicUser | null => users.get(token) ?? null
 
-/** For a token that is made here rather than read. */
+/** Sets the user of a token that was not loaded from the database. */
 export const setUserOfToken = (token: Token, user: PublicUser): void => void users.set(token, user)
 
-/** What the database says of a token now. */
+/** The current state of a token in the database. */
 export interface TokenRecord {
   readonly token: Token
   readonly user: PublicUser | null
-  /** Why it opens nothing, or undefined. Expiry is not among it: that changes without anyone's doing. */
+  /** Why it is unusable, or undefined. Does not include expiry, which needs no event to happen. */
   readonly refusal: string | undefined
-  /** The resources it is for, separated by spaces; null: it names none. */
+  /** The resources that it is for, separated by spaces; null: it names none. */
   readonly audience: string | null
   /** Milliseconds since the epoch, as is `expiresAt`. */
   readonly issuedAt: number
   readonly expiresAt: number
-  /** Where its status stands. */
+  /** Its status list and index. */
   readonly statusReference: StatusReference
-  /** The client of the token that it was exchanged for: revoking that ends it too. */
+  /** The client of the token that it was exchanged for. Revoking that client makes this token unusable too. */
   readonly parentClientId: string | null
 }
 
-/** Something that names a token and lives as long as its text is remembered: beside it stands what was found of it. */
+/** A cached token text with its token id and, once loaded, its record. */
 export interface CacheEntry {
   readonly id: string
   record?: TokenRecord | undefined
-  /** How many changes had been heard of by then. */
+  /** The cache version at which `record` was read. */
   recordVersion?: number | undefined
 }
 
-/** The truth about tokens, kept in memory for as long as it is known to be the truth. */
+/** Loads and caches token records. A cached record is used only while nothing has invalidated it. */
 export interface TokenRecords {
-  /** What memory holds, or undefined: then ask. */
+  /** The cached record; undefined: call `find`. */
   fromCache(entry: CacheEntry): TokenRecord | undefined
-  /** How many changes have been heard of; undefined: this node cannot hear, and nothing in memory counts. */
+  /** The current cache version; undefined: the node is disconnected from the bus, and no cached record may be used. */
   cacheVersion(): number | undefined
   find(id: string): Promise<TokenRecord | undefined>
   findByText(text: string): Promise<TokenRecord | undefined>
@@ -101,13 +101,13 @@ interface CachedRecord {
   version: number
 }
 
-/** Users and clients whose changes are remembered; with more, the records in memory are dropped instead. */
+/** Maximum tracked changes of users and clients. Beyond it, the whole cache is cleared. */
 const MAX_CHANGED = 10_000
 
 export interface RecordsOptions {
-  /** Records held in memory, about 700 bytes each. */
+  /** Maximum cached records, about 700 bytes each. */
   cacheSize?: number
-  /** Told what checks asked of a token. */
+  /** Called with the scopes that a check required. */
   onUse?: OnUse
 }
 
@@ -118,7 +118,7 @@ export function createTokenRecords(
   { cacheSize = 100_000, onUse }: RecordsOptions = {},
 ): TokenRecords {
   const cache = new LruCache<string, CachedRecord>(cacheSize)
-  /** When users and clients changed, by `bus.version`: one change may make many records outdated. */
+  /** The `bus.version` at which users and clients last changed. One such change can invalidate many records. */
   const changedAtVersion = new Map<string, number>()
   const loading = new Map<string, Promise<TokenRecord | undefined>>()
 
@@ -130,7 +130,7 @@ export function createTokenRecords(
     changedAtVersion.clear()
   })
 
-  /** What is in memory, unless its user or one of its clients has changed since it was read. */
+  /** The cached record, unless its user or one of its clients has changed since it was read. */
   function getCached(id: string): TokenRecord | undefined {
     const cached = cache.get(id)
     if (!cached) return undefined
@@ -146,14 +146,14 @@ export function createTokenRecords(
     const select = () => db.query<Row>(`${SELECT} where ${where}`, [value])
     return bus.readAtVersion(select, ([row], concurrent) => {
       const record = row && toRecord(limitToParent(row, catalogue.inherit), catalogue.inherit, onUse)
-      // What changed while its row was on its way may be the row as it was before.
+      // A change during the query may not be in the row that it returned.
       const outdated = record && concurrent.some(change => invalidates(change, record))
       if (record && bus.connected && !outdated) cache.set(record.token.id, { record, version: bus.version })
       return record
     })
   }
 
-  /** Ten requests that miss together ask once; but never one that asks after a change with one from before it. */
+  /** Concurrent loads of a token share one query. A load after a change never shares a query from before it. */
   function loadShared(where: string, value: string | Buffer): Promise<TokenRecord | undefined> {
     if (!bus.connected) return load(where, value)
     const key = `${bus.version} ${typeof value === 'string' ? value : value.toString('hex')}`
@@ -167,7 +167,7 @@ export function createTokenRecords(
   return {
     fromCache(entry) {
       if (!bus.connected) return undefined
-      // Nothing at all has changed since: the look-up is spared, a good part of what a check costs.
+      // Nothing has changed since: skips the look-up, a considerable part of the cost of a check.
       if (entry.recordVersion === bus.version) return entry.record
       entry.record = getCached(entry.id)
       entry.recordVersion = entry.record && bus.version
@@ -179,7 +179,7 @@ export function createTokenRecords(
   }
 }
 
-/** Whether what is known of a token may be so no longer. */
+/** Whether a change may affect a record. */
 function invalidates(change: Change, { token, parentClientId }: TokenRecord): boolean {
   if (change.kind === 'token') return change.id === token.id
   if (change.kind === 'user') return change.id === token.userId
@@ -194,7 +194,7 @@ function toRecord(row: Row, inherit: boolean, onUse: OnUse | undefined): TokenRe
     userId: row.user_id,
     clientId: row.client_id,
     name: row.name,
-    // Who is an administrator no more has no administrator's scopes, whatever the token was given.
+    // A user who is no longer an administrator loses the administrative scopes of existing tokens.
     scopes: row.user_id ? scopesForRole(row.scopes, row.role as Role) : row.scopes,
     expiresAt,
     inherit,
@@ -233,7 +233,7 @@ function refusal(row: Row): string | undefined {
   return parentRefusal(row)
 }
 
-/** Why a token opens nothing now, or undefined. */
+/** Why a token is unusable now, or undefined. */
 export function refusalReason(record: TokenRecord | undefined, now = Date.now()): string | undefined {
   if (!record) return 'The access token is not known.'
   if (record.refusal) return record.refusal

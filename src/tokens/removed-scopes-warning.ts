@@ -2,8 +2,8 @@ import type { Log } from '../errors/log.ts'
 import { type ListRemovedScopes, MAX_TOKENS_READ } from './removed-scopes.ts'
 
 /**
- * Warns, beside the start, of scopes that live tokens have and the catalogue has no longer: whoever removed one by mistake
- * learns it here, and not from those whose tokens can no longer be changed to have it.
+ * Logs a warning if live tokens have scopes that are no longer in the catalogue. It runs in the background of the start. An
+ * operator who removed a scope by mistake sees it in the log before users report it.
  */
 export async function warnOfRemovedScopes(removedScopes: ListRemovedScopes, log: Log): Promise<void> {
   try {
@@ -12,10 +12,10 @@ export async function warnOfRemovedScopes(removedScopes: ListRemovedScopes, log:
     const list = removed.map(({ scope, tokens }) => `${scope} (${tokens})`).join(', ')
     log.warn(
       { scopes: removed },
-      `live tokens have scopes that are not in the catalogue: ${list}. They keep them, and no token can be given them. ` +
-        `Counted among the newest ${MAX_TOKENS_READ} tokens.`,
+      `live tokens have scopes that are not in the catalogue: ${list}. These tokens keep them, but no other token can get ` +
+        `them. Only the newest ${MAX_TOKENS_READ} tokens were checked.`,
     )
   } catch (err) {
-    log.warn({ err }, 'the scopes of live tokens could not be compared with the catalogue')
+    log.warn({ err }, 'failed to compare the scopes of live tokens with the catalogue')
   }
 }

@@ -2,19 +2,19 @@ import { WILDCARD } from '../../packages/guard/src/scope-set.ts'
 import type { Database } from '../database/database.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 
-/** A scope that live tokens have and the catalogue has no longer. */
+/** A scope that live tokens have but that is no longer in the catalogue. */
 export interface RemovedScope {
   scope: string
-  /** How many live tokens have it, among those that were looked at. */
+  /** How many of the tokens that were read have it and are live. */
   tokens: number
 }
 
-/** The newest tokens that are looked at: a start must not read a table of millions. */
+/** Only the newest tokens are read, so that a start does not scan a table of millions of rows. */
 export const MAX_TOKENS_READ = 100_000
-/** Long enough for a page that is reloaded, short enough for whoever has just removed one. */
+/** Long enough to serve page reloads from the cache, short enough to show a recently removed scope. */
 const CACHE_MS = 60_000
 
-/** The scopes of live tokens that have left the catalogue, most used first; remembered for a minute. */
+/** Lists scopes of live tokens that are no longer in the catalogue, most used first. The result is cached for a minute. */
 export type ListRemovedScopes = () => Promise<RemovedScope[]>
 
 export function createRemovedScopes(db: Database, catalogue: Pick<Catalogue, 'has'>): ListRemovedScopes {
@@ -30,7 +30,7 @@ export function createRemovedScopes(db: Database, catalogue: Pick<Catalogue, 'ha
     if (cached && performance.now() - cached.readAt < CACHE_MS) return cached.scopes
     const scopes = read()
     cached = { readAt: performance.now(), scopes }
-    // What failed is not remembered.
+    // Failures are not cached.
     scopes.catch(() => {
       cached = undefined
     })

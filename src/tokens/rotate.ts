@@ -20,18 +20,18 @@ import { AccessToken } from './token.entity.ts'
 import type { Usage } from './usage.ts'
 
 export interface RotateOptions {
-  /** How long the old token lives on. Default 0. */
+  /** How long the old token stays valid. Default 0. */
   overlapSeconds?: number | undefined
-  /** The token that asks, which may be another one. */
+  /** The token that requests the rotation, which may be another token. */
   issuingToken?: Token | undefined
-  /** The token that asks for its own rotation. */
+  /** The token that requests its own rotation. */
   itself?: Token | undefined
 }
 
 /**
- * Replaces a token. A token that was replaced already and lives through its overlap is replaced again, since the answer
- * may have been lost: its unused successor is revoked, and the new one ends when that would have.
- * @throws 409 when the token is dead or suspended, or its successor is in use
+ * Replaces a token. A token within its overlap can be rotated again, since the response may have been lost: its unused
+ * successor is revoked, and the new token gets the expiry of that successor.
+ * @throws 409 if the token is revoked, expired or suspended, or its successor has been used
  */
 export type Rotate = (user: TokenOwner, id: string, options?: RotateOptions) => Promise<IssuedToken>
 
@@ -60,7 +60,7 @@ export function createRotate({ bus, catalogue, clients, mint, usage, config, fin
       if (previous.suspended) throw conflict('The token is suspended: resume it before rotating it.')
       const unusedSuccessor =
         previous.successor === null ? undefined : await lockUnusedSuccessor(em, previous.successor, usage)
-      // The successor may have less than the old token has by now, or more: the new one has what both have.
+      // The scopes of either token may have changed since. The new token gets only those that both have.
       const scopes = unusedSuccessor
         ? common(previous.scopes, unusedSuccessor.scopes, catalogue.inherit)
         : previous.scopes
@@ -77,22 +77,22 @@ export function createRotate({ bus, catalogue, clients, mint, usage, config, fin
       previous.updatedAt = new Date()
       await passOn(em, [previous.id, ...(unusedSuccessor ? [unusedSuccessor.id] : [])], issued.token.id)
       if (unusedSuccessor) await revokeTokens(em, publish, { id: unusedSuccessor.id })
-      await retire(em, publish, previous, { overlapSeconds, repeated: unusedSuccessor !== undefined })
+      await revokePrevious(em, publish, previous, { overlapSeconds, repeated: unusedSuccessor !== undefined })
       return issued
     })
   }
 }
 
-/** A token from before there were families rotates without a scope for it; its successor has the scope. */
+/** A token issued before token families existed rotates without `tokens:rotate`. Its successor gets that scope. */
 const withRotation = (scopes: string[], { family }: AccessToken, catalogue: Catalogue): string[] =>
   family === null && !catalogue.covers(scopes, TOKENS_ROTATE)
     ? catalogue.resolve([...scopes, TOKENS_ROTATE], scopes)
     : scopes
 
 /**
- * Another token that asks for the rotation: whoever holds it gets the successor, which is revoked with it. It and its
- * client are locked until the transaction of `em` ends, before the token that it may have issued.
- * @throws 409 when it has been revoked meanwhile
+ * If another token requests the rotation, its holder gets the successor, so revoking that token must revoke the successor.
+ * Locks that token and its client until the transaction of `em` ends, before the token that it may have issued.
+ * @throws 409 if it has been revoked or suspended in the meantime
  */
 async function lockOtherIssuer(em: Em, rotatedId: string, issuingToken?: Token): Promise<{ issuedBy?: string }> {
   const issuedBy = issuerOf(issuingToken)
@@ -110,14 +110,14 @@ export function assertLive(token: AccessToken): void {
 }
 
 /**
- * The successor of a token, locked, if there is no sign that anybody has it.
- * @throws 409 when there is one: it was used, changed, rotated or revoked
+ * Locks and returns the successor of a token, if it has not been used.
+ * @throws 409 if it was used, changed, rotated or revoked
  */
 async function lockUnusedSuccessor(em: Em, id: string, usage: Pick<Usage, 'lastUse'>): Promise<AccessToken> {
   const successor = await em.findOne(AccessToken, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE })
   if (successor && !successor.revoked && !isUsed(successor, usage)) return successor
   throw conflict(
-    `The token has been rotated already, and its successor ${id} has been used, changed or revoked since. ` +
+    `The token has already been rotated, and its successor ${id} has since been used, changed or revoked. ` +
       'Use or rotate the successor, or issue a new token.',
   )
 }
@@ -127,7 +127,7 @@ const isUsed = (token: AccessToken, usage: Pick<Usage, 'lastUse'>) =>
   token.updatedAt.getTime() !== token.createdAt.getTime() ||
   usage.lastUse(token).lastUsedAt !== null
 
-const FAMILY_ENDED = 'The token can be rotated no further: its family has reached its end. Issue a new token.'
+const FAMILY_ENDED = 'The token cannot be rotated again: its family has expired. Issue a new token.'
 
 interface Bounds {
   familyExpiresAt: Date
@@ -135,8 +135,8 @@ interface Bounds {
 }
 
 /**
- * When the new token ends: after as long as the old one was to live, or when the successor that was lost would have; with
- * its family at the latest.
+ * The expiry of the new token: the same lifetime as the old token, or the expiry of the successor that it replaces; no
+ * later than the family's expiry.
  */
 function expiryOf(
   previous: AccessToken,
@@ -146,24 +146,25 @@ function expiryOf(
 ): Date {
   const lifetime = Math.min(previous.expiresAt.getTime() - previous.createdAt.getTime(), config.tokenMaxLifetime * 1000)
   const end = unusedSuccessor ? unusedSuccessor.expiresAt.getTime() : Date.now() + lifetime
-  // Another token than itself gives it no longer than it has: refused, no token could rotate a younger one.
+  // A successor issued by another token expires no later than that token. Rejecting the request instead would mean that
+  // no token could rotate a newer one.
   const limit =
     issuingToken && issuingToken.id !== previous.id ? issuingToken.expiresAt.getTime() : Number.POSITIVE_INFINITY
   return wholeSeconds(Math.min(end, limit, familyExpiresAt.getTime()))
 }
 
-interface Retirement {
+interface PreviousTokenOptions {
   overlapSeconds: number
-  /** It was replaced before: the end that was promised then stands. */
+  /** It was rotated before: the end of that overlap still applies. */
   repeated: boolean
 }
 
-/** Ends the old token, at once or after the overlap. */
-async function retire(
+/** Revokes the old token, immediately or after the overlap. */
+async function revokePrevious(
   em: Em,
   publish: Publish,
   previous: AccessToken,
-  { overlapSeconds, repeated }: Retirement,
+  { overlapSeconds, repeated }: PreviousTokenOptions,
 ): Promise<void> {
   if (overlapSeconds === 0) return void (await revokeTokens(em, publish, { id: previous.id }))
   if (repeated) return
@@ -174,7 +175,7 @@ async function retire(
 /** @param seconds from now */
 const earlierOf = (end: Date, seconds: number) => new Date(Math.min(end.getTime(), Date.now() + seconds * 1000))
 
-/** What a successor has of the token before it, besides scopes that are left and an end of its own. */
+/** The properties that a successor inherits; its scopes and expiry are computed separately. */
 const inherited = ({ user, client, name, format, audience, grant, parent, issuedBy }: AccessToken) => {
   return { user, client, name, format, audience, grant, parent, issuedBy }
 }

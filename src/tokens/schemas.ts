@@ -34,7 +34,7 @@ export const TokenSchema = Type.Object(
     format: Type.Enum([...TOKEN_FORMATS]),
     resources: Nullable(
       Type.Array(Type.String({ examples: ['https://orders.example.com'] }), {
-        description: 'The APIs that it is for; null: every API of this deployment',
+        description: 'Audiences of the APIs that the token is for; null: every API of this deployment',
       }),
     ),
     revoked: Type.Boolean(),
@@ -44,22 +44,22 @@ export const TokenSchema = Type.Object(
     last_used_at: Nullable(Time()),
     expires_at: Time(),
     unused_scopes: Type.Array(Type.String({ examples: ['orders:read'] }), {
-      description: 'Scopes that no check has asked for yet',
+      description: 'Scopes that no check has required yet',
     }),
     unknown_scopes: Type.Array(Type.String({ examples: ['legacy:export'] }), {
-      description: 'Scopes that have left the catalogue: the token keeps them, and no new one gets them',
+      description: 'Scopes that were removed from the catalogue. The token keeps them; they can no longer be granted',
     }),
   },
   { examples: [example] },
 )
 
-/** For an answer to whoever just made it. */
+/** For the response that issues the token. */
 const neverUsed = ({ scopes }: ShownToken): LastUse => ({ lastUsedAt: null, unusedScopes: scopes })
 
 export const toToken = (
   catalogue: Pick<Catalogue, 'unknown'>,
   token: ShownToken,
-  seen = neverUsed(token),
+  lastUse = neverUsed(token),
 ): Static<typeof TokenSchema> => ({
   id: token.id,
   name: token.name,
@@ -71,9 +71,9 @@ export const toToken = (
   suspended: token.suspended,
   created_at: token.createdAt,
   updated_at: token.updatedAt,
-  last_used_at: seen.lastUsedAt,
+  last_used_at: lastUse.lastUsedAt,
   expires_at: token.expiresAt,
-  unused_scopes: seen.unusedScopes,
+  unused_scopes: lastUse.unusedScopes,
   unknown_scopes: catalogue.unknown(token.scopes),
 })
 
@@ -81,9 +81,9 @@ const name = Name
 const scopes = Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 500 })
 
 const tokenProperties = {
-  name: Type.Optional({ ...name, description: 'What the token is for; `device_name` is the same thing' }),
+  name: Type.Optional({ ...name, description: 'A name that tells what the token is for. `device_name` is an alias' }),
   device_name: Type.Optional(name),
-  scopes: Type.Optional({ ...scopes, description: 'Omitted: the default scopes, and `tokens:rotate`' }),
+  scopes: Type.Optional({ ...scopes, description: 'Default: the default scopes and `tokens:rotate`' }),
   expires_in: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_155_760_000, description: 'Seconds' })),
   expires_at: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
   format: Type.Optional(Type.Enum([...TOKEN_FORMATS])),
@@ -91,12 +91,13 @@ const tokenProperties = {
     Type.Array(Type.String({ minLength: 1, maxLength: 2_000, examples: ['https://orders.example.com'] }), {
       minItems: 1,
       maxItems: 20,
-      description: 'Audiences of the APIs that it is for, and good at only; omitted: every API, or those of its scopes',
+      description:
+        'Audiences of the APIs that the token is for; no other API accepts it. Default: every API, or those that its scopes belong to',
     }),
   ),
 }
 
-/** By whoever may issue for others. */
+/** The body of a request that issues a token for another user. */
 export const IssueForUser = Type.Object(tokenProperties, {
   ...closed,
   examples: [{ name: 'deploy', scopes: ['orders:read'], expires_in: 2_592_000 }],
@@ -106,7 +107,11 @@ export type IssueForUserBody = Static<typeof IssueForUser>
 export const IssueToken = Type.Object(
   {
     email: Type.Optional(
-      Type.String({ format: 'email', maxLength: 254, description: 'Or send a token with `tokens:write`' }),
+      Type.String({
+        format: 'email',
+        maxLength: 254,
+        description: 'Required unless the request has a token with `tokens:write`',
+      }),
     ),
     password: Type.Optional(Type.String({ format: 'password', maxLength: 1024 })),
     ...tokenProperties,
@@ -121,7 +126,7 @@ export type IssueTokenBody = Static<typeof IssueToken>
 export const IssuedSchema = Type.Object(
   {
     token: Type.String({
-      description: 'The plain text. It is shown here, once.',
+      description: 'The plain text of the token. Only this response contains it.',
       examples: [TOKEN_EXAMPLE],
     }),
     data: TokenSchema,
@@ -134,7 +139,7 @@ export const ChangeToken = Type.Object(
   {
     name: Type.Optional(name),
     scopes: Type.Optional(scopes),
-    suspended: Type.Optional(Type.Boolean({ description: 'A suspended token opens nothing until it is resumed' })),
+    suspended: Type.Optional(Type.Boolean({ description: 'A suspended token is rejected until it is resumed' })),
   },
   { ...closed, examples: [{ scopes: ['orders:read', 'orders:create'] }] },
 )
@@ -144,7 +149,11 @@ export const RotateToken = Type.Optional(
     Type.Object(
       {
         overlap: Type.Optional(
-          Type.Integer({ minimum: 0, maximum: 604_800, description: 'Seconds the old token lives on; up to a week' }),
+          Type.Integer({
+            minimum: 0,
+            maximum: 604_800,
+            description: 'Seconds that the old token stays valid, up to a week',
+          }),
         ),
       },
       { ...closed, examples: [{ overlap: 3600 }] },
@@ -156,13 +165,13 @@ export const ListQuery = Type.Object(
   {
     ...paging,
     state: Type.Optional(
-      Type.Enum(['live', 'all'], { default: 'live', description: '`all`: revoked and expired ones too' }),
+      Type.Enum(['live', 'all'], { default: 'live', description: '`all` includes revoked and expired tokens' }),
     ),
     scope: Type.Optional(
       Type.String({
         minLength: 1,
         maxLength: 128,
-        description: 'Tokens that have this scope, also one that left the catalogue',
+        description: 'Only tokens with this scope, which may have been removed from the catalogue',
       }),
     ),
   },
@@ -174,14 +183,15 @@ export const TokenList = PageOf(TokenSchema)
 export const TokenParams = Type.Object({ id: Type.String({ description: 'Id of a token', examples: [example.id] }) })
 export const TokenAnswer = Type.Object({ data: TokenSchema })
 export const unknownToken = problem('The user has no such token')
-export const deadToken = problem('The token has been revoked or has expired')
-export const rightLost = problem('The user or the token that asks has lost the right to it meanwhile')
-export const revokedResponse = noContent('Revoked, and it had issued none that lives')
-export const goneWithOthers = {
+export const endedToken = problem('The token has been revoked or has expired')
+export const rightLost = problem('The user or the requesting token is no longer authorized to do this')
+export const revokedResponse = noContent('Revoked; it had issued no live tokens')
+/** The 200 of a revocation that also revoked the tokens that the token had issued. */
+export const revokedWithIssued = {
   ...Type.Object({
     data: Type.Object({
-      count: Type.Integer({ examples: [3], description: 'How many were revoked, itself among them' }),
+      count: Type.Integer({ examples: [3], description: 'How many tokens were revoked, including this one' }),
     }),
   }),
-  description: 'Revoked, and with it what it issued: by exchange, or with `tokens:write`',
+  description: 'Revoked, together with the tokens that it had issued by exchange or with `tokens:write`',
 }

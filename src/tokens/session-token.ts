@@ -6,9 +6,9 @@ import { isFresh, type SignedIn } from '../users/sessions.ts'
 import { setUserOfToken } from './records.ts'
 
 /**
- * What a person who is signed in at the pages is to the API: a token of their own that may do everything, and what only
- * administrators may if they are one; to change something as an administrator they signed in a moment ago. It is no row, has no text, and what it issues is not bound by its end, which is
- * the session's.
+ * Represents a user who is signed in on the pages as a token, so that the API can authorize them. It has every scope; for
+ * an administrator also `admin:read`, and the other administrative scopes if the sign-in is fresh. It has no row and no
+ * text, and tokens that it issues may expire after the session.
  */
 export type SessionToken = (signedIn: SignedIn) => Promise<Token>
 

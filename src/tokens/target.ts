@@ -3,7 +3,7 @@ import type { Resources } from '../clients/resources.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { type AudienceConfig, defaultAudience, resourcesOf } from './audience.ts'
 
-/** What a token is for: its scopes, and the `audience` of its row. */
+/** The scopes of a token and the `audience` of its row. */
 export interface Target {
   scopes: string[]
   /** Resources in registered form, separated by spaces; null: it names none. */
@@ -11,24 +11,24 @@ export interface Target {
 }
 
 /**
- * Where resources are named, scopes that belong to others are left out. Where none is named and scopes belong to
- * resources, the token is for these.
+ * If `audience` names resources, removes scopes that belong to other resources. If it is null and some scopes belong to
+ * resources, the audience becomes those resources.
  */
 export type ResolveTarget = (scopes: readonly string[], audience: string | null) => Target
 
-/** Decides what a token is for that asks for scopes, names resources, or both. */
+/** Resolves requested scopes and resources to the scopes and audience of a token. */
 export interface Targets {
   /**
-   * The `audience` of a row for resources that somebody names, each once and in registered form.
-   * @param onUnknown called with the index of one that is not registered
-   * @returns null where they come to the same as naming none
+   * Resolves requested resources to the `audience` of a row, in registered form and without duplicates.
+   * @param onUnknown creates the error for the unregistered resource at this index
+   * @returns null if they are equivalent to naming no resource
    */
   resolve(resources: readonly string[], onUnknown: (index: number) => Error): Promise<string | null>
-  /** What brings scopes and resources together. It asks the database for nothing, so it may be used in a transaction. */
+  /** Loads a resolver that makes no further database query, so that it can be used in a transaction. */
   loadResolver(): Promise<ResolveTarget>
-  /** Those of the scopes that are of no use to a token with this `audience`, since they belong to another resource. */
+  /** The scopes that belong to a resource outside this `audience`. */
   misplaced(scopes: readonly string[], audience: string | null): string[]
-  /** Whether a token with `audience` is good nowhere that one with `granted` is not. */
+  /** Whether `granted` includes every resource of `audience`. */
   isWithin(audience: string | null, granted: string | null): boolean
 }
 
@@ -41,7 +41,7 @@ export interface TargetsOptions {
 export function createTargets({ resources, catalogue, config }: TargetsOptions): Targets {
   const ownAudience = defaultAudience(config)
   const owners = new Map(catalogue.scopes.map(({ id, resource }) => [id, resource]))
-  /** With the deployment's audience a token is good at every API. */
+  /** Every API accepts a token with the deployment's audience. */
   const isEverywhere = (audience: string | null) =>
     !config.requireResource && (audience === null || isMeantFor(resourcesOf(audience), [config.audience]))
 

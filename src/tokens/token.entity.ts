@@ -6,20 +6,20 @@ const AccessTokenSchema = defineEntity({
   name: 'AccessToken',
   tableName: 'oauth_access_tokens',
   indexes: [
-    // An owner's live tokens, newest first: the list people see, and "sign out everywhere".
+    // A user's live tokens, newest first: for the token list and for "sign out everywhere".
     { name: 'oauth_access_tokens_user_live_index', properties: ['user', 'id'], where: 'not revoked' },
     { name: 'oauth_access_tokens_client_live_index', properties: ['client', 'id'], where: 'not revoked' },
     { name: 'oauth_access_tokens_grant_index', properties: ['grant'], where: 'grant_id is not null' },
     { name: 'oauth_access_tokens_parent_index', properties: ['parent'], where: 'parent_id is not null' },
     { name: 'oauth_access_tokens_issued_by_index', properties: ['issuedBy'], where: 'issued_by_id is not null' },
-    // What a node reads into its status lists when it starts.
+    // Rows that a node loads into its status lists at start.
     {
       name: 'oauth_access_tokens_not_valid_index',
       properties: ['id'],
       where: 'revoked or suspended or changed',
     },
     { name: 'oauth_access_tokens_expires_at_index', properties: ['expiresAt'] },
-    // Pruning revoked rows, of which there are few at a time.
+    // For pruning revoked rows.
     { name: 'oauth_access_tokens_revoked_index', properties: ['updatedAt'], where: 'revoked' },
   ],
   properties: {
@@ -34,41 +34,41 @@ const AccessTokenSchema = defineEntity({
     format: p.string().length(16).$type<TokenFormat>(),
     /** SHA-256 of an opaque token's text; the text itself is never stored. */
     hash: p.blob().nullable().strictNullable().hidden().unique(),
-    /** The resources it is for (RFC 8707) in registered form, separated by spaces; null: it names none. */
+    /** The resources that it is for (RFC 8707), in registered form, separated by spaces; null: it names none. */
     audience: p.text().nullable().strictNullable(),
-    /** The grant it came from; tokens of one grant die together. */
+    /** The grant that issued it. The tokens of a grant are revoked together. */
     grant: p.uuid().nullable().strictNullable().fieldName('grant_id'),
-    /** The token it was exchanged for (RFC 8693), and dies with. */
+    /** The token that it was exchanged for (RFC 8693). Revoking the parent revokes this token. */
     parent: p.uuid().nullable().strictNullable().fieldName('parent_id'),
-    /** The token that replaced it by a rotation, whose overlap it may still live through; null: none did. */
+    /** The token that replaced it by rotation; this token may still be valid until its overlap ends. null: not rotated. */
     successor: p.uuid().nullable().strictNullable().fieldName('successor_id'),
-    /** The token that issued it, or the successor of that, and takes it along when it is revoked; null: none did. */
+    /** The token that issued it, or that token's successor. Revoking it revokes this token. null: not issued by a token. */
     issuedBy: p.uuid().nullable().strictNullable().fieldName('issued_by_id'),
-    /** The session that issued it; null: none did. */
+    /** The session that issued it; null: not issued by a session. */
     session: p.uuid().nullable().strictNullable().fieldName('session_id'),
-    /** The first token of its family, which goes on by rotation; null: of a personal token from before there were any. */
+    /** The first token of its family; null for a personal token issued before token families existed. */
     family: p.uuid().nullable().strictNullable().fieldName('family_id'),
-    /** No rotation passes this; null: counted from `createdAt`. */
+    /** No successor may expire later than this; null: computed from `createdAt`. */
     familyExpiresAt: p.datetime().nullable().strictNullable(),
     revoked: p.boolean().default(false),
     suspended: p.boolean().default(false),
-    /** Scopes or expiry are not what a signed text says any more: whoever holds it has to ask. */
+    /** Scopes or expiry differ from the claims of the JWT, so resource servers must introspect it. */
     changed: p.boolean().default(false),
-    /** Where its status stands: a list, and an index that no other token of the list ever has. */
+    /** Its status list and its index there. No other token of the list ever gets the same index. */
     statusList: p.integer(),
     statusIndex: p.integer(),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
     lastUsedAt: p.datetime().nullable().strictNullable(),
-    /** Scopes that a check asked for and the token had; null: none so far. */
+    /** Scopes that a check required and the token had; null: none so far. */
     usedScopes: p.json<string[]>().nullable().strictNullable(),
     expiresAt: p.datetime(),
   },
 })
 
-/** An access token as it is stored. Its plain text exists only in the result of issuing. */
+/** A stored access token. Its plain text exists only in the response that issues it. */
 export class AccessToken extends AccessTokenSchema.class {}
 AccessTokenSchema.setClass(AccessToken)
 
-/** A token as it is shown: without what its text is known by. */
+/** A token as shown to users, without the hash of its text. */
 export type ShownToken = Omit<AccessToken, 'hash'>

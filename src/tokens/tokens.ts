@@ -30,16 +30,16 @@ import type { Usage } from './usage.ts'
 export interface NewToken {
   user: TokenOwner
   name: string
-  /** Omitted: the catalogue's defaults. */
+  /** Default: the catalogue's default scopes. */
   scopes?: readonly string[] | undefined
-  /** Omitted: the configured lifetime of personal tokens. */
+  /** Default: after the configured lifetime of personal tokens. */
   expiresAt?: Date | undefined
   format?: TokenFormat | undefined
-  /** URIs of the APIs that it is for; omitted: every API, or those that its scopes belong to. */
+  /** URIs of the APIs that it is for. Default: every API, or those that its scopes belong to. */
   resources?: readonly string[] | undefined
-  /** The token that asks: what it issues holds no scope it lacks and outlives it by nothing. */
+  /** The token that makes the request. The new token gets only scopes that it has, and expires no later. */
   issuingToken?: Token | undefined
-  /** Its user asks for it, who may have so many; operators issue any number. */
+  /** Whether the user's quota applies. It does for tokens that users issue, not for those that operators issue. */
   withinQuota?: boolean
 }
 
@@ -50,25 +50,25 @@ export interface TokenChange {
 }
 
 export interface Tokens {
-  /** @throws 422 for an unknown or disallowed scope, a name or an expiry that cannot be; 403 beyond the quota of the user */
+  /** @throws 422 for an unknown or disallowed scope, an invalid name or an invalid expiry; 403 beyond the user's quota */
   issuePersonal(input: NewToken): Promise<IssuedToken>
-  /** A user's personal tokens, newest first. */
+  /** Lists a user's personal tokens, newest first. */
   list(userId: string, page: TokenQuery): Promise<ShownToken[]>
-  /** @throws 404 when it is not a personal token of this user */
+  /** @throws 404 if it is not a personal token of this user */
   find(userId: string, id: string): Promise<AccessToken>
   change(user: TokenOwner, id: string, change: TokenChange, issuingToken?: Token): Promise<AccessToken>
   rotate: Rotate
-  /** @returns how many died: what it issued goes with it; 0: it was dead already */
+  /** @returns how many tokens were revoked, including those that it issued; 0: it was already revoked */
   revoke(userId: string, id: string): Promise<number>
   /**
-   * All personal tokens of a user, and those exchanged for them; called again it goes on.
-   * @param options `keep`: a token that goes last; `longest`: milliseconds after which it begins no further batch
-   * @returns how many were revoked, and whether none is left
+   * Revokes all personal tokens of a user and those exchanged for them. Call it again to continue.
+   * @param options `lastTokenId`: the token to revoke last; `timeoutMs`: milliseconds after which no further batch starts
+   * @returns how many were revoked, and whether all are done
    */
   revokeAll(userId: string, options?: { lastTokenId?: string | undefined; timeoutMs?: number }): Promise<Progress>
-  /** The token that made a request, whatever client it was issued under. @throws 404 when a session made it */
+  /** Revokes the token that made the request, of any client. @throws 404 if the request was made with a session */
   revokeCurrent(token: Token): Promise<number>
-  /** With the scopes and the end that it has now, whatever it was given. */
+  /** Finds the token that made the request, with its current effective scopes and expiry. */
   findCurrent(token: Token): Promise<AccessToken>
 }
 
@@ -88,7 +88,7 @@ export interface TokensOptions {
 export function createTokens(options: TokensOptions): Tokens {
   const { db, bus, catalogue, clients, targets, mint, insertRow, revokeToken, usage, config } = options
 
-  /** What a user made and named; what was exchanged for that is not listed, and goes with it. */
+  /** Selects the tokens that a user created and named. Tokens exchanged for them are excluded; they are revoked with them. */
   const personalTokens = async (
     userId: string,
     conditions: FilterQuery<AccessToken> = {},
@@ -164,7 +164,7 @@ export function createTokens(options: TokensOptions): Tokens {
     async revoke(userId, id) {
       const client = (await clients.personalAccess()).id
       const revoked = isUuid(id) ? await revokeToken(id, { user: userId, client }) : 0
-      // Whether it was dead already, or is not there for this user.
+      // Distinguishes a token that was already revoked from one that the user does not have (404).
       if (!revoked) await find(userId, id)
       return revoked
     },
@@ -173,7 +173,7 @@ export function createTokens(options: TokensOptions): Tokens {
       const where = await personalTokens(userId, { revoked: false })
       const batch = () =>
         bus.transaction(async (em, publish) => {
-          // Whoever issues holds the user's row shared: this waits for what is under way, and then sees it.
+          // Issuing locks the user's row (shared). This waits for concurrent inserts and then sees their rows.
           await em.execute('select id from users where id = ? for no key update', [userId])
           return revokeTokenBatch(em, publish, where, lastTokenId)
         })
@@ -182,7 +182,7 @@ export function createTokens(options: TokensOptions): Tokens {
 
     async revokeCurrent({ id }) {
       const revoked = await revokeToken(id)
-      // A session made the request, which is ended elsewhere.
+      // The request was made with a session, which has its own sign-out.
       if (!revoked && !(await db.run(em => em.findOne(AccessToken, { id })))) throw notFound('token')
       return revoked
     },

@@ -11,12 +11,13 @@ export interface UsageReportOptions {
 }
 
 /**
- * Writes down what a resource server saw of the tokens that are meant for it; settles when it is stored.
- * @param audience of that resource server; ids of other tokens change nothing and are told from none
+ * Stores a resource server's report about the use of tokens that are meant for it. Resolves when it is committed.
+ * @param audience the audience of that resource server. Other tokens are ignored, and so are unknown ids: the reporter
+ *   cannot distinguish them.
  */
 export type IngestUsageReport = (audience: string, uses: readonly ReportedUse[]) => Promise<void>
 
-/** `at` in milliseconds since the epoch, by the clock of whoever saw it. */
+/** `at` is in milliseconds since the epoch, by the resource server's clock. */
 export type ReportedUse = TokenUse & { scopes: readonly string[] }
 
 export function createIngestUsageReport({ db, usage, catalogue, config }: UsageReportOptions): IngestUsageReport {
@@ -29,7 +30,7 @@ export function createIngestUsageReport({ db, usage, catalogue, config }: UsageR
     const merged = new Map<string, { id: string; at: number; scopes: Set<string> }>()
     for (const { id, at, scopes } of uses) {
       const row = ownTokens.get(id.toLowerCase())
-      // Before it was made nobody used it; a JWT counts whole seconds, and so may whoever reports it.
+      // Ignores a use before the token was issued. A JWT has times in whole seconds, and a report may have them too.
       if (!row || at < Math.floor(new Date(row.created_at).getTime() / 1000) * 1000) continue
       const use = merged.get(row.id) ?? { id: row.id, at: 0, scopes: new Set<string>() }
       use.at = Math.max(use.at, Math.min(at, now))

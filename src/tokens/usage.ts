@@ -1,19 +1,19 @@
 import { grants } from '../../packages/guard/src/scope-set.ts'
 import type { Database } from '../database/database.ts'
 
-/** One token's use, as far as it is not in the database yet. */
+/** A use of a token that is not yet in the database. */
 export interface TokenUse {
   id: string
   /** Milliseconds since the epoch. */
   at: number
-  /** What checks asked for and the token had. */
+  /** Scopes that checks required and the token had. */
   scopes: Iterable<string>
 }
 
-/** What is known of a token's use by now. */
+/** When a token was last used, including uses that are not yet in the database. */
 export interface LastUse {
   lastUsedAt: Date | null
-  /** Those of its scopes that no check has asked for yet. */
+  /** Those of its scopes that no check has required yet. */
   unusedScopes: string[]
 }
 
@@ -24,26 +24,26 @@ interface Row {
   usedScopes: string[] | null
 }
 
-/** When tokens were last used, and what for, known without a write for each request. */
+/** Tracks when tokens were last used and with which scopes, without a write for each request. */
 export interface Usage {
   /** @param at milliseconds since the epoch */
   touch(id: string, at?: number): void
-  /** A check asked for these scopes and the token had them. */
+  /** Records that a check required these scopes and the token had them. */
   noteScopes(id: string, scopes: readonly string[]): void
-  /** What the row says, and what is not in it yet. */
+  /** Combines the row with uses that are not yet written. */
   lastUse(token: Row): LastUse
-  /** Writes uses that somebody else counted, at once. */
+  /** Writes uses that a resource server reported, immediately. */
   write(uses: readonly TokenUse[]): Promise<void>
-  /** Writes what is known, one statement for thousands of tokens. */
+  /** Writes pending uses, thousands of tokens per statement. */
   flush(): Promise<void>
   close(): Promise<void>
 }
 
 export interface UsageOptions {
   db: Database
-  /** The catalogue lets `a` grant `a:b`. */
+  /** Whether `a` grants `a:b` in the catalogue. */
   inherit?: boolean
-  /** Milliseconds between writes: a token is written at most this often, and a crash loses at most this much. */
+  /** Milliseconds between writes. A token is written at most once per interval, and a crash loses at most one interval. */
   intervalMs?: number
   onError?: (error: unknown) => void
 }
@@ -111,12 +111,12 @@ export function createUsage({ db, inherit = false, intervalMs = 60_000, onError 
   }
 }
 
-/** A scope was used when anything was that it alone would grant: `*` by whatever was asked for. */
+/** A scope counts as used if it alone would have granted a used scope; `*` is used with any scope. */
 const unused = (scopes: readonly string[], used: readonly string[], inherit: boolean) =>
   scopes.filter(scope => !used.some(one => grants(new Set([scope]), one, inherit)))
 
 async function writeAll(db: Database, uses: readonly TokenUse[]): Promise<void> {
-  // In one order on every node, so that two nodes writing the same tokens wait and do not deadlock.
+  // All nodes lock rows in the same order, so that two nodes that write the same tokens cannot deadlock.
   const batch = uses.toSorted((a, b) => (a.id < b.id ? -1 : 1))
   for (let i = 0; i < batch.length; i += MAX_PER_STATEMENT) await write(db, batch.slice(i, i + MAX_PER_STATEMENT))
 }
@@ -128,7 +128,7 @@ function write(db: Database, batch: readonly TokenUse[]): Promise<unknown> {
 
 const USED_SCOPES = `coalesce(t.used_scopes, '[]'::jsonb)`
 
-/** A row that says it all already is left alone. */
+/** Updates only rows that change. */
 const WRITE = `
   with uses as materialized (
     select t.id, u.at, u.scopes from jsonb_to_recordset(?::jsonb) as u(id uuid, at timestamptz, scopes jsonb)

@@ -57,7 +57,7 @@ t.test('in JSON it answers as the API does; once revoked it opens nothing', asyn
 
 t.test('what cannot be is refused in one line', async t => {
   const beyond = await postern.run(issue('--expires-in', 'P9Y'))
-  t.match(beyond, { code: 1, stdout: '', stderr: /^postern: --expires-in must not lie beyond \S+\n$/ })
+  t.match(beyond, { code: 1, stdout: '', stderr: /^postern: --expires-in must not be later than \S+\n$/ })
   const unknown = await postern.run(['token', 'list', '--user', 'nobody@example.com'])
   t.match(unknown, { code: 1, stdout: '', stderr: /^postern: There is no user nobody@example\.com\. .+\n$/ })
   const gone = await postern.run(['token', 'revoke', '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11'])

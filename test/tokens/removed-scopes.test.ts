@@ -195,7 +195,7 @@ t.test('a start names the scopes that have left the catalogue, with their live t
   const log = { warn: (fields: object, message: string) => void warnings.push({ fields, message }), error() {} }
   await warnOfRemovedScopes(createRemovedScopes(services.db, services.catalogue), log)
   t.equal(warnings.length, 1)
-  t.match(warnings[0]?.message, /catalogue: legacy:export \(\d+\)\. They keep them/)
+  t.match(warnings[0]?.message, /catalogue: legacy:export \(\d+\)\. These tokens keep them/)
   await warnOfRemovedScopes(createRemovedScopes(old.db, old.catalogue), log)
   t.equal(warnings.length, 1, 'with none there is nothing to say')
 })

@@ -60,7 +60,11 @@ t.test('a token for one resource has no scope of another', async t => {
   const { status, body } = await issue({ resources: [ORDERS], scopes: ['orders:read', 'reports:read'] })
   t.equal(status, 422)
   t.match(body.errors, [{ path: 'scopes', message: /^reports:read: belongs to another API/ }])
-  t.strictSame((await issue({ resources: [REPORTS] })).body.data.scopes, ['profile'], 'defaults are left out')
+  t.strictSame(
+    (await issue({ resources: [REPORTS] })).body.data.scopes,
+    ['profile', 'tokens:rotate'],
+    'defaults are left out',
+  )
   const { id, token } = await (async () => {
     const made = await issue({ resources: [ORDERS], scopes: ['orders:read'] })
     const owner = await issue({ scopes: ['tokens:write', '*'] })

@@ -56,7 +56,7 @@ t.test('a successor that was renamed, narrowed, suspended, rotated or revoked wa
     const { token } = await services.tokens.rotate(user, old.id, { overlapSeconds: 3600 })
     await new Promise(resolve => setImmediate(resolve))
     await act(token.id, user)
-    await t.rejects(services.tokens.rotate(user, old.id, { overlapSeconds: 3600 }), /has been rotated already/)
+    await t.rejects(services.tokens.rotate(user, old.id, { overlapSeconds: 3600 }), /has already been rotated/)
   }
 })
 

@@ -81,7 +81,7 @@ t.test('* opens everything but the administration', async t => {
 t.test('the scopes of administrators are theirs alone, and only while they are', async t => {
   const refused = await signIn({ scopes: ['admin:read'] })
   t.equal(refused.statusCode, 422)
-  t.match(refused.json().errors[0], { path: 'scopes', message: /admin:read: only an administrator/ })
+  t.match(refused.json().errors[0], { path: 'scopes', message: /admin:read: only administrators/ })
   t.strictSame((await signIn({ scopes: ['admin:write'] }, 'admin')).json().data.scopes, ['admin:write'])
 })
 

@@ -187,13 +187,13 @@ t.test('the form for a new token', async t => {
       [{ name: '  ' }, /Enter a name/],
       [{ name: 'x'.repeat(256) }, /1 to 255/],
       [{ expires_in: '' }, /Choose when/],
-      [{ expires_in: '9999d' }, /must not lie beyond/],
+      [{ expires_in: '9999d' }, /must not be later than/],
       [{ expires_in: 'date' }, /Choose the date/],
       [{ expires_in: 'date', expires_on: `${nextYear}-02-31` }, /Choose the date/],
       [{ expires_in: 'date', expires_on: '2020-01-01' }, /future/],
-      [{ expires_in: 'date', expires_on: '2999-01-01' }, /beyond/],
+      [{ expires_in: 'date', expires_on: '2999-01-01' }, /must not be later/],
       [{ 'scope.nope': '1' }, /not a scope/],
-      [{ 'scope.admin:write': '1' }, /only an administrator/],
+      [{ 'scope.admin:write': '1' }, /only administrators/],
     ]
     for (const [fields, said] of wrong) {
       const page = await make(browser, {

@@ -1,0 +1,89 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { checkScopes } from '../../packages/guard/src/checks.ts'
+import { invalid } from '../errors/errors.ts'
+import type { Catalogue } from '../scopes/catalogue.ts'
+import { noUserError } from '../users/routes.ts'
+import { toOwnUser, toUser } from '../users/schemas.ts'
+import type { SignIn } from '../users/sign-in.ts'
+import type { User } from '../users/user.entity.ts'
+import { type PublicUser, userOfToken } from './records.ts'
+import { newToken } from './request.ts'
+import { issueToken } from './route-schemas.ts'
+import { type IssueTokenBody, toToken } from './schemas.ts'
+import type { IssuedToken, Tokens } from './tokens.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route authenticates the user by e-mail address and password in the body. */
+    acceptsCredentials?: boolean
+  }
+}
+
+export interface IssueRoutesOptions {
+  tokens: Pick<Tokens, 'issuePersonal'>
+  signIn: SignIn
+  catalogue: Pick<Catalogue, 'unknown'>
+}
+
+/** `POST /tokens`, with a token or with e-mail address and password. */
+export function issueRoutes({ tokens, signIn, catalogue }: IssueRoutesOptions): FastifyPluginAsyncTypebox {
+  const requireWrite = checkScopes('tokens:write')
+  const sendIssued = createSendIssued(catalogue)
+
+  return async app => {
+    app.post(
+      '/tokens',
+      {
+        config: { acceptsCredentials: true },
+        preValidation: (request, reply, done) =>
+          hasCredentials(request) ? done() : requireWrite(request, reply, done),
+        schema: issueToken,
+      },
+      async (request, reply) => {
+        const { body } = request
+        const input = { ...newToken(body), withinQuota: true }
+        if (hasCredentials(request)) {
+          const user = await userOfCredentials(signIn, body, request.ip)
+          return sendIssued(reply, await tokens.issuePersonal({ ...input, user }), toUser(user))
+        }
+        const user = userOfRequest(request)
+        const issued = await tokens.issuePersonal({ ...input, user, issuingToken: request.token })
+        return sendIssued(reply, issued, toOwnUser(request.token, user))
+      },
+    )
+  }
+}
+
+/**
+ * Whether the request authenticates by credentials in its body. On other routes a password in the body has another
+ * purpose: it confirms a change, or is the new password.
+ */
+export const hasCredentialsInBody = (request: FastifyRequest): boolean =>
+  request.routeOptions.config.acceptsCredentials === true && hasCredentials(request)
+
+function hasCredentials({ body }: Pick<FastifyRequest, 'body'>): boolean {
+  const { email, password } = (body ?? {}) as IssueTokenBody
+  return email !== undefined || password !== undefined
+}
+
+/** @throws 401 for wrong credentials; 422 if one of them is missing; 429 after too many failed attempts */
+async function userOfCredentials(signIn: SignIn, body: IssueTokenBody, ip: string): Promise<User> {
+  const { email, password } = body
+  if (email === undefined) throw invalid({ path: 'email', message: 'is required' })
+  if (password === undefined) throw invalid({ path: 'password', message: 'is required' })
+  return signIn(email, password, ip, 'api')
+}
+
+/** Sends a new token, with the user properties that the requester may read. */
+export const createSendIssued =
+  (catalogue: Pick<Catalogue, 'unknown'>) =>
+  (reply: FastifyReply, { plainText, token }: IssuedToken, user: { id: string }) =>
+    reply.code(201).send({ token: plainText, data: toToken(catalogue, token), user })
+
+/** The cached user of the requesting token. @throws 403 for a machine's token */
+export function userOfRequest(request: FastifyRequest): PublicUser {
+  const user = userOfToken(request.token)
+  if (user) return user
+  throw noUserError()
+}
