@@ -1,33 +1,33 @@
 import type { Database } from '../database/database.ts'
 import type { ReaderPosition } from './node.entity.ts'
 
-/** One node, as it last said. Times are in milliseconds. */
+/** The state of a node at its last heartbeat. Times are in milliseconds. */
 export interface NodeState {
   id: string
   name: string
   sequence: number
-  /** Changes that it has not heard of yet. */
+  /** Number of status changes that it has not received yet. */
   behind: number
-  /** From the beginning of the last change that it knows to hearing of it; null: it has started since. */
+  /** From the start of the last change's transaction until the node received the change; null: it has started since. */
   seenIn: number | null
-  /** false: it asks the database for every token. */
+  /** false: it receives no notifications and queries the database for every token. */
   hearing: boolean
-  /** Since its last sign of life. */
+  /** Since its last heartbeat. */
   silentFor: number
   readers: ReaderPosition[]
 }
 
-/** Who has heard of the newest change. */
+/** Which nodes have received the newest status change. */
 export interface ClusterStatus {
-  /** null: nothing has changed lately. */
+  /** null: no status has changed lately. */
   newest: { sequence: number; at: Date } | null
   nodes: NodeState[]
-  /** How many of the nodes know the newest change, and in how many milliseconds the slowest of them heard of it. */
+  /** Number of nodes that have received the newest change, and after how many milliseconds the slowest of them did. */
   seenBy: number
   seenIn: number | null
 }
 
-/** Seconds without a sign of life after which a node counts as gone. It gives one every second. */
+/** Seconds without a heartbeat after which a node counts as stopped. The heartbeat interval is one second. */
 const NODE_TIMEOUT_SECONDS = 5
 
 export async function readClusterStatus(db: Database): Promise<ClusterStatus> {

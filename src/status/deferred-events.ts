@@ -3,18 +3,18 @@ import type { Em } from '../database/database.ts'
 import { BATCH_SIZE } from '../database/run-batches.ts'
 import { PendingStatuses } from './pending.entity.ts'
 
-/** Whoever owns tokens. */
+/** An owner of tokens. */
 type Kind = 'user' | 'client'
 
 const COLUMN = { user: 'user_id', client: 'client_id' } as const
 const FIRST = '00000000-0000-0000-0000-000000000000'
-/** Milliseconds after a failure. */
+/** Milliseconds to wait after a failure. */
 const RETRY_DELAY_MS = 5_000
 
 /**
- * Leaves the status events of those who own more live tokens than one transaction may write to `startDeferredEvents`, in the
+ * Defers the status events of each owner with more than {@link BATCH_SIZE} live tokens to `startDeferredEvents`, in the
  * transaction of `em`.
- * @returns those who own few
+ * @returns the other owners, whose events may be written at once
  */
 export async function deferEvents(em: Em, kind: Kind, ids: readonly string[]): Promise<string[]> {
   const few: string[] = []
@@ -36,9 +36,9 @@ export interface DeferredEventsOptions {
 }
 
 /**
- * Writes the status events that were postponed, a batch to a transaction, so that the lock that numbers events is never
- * held for long. Each server does, at its start and whenever a user or client changes: what one leaves undone, another
- * or the next start goes on with.
+ * Writes deferred status events in the background, one batch per transaction, so that the lock for sequence numbers is
+ * held only briefly. Every node does so at its start and whenever a user or client changes: if one stops halfway, another
+ * node continues.
  */
 export function startDeferredEvents({ bus, onError }: DeferredEventsOptions): DeferredEvents {
   let closed = false
@@ -78,7 +78,7 @@ export function startDeferredEvents({ bus, onError }: DeferredEventsOptions): De
   }
 }
 
-/** @returns false: nothing is pending, or others are at it */
+/** @returns false: no events are pending, or other nodes are writing all of them */
 async function writeBatch(em: Em, publish: Publish): Promise<boolean> {
   const [pending] = (await em.execute(NEXT)) as PendingStatuses[]
   if (!pending) return false
@@ -99,12 +99,12 @@ async function idsOf(em: Em, sql: string, values: unknown[]): Promise<string[]> 
 const OWNED = (kind: Kind) =>
   `select id from oauth_access_tokens where ${COLUMN[kind]} = ? and not revoked and id > ? order by id limit ?`
 
-/** Their owner's client is another one, and they die with the token that they were exchanged for. */
+/** Tokens that were exchanged for these, by another client: they are revoked with the token they were exchanged for. */
 const EXCHANGED = `
   select id from oauth_access_tokens
   where parent_id in (select jsonb_array_elements_text(?::jsonb)::uuid) and not revoked`
 
-/** From the beginning, since the status has changed again. */
+/** Starts from the first token again, since the status has changed again. */
 const DEFER = `
   insert into oauth_pending_statuses (id, kind, after) values (?, ?, ?)
   on conflict (id) do update set after = excluded.after`

@@ -5,7 +5,7 @@ const StatusEventSchema = defineEntity({
   name: 'StatusEvent',
   tableName: 'oauth_status_events',
   properties: {
-    /** Taken under a lock that is held to the commit: none commits behind one that was already read. */
+    /** Assigned under a lock that is held until the commit, so that sequence numbers become visible in their order. */
     sequence: p.bigint('number').primary().autoincrement(),
     list: p.integer().fieldName('status_list'),
     index: p.integer().fieldName('status_index'),
@@ -14,6 +14,6 @@ const StatusEventSchema = defineEntity({
   },
 })
 
-/** A token's status became another one. */
+/** A change of one token's status. */
 export class StatusEvent extends StatusEventSchema.class {}
 StatusEventSchema.setClass(StatusEvent)

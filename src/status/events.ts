@@ -6,7 +6,7 @@ import { takeLock } from '../database/locks.ts'
 import { hasAdminScopeSql } from '../scopes/admin.ts'
 import { deferEvents } from './deferred-events.ts'
 
-/** What the issuer says of a token now, from its row, its client's, its user's, and the one it was exchanged for. */
+/** The current status of a token, from its row, its client, its user and the token that it was exchanged for. */
 const STATUS_SQL = `
   case
     when t.revoked or c.revoked or p.revoked or pc.revoked then 1
@@ -23,9 +23,9 @@ const JOINS = `
   left join oauth_clients pc on pc.id = p.client_id`
 
 /**
- * Writes a status event for each token whose status a change affects, in the transaction of the change itself. A change
- * that affects none, such as a new name, takes no lock and reads no token. The events of users and clients with very many
- * tokens are written soon after (`startDeferredEvents`): the issuer refuses those tokens at once all the same.
+ * Writes a status event for each token whose status a change affects, in the transaction of the change. A change that
+ * affects no status, such as a new name, takes no lock and reads no tokens. The events of users and clients with very many
+ * tokens are written shortly after (`startDeferredEvents`); the issuer itself rejects those tokens at once.
  */
 export async function writeStatusEvents(em: Em, published: readonly PublishedChange[]): Promise<void> {
   const ids = (kind: 'token' | 'user' | 'client', affects: AffectedStatuses = 'status') => [
@@ -47,14 +47,14 @@ export async function writeStatusEvents(em: Em, published: readonly PublishedCha
   for (const [where, ids] of groups) if (ids.length > 0) await em.execute(INSERT_WHERE(where), [JSON.stringify(ids)])
 }
 
-/** @returns the tokens that say more than their user may have now */
+/** @returns the tokens with scopes that their users may no longer have */
 async function markDemotedTokens(em: Em, users: readonly string[]): Promise<string[]> {
   if (users.length === 0) return []
   const rows = (await em.execute(MARK_DEMOTED_TOKENS, [JSON.stringify(users)])) as { id: string }[]
   return rows.map(({ id }) => id)
 }
 
-/** Who is an administrator no more: what the tokens say of `admin:*` is no longer so. */
+/** Marks tokens with `admin:*` scopes whose users are no longer administrators. */
 const MARK_DEMOTED_TOKENS = `
   update oauth_access_tokens t set changed = true from users u
   where u.id = t.user_id and t.user_id in (select jsonb_array_elements_text(?::jsonb)::uuid)
@@ -64,7 +64,7 @@ const MARK_DEMOTED_TOKENS = `
 
 const IDS = '(select jsonb_array_elements_text(?::jsonb)::uuid)'
 
-/** What is revoked stays so: the partial indexes on live tokens serve all but the first two. */
+/** Revoked tokens are excluded, as they stay revoked; so all but the first two use partial indexes on live tokens. */
 const WITH_ID = `t.id in ${IDS}`
 const OF_PARENT = `t.parent_id in ${IDS} and not t.revoked`
 const OF_USER = `t.user_id in ${IDS} and not t.revoked`
@@ -77,10 +77,10 @@ const INSERT_WHERE = (where: string) => `
   where ${where}
     and t.status_list is not null and t.expires_at > now()`
 
-/** Events that are read at once: where there are fewer, these are all. */
+/** Maximum number of events of one read; a read that returns fewer has reached the end. */
 export const MAX_EVENTS = 10_000
 
-/** Changes after a sequence number, in their order. */
+/** Status changes after a sequence number, in order. */
 export async function readStatusEvents(db: Database, after: number, limit = MAX_EVENTS): Promise<StatusChange[]> {
   const rows = await db.query<StatusChange & { sequence: number | string }>(
     `select sequence, status_list as list, status_index as index, status
@@ -90,11 +90,11 @@ export async function readStatusEvents(db: Database, after: number, limit = MAX_
   return rows.map(row => ({ ...row, sequence: Number(row.sequence) }))
 }
 
-/** Live tokens of what stands in `from`, by an index. */
+/** A lateral join to the live tokens of the rows of `from`; `offset 0` keeps it an index look-up. */
 const liveTokensOf = (column: string, from: string, alias: string) =>
   `lateral (select id from oauth_access_tokens where ${column} = ${from}.id and not revoked offset 0) ${alias}`
 
-/** Few tokens have a status that is not 0, and each kind of them is found by an index. */
+/** Few tokens have a non-zero status, and an index finds each kind of them. */
 const STATUSES = `
   with found as materialized (
     select id from oauth_access_tokens where revoked or suspended or changed
@@ -109,12 +109,12 @@ const STATUSES = `
   union all
   select status_list, status_index, 1 from oauth_pruned_statuses where expires_at > now()`
 
-/** The planner thinks that it is many, and would read the table of tokens from end to end, twice. */
+/** The planner overestimates their number, and would scan the whole table of tokens twice. */
 const BY_INDEX = `
   select ${['seqscan', 'hashjoin', 'mergejoin'].map(way => `set_config('enable_${way}', 'off', true)`).join(', ')},
     set_config('jit', 'off', true)`
 
-/** Every status of a live token that is not 0, in the transaction of `em`. */
+/** Every non-zero status of a live token, in the transaction of `em`. */
 export async function readStatuses(em: Em): Promise<{ list: number; index: number; status: Status }[]> {
   await em.execute(BY_INDEX)
   return (await em.execute(STATUSES)) as { list: number; index: number; status: Status }[]

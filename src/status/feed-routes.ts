@@ -17,16 +17,16 @@ export interface FeedRoutesOptions {
   bus: InvalidationBus
   clientAuthentication: ClientAuthentication
   config: Pick<Config, 'feedStreamsPerClient'>
-  /** Readers at once on this node. */
+  /** Maximum number of concurrent readers on this node. */
   maxReaders?: number
 }
 
-/** What one reader may leave unread; it is cut off then, and resumes where it was. */
+/** Maximum size of one reader's output buffer. Beyond it, the node closes the connection, and the reader resumes. */
 const MAX_UNREAD_BYTES = 1_048_576
 
 const EXAMPLE = toEvent('status', { sequence: 42, list: 2, index: 46_407, status: STATUS.revoked } as StatusChange)
 
-/** The event stream of revocations (HTML Standard §9.2, server-sent events). */
+/** The event stream of status changes (HTML Standard §9.2, server-sent events). */
 export function feedRoutes({
   feed,
   bus,
@@ -37,15 +37,15 @@ export function feedRoutes({
   const streams = new Map<ServerResponse, Client>()
   const limit = config.feedStreamsPerClient
 
-  /** One client must not take the streams of the others. */
-  function assertStreamFree({ id }: Client): void {
+  /** Limits the streams of each client, so that one client cannot use up the capacity of the node. */
+  function assertCapacity({ id }: Client): void {
     if (streams.size >= maxReaders) throw tooManyReaders()
     const own = [...streams.values()].filter(client => client.id === id).length
     if (own >= limit) throw tooManyStreams(limit)
   }
 
   bus.subscribe(change => {
-    // Whoever may still read comes back. An owner may have been disabled.
+    // A reader that is still allowed to read reconnects. A change of the owner may have disabled the client.
     for (const [stream, { id, user }] of streams) {
       if (change.kind === 'client' && id === change.id) stream.end()
       if (change.kind === 'user' && user === change.id) stream.end()
@@ -62,9 +62,9 @@ export function feedRoutes({
       {
         schema: {
           operationId: 'followEvents',
-          summary: 'Follow the changes of statuses',
+          summary: 'Follow status changes',
           description:
-            'Server-sent events for resource servers (clients with an `audience`): `status` with `{sequence, list, index, status}`, `heartbeat` with `{sequence}`, `reload` when what was missed is too old to tell, and `keys` with `{sequence, revoked}`, the ids of all revoked signing keys. `Last-Event-ID` resumes.',
+            'Server-sent events for resource servers (clients with an `audience`): `status` with `{sequence, list, index, status}`, `heartbeat` with `{sequence}`, `reload` when missed changes are no longer available, and `keys` with `{sequence, revoked}`, the ids of all revoked signing keys. `Last-Event-ID` resumes the stream.',
           tags: ['Revocation'],
           security: [{ [CLIENT_BASIC]: [] }],
           headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'A sequence number' })) }),
@@ -73,10 +73,10 @@ export function feedRoutes({
               description: 'The stream',
               content: { 'text/event-stream': { schema: Type.String({ examples: [EXAMPLE] }) } },
             },
-            401: problem('The client did not prove who it is'),
-            403: problem('The client is no resource server'),
-            429: problem('The client has as many streams as one client may have on this node'),
-            503: problem('There are as many readers as this node serves'),
+            401: problem('The authentication of the client failed'),
+            403: problem('The client is not a resource server'),
+            429: problem('The client has reached its maximum number of streams on this node'),
+            503: problem('This node has reached its maximum number of readers'),
           },
         },
       },
@@ -84,34 +84,34 @@ export function feedRoutes({
         const { authorization } = request.headers
         const authenticate = () => clientAuthentication.authenticate({ authorization, params: {} })
         const client = await authenticate()
-        // Whoever needs no proof to read this could be anybody.
+        // A public client does not authenticate, so anyone could read the feed in its name.
         if (client.authMethod === 'none') throw invalidClient()
         if (client.audience === null) throw forbidden(NO_RESOURCE_SERVER)
-        // What a GET would answer, without a stream that never ends (RFC 9110 §9.3.2).
+        // The headers of a GET, without its endless stream (RFC 9110 §9.3.2).
         if (request.method === 'HEAD') return reply.headers(HEADERS).send('' as never)
-        assertStreamFree(client)
+        assertCapacity(client)
         const stream = reply.raw
         streams.set(stream, client)
         reply.hijack()
         stream.on('error', () => {})
         stream.writeHead(200, { ...reply.getHeaders(), ...HEADERS } as OutgoingHttpHeaders)
         const since = lastEventId(request.headers['last-event-id'])
-        const end = await feed
+        const unfollow = await feed
           .follow(client.id, since, messages => writeMessages(stream, messages))
           .catch(error => {
-            request.log.warn({ err: error }, 'could not follow the changes of statuses')
+            request.log.warn({ err: error }, 'cannot follow status changes')
             stream.end()
             return () => {}
           })
         const stopWatching = endWhenSecretExpires(stream, client, authenticate)
-        const leave = () => {
+        const stop = () => {
           if (!streams.delete(stream)) return
           stopWatching()
-          end()
+          unfollow()
         }
-        stream.on('close', leave)
-        // It may have closed before anybody listened.
-        if (stream.destroyed) leave()
+        stream.on('close', stop)
+        // The stream may have closed before the listener was added.
+        if (stream.destroyed) stop()
       },
     )
   }
@@ -119,14 +119,14 @@ export function feedRoutes({
 
 const NO_RESOURCE_SERVER =
   'Only a client with an audience, which is a resource server, may follow the event feed. ' +
-  'An operator gives it one: postern client update ID --audience URI'
+  'An operator can set it: postern client update ID --audience URI'
 
 const MAX_TIMEOUT_MS = 2_147_483_647
 
 /**
- * Ends the stream when its client could not begin it any more, since the secret that it came with has expired. That a
- * client changes is heard; that time passes is not.
- * @returns what stops the watch
+ * Ends the stream once the client could no longer start it, because its secret has expired. The bus notifies of changes
+ * to a client, but not of an expiry.
+ * @returns a function that stops watching
  */
 function endWhenSecretExpires(stream: ServerResponse, client: Client, authenticate: () => Promise<Client>): () => void {
   let timer: NodeJS.Timeout | undefined
@@ -137,7 +137,7 @@ function endWhenSecretExpires(stream: ServerResponse, client: Client, authentica
     if (stopped || next === Number.POSITIVE_INFINITY) return
     timer = setTimeout(reauthenticate, Math.min(next - Date.now() + 1, MAX_TIMEOUT_MS)).unref()
   }
-  // A database that is away ends it too: the reader comes back, and is asked again.
+  // An unavailable database ends the stream too: the reader reconnects and authenticates again.
   const reauthenticate = () => void authenticate().then(scheduleNext, () => stream.end())
   scheduleNext(client)
   return () => {
@@ -149,7 +149,7 @@ function endWhenSecretExpires(stream: ServerResponse, client: Client, authentica
 const HEADERS = {
   'content-type': EVENT_STREAM,
   'cache-control': 'no-store',
-  // Proxies that collect an answer before they pass it on would hold back what must arrive at once.
+  // Proxies that buffer responses would delay the events.
   'x-accel-buffering': 'no',
 }
 
@@ -173,7 +173,7 @@ const tooManyReaders = () =>
   new PosternError({
     status: 503,
     code: 'too_many_readers',
-    detail: 'This node serves as many readers as it can.',
+    detail: 'This node has reached its maximum number of readers.',
     headers: { 'retry-after': '5' },
   })
 
@@ -182,8 +182,8 @@ const tooManyStreams = (limit: number) =>
     status: 429,
     code: 'too_many_streams',
     detail:
-      `This client has ${limit} streams on this node, and no client may have more. ` +
-      'End one, give each resource server a client of its own, or let an operator raise FEED_STREAMS_PER_CLIENT.',
+      `This client has ${limit} streams on this node, which is the maximum. Close one, register a client for each ` +
+      'resource server, or ask an operator to increase FEED_STREAMS_PER_CLIENT.',
     headers: { 'retry-after': '5' },
     extra: { limit },
   })

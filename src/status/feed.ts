@@ -4,46 +4,46 @@ import type { Keys } from '../keys/keys.ts'
 import { readStatusEvents } from './events.ts'
 import type { StatusLists } from './lists.ts'
 
-/** What a reader of the feed is told. */
+/** A message of the feed. */
 export type FeedMessage =
   | { kind: 'status'; change: StatusChange }
-  /** Everything up to this sequence number has been told; said again and again, it is a sign of life. */
+  /** Everything up to this sequence number has been sent; sent at an interval. */
   | { kind: 'heartbeat'; sequence: number }
-  /** What was missed cannot be told any more: load the lists, and go on from here. */
+  /** The missed changes are no longer available: the reader must load the lists and continue from here. */
   | { kind: 'reload'; sequence: number }
-  /** The keys that were revoked, all of them: nothing that one of them signed counts. */
+  /** All revoked signing keys: everything signed by one of them is invalid. */
   | { kind: 'keys'; sequence: number; revoked: readonly string[] }
 
-/** Where a reader of the feed stands. */
+/** The position of a reader of the feed. */
 export interface FeedReader {
   client: string
-  /** The last sequence number that it was told. */
+  /** The last sequence number that was sent to it. */
   position: number
 }
 
 export interface Feed {
   /**
-   * Tells every change after `since`, in order and without a gap, then goes on telling.
+   * Sends every change after `since`, in order and without a gap, and then each new one.
    * @param client the id of the client that reads
-   * @param since the last sequence number that the reader has; undefined: it begins now
-   * @returns a function that ends it
+   * @param since the last sequence number that the reader has received; undefined: starts with new changes
+   * @returns a function that stops it
    */
   follow(
     client: string,
     since: number | undefined,
     send: (messages: readonly FeedMessage[]) => void,
   ): Promise<() => void>
-  /** Readers now, and the sequence number each has been told. */
+  /** Current readers and their positions. */
   readonly readers: readonly FeedReader[]
 }
 
-/** A reader that is further behind loads the lists, which is less than telling it all. */
+/** A reader that missed more changes loads the lists, which is less data than all the changes. */
 const MAX_MISSED = 10_000
 
 export function createFeed(db: Database, lists: StatusLists, keys: Keys): Feed {
   const readers = new Set<FeedReader>()
 
-  /** Undefined: what was missed is not there any more, or is too much. */
+  /** @returns undefined: the missed changes are no longer stored, or there are too many */
   async function readMissed(since: number, until: number): Promise<StatusChange[] | undefined> {
     if (since === until) return []
     const [oldest] = await db.query<{ first: number | string | null }>(
@@ -75,37 +75,37 @@ export function createFeed(db: Database, lists: StatusLists, keys: Keys): Feed {
         sendMessages([{ kind: 'reload', sequence: reader.position }])
       }
       let gap = false
-      // Listening first: nothing can fall between what was missed and what comes.
-      const end = lists.subscribe(changes => {
+      // Subscribes before it reads the missed changes, so that no change is lost in between.
+      const unsubscribe = lists.subscribe(changes => {
         if (!buffered) deliver(changes)
         else if (changes) buffered.push(...changes)
         else gap = true
       })
-      const tellKeys = (sequence: number) => {
+      const sendKeys = (sequence: number) => {
         if (keys.revoked.length > 0) sendMessages([{ kind: 'keys', sequence, revoked: keys.revoked }])
       }
-      const endKeys = keys.observe(() => tellKeys(reader.position))
-      const leave = () => {
-        end()
-        endKeys()
+      const stopObservingKeys = keys.observe(() => sendKeys(reader.position))
+      const stop = () => {
+        unsubscribe()
+        stopObservingKeys()
         readers.delete(reader)
       }
       readers.add(reader)
       const start = reader.position
       const missedEvents = await readMissed(since ?? start, start).catch(error => {
-        leave()
+        stop()
         throw error
       })
-      // A heartbeat ends what was missed: before it a reader knows only a part. It is also the first that a new one hears.
+      // A heartbeat follows the missed changes: only then is the reader up to date. A new reader receives it first.
       const caughtUp = { kind: 'heartbeat', sequence: start } as const
       const missedChanges = missedEvents?.map(change => ({ kind: 'status', change }) as const)
-      // Before it is complete, and without a step ahead of what was missed.
-      tellKeys(Math.min(since ?? start, start))
+      // Sent before the reader counts as up to date, with a sequence number that does not skip the missed changes.
+      sendKeys(Math.min(since ?? start, start))
       sendMessages([...(missedChanges ?? [{ kind: 'reload', sequence: start } as const]), caughtUp])
       const buffer = buffered
       buffered = undefined
       deliver(gap ? undefined : buffer)
-      return leave
+      return stop
     },
   }
 }

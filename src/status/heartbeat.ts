@@ -5,7 +5,7 @@ import type { Feed } from './feed.ts'
 import type { StatusLists } from './lists.ts'
 import type { ReaderPosition } from './node.entity.ts'
 
-/** Says again and again how far this node has heard, so that an operator sees it from anywhere. */
+/** Writes this node's position to the database at an interval, so that an operator can see it from any node. */
 export interface Heartbeat {
   close(): Promise<void>
 }
@@ -15,15 +15,15 @@ export interface HeartbeatOptions {
   bus: InvalidationBus
   lists: StatusLists
   feed: Feed
-  /** For people: host and process. */
+  /** A display name: host and process. */
   name: string
-  /** Milliseconds between two signs of life. */
+  /** Milliseconds between two heartbeats. */
   intervalMs?: number
 }
 
-/** Milliseconds between two writes, however many changes come: a node costs the database five small ones a second at most. */
+/** Minimum milliseconds between two writes: however many changes there are, a node writes at most five times a second. */
 const MIN_INTERVAL_MS = 200
-/** Readers that are told of; what a node serves beyond is still counted by its metrics. */
+/** Maximum number of readers that are written; the metrics of the node count all of them. */
 const MAX_READERS = 1_000
 
 export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
@@ -32,7 +32,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   let timer: NodeJS.Timeout | undefined
   let writing: Promise<void> | undefined
   let writtenAt = Number.NEGATIVE_INFINITY
-  /** Monotonic; when the last change was heard. Undefined: it was there when this node started. */
+  /** When the last change was received, by the monotonic clock. Undefined: no change since this node started. */
   let reachedAt: number | undefined
   let closed = false
 
@@ -41,15 +41,15 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
     schedule(Math.max(0, writtenAt + MIN_INTERVAL_MS - performance.now()))
   })
 
-  function schedule(wait: number): void {
+  function schedule(delayMs: number): void {
     if (closed || writing) return
     clearTimeout(timer)
-    timer = setTimeout(writeSoon, wait).unref()
+    timer = setTimeout(writeInBackground, delayMs).unref()
   }
 
-  function writeSoon(): void {
+  function writeInBackground(): void {
     writing ??= write()
-      // The database is away: nobody can read a position either. It is told at the next sign of life.
+      // The database is unavailable, so nobody can read the position either. The next heartbeat writes it.
       .catch(() => {})
       .finally(() => {
         const advanced = (reachedAt ?? 0) > writtenAt
@@ -65,7 +65,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
     await db.query(WRITE, [id, name, lists.sequence, ago, bus.connected, JSON.stringify(readerPositions(feed))])
   }
 
-  writeSoon()
+  writeInBackground()
   return {
     async close() {
       closed = true
@@ -80,7 +80,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
 const readerPositions = (feed: Feed): ReaderPosition[] =>
   feed.readers.slice(0, MAX_READERS).map(({ client, position }) => ({ client_id: client, sequence: position }))
 
-/** Whoever is long gone without a farewell goes too. */
+/** Also deletes nodes that stopped without deleting their row. */
 const WRITE = `
   with gone as (delete from nodes where seen_at < clock_timestamp() - interval '1 minute')
   insert into nodes as n (id, name, sequence, reached_at, hearing, readers, seen_at)

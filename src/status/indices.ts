@@ -4,13 +4,16 @@ import { withTimeout } from '../database/timeout.ts'
 import type { StatusReference, TakeStatusReference } from '../tokens/mint.ts'
 import { createPermutation, type Permutation } from './permutation.ts'
 
-/** Statuses in a list: 256 KiB in memory, a few on the wire. All that a permutation covers, so that it never walks twice. */
+/**
+ * Number of statuses in a list: 256 KiB in memory, a few KiB on the wire. It equals the domain of the permutation, so that
+ * cycle walking always ends after one step.
+ */
 export const LIST_SIZE = 2 ** 20
-/** Positions a node takes at once; what is left of them when it ends is never used. */
+/** Number of positions that a node reserves at once; those left when it stops are never used. */
 const BLOCK = 512
-/** An embedded database has one connection: those that hold it must never run out while a refill waits for it. */
+/** An embedded database has one connection: whoever holds it must not run out of indices while a refill waits for it. */
 const EMBEDDED_BLOCK = 16_384
-/** Whoever asks inside a transaction waits no longer than this for a refill that may need another connection. */
+/** How long an issue inside a transaction waits for a refill, which may need another connection. */
 const MAX_WAIT_MS = 2_000
 
 interface Block {
@@ -22,13 +25,13 @@ interface Block {
 
 export interface StatusIndexAllocator {
   take: TakeStatusReference
-  /** Takes a block in advance, so that an issue inside a transaction need not ask for one. */
+  /** Reserves a block in advance, so that an issue inside a transaction need not wait for one. */
   reserveBlock(): Promise<void>
 }
 
 /**
- * @param maxLifetime seconds that a token can live: the list that ends after it has room for any token, and lends it to those
- *   whose own list has no block here yet
+ * @param maxLifetime maximum lifetime of a token in seconds. The list that expires after it can take any token: it serves
+ *   tokens for whose own list this node has not reserved a block yet.
  */
 export function createStatusIndexAllocator(db: Database, appKey: string, maxLifetime: number): StatusIndexAllocator {
   const size = db.embedded ? EMBEDDED_BLOCK : BLOCK
@@ -38,11 +41,11 @@ export function createStatusIndexAllocator(db: Database, appKey: string, maxLife
 
   const latest = () => endOfMonth(new Date(Date.now() + maxLifetime * 1000))
 
-  /** A list's own, kept for the next block of it: a month's next list begins when the one before is full. */
+  /** The permutation of a list, cached for its next block: a month's next list starts when the previous one is full. */
   function permutationOf(month: number, { id: list, size }: Reserved): Permutation {
     const cached = permutations.get(month)
     if (cached?.list === list) return cached.permute
-    // By the one spelling that `givenAppKey` makes of the key: indices that were given out before stay theirs.
+    // The key is the normalized text of APP_KEY: with another spelling, indices would be assigned twice.
     const key = createHmac('sha256', appKey).update(`status list ${list}`).digest('base64')
     const permute = createPermutation(key, size)
     permutations.set(month, { list, permute })
@@ -58,7 +61,7 @@ export function createStatusIndexAllocator(db: Database, appKey: string, maxLife
     return { list: block.list, index: block.permute(block.next++) }
   }
 
-  /** Those that come while a block is on its way wait for the same one. */
+  /** Concurrent calls wait for the same block. */
   function refill(month: number): Promise<void> {
     const pending = reserving.get(month) ?? reserve(month).finally(() => reserving.delete(month))
     reserving.set(month, pending)
@@ -87,10 +90,10 @@ export function createStatusIndexAllocator(db: Database, appKey: string, maxLife
       const month = endOfMonth(expiresAt)
       const ownIndex = takeFrom(month)
       if (ownIndex) return ownIndex
-      const lentIndex = month < latest() ? takeFrom(latest()) : undefined
-      if (!lentIndex) return waitForIndex(month)
+      const latestIndex = month < latest() ? takeFrom(latest()) : undefined
+      if (!latestIndex) return waitForIndex(month)
       refill(month).catch(() => {})
-      return lentIndex
+      return latestIndex
     },
   }
 }
@@ -121,7 +124,7 @@ async function addList(db: Database, expiresAt: string, block: number): Promise<
   return row as Reserved
 }
 
-/** Milliseconds since the epoch; lists of one month end together. */
+/** Milliseconds since the epoch. All lists of a month expire at its end. */
 function endOfMonth(date: Date): number {
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1)
 }

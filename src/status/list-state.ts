@@ -6,16 +6,16 @@ import { StatusBits } from '../../packages/guard/src/status-bits.ts'
 import type { Database, Em } from '../database/database.ts'
 import type { Keys } from '../keys/keys.ts'
 
-/** A status list as a node holds it. */
+/** A status list in the memory of a node. */
 export interface StatusListState {
   readonly id: number
   readonly bits: StatusBits
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
-  /** Sequence number of its last change since it is held. */
+  /** Sequence number of its last change since it was loaded. */
   changedAt?: number
   signed?: Signature | undefined
-  /** The signature that is being made. */
+  /** The signature in progress. */
   signing?: Promise<void> | undefined
 }
 
@@ -28,14 +28,14 @@ interface Signature {
   changedAt: number | undefined
   /** Milliseconds since the epoch. */
   signedAt: number
-  /** The same by the monotonic clock. */
+  /** The same time by the monotonic clock. */
   startedAt: number
 }
 
 export interface SignedList {
   jwt: string
   etag: string
-  /** Seconds it may be kept. */
+  /** Seconds for which it may be cached. */
   ttl: number
 }
 
@@ -47,10 +47,10 @@ export interface ListRow {
 
 const LISTS = 'select id, size, expires_at from oauth_status_lists where expires_at > now() order by id'
 
-/** The lists that have not ended. */
+/** The lists that have not expired. */
 export const readStatusLists = (db: Database, em?: Em) => db.query<ListRow>(LISTS, [], em)
 
-/** A list none of whose tokens has a status that is not 0. */
+/** A list in which all statuses are 0. */
 export const createListState = ({ id, size, expires_at }: ListRow): StatusListState => {
   return { id, bits: new StatusBits(size), expiresAt: new Date(expires_at).getTime() }
 }
@@ -60,26 +60,26 @@ export function applyChange(list: StatusListState, { index, status, sequence }: 
   list.changedAt = sequence
 }
 
-/** Seconds after which a signed list is no proof any more, in times of its ttl (draft-ietf-oauth-status-list §5.1). */
+/** Lifetime of a signed list (`exp`) as a multiple of its `ttl` (draft-ietf-oauth-status-list §5.1). */
 const TTLS_TO_EXPIRY = 4
 
 export interface ListSignerOptions {
   keys: Keys
   issuer: string
-  /** Seconds a reader may keep a list. */
+  /** Seconds for which a reader may cache a list. */
   ttl: number
 }
 
-/** The list as it is now, signed. @param sequence the last change that is in the list, when it is signed */
+/** Signs the current state of a list. @param sequence returns the last change that is in the list, at the time of signing */
 export type SignList = (list: StatusListState, sequence: () => number) => Promise<SignedList>
 
 /**
- * A list is signed no more often than this, whatever changes and whoever asks: anybody may ask, and any user can change
- * a status. Whoever asks earlier waits, and shares the next signature, so that nobody gets a list that is out of date.
+ * Minimum milliseconds between two signatures of a list: it bounds the cost, since anyone may request a list and any user
+ * can change a status. Earlier requests wait and share the next signature, so that no response is outdated.
  */
 const MIN_SIGNING_INTERVAL_MS = 1_000
 
-/** One signature of a list is made at a time; whoever asks meanwhile waits for it. */
+/** Signs lists. Only one signature of a list is in progress at a time; concurrent requests wait for it. */
 export function createListSigner({ keys, issuer, ttl }: ListSignerOptions): SignList {
   async function signList(list: StatusListState, sequence: number): Promise<Signature> {
     const { id, changedAt } = list
@@ -89,7 +89,7 @@ export function createListSigner({ keys, issuer, ttl }: ListSignerOptions): Sign
     const sub = statusListUri(issuer, id)
     const body = { bits: 2, lst: await list.bits.encodeAsync(), aggregation_uri: `${issuer}/oauth/status-lists` }
     const exp = now + ttl * TTLS_TO_EXPIRY
-    // `sequence` is ours: the last event that is in the list, for whoever follows the feed too.
+    // `sequence` is a claim of our own: the last event that is in the list, for readers that also follow the feed.
     const jwt = await keys.sign({ iss: issuer, sub, iat: now, exp, ttl, sequence, status_list: body }, 'statuslist+jwt')
     const kid = decodeProtectedHeader(jwt).kid as string
     return { jwt, etag, kid, changedAt, signedAt, startedAt }
@@ -98,19 +98,19 @@ export function createListSigner({ keys, issuer, ttl }: ListSignerOptions): Sign
   const isCurrent = (list: StatusListState, { changedAt, signedAt, kid }: Signature) =>
     !keys.revoked.includes(kid) && changedAt === list.changedAt && Date.now() - signedAt < ttl * 500
 
-  /** Milliseconds until the list may be signed again. A clock that was set back does not stop that. */
-  const wait = ({ signed }: StatusListState) =>
+  /** Milliseconds until the list may be signed again; bounded in case the clock was set back. */
+  const delay = ({ signed }: StatusListState) =>
     signed ? Math.min(MIN_SIGNING_INTERVAL_MS, Math.max(0, signed.signedAt + MIN_SIGNING_INTERVAL_MS - Date.now())) : 0
 
   return async (list, sequence) => {
     const requestedAt = performance.now()
     for (;;) {
       const { signed } = list
-      // One that was begun after the question has all that was so then, though more may have changed since.
+      // A signature started after the request contains every change before the request.
       const usable = signed && (isCurrent(list, signed) || signed.startedAt >= requestedAt)
       if (usable) return { jwt: signed.jwt, etag: signed.etag, ttl }
-      // What is being signed now may be from before a change: it is looked at when it is there.
-      list.signing ??= sleep(wait(list))
+      // The signature in progress may predate a change: the loop checks it once it is done.
+      list.signing ??= sleep(delay(list))
         .then(() => signList(list, sequence()))
         .then(signature => {
           list.signed = signature

@@ -5,18 +5,18 @@ const StatusListSchema = defineEntity({
   tableName: 'oauth_status_lists',
   indexes: [{ name: 'oauth_status_lists_open_index', properties: ['expiresAt', 'id'] }],
   properties: {
-    /** Short, since every token carries it. */
+    /** A short number, since every token contains it. */
     id: p.integer().primary().autoincrement(),
-    /** Statuses it has room for. */
+    /** Capacity: number of statuses. */
     size: p.integer(),
-    /** Positions that nodes have taken; each becomes an index by the list's permutation, and none is taken twice. */
+    /** Number of positions that nodes have reserved, each once. The list's permutation maps a position to an index. */
     reserved: p.integer(),
     createdAt: p.datetime(),
-    /** When the last of its tokens has expired: the end of a month. */
+    /** When the last of its tokens has expired: at the end of a month. */
     expiresAt: p.datetime(),
   },
 })
 
-/** A status list (draft-ietf-oauth-status-list): where the statuses of many tokens stand. */
+/** A status list (draft-ietf-oauth-status-list), which contains the statuses of many tokens. */
 export class StatusList extends StatusListSchema.class {}
 StatusListSchema.setClass(StatusList)

@@ -13,24 +13,27 @@ import {
   type StatusListState,
 } from './list-state.ts'
 
-/** The status lists as this node holds them: loaded once, then kept by the events, in their order. */
+/** The status lists in the memory of this node: loaded once, then updated by status events in their order. */
 export interface StatusLists {
-  /** Everything that was committed before the call is in the lists when it settles; 503 when the database is away. */
+  /**
+   * Reads new events. Once it resolves, the lists contain everything that was committed before the call.
+   * @throws 503 when the database is unavailable
+   */
   catchUp(): Promise<void>
-  /** The last event that is in the lists. */
+  /** Sequence number of the last event that is in the lists. */
   readonly sequence: number
   /**
-   * Called with each batch of changes, after it is in the lists, and with none when there was nothing new; with
-   * undefined where what changed cannot be told, because the database went back to before what was told.
+   * Polls the database, and calls the listener with each batch of changes once it is in the lists. The batch is empty when
+   * there was nothing new, and undefined when the changes are unknown, since the database lost events that were emitted.
    */
   subscribe(listener: (changes: readonly StatusChange[] | undefined) => void): () => void
-  /** Called with each batch of changes that is not empty, whoever it was that looked; makes nobody look. */
+  /** Calls the listener with each batch of changes that is not empty. Unlike `subscribe`, it starts no polling. */
   observe(listener: (changes: readonly StatusChange[]) => void): () => void
-  /** The signed list (`application/statuslist+jwt`); undefined for one that does not exist or has ended. */
+  /** The signed list (`application/statuslist+jwt`); undefined: it does not exist or has expired. */
   signed(id: number): Promise<SignedList | undefined>
-  /** URIs of all lists that have not ended. */
+  /** URIs of all lists that have not expired. */
   uris(): Promise<string[]>
-  /** Bytes that the statuses take in memory. */
+  /** Bytes of memory that the statuses occupy. */
   readonly bytes: number
   close(): Promise<void>
 }
@@ -38,12 +41,12 @@ export interface StatusLists {
 export interface StatusListsOptions extends ListSignerOptions {
   db: Database
   bus: InvalidationBus
-  /** Milliseconds between two looks at the database when nothing is heard. */
+  /** Milliseconds between two polls of the database. */
   pollIntervalMs?: number
   onError?: (error: unknown) => void
 }
 
-/** Changes that are told within these milliseconds are read together: a node's own it is told twice, here and by NOTIFY. */
+/** Changes within this time are read together: a node receives its own changes twice, directly and by NOTIFY. */
 const COALESCE_MS = 1
 
 export function createStatusLists(options: StatusListsOptions): StatusLists {
@@ -55,14 +58,14 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
   let sequence = 0
   let reading: Promise<void> | undefined
   let runAgain = false
-  /** There was a gap, perhaps a failover that lost what was last committed: what is held may never have been so. */
+  /** Notifications were missed, perhaps during a failover that lost the last commits: the lists may be wrong. */
   let gapSuspected = false
   let timer: NodeJS.Timeout | undefined
   let catchUpTimer: NodeJS.Timeout | undefined
   let closed = false
 
   async function load(): Promise<void> {
-    // One snapshot: an event that is not among the statuses has a number above the last.
+    // One snapshot: an event that is not in these statuses has a higher sequence number than `last`.
     const { rows, statuses, last } = await db.transaction(async em => {
       await em.execute('set transaction isolation level repeatable read')
       const [max] = (await em.execute('select coalesce(max(sequence), 0) as last from oauth_status_events')) as [
@@ -76,7 +79,7 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
     sequence = last
   }
 
-  /** Loads again after a gap. @returns what readers were not told of; undefined: the numbers began anew */
+  /** Reloads after missed notifications. @returns the changes not emitted yet; undefined: the sequence went backwards */
   async function reload(): Promise<StatusChange[] | undefined> {
     const before = sequence
     gapSuspected = false
@@ -91,14 +94,14 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
     return events.length < MAX_EVENTS ? events.filter(event => event.sequence <= sequence) : undefined
   }
 
-  /** A list that has ended is published no more; half a megabyte and its signature would be held for nobody. */
-  function forgetEnded(): void {
+  /** An expired list is no longer published; its half a megabyte and its signature are dropped. */
+  function dropExpired(): void {
     const now = Date.now()
     for (const list of states?.values() ?? []) if (list.expiresAt <= now) states?.delete(list.id)
   }
 
   async function readNewEvents(): Promise<void> {
-    forgetEnded()
+    dropExpired()
     if (!states) await load()
     else if (gapSuspected) emit(await reload())
     const events = await readStatusEvents(db, sequence)
@@ -109,7 +112,7 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
         applied.push(event)
       }
     } finally {
-      // The next round begins behind these.
+      // Also after an error: the next read starts after these events.
       emit(applied)
     }
     if (events.length === MAX_EVENTS) runAgain = true
@@ -126,11 +129,11 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
     if (events?.length) for (const observer of observers) observer(events)
   }
 
-  /** A list that another node began after we loaded. */
+  /** Loads a list that another node created after this one loaded all lists. */
   async function loadNewList(id: number): Promise<StatusListState | undefined> {
     const row = (await readStatusLists(db)).find(r => r.id === id)
     if (!row) return undefined
-    // Two may ask at once, and what the first adopted may have changed already.
+    // A concurrent call may have added the list, and changes may have been applied to it already.
     const existing = states?.get(id)
     if (existing) return existing
     const list = createListState(row)
@@ -138,7 +141,7 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
     return list
   }
 
-  /** One reader at a time; whoever asks while one reads waits for the next round, which sees what was committed before. */
+  /** Runs one read at a time. A call during a read waits for another one, which sees everything committed before it. */
   function catchUp(): Promise<void> {
     if (!reading) {
       reading = catchUpOnce().finally(() => {
@@ -161,7 +164,7 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
     if (!closed) void catchUp().catch(onError)
   }
 
-  /** A change that says what it did is taken as it is told, if nothing lies between it and the last one. */
+  /** Applies the event of a notification without a read if it is the next one. @returns false: a read is needed */
   function applyPublished(event: StatusChange): boolean {
     if (event.sequence <= sequence && !gapSuspected) return true
     const list = states?.get(event.list)

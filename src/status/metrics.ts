@@ -14,43 +14,46 @@ export interface RevocationMetricsOptions {
   counters: { readonly issued: number }
 }
 
-/** Clients that are shown by name; what a Prometheus keeps grows with each. */
+/** Maximum number of clients with a series of their own, to bound what Prometheus stores. */
 const MAX_CLIENTS = 100
 const NAMES = new Map(Object.entries(STATUS).map(([name, status]) => [status, name]))
 
-/** Where this node and its readers stand. What the database must be asked is asked when somebody looks. */
+/** Metrics of this node and of the readers of its feed. They query the database only when they are scraped. */
 export const revocationMetrics =
   ({ db, bus, lists, feed, counters }: RevocationMetricsOptions): RegisterMetrics =>
   (registry, { Counter, Gauge }) => {
     const registers = [registry]
     const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
-    const position = gauge('postern_sequence', 'The last change of a status that this node has heard of.')
-    const newest = gauge('postern_newest_sequence', 'The last change of a status in the database.')
-    const lag = gauge('postern_lag', 'Changes in the database that this node has not heard of.')
-    const connected = gauge('postern_hearing', '0: this node hears no other and asks the database for every token.')
-    const nodes = gauge('postern_nodes', 'Nodes on a shared database that gave a sign of life within five seconds.')
-    const up = gauge('postern_database_up', '0: the database did not answer, and what it told last stands here.')
-    const readers = gauge('postern_feed_readers', 'Readers of the feed of this node.')
+    const position = gauge('postern_sequence', 'Sequence number of the last status change that this node has received.')
+    const newest = gauge('postern_newest_sequence', 'Sequence number of the last status change in the database.')
+    const lag = gauge('postern_lag', 'Status changes in the database that this node has not received.')
+    const connected = gauge(
+      'postern_hearing',
+      '0: this node receives no notifications and queries the database for every token.',
+    )
+    const nodes = gauge('postern_nodes', 'Nodes on a shared database with a heartbeat in the last five seconds.')
+    const up = gauge('postern_database_up', '0: the database did not respond; values from it are the last known ones.')
+    const readers = gauge('postern_feed_readers', 'Readers of the event feed of this node.')
     const reader = new Gauge({
       name: 'postern_feed_reader_sequence',
-      help: 'The last change that a client was told; of several readers, what the last of them was told.',
+      help: 'Sequence number of the last status change sent to a client; with several readers, of the slowest one.',
       labelNames: ['client_id'],
       registers,
     })
     const statusChanges = new Counter({
       name: 'postern_status_changes_total',
-      help: 'Changes of statuses that this node heard of, whichever node made them.',
+      help: 'Status changes that this node has received, whichever node made them.',
       labelNames: ['status'],
       registers,
     })
-    const issued = new Counter({ name: 'postern_tokens_issued_total', help: 'Tokens made by this node.', registers })
+    const issued = new Counter({ name: 'postern_tokens_issued_total', help: 'Tokens issued by this node.', registers })
     let counted = 0
     const count = (status: Status) => statusChanges.inc({ status: NAMES.get(status) ?? 'unknown' })
     lists.observe(events => {
       for (const { status } of events) count(status)
     })
 
-    // Changes are counted from now on, not from the first that made the lists load.
+    // Loads the lists now, so that changes are counted from here on.
     const loaded = lists.catchUp().catch(() => {})
     return async () => {
       await loaded

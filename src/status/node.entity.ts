@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/postgresql'
 
-/** How far one reader of a node's feed has been told. */
+/** The position of one reader of a node's feed. */
 export interface ReaderPosition {
   client_id: string
   sequence: number
@@ -10,22 +10,22 @@ const NodeSchema = defineEntity({
   name: 'Node',
   tableName: 'nodes',
   properties: {
-    /** A new one with each start. */
+    /** A new id with each start. */
     id: p.uuid().primary(),
-    /** Host and process, for people. */
+    /** A display name: host and process. */
     name: p.string().length(255),
-    /** The last change of a status that it has heard of. */
+    /** Sequence number of the last status change that it has received. */
     sequence: p.bigint('number'),
-    /** When it heard of that, by the clock of the database; null: when it started, it was so already. */
+    /** When it received that change, by the clock of the database; null: before it started. */
     reachedAt: p.datetime().nullable().strictNullable(),
-    /** false: it cannot hear the others, and asks the database for every token. */
+    /** false: it receives no notifications and queries the database for every token. */
     hearing: p.boolean(),
     readers: p.json<ReaderPosition[]>(),
-    /** Its last sign of life; a node that gives none is gone. */
+    /** Its last heartbeat. */
     seenAt: p.datetime(),
   },
 })
 
-/** A process of this server that runs now, as far as it has said. */
+/** A running process of this server. */
 export class Node extends NodeSchema.class {}
 NodeSchema.setClass(Node)

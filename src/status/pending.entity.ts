@@ -6,11 +6,11 @@ const PendingStatusesSchema = defineEntity({
   properties: {
     id: p.uuid().primary(),
     kind: p.string().length(10).$type<'user' | 'client'>(),
-    /** The last token whose event is written. */
+    /** The last token whose event has been written. */
     after: p.uuid(),
   },
 })
 
-/** A user or client whose tokens have another status now, of which not every event is written yet. */
+/** A user or client whose tokens have changed status, but whose status events are not all written yet. */
 export class PendingStatuses extends PendingStatusesSchema.class {}
 PendingStatusesSchema.setClass(PendingStatuses)

@@ -3,17 +3,17 @@ import { hash } from 'node:crypto'
 const HALF_BITS = 10
 const HALF = 1 << HALF_BITS
 const ROUNDS = 4
-/** No half of a number. */
+/** Marks an entry that is not computed yet; no half of a number has this value. */
 const UNKNOWN = 0xffff
 
-/** Turns a position into an index. */
+/** Maps a position to an index. */
 export type Permutation = (position: number) => number
 
 /**
- * Turns positions that were counted into indices that look drawn: a keyed permutation of 0…size-1, so that no index
- * comes twice and neighbours tell nothing about each other. A Feistel network over 20 bits, walked until it lands
- * inside (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002). What its rounds come to is remembered, in
- * 8 KiB: there are few halves of a number, and their hashes are the whole cost.
+ * Maps consecutive positions to pseudorandom indices: a keyed permutation of 0…size-1, so that no index is used twice and
+ * an index reveals nothing about its neighbours. It is a Feistel network over 20 bits with cycle walking (Black and Rogaway,
+ * "Ciphers with arbitrary finite domains", 2002). The outputs of the round function are cached in 8 KiB, since a half has
+ * only 2^10 values and hashing dominates the cost.
  * @param size at most 2^20
  */
 export function createPermutation(key: string, size: number): Permutation {

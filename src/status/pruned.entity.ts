@@ -6,11 +6,11 @@ const PrunedStatusSchema = defineEntity({
   properties: {
     list: p.integer().primary().fieldName('status_list'),
     index: p.integer().primary().fieldName('status_index'),
-    /** When the token would have expired: until then its text still verifies. */
+    /** When the token expires: until then its signature still verifies. */
     expiresAt: p.datetime().index(),
   },
 })
 
-/** What stays of a revoked token whose row was pruned before it expired: that its status is 1. */
+/** The status of a revoked token (1) whose row was pruned before it expired. */
 export class PrunedStatus extends PrunedStatusSchema.class {}
 PrunedStatusSchema.setClass(PrunedStatus)

@@ -6,7 +6,7 @@ import type { StatusLists } from './lists.ts'
 
 export const STATUS_LIST_TYPE = 'application/statuslist+jwt'
 
-/** The status lists (draft-ietf-oauth-status-list §8), public and cacheable by anything. */
+/** The status lists (draft-ietf-oauth-status-list §8): public, and cacheable by any cache. */
 export function statusListRoutes(lists: StatusLists): FastifyPluginAsyncTypebox {
   return async app => {
     app.get(
@@ -16,7 +16,7 @@ export function statusListRoutes(lists: StatusLists): FastifyPluginAsyncTypebox 
           operationId: 'getStatusList',
           summary: 'Get a status list',
           description:
-            'The signed statuses of many tokens, two bits each: 0 valid, 1 revoked, 2 suspended, 3 changed, ask the issuer.',
+            'The signed statuses of many tokens, two bits each: 0 valid, 1 revoked, 2 suspended, 3 changed (introspect the token).',
           tags: ['Revocation'],
           params: Type.Object({ id: Type.String({ examples: ['1'] }) }),
           response: {
