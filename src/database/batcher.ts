@@ -1,13 +1,13 @@
 import { PosternError } from '../errors/errors.ts'
 
 export interface BatcherOptions<Item, Result> {
-  /** Does it for all of them in one go; what it returns tells each one's result. */
+  /** Processes a batch. Returns a function from an item to its result. */
   work: (items: Item[]) => Promise<(item: Item) => Result>
-  /** Items that share a go. */
+  /** Maximum number of items in a batch. */
   maxBatchSize: number
-  /** Goes under way at once, of which all but one are late. */
+  /** Maximum number of batches in flight. A further batch starts only while all others are stalled. */
   concurrency: number
-  /** Two items of the same key never share a go. */
+  /** Two items with the same key are never in the same batch. */
   key?: (item: Item) => string
 }
 
@@ -17,12 +17,13 @@ interface QueuedItem<Item, Result> {
   reject: (error: unknown) => void
 }
 
-/** A go that takes longer may wait for something, such as a lock: the others do not wait for it. */
+/** Milliseconds after which a batch counts as stalled, such as by a lock: the next batch does not wait for it. */
 const STALL_MS = 20
 
 /**
- * Items that arrive while a go is under way share the next one, so that a busy server pays for one way to the database
- * and one commit, not for hundreds; an idle one goes at once. When a go fails, each of its items is tried by itself.
+ * Groups concurrent items into batches. Items that arrive while a batch is in flight form the next one, so that a busy
+ * server needs one round trip and one commit for hundreds of items; on an idle server an item starts at once. If a batch
+ * fails, each of its items is retried individually.
  */
 export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result>): (item: Item) => Promise<Result> {
   const { work, maxBatchSize, concurrency, key } = options
@@ -52,15 +53,15 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     try {
       await flush(batch)
     } catch (error) {
-      // What one of them stumbled over must not fail its neighbours; a database that is away fails them all.
+      // One bad item must not fail the others; an unavailable database fails all of them.
       if (batch.length === 1 || error instanceof PosternError) for (const { reject } of batch) reject(error)
       else await Promise.all(Array.from({ length: concurrency }, () => oneByOne(batch)))
     }
   }
 
-  /** Several of these share what is left of a batch, each with one of its items at a time. */
-  async function oneByOne(left: QueuedItem<Item, Result>[]): Promise<void> {
-    for (let entry = left.shift(); entry; entry = left.shift()) await flush([entry]).catch(entry.reject)
+  /** Processes items individually. Several calls share the same array. */
+  async function oneByOne(remaining: QueuedItem<Item, Result>[]): Promise<void> {
+    for (let entry = remaining.shift(); entry; entry = remaining.shift()) await flush([entry]).catch(entry.reject)
   }
 
   async function drain(): Promise<void> {

@@ -4,7 +4,7 @@ import { CompiledQuery } from 'kysely'
 import { raise, unavailable } from '../errors/errors.ts'
 import { classifySqlState } from './sqlstate.ts'
 
-/** The network between this node and the server failed, or this process has no room for another connection. */
+/** The network between this node and the server failed, or this process cannot open another connection. */
 const NETWORK_ERROR =
   /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ENOTCONN|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENET(UNREACH|DOWN)|EHOST(UNREACH|DOWN)|E[MN]FILE|EADDRNOTAVAIL)$/
 const UNAVAILABLE_TEXT =
@@ -14,26 +14,29 @@ const MAX_ATTEMPTS = 5
 export type Em = EntityManager
 export type Work<T> = (em: Em) => Promise<T>
 
-/** The door to the database: a fork for each piece of work, its errors in our own words. */
+/** Access to the database. Each unit of work has its own EntityManager; errors of the driver become `PosternError`s. */
 export interface Database {
   readonly orm: MikroORM
-  /** true: the PostgreSQL inside this process. */
+  /** true: the embedded PostgreSQL in this process. */
   readonly embedded: boolean
-  /** One piece of work with an EntityManager of its own, without a transaction around it. */
+  /** Runs a unit of work with its own EntityManager, without a transaction. */
   run<T>(work: Work<T>): Promise<T>
-  /** All or nothing; tried again after a deadlock or a serialization failure. */
+  /** Runs a unit of work in a transaction. Retries it after a deadlock or a serialization failure. */
   transaction<T>(work: Work<T>): Promise<T>
-  /** Rows of one plain statement, `?` for each value; without `em` by itself, and tried again as a transaction is. */
+  /**
+   * Runs one SQL statement with `?` for each value, and returns its rows. With `em` it runs in the transaction of `em`;
+   * otherwise on its own, retried like a transaction.
+   */
   query<Row extends object>(sql: string, values?: readonly unknown[], em?: Em): Promise<Row[]>
   /**
-   * Rows of one of our own functions, by itself, and tried again as a transaction is. What it is given goes beside the
-   * statement rather than in it: it may be long, and nobody has to quote it.
+   * Calls one of our SQL functions on its own, retried like a transaction, and returns its rows. The values are sent as
+   * bind parameters instead of being interpolated: they may be long and need no quoting.
    */
   call<Row extends object>(name: string, values: readonly string[]): Promise<Row[]>
   close(): Promise<void>
 }
 
-/** @returns all but `embedded` and `close`, which belong to whoever opened the ORM */
+/** @returns everything except `embedded` and `close`, which belong to the code that opens the ORM */
 export function createDatabase(orm: MikroORM): Pick<Database, 'orm' | 'run' | 'transaction' | 'query' | 'call'> {
   const run = <T>(work: Work<T>): Promise<T> => mapDatabaseError(() => work(orm.em.fork() as Em))
   const runOnce = <T>(work: Work<T>): Promise<T> =>
@@ -62,7 +65,7 @@ async function retryOnConflict<T>(work: () => Promise<T>): Promise<T> {
     } catch (error) {
       if (!mayRetry(error)) throw error
       if (attempt === MAX_ATTEMPTS) throw unavailable(error)
-      // Those that met once would meet again if all came back at once.
+      // A random delay, so that transactions that conflicted do not conflict again.
       await sleep(Math.random() * 10 * 2 ** attempt)
     }
   }
@@ -78,7 +81,7 @@ async function mapDatabaseError<T>(work: () => Promise<T>): Promise<T> {
 
 const mayRetry = (error: unknown) => classifySqlState((error as { code?: unknown }).code) === 'retry'
 
-/** true when the database cannot do it now, rather than refuses what it was asked. Retries are decided before. */
+/** true: the database is unavailable, as opposed to a rejected statement. Conflicts that are retried do not count. */
 export function isUnavailable(error: unknown): boolean {
   const { code, message, errors } = error as { code?: unknown; message?: unknown; errors?: unknown[] }
   const errorClass = classifySqlState(code)

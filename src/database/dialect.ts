@@ -12,11 +12,11 @@ import { classifySqlState } from './sqlstate.ts'
 const UNABLE_TO_CONNECT = '08001'
 
 /**
- * Kysely keeps a connection whose transaction could not be begun or rolled back, as when the server went away; a pool
- * that lost all its connections that way would answer nobody ever again.
+ * Kysely does not release a connection whose transaction could not be started or rolled back, such as after the loss of
+ * the server. A pool that leaks all its connections this way would block forever.
  */
 class Driver extends PostgresDriver {
-  /** Those that wait for a connection. */
+  /** Calls that wait for a connection. */
   readonly #acquiring = new Set<Promise<DatabaseConnection>>()
 
   override async acquireConnection(options?: AbortableOperationOptions): Promise<DatabaseConnection> {
@@ -32,9 +32,9 @@ class Driver extends PostgresDriver {
   }
 
   /**
-   * Kysely forgets its pool at once: a connection that arrives after that is given to nobody and taken back by nobody,
-   * and the pool would wait for it for ever. Nobody new comes while it is destroyed, and whoever waits is served or has
-   * waited long enough.
+   * Kysely drops its reference to the pool at once: a connection acquired after that is never released, and the pool would
+   * wait for it forever. So this waits for all pending calls first; no new ones start by then, and each gets a connection
+   * or reaches its timeout.
    */
   override async destroy(): Promise<void> {
     await Promise.allSettled(this.#acquiring)
@@ -43,7 +43,7 @@ class Driver extends PostgresDriver {
 
   override async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
     try {
-      // What a transaction reads after it waited for a lock has to be new, whatever the role's default is.
+      // After waiting for a lock, a transaction must read current data, whatever the default of the role is.
       const { isolationLevel = 'read committed' } = settings
       await super.beginTransaction(connection, { ...settings, isolationLevel })
     } catch (error) {
@@ -52,20 +52,20 @@ class Driver extends PostgresDriver {
     }
   }
 
-  /** What cannot be rolled back any more went with its connection, which the pool throws away. */
+  /** A rollback that fails is ignored: the transaction ends with its connection, which the pool discards. */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     await super.rollbackTransaction(connection).catch(() => {})
   }
 }
 
-/** Whatever the reason, such as a login or a certificate that is refused: without a connection nothing was tried. */
+/** Marks errors of acquiring a connection, such as a rejected login or certificate: no statement has run. */
 function withoutConnection(error: unknown): Error {
   const { code, message } = error as { code?: string; message?: string }
   if (classifySqlState(code)) return error as Error
   return Object.assign(new Error(message, { cause: error }), { code: UNABLE_TO_CONNECT })
 }
 
-/** Kysely's dialect of PostgreSQL, over a pool that gets every connection back. */
+/** Kysely's dialect for PostgreSQL, with a driver that releases every connection. */
 export class Dialect extends PostgresDialect {
   readonly #config: PostgresDialectConfig
 

@@ -1,2 +1,2 @@
-/** A pattern of LIKE for whatever contains a text; its wildcards stand for themselves. */
+/** The LIKE pattern for values that contain a text, whose wildcards are escaped. */
 export const likePattern = (text: string): string => `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`

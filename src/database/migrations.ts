@@ -5,9 +5,9 @@ import type { Database } from './database.ts'
 const MIGRATION = /^(Migration\d+)\.[jt]s$/
 
 /**
- * Brings an embedded database up to date, and looks whether a shared one is.
- * @param change false: an embedded one is not changed either
- * @throws StartupError when a database that is not changed lacks migrations that this version needs
+ * Migrates an embedded database, and checks that a shared one is migrated.
+ * @param change false: an embedded database is checked only, too
+ * @throws StartupError when migrations that this version needs are missing and not applied here
  */
 export async function requireMigrated(db: Database, change = true): Promise<void> {
   const missing = await missingMigrations(db)
@@ -19,21 +19,21 @@ export async function requireMigrated(db: Database, change = true): Promise<void
 }
 
 /**
- * Brings the tables up to date.
- * @param names only these; undefined: all
+ * Applies migrations.
+ * @param names the migrations to apply; undefined: all
  * @returns the names of the migrations it applied
  */
 export async function migrate(db: Database, names?: string[]): Promise<string[]> {
-  // Loaded only here: most starts find nothing to migrate.
+  // Loaded only when needed: most starts have nothing to migrate.
   const { Migrator } = await import('@mikro-orm/migrations')
-  // Behind a pooler it may go by another name in the URL, and MikroORM would make one of that name.
+  // A pooler may use another database name in the URL, and MikroORM would create a database of that name.
   const [database] = await db.query<{ name: string }>('select current_database() as name')
   db.orm.config.set('dbName', database?.name)
   const applied = await new Migrator(db.orm.em).up(names && { migrations: names })
   return applied.map(({ name }) => name)
 }
 
-/** Names of the migrations in the folder that the database does not list: two statements, where MikroORM needs ten. */
+/** Names of the migrations that the database lacks. Needs two statements, where MikroORM needs ten. */
 async function missingMigrations(db: Database): Promise<string[]> {
   const applied = new Set(await appliedMigrations(db.query))
   return knownMigrations(db).filter(name => !applied.has(name))
@@ -47,7 +47,7 @@ export function knownMigrations(db: Database): string[] {
     .sort()
 }
 
-/** Names of the migrations that the database has, oldest first; none where it has no tables. */
+/** Names of the applied migrations, oldest first; empty if the database has no tables. */
 export async function appliedMigrations(query: <Row extends object>(sql: string) => Promise<Row[]>): Promise<string[]> {
   const [table] = await query<{ name: string | null }>(`select to_regclass('mikro_orm_migrations')::text as name`)
   if (!table?.name) return []

@@ -4,19 +4,19 @@ import { redactError } from './redact-error.ts'
 import { classifySqlState } from './sqlstate.ts'
 import { discard, setStatementTimeout } from './statement-timeout.ts'
 
-/** Longer than a failover's pause, shorter than the patience of whoever waits for an answer. */
+/** Connection timeout: longer than a short failover, shorter than the timeout of clients. */
 const CONNECT_MS = 5_000
-/** date, timestamp, timestamptz and interval: MikroORM reads them itself. */
+/** OIDs of date, timestamp, timestamptz and interval: MikroORM parses them itself. */
 const TIMES = [1082, 1114, 1184, 1186]
 /**
- * How values are written, whatever the server, the database or the role have as their default. These are the startup
- * parameters that PgBouncer follows for each client, so they hold in transaction mode too; it refuses most others, and
- * a `set` would stay on a connection that it gives to somebody else (docs/adr/0026-not-now-and-session-settings.md).
+ * Session parameters that fix the format of values, whatever the defaults of the server, the database or the role are.
+ * PgBouncer tracks these startup parameters per client, so they apply in transaction mode too. It rejects most others, and
+ * a `set` would stay on a server connection that other clients use (docs/adr/0026-not-now-and-session-settings.md).
  */
 const SESSION = { DateStyle: 'ISO, MDY', TimeZone: 'UTC', standard_conforming_strings: 'on' }
 /**
- * By a statement, since a pooler refuses it as a startup parameter. A standby lags behind: what was revoked might be
- * valid there, so it is not read from either.
+ * Sets the isolation level by a statement, since a pooler rejects it as a startup parameter, and detects a standby. A
+ * standby lags behind, so a revoked token might still be valid there: it is not used for reads either.
  */
 const ON_CONNECT = `select pg_is_in_recovery() as standby, set_config('default_transaction_isolation', 'read committed', false)`
 
@@ -24,14 +24,14 @@ const ON_CONNECT = `select pg_is_in_recovery() as standby, set_config('default_t
 const READ_ONLY = '25006'
 
 class Client extends pg.Client {
-  /** What the first message of a connection says; an internal of pg, which offers no way to add to it. */
+  /** The parameters of the startup message; an internal method of pg, which has no option for them. */
   getStartupConf(): object {
     const { getStartupConf } = pg.Client.prototype as unknown as { getStartupConf(): object }
     return { ...getStartupConf.call(this), ...SESSION }
   }
 }
 
-/** The dialect of a PostgreSQL that nodes share. @param timeout milliseconds that a statement may take; 0: no limit */
+/** The dialect for a shared PostgreSQL. @param timeout statement timeout in milliseconds; 0: no limit */
 export function postgresDialect(url: string, poolSize: number, timeout: number): Dialect {
   const types = new pg.TypeOverrides()
   for (const oid of TIMES) types.setTypeParser(oid, text => text)
@@ -45,7 +45,7 @@ export function postgresDialect(url: string, poolSize: number, timeout: number):
     Client,
     onConnect: client => prepare(client as pg.Client, timeout),
   })
-  // The query that was under way is told; an idle connection that breaks is nobody's business.
+  // A query in flight is rejected by its own promise; the failure of an idle connection is ignored.
   pool.on('error', ignore)
   return new Dialect({ pool })
 }
@@ -53,12 +53,12 @@ export function postgresDialect(url: string, poolSize: number, timeout: number):
 const ignore = () => {}
 
 /**
- * Before a connection is used for the first time.
- * @throws 25006 when the server is a standby; the pool then drops the connection
+ * Prepares a new connection.
+ * @throws 25006 when the server is a standby; the pool then discards the connection
  */
 async function prepare(client: pg.Client, timeout: number): Promise<void> {
   client.on('error', ignore)
-  // The pool limits how long connecting takes, but not this.
+  // The connection timeout of the pool does not cover this statement.
   const limit = setTimeout(() => discard(client), CONNECT_MS)
   try {
     const { rows } = await client.query<{ standby: boolean }>(ON_CONNECT)
@@ -71,15 +71,15 @@ async function prepare(client: pg.Client, timeout: number): Promise<void> {
 }
 
 /**
- * Drops the connection after an error that it would only repeat; the pool keeps none that was ended. No error goes on
- * with rows in it.
+ * Discards the connection after an error that would occur on it again; the pool does not reuse an ended connection. Removes
+ * row values from all errors.
  */
 function watchErrors(client: pg.Client): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown
   const watchedQuery = (...args: unknown[]) => {
-    const answer = query(...args)
-    if (!(answer instanceof Promise)) return answer
-    return answer.catch(error => {
+    const result = query(...args)
+    if (!(result instanceof Promise)) return result
+    return result.catch(error => {
       if (classifySqlState(error.code) === 'connection') discard(client)
       throw redactError(error)
     })

@@ -1,14 +1,14 @@
 import type { EntityMetadata } from '@mikro-orm/postgresql'
 
-/** How rows are read that are only shown: an entity that is kept track of costs several times as much. */
+/** Maps rows for read-only use: a managed entity costs several times as much. */
 export interface RowMapper<T> {
-  /** What to select: the columns of `alias`. */
+  /** The select list: the columns of the table `alias`. */
   columns(alias: string): string
-  /** A row as a plain object with the properties of its entity; times may come as PostgreSQL or as JSON writes them. */
+  /** Maps a row to a plain object with the entity's properties. Times may be in the format of PostgreSQL or of JSON. */
   toEntity(row: Record<string, unknown>): T
 }
 
-/** Rows of one entity, but for what it hides. */
+/** Creates a mapper for one entity, without its hidden properties. */
 export function createRowMapper<T extends object, Hidden extends keyof T>({
   props,
 }: EntityMetadata<T>): RowMapper<Omit<T, Hidden>> {

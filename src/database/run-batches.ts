@@ -1,33 +1,34 @@
 import { PosternError, raise } from '../errors/errors.ts'
 
-/** How far work has come that is done a batch to a transaction. */
+/** The progress of an operation that runs one transaction per batch. */
 export interface Progress {
-  /** What this call did: it is committed, whatever becomes of the rest. */
+  /** Number of rows that this call changed. They are committed, even if a later batch failed. */
   count: number
-  /** false: some may be left, and the same call goes on with them. */
+  /** false: rows may remain, and the same call continues with them. */
   complete: boolean
 }
 
-/** What one transaction did. */
+/** The result of one transaction. */
 export interface Batch {
   count: number
-  /** true: nothing is left. */
+  /** true: no rows remain. */
   last: boolean
 }
 
-/** Rows of a batch: few enough that the locks of one transaction are held for a fraction of a second. */
+/** Maximum rows of a batch: few enough that a transaction holds its locks for a fraction of a second. */
 export const BATCH_SIZE = 1_000
 
 /**
- * Milliseconds for whoever waits on a connection: clients, proxies and balancers give up after 30 seconds or more, and
- * the last batch takes its time too.
+ * Time budget of an HTTP request in milliseconds: clients, proxies and load balancers time out after 30 seconds or more,
+ * and the last batch may exceed the budget.
  */
 export const REQUEST_BUDGET_MS = 15_000
 
 /**
- * Does batches until one is the last, or the time is over. What was done before an error is reported all the same.
- * @param timeoutMs milliseconds after which it begins no further batch
- * @throws 503 when the database fails before anything is done
+ * Runs batches until one is the last or the time is up. If the database becomes unavailable after the first batch, it
+ * returns the progress so far.
+ * @param timeoutMs milliseconds after which it starts no further batch
+ * @throws 503 when the database is unavailable before the first batch has committed
  */
 export async function runBatches(batch: () => Promise<Batch>, timeoutMs: number): Promise<Progress> {
   const end = performance.now() + timeoutMs

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net'
 import type pg from 'pg'
 
-/** Milliseconds that a server has to say that it let go, before the connection is broken. */
+/** Milliseconds that the server has to confirm a cancellation before the connection is destroyed. */
 const CANCEL_GRACE_MS = 1_000
-/** The longest that a timer of Node can be set to. */
+/** Maximum delay of a Node timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 /** The code of a CancelRequest (PostgreSQL, "Message Formats"). */
 const CANCEL_REQUEST_CODE = 80_877_102
@@ -11,10 +11,11 @@ const CANCEL_REQUEST_CODE = 80_877_102
 type Client = pg.Client & { processID?: number | null; secretKey?: number | null }
 
 /**
- * Lets no statement of this client take longer. A server that vanished says nothing, and TCP goes on asking it for a
- * quarter of an hour: whoever waits that long on every connection of the pool serves nobody. One that is only slow, or
- * waits for a lock, is asked to let go first: it would not notice that nobody listens any more, go on with what nobody
- * waits for, and have one connection more each time (docs/adr/0023-a-deadline-in-the-client.md).
+ * Limits the duration of every statement of this client. A server that has disappeared sends nothing, and TCP keeps
+ * retransmitting for about 15 minutes: with all connections of the pool waiting, the node could serve no request. A server
+ * that is only slow, or waits for a lock, first gets a cancel request. Otherwise it would not notice the closed connection
+ * and continue the statement, and each timeout would leave another busy connection behind
+ * (docs/adr/0023-a-deadline-in-the-client.md).
  * @param ms milliseconds
  */
 export function setStatementTimeout(pgClient: pg.Client, ms: number): void {
@@ -22,7 +23,7 @@ export function setStatementTimeout(pgClient: pg.Client, ms: number): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown
   const timedQuery = (...args: unknown[]) => {
     const result = query(...args)
-    // Nothing here asks by a callback or a cursor.
+    // Callbacks and cursors are not used in this code base.
     return result instanceof Promise ? withTimeout(client, result, Math.min(ms, MAX_TIMER_MS)) : result
   }
   client.query = timedQuery as typeof client.query
@@ -45,33 +46,32 @@ async function withTimeout<T>(client: Client, pending: Promise<T>, ms: number): 
   }
 }
 
-/** `query_canceled` (PostgreSQL, appendix A), as the server says it itself where it can. */
+/** `query_canceled` (PostgreSQL, appendix A), the same code that the server sends for a cancelled statement. */
 class QueryCanceledError extends Error {
   readonly code = '57014'
 
   constructor() {
-    // One that waits for its standby says that all is well, though nothing is safe yet.
-    super('the server was asked to let go, and what it says since is no answer')
+    // A commit that is cancelled while it waits for a synchronous standby reports success, but may not be replicated.
+    super('the statement was cancelled after its timeout, so its result is not reliable')
   }
 }
 
 /**
- * Ends a connection at once. A request to let go may come late, and must not meet what
- * somebody else asks on this connection.
+ * Ends a connection at once. It must not be reused: a cancel request may arrive late and would cancel the next statement.
  */
 export function discard(client: pg.Client): void {
   void client.end()
-  // That alone would say goodbye, and wait for a server that may have vanished.
+  // end() alone sends a Terminate message and waits for a server that may have disappeared.
   client.connection.stream.destroy()
 }
 
-/** Asks the server to let go of what the client waits for, on a connection of its own (PostgreSQL, "Canceling Requests"). */
+/** Sends a cancel request for the running statement on a separate connection (PostgreSQL, "Canceling Requests"). */
 function cancel({ host, port, processID, secretKey, connection }: Client): void {
   if (processID == null || secretKey == null) return
   const request = Buffer.alloc(16)
   for (const [i, number] of [request.length, CANCEL_REQUEST_CODE, processID, secretKey].entries())
     request.writeInt32BE(number, i * 4)
-  // The very machine: a name may lead to another by now.
+  // Uses the address of the connection: the host name may resolve to another server by now.
   const { remoteAddress, remotePort } = connection.stream as Socket
   const socket = remoteAddress ? connect(remotePort as number, remoteAddress) : connect(`${host}/.s.PGSQL.${port}`)
   socket.on('error', () => {}).setTimeout(CANCEL_GRACE_MS, () => socket.destroy())

@@ -1,9 +1,9 @@
 import { unavailable } from '../errors/errors.ts'
 
 /**
- * Waits for work that may need what this caller holds, such as a connection, and so might never end.
+ * Waits for work with a timeout, since it may need a resource that the caller holds, such as a connection.
  * @param timeoutMs milliseconds
- * @throws what the work throws; 503 when it takes longer. The work goes on all the same.
+ * @throws the error of the work; 503 when it takes longer. The work itself is not cancelled.
  */
 export function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>()

@@ -4,19 +4,19 @@ import { StartupError } from '../errors/errors.ts'
 import type { Catalogue, CatalogueInput } from '../scopes/catalogue.ts'
 import { RESERVED } from '../scopes/reserved.ts'
 
-/** Settings that tokens depend on; commands use those of the server unless the environment sets others. */
+/** Settings that tokens depend on. Commands use those of the server unless the environment sets others. */
 const SHARED = ['audience', 'tokenPrefix', 'personalTokenLifetime', 'tokenMaxLifetime'] as const
 type Shared = Pick<Config, (typeof SHARED)[number]>
 
-/** What the last server that started on a database left there for the next one, and for commands. */
+/** Settings that the last started server stored in the database, for the next start and for commands. */
 export interface Deployment extends Shared {
   issuer: string
-  /** Somebody set the issuer; otherwise it followed from the port. */
+  /** true: the issuer was set explicitly. false: it was derived from the port. */
   chosen: boolean
-  /** Issuers that followed from other ports. */
+  /** Previous issuers that were derived from other ports. */
   previous: string[]
   catalogue: CatalogueInput
-  /** The catalogue was given by an application and stands in no file. */
+  /** true: the catalogue was passed by an embedding application, so there is no file. */
   embedded: boolean
 }
 
@@ -34,17 +34,17 @@ export async function readDeployment(db: Database): Promise<Deployment | undefin
   }
 }
 
-/** Writes down what this server is. @throws StartupError when another one with another issuer came first */
+/** Stores the settings of this server. @throws StartupError when the stored issuer is a different one */
 export function saveDeployment(db: Database, config: Config, catalogue: Catalogue, embedded: boolean): Promise<void> {
   return db.transaction(async em => {
-    // Nodes that start in the same moment take turns, and the later one sees the earlier.
+    // The row lock serializes nodes that start at the same time; the later one sees the row of the earlier.
     await em.execute("insert into settings (name, value) values ('deployment', '{}') on conflict (name) do nothing")
     const rows = await em.execute("select value from settings where name = 'deployment' for update")
     const stored = (rows as [{ value: Deployment }])[0].value
     const { issuer, issuerChosen: chosen } = config
     if (stored.issuer) resolveIssuer(config, stored)
-    const before = stored.issuer ? [...stored.previous, stored.issuer] : []
-    const previous = chosen ? [] : [...new Set(before)].filter(other => other !== issuer).slice(-10)
+    const earlier = stored.issuer ? [...stored.previous, stored.issuer] : []
+    const previous = chosen ? [] : [...new Set(earlier)].filter(other => other !== issuer).slice(-10)
     const shared = Object.fromEntries(SHARED.map(name => [name, config[name]]))
     const own = { inherit: catalogue.inherit, scopes: catalogue.scopes.slice(0, -RESERVED.length) }
     const value = { ...shared, issuer, chosen, previous, catalogue: own, embedded }
@@ -54,59 +54,59 @@ export function saveDeployment(db: Database, config: Config, catalogue: Catalogu
 
 export interface ResolvedConfig {
   config: Config
-  /** What whoever starts the server has to know; undefined: nothing. */
+  /** A notice for the operator; undefined: none. */
   notice: string | undefined
 }
 
 /**
- * Compares the issuer with the one that the database knows. A changed issuer makes every JWT worthless, so nobody changes
- * it by accident (docs/adr/0030).
- * @throws StartupError that says how to go on
+ * Compares the issuer with the stored one. A changed issuer invalidates every JWT, so it must not change by accident
+ * (docs/adr/0030).
+ * @throws StartupError that says how to proceed
  */
 export function resolveIssuer(config: Config, stored: Deployment | undefined): ResolvedConfig {
   if (!stored) return { config, notice: undefined }
   const { issuer, issuerChosen, issuerPrevious } = config
-  const accepting = (issuers: readonly string[]) => {
+  const configAccepting = (issuers: readonly string[]) => {
     const previous = [...new Set([...issuerPrevious, ...issuers])].filter(other => other !== issuer)
     return Object.freeze({ ...config, issuerPrevious: previous })
   }
-  const followed = issuerChosen ? [] : stored.previous
-  if (stored.issuer === issuer) return { config: accepting(followed), notice: undefined }
+  const derived = issuerChosen ? [] : stored.previous
+  if (stored.issuer === issuer) return { config: configAccepting(derived), notice: undefined }
   if (!issuerChosen && !stored.chosen) {
-    const notice = `The issuer is ${issuer} now, as PORT has changed; tokens that name ${stored.issuer} are still accepted here. Set ISSUER to keep one issuer whatever the port.`
-    return { config: accepting([...followed, stored.issuer]), notice }
+    const notice = `PORT has changed, so the issuer is now ${issuer}. Tokens of the issuer ${stored.issuer} are still accepted here. Set ISSUER to keep the same issuer on every port.`
+    return { config: configAccepting([...derived, stored.issuer]), notice }
   }
   if (issuerPrevious.includes(stored.issuer)) {
-    const notice = `The issuer is ${issuer} now; tokens that name ${stored.issuer} are accepted while ISSUER_PREVIOUS names it.`
-    return { config: accepting([]), notice }
+    const notice = `The issuer is now ${issuer}. Tokens of the issuer ${stored.issuer} are accepted while ISSUER_PREVIOUS contains it.`
+    return { config: configAccepting([]), notice }
   }
   throw new StartupError(issuerChosen ? issuerChangedNotice(issuer, stored.issuer) : issuerMissingNotice(stored.issuer))
 }
 
 const issuerChangedNotice = (issuer: string, old: string) =>
-  `ISSUER is ${issuer}, but the tokens in this database name ${old} as their issuer, and every JWT among them would be ` +
-  `refused. Set ISSUER=${old} to keep it, or ISSUER_PREVIOUS=${old} beside the new one to accept the old tokens for a time.`
+  `ISSUER is ${issuer}, but the tokens in this database have the issuer ${old}, and every JWT among them would be ` +
+  `rejected. Set ISSUER=${old} to keep it, or also set ISSUER_PREVIOUS=${old} to accept the old tokens for a time.`
 
 const issuerMissingNotice = (old: string) =>
-  `ISSUER is not set, but the tokens in this database name ${old} as their issuer. Set ISSUER=${old}; to change it, set ` +
+  `ISSUER is not set, but the tokens in this database have the issuer ${old}. Set ISSUER=${old}. To change the issuer, set ` +
   `ISSUER to the new one and ISSUER_PREVIOUS=${old}.`
 
-/** What a command works with: the settings of the server, where the environment does not set them. */
+/** The configuration of a command: the stored settings of the server, unless the environment sets them. */
 export function resolveCommandConfig(config: Config, stored: Deployment | undefined, env: NodeJS.ProcessEnv): Config {
   if (!stored) return config
-  const ofServer: Partial<Config> = {
+  const storedSettings: Partial<Config> = {
     ...(!config.issuerChosen && { issuer: stored.issuer, issuerChosen: stored.chosen }),
     ...(!env.AUDIENCE && !config.issuerChosen && { audience: stored.audience }),
     ...(!env.TOKEN_PREFIX && { tokenPrefix: stored.tokenPrefix }),
     ...(!env.PERSONAL_TOKEN_LIFETIME && { personalTokenLifetime: stored.personalTokenLifetime }),
     ...(!env.TOKEN_MAX_LIFETIME && { tokenMaxLifetime: stored.tokenMaxLifetime }),
   }
-  return resolveIssuer({ ...config, ...ofServer }, stored).config
+  return resolveIssuer({ ...config, ...storedSettings }, stored).config
 }
 
 /**
- * The catalogue that a command works with, in place of a file.
- * @param file the one in SCOPES_FILE or in the working folder
+ * The stored catalogue, if a command must use it instead of a file.
+ * @param file the path of the catalogue in SCOPES_FILE or the working directory
  */
 export function commandCatalogue(
   stored: Deployment | undefined,

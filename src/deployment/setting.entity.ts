@@ -9,6 +9,6 @@ const SettingSchema = defineEntity({
   },
 })
 
-/** What the database remembers of the deployment that works on it. */
+/** A stored setting of the deployment. */
 export class Setting extends SettingSchema.class {}
 SettingSchema.setClass(Setting)

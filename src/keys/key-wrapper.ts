@@ -5,7 +5,7 @@ import { StartupError } from '../errors/errors.ts'
 /** Encrypts private keys at rest (JWE, RFC 7516: `dir`, A256GCM). */
 export interface KeyWrapper {
   wrapKey(key: JWK, kid: string): Promise<string>
-  /** @throws StartupError when APP_KEY is not the one the key was sealed under */
+  /** @throws StartupError when the key was wrapped under another APP_KEY, or the row was tampered with */
   unwrapKey(wrapped: string, kid: string): Promise<JWK>
 }
 
@@ -21,18 +21,18 @@ export function createKeyWrapper(appKey: string): KeyWrapper {
       const { plaintext, protectedHeader } = await compactDecrypt(wrapped, secret).catch(error => {
         throw new StartupError(
           `The signing key ${kid} in oauth_signing_keys cannot be decrypted: ` +
-            'APP_KEY is not the key that this database was set up with, or the row was tampered with.',
+            'APP_KEY is not the key that this database was created with, or the row was tampered with.',
           error,
         )
       })
-      // The header is authenticated: a row's key cannot be put in another row's place.
+      // The header is authenticated, so a wrapped key cannot be copied to another row.
       if (protectedHeader.kid !== kid) throw tampered(kid)
       return JSON.parse(new TextDecoder().decode(plaintext))
     },
   }
 }
 
-/** @param kid names the row */
+/** The error for a row that does not match its wrapped key. @param kid the id of the row */
 export const tampered = (kid: string) =>
   new StartupError(
     `The signing key ${kid} in oauth_signing_keys was tampered with: it is neither published nor trusted. ` +

@@ -8,7 +8,7 @@ export type KeyState = (typeof KEY_STATES)[number]
 const SigningKeySchema = defineEntity({
   name: 'SigningKey',
   tableName: 'oauth_signing_keys',
-  // One key signs, and one waits for its turn.
+  // At most one key signs, and at most one is next.
   uniques: [{ name: 'oauth_signing_keys_state_unique', properties: ['state'], where: "state <> 'past'" }],
   properties: {
     /** The `kid`. */
@@ -16,17 +16,17 @@ const SigningKeySchema = defineEntity({
     algorithm: p.string().length(16).$type<Algorithm>(),
     state: p.string().length(16).$type<KeyState>(),
     publicKey: p.json<JWK>(),
-    /** The private JWK, encrypted under APP_KEY (compact JWE). */
+    /** The private JWK, wrapped under APP_KEY (compact JWE). */
     privateKey: p.text().hidden(),
     createdAt: p.datetime(),
-    /** Since when it signs; of a `next` key, from when it will. */
+    /** When it started signing; for a `next` key, when it will. */
     activatedAt: p.datetime().nullable(),
     retiredAt: p.datetime().nullable(),
-    /** Since when nothing that it signed counts; such a key is `past`. */
+    /** When it was revoked, which invalidates everything it signed; such a key is `past`. */
     revokedAt: p.datetime().nullable(),
   },
 })
 
-/** A key that signs tokens, did, or will. */
+/** A signing key: next, current or past. */
 export class SigningKey extends SigningKeySchema.class {}
 SigningKeySchema.setClass(SigningKey)

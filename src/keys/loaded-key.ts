@@ -6,7 +6,7 @@ import type { KeyState, SigningKey } from './key.entity.ts'
 import { type KeyWrapper, tampered } from './key-wrapper.ts'
 import { createSigner, type Sign } from './signer.ts'
 
-/** A key as a node holds it in memory. */
+/** A signing key in the memory of a node. */
 export interface LoadedKey {
   id: string
   algorithm: Algorithm
@@ -14,14 +14,14 @@ export interface LoadedKey {
   activatedAt: Date | null | undefined
   jwk: JWK
   publicKey: CryptoKey
-  /** Not of past keys. */
+  /** undefined for past keys. */
   sign: Sign | undefined
 }
 
-/** A node that has not heard of a rotation yet still signs with the key that was retired a moment ago. */
+/** Milliseconds after a rotation within which a node that has not received it may still sign with the retired key. */
 export const PROPAGATION_MS = 60_000
 
-/** The public members of each type of key (RFC 7518 §6, RFC 8037 §2). */
+/** The public JWK members by algorithm (RFC 7518 §6, RFC 8037 §2). */
 const PUBLIC: Record<Algorithm, readonly (keyof JWK & string)[]> = {
   ES256: ['kty', 'crv', 'x', 'y'],
   EdDSA: ['kty', 'crv', 'x'],
@@ -29,14 +29,14 @@ const PUBLIC: Record<Algorithm, readonly (keyof JWK & string)[]> = {
 }
 
 /**
- * The public half comes from the sealed key, never from its own column: whoever can write into the table, and has no
- * APP_KEY, publishes nothing.
- * @throws StartupError that names the row, when the private key was sealed under another APP_KEY or the row was changed
+ * Loads a key from its row. The public key is taken from the wrapped key, never from its own column, so that an attacker
+ * who can write to the table but does not have APP_KEY cannot publish a key.
+ * @throws StartupError that names the row, when the private key was wrapped under another APP_KEY or the row was changed
  */
 export async function loadKey(row: SigningKey, keyWrapper: KeyWrapper): Promise<LoadedKey> {
   const { id, algorithm, state, activatedAt } = row
-  const sealed = await keyWrapper.unwrapKey(row.privateKey, id)
-  const jwk = publicHalf(row, sealed)
+  const privateJwk = await keyWrapper.unwrapKey(row.privateKey, id)
+  const jwk = publicHalf(row, privateJwk)
   return {
     id,
     algorithm,
@@ -44,26 +44,29 @@ export async function loadKey(row: SigningKey, keyWrapper: KeyWrapper): Promise<
     activatedAt,
     jwk,
     publicKey: (await importJWK(jwk, algorithm)) as CryptoKey,
-    sign: state === 'past' ? undefined : createSigner(id, algorithm, sealed),
+    sign: state === 'past' ? undefined : createSigner(id, algorithm, privateJwk),
   }
 }
 
-function publicHalf({ id, algorithm, publicKey }: SigningKey, sealed: JWK): JWK {
+function publicHalf({ id, algorithm, publicKey }: SigningKey, privateJwk: JWK): JWK {
   const names = PUBLIC[algorithm] ?? []
-  // A member that the sealed key lacks belongs to a key of another algorithm.
-  const same = names.every(name => sealed[name] !== undefined && publicKey?.[name] === sealed[name])
-  if (names.length === 0 || !same) throw tampered(id)
-  return { ...Object.fromEntries(names.map(name => [name, sealed[name]])), kid: id, alg: algorithm, use: 'sig' }
+  // A missing member means that the key is of another algorithm.
+  const matches = names.every(name => privateJwk[name] !== undefined && publicKey?.[name] === privateJwk[name])
+  if (names.length === 0 || !matches) throw tampered(id)
+  return { ...Object.fromEntries(names.map(name => [name, privateJwk[name]])), kid: id, alg: algorithm, use: 'sig' }
 }
 
-/** A key just retired counts whatever its tokens: some may have been signed and not be stored yet. */
+/**
+ * Whether tokens of this key may still be live. A recently retired key always verifies, since tokens that it has signed
+ * may not be stored yet.
+ */
 export const stillVerifies = async (db: Database, key: SigningKey): Promise<boolean> =>
   !key.revokedAt &&
   (key.state !== 'past' ||
     (key.retiredAt ?? key.createdAt).getTime() > Date.now() - PROPAGATION_MS ||
     hasLiveTokens(db, key))
 
-/** Ids are UUIDv7, so those made while a key signed lie in one range of the primary key. */
+/** Ids are UUIDv7, so the ids of tokens issued while a key signed are one range of the primary key. */
 async function hasLiveTokens(db: Database, key: SigningKey): Promise<boolean> {
   const [from, to] = idsBetween(
     (key.activatedAt ?? key.createdAt).getTime() - PROPAGATION_MS,
@@ -77,7 +80,7 @@ async function hasLiveTokens(db: Database, key: SigningKey): Promise<boolean> {
   return rows.length > 0
 }
 
-/** The first and the last id that can have been made between two times, in milliseconds since the epoch. */
+/** The lowest and the highest possible UUIDv7 between two times, in milliseconds since the epoch. */
 export const idsBetween = (from: number, to: number): readonly [string, string] => [
   uuid({ msecs: from, random: new Uint8Array(16) }),
   uuid({ msecs: to, random: new Uint8Array(16).fill(255) }),

@@ -7,8 +7,8 @@ import { createKey, type KeyChange, promote, promoteDue } from './rotation.ts'
 import { signsFrom } from './schedule.ts'
 
 /**
- * Withdraws a key for good. If it is the one that signs, the next key signs at once, published for long or not; if it is
- * the next one, another takes its place. A key that is revoked already is left as it is.
+ * Revokes a key permanently. If it is the current key, the next key signs at once, even if it was published only recently.
+ * If it is the next key, a new one replaces it. A key that is already revoked is left unchanged.
  * @throws 404 for a `kid` that no key has
  */
 export async function revokeSigningKey(change: KeyChange, kid: string): Promise<SigningKey> {
@@ -16,7 +16,7 @@ export async function revokeSigningKey(change: KeyChange, kid: string): Promise<
   await promoteDue(change)
   const key = isUuid(kid) ? await em.findOne(SigningKey, { id: kid.toLowerCase() }) : null
   if (!key) throw notFound('key')
-  // Said again in any case: a node may have missed it the first time.
+  // Published again in any case: a node may have missed the first notification.
   publish({ kind: 'keys' })
   if (key.revokedAt) return key
   const at = new Date()
@@ -29,7 +29,7 @@ export async function revokeSigningKey(change: KeyChange, kid: string): Promise<
   return key
 }
 
-/** Ids of the tokens that were made while a key signed; undefined: it never did. */
+/** The range of ids of the tokens that were issued while a key signed; undefined: it never signed. */
 export function signedIds(key: SigningKey): readonly [string, string] | undefined {
   const from = signsFrom(key)
   return from ? idsBetween(from.getTime(), (key.retiredAt ?? new Date()).getTime()) : undefined

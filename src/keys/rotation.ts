@@ -9,23 +9,23 @@ import { SigningKey } from './key.entity.ts'
 import type { KeyWrapper } from './key-wrapper.ts'
 import { isDue, PUBLISH_MS } from './schedule.ts'
 
-/** Setting up and rotating are done by one node at a time. */
+/** Only one node at a time may create or rotate keys. */
 export const lockKeys = (em: Em) => takeLock(em, 'keys')
 
 /**
- * What a rotation did. `signs`: the key signs from now on. `early`: as `signs`, but copies of the JWK Set may lack it.
- * `scheduled`: the key is published, and signs later. `waiting`: it was scheduled before, and nothing has changed.
+ * The outcome of a rotation. `signs`: the key signs from now on. `early`: like `signs`, but cached copies of the JWK Set may
+ * lack the key. `scheduled`: the key is published and signs later. `waiting`: it was already scheduled; nothing changed.
  */
 export type RotationOutcome = 'signs' | 'early' | 'scheduled' | 'waiting'
 
-/** The key that signs, or will, and how that came about. */
+/** The key that signs or is scheduled to, and the outcome. */
 export type Rotation = SigningKey & { outcome: RotationOutcome }
 
 export interface RotationOptions {
-  /** Default: that of the scheduled key, or the configured one. */
+  /** Default: the algorithm of the scheduled key, or the configured one. */
   algorithm: Algorithm | undefined
   configured: Algorithm
-  /** Sign at once, even with a key that copies of the JWK Set may lack. */
+  /** true: sign at once, even with a key that cached copies of the JWK Set may lack. */
   now: boolean
 }
 
@@ -36,7 +36,7 @@ export interface KeyChange {
   keyWrapper: KeyWrapper
 }
 
-/** Lets the next key sign: at once, if it has been published for long enough or `now` is set, and otherwise later. */
+/** Makes the next key sign: at once if it has been published for long enough or `now` is set, otherwise later. */
 export async function rotate(change: KeyChange, { algorithm, configured, now }: RotationOptions): Promise<Rotation> {
   await promoteDue(change)
   const { em, publish } = change
@@ -60,7 +60,7 @@ export async function rotate(change: KeyChange, { algorithm, configured, now }: 
 const outcomeOf = (isEarly: boolean, now: boolean): RotationOutcome =>
   !isEarly ? 'signs' : now ? 'early' : 'scheduled'
 
-/** Stores that a scheduled key signs, once its time has come, and publishes a new next key. */
+/** Promotes a scheduled key to the current one if it is due, and creates a new next key. */
 export async function promoteDue(change: KeyChange): Promise<void> {
   const next = await change.em.findOne(SigningKey, { state: 'next' })
   if (!next?.activatedAt || !isDue(next)) return
@@ -68,7 +68,10 @@ export async function promoteDue(change: KeyChange): Promise<void> {
   change.publish({ kind: 'keys' })
 }
 
-/** @param from when it began to sign. The key before may have signed until now, on a node whose clock is slow. */
+/**
+ * Makes the next key the current one and creates a new next key.
+ * @param from when it started signing. The previous key may have signed until now, on a node whose clock is slow.
+ */
 export async function promote({ em, keyWrapper }: KeyChange, next: SigningKey, from: Date): Promise<void> {
   const current = await em.findOneOrFail(SigningKey, { state: 'current' })
   em.assign(current, { state: 'past', retiredAt: new Date() })
@@ -79,8 +82,8 @@ export async function promote({ em, keyWrapper }: KeyChange, next: SigningKey, f
 }
 
 /**
- * Puts a new key in the place of one that has not signed. A scheduled one is kept as a past key: a node that learns of
- * this late may still sign with it for a moment.
+ * Replaces a next key by a new one. A scheduled key becomes a past key, since a node that receives this change late may
+ * still sign with it.
  */
 async function replaceNextKey(
   { em, keyWrapper }: KeyChange,
@@ -96,13 +99,13 @@ async function replaceNextKey(
   return key
 }
 
-/** From when every copy of the JWK Set has the key. The first keys were published together: no copy lacks the second. */
+/** When every cached copy of the JWK Set has the key. The first two keys are published together, so no copy lacks one. */
 async function readyAt(em: Em, { createdAt }: SigningKey): Promise<Date> {
   const older = await em.count(SigningKey, { createdAt: { $lt: createdAt } })
   return older === 0 ? createdAt : new Date(createdAt.getTime() + PUBLISH_MS)
 }
 
-/** The first two keys of a new database: one signs, the other is published with it. */
+/** Creates the first two keys of a new database: the current one and the next one, which are published together. */
 export async function createFirstKeys({ em, keyWrapper }: KeyChange, algorithm: Algorithm): Promise<void> {
   const at = new Date()
   em.persist(await createKey(keyWrapper, em, { algorithm, state: 'current', at }))
@@ -115,7 +118,7 @@ interface NewKey {
   at?: Date
 }
 
-/** A new pair of keys, its private half sealed. */
+/** Generates a key pair and wraps its private key. */
 export async function createKey(keyWrapper: KeyWrapper, em: Em, { algorithm, state, at }: NewKey): Promise<SigningKey> {
   const id = newId()
   const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true })

@@ -29,7 +29,7 @@ export function keyRoutes(keys: Keys): FastifyPluginAsyncTypebox {
         schema: {
           operationId: 'getJwks',
           summary: 'Get the public keys',
-          description: 'The JWK Set (RFC 7517) that tokens are verified with: the next, the current and past keys.',
+          description: 'The JWK Set (RFC 7517) to verify tokens with: the next, the current and past keys.',
           tags: ['Keys'],
           response: { 200: Type.Object({ keys: Type.Array(Jwk) }) },
         },

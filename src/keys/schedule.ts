@@ -8,15 +8,15 @@ export const JWKS_MEMORY_MS = 240_000
 const MAX_CLOCK_DIFFERENCE_MS = 60_000
 
 /**
- * Milliseconds from the publication of a key until it may sign: the oldest copy of the JWK Set without it, from a node's
- * memory and then from a cache, has expired by then.
+ * Milliseconds from the publication of a key until it may sign. By then, every copy of the JWK Set without the key has
+ * expired, even one that a node served from memory and a cache then stored.
  */
 export const PUBLISH_MS = JWKS_MAX_AGE * 1000 + JWKS_MEMORY_MS + MAX_CLOCK_DIFFERENCE_MS
 
-/** A `next` key with `activatedAt` waits for that time. Once it has come, each node signs with it, whatever is stored. */
+/** Whether a scheduled `next` key has reached its `activatedAt`. From then on, each node signs with it. */
 export const isDue = ({ state, activatedAt }: Pick<SigningKey, 'state' | 'activatedAt'>, now = Date.now()): boolean =>
   state === 'next' && !!activatedAt && activatedAt.getTime() <= now
 
-/** From when a key signs or signed. null: no rotation has scheduled it yet, or another key replaced it before. */
+/** When a key starts or started signing; null: it is not scheduled, or was replaced before that time. */
 export const signsFrom = ({ activatedAt, retiredAt }: SigningKey): Date | null =>
   activatedAt && !(retiredAt && activatedAt > retiredAt) ? activatedAt : null

@@ -4,14 +4,14 @@ import { promisify } from 'node:util'
 import type { JWK } from 'jose'
 import type { Algorithm } from '../config/config.ts'
 
-/** Writes a signed text. @param typ the `typ` of its header, which says what it is for (RFC 8725 §3.11) */
+/** Signs a JWT. @param typ the `typ` header, which states the kind of JWT (RFC 8725 §3.11) */
 export type Sign = (payload: object, typ: string) => Promise<string>
 
 type Signature = (data: Buffer, key: KeyObject) => Buffer | Promise<Buffer>
 
 /**
- * RFC 7518 §3, RFC 8037 §3. An elliptic signature is made on the spot: WebCrypto takes three times as long for one, since
- * it hands it to another thread and looks up the curve to convert it. An RSA one is so slow that others should not wait.
+ * RFC 7518 §3, RFC 8037 §3. Elliptic-curve signatures are computed synchronously: WebCrypto takes three times as long,
+ * since it uses another thread and converts the signature. RSA signatures are slow, so they run on another thread.
  */
 const SIGNATURES: Record<Algorithm, Signature> = {
   ES256: (data, key) => toJoseSignature(sign('sha256', data, key)),
@@ -25,7 +25,7 @@ const signAsync = promisify((data: Buffer, key: KeyObject, done: (error: Error |
 
 /**
  * Signs with one key: JSON Web Signatures in the compact form (RFC 7515 §7.1).
- * @param kid the key's id, set in every header beside `alg`
+ * @param kid the id of the key, which is set in every header
  * @param privateKey as a JWK
  */
 export function createSigner(kid: string, alg: Algorithm, privateKey: JWK): Sign {
@@ -41,8 +41,8 @@ export function createSigner(kid: string, alg: Algorithm, privateKey: JWK): Sign
 let turn: Promise<void> | undefined
 
 /**
- * Those that wait in one turn of the event loop go on one after another, with nothing between them: a curve's tables are
- * then still in the processor's cache, where each signature by itself would fetch them again.
+ * Defers signatures to the next turn of the event loop, so that they run one after another without other work in between:
+ * the tables of the curve then stay in the CPU cache.
  */
 function nextTurn(): Promise<void> {
   turn ??= setImmediate().then(() => {
@@ -53,7 +53,7 @@ function nextTurn(): Promise<void> {
 
 const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
 
-/** The two numbers of a DER signature side by side, 32 bytes each (RFC 7518 §3.4). */
+/** Converts a DER signature to the JOSE format: the two numbers concatenated, 32 bytes each (RFC 7518 §3.4). */
 function toJoseSignature(der: Buffer): Buffer {
   const middle = 4 + der[3]!
   const signature = Buffer.alloc(64)
@@ -61,7 +61,7 @@ function toJoseSignature(der: Buffer): Buffer {
     [der.subarray(4, middle), 32],
     [der.subarray(middle + 2), 64],
   ] as const) {
-    // A leading zero keeps a number positive, and a small number is shorter.
+    // In DER, a leading zero byte marks a positive number, and a small number has fewer bytes.
     const digits = number.subarray(-32)
     signature.set(digits, end - digits.length)
   }

@@ -5,8 +5,8 @@ import type { Engine } from './engine.ts'
 type Turn = PromiseWithResolvers<void>
 
 /**
- * A pool of the one connection that PGlite has. It goes to one piece of work at a time: a query of one request must not
- * run inside the transaction of another.
+ * A pool of the single connection of PGlite, used by one unit of work at a time: a query of one request must not run in
+ * the transaction of another.
  */
 class SingleConnectionPool implements PostgresPool {
   readonly options = {}
@@ -21,10 +21,10 @@ class SingleConnectionPool implements PostgresPool {
 
   async connect(): Promise<PostgresPoolClient> {
     if (this.#ended) throw new Error('Cannot use a pool after calling end on the pool')
-    const before = this.#last
+    const previous = this.#last
     const turn: Turn = Promise.withResolvers()
     this.#last = turn.promise
-    await before
+    await previous
     try {
       const engine = await this.#running()
       const query = (sql: string, params: readonly unknown[]) => engine.query(sql, params)
@@ -46,7 +46,7 @@ class SingleConnectionPool implements PostgresPool {
     return Promise.resolve(this.#engine).catch(() => undefined)
   }
 
-  /** One that stopped is started again: its log has every commit. */
+  /** Restarts an engine that has stopped: its write-ahead log has every commit. */
   async #running(): Promise<Engine> {
     const engine = await this.#opened()
     if (engine && !engine.closed) return engine

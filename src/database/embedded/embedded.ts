@@ -3,26 +3,26 @@ import { type Engine, startEngine } from './engine.ts'
 import { postgresFolder, requireDatabase } from './existing.ts'
 import { lockFile, lockFolder } from './lock.ts'
 
-/** The embedded database of a data directory, held by this process. */
+/** The embedded database of a data directory, which this process has locked. */
 export interface Embedded {
-  /** The engine that was started at once, or another after that one stopped. */
+  /** Returns the engine that is starting; on further calls, starts another one. */
   start(): Promise<Engine>
-  /** Stops it if nobody did, and lets go of the directory; a second time it does nothing. */
+  /** Stops the engine if it is running, and unlocks the directory. Idempotent. */
   release(): Promise<void>
 }
 
 export interface EmbeddedOptions {
-  /** What a new database begins with. */
+  /** The initial content of a new database. */
   initialDump?: Blob | undefined
-  /** true: there has to be a database, and none is created. */
+  /** true: the database must exist; none is created. */
   mustExist?: boolean
 }
 
 /**
- * Starts the embedded database without waiting for it: it opens on its own thread while the rest is loaded.
+ * Starts the embedded database without waiting for it: it opens on its own thread while other modules are loaded.
  * @param dataDir undefined: in memory, for tests
- * @throws StartupError when another process holds the directory, it cannot be written, or there is no database where one
- *   has to be
+ * @throws StartupError when another process has locked the directory, it cannot be written, or the database must exist
+ *   and does not
  */
 export function startEmbedded(
   dataDir: string | undefined,
@@ -47,9 +47,12 @@ export function startEmbedded(
   }
 }
 
-/** A lock file is left where a server has been, which may be creating its database now: then the lock comes first. */
-function lockDataDir(dataDir: string, existing: boolean): () => void {
-  if (!existing) return lockFolder(dataDir)
+/**
+ * Locks the data directory. If there is a lock file, another process may be creating the database, so the check for a
+ * database is repeated under the lock.
+ */
+function lockDataDir(dataDir: string, mustExist: boolean): () => void {
+  if (!mustExist) return lockFolder(dataDir)
   if (!existsSync(lockFile(dataDir))) requireDatabase(dataDir)
   const unlock = lockFolder(dataDir)
   try {

@@ -6,41 +6,42 @@ import { type WasmModules, wasmModules } from './wasm.ts'
 export interface Engine {
   query(sql: string, params: readonly unknown[]): Promise<StatementResult>
   close(): Promise<void>
-  /** true: it has stopped, for whatever reason, and another has to be started. */
+  /** true: it has stopped for any reason, and another one must be started. */
   readonly closed: boolean
 }
 
 export interface EngineOptions {
-  /** Where the data lies; without it, in memory. */
+  /** The data directory; without it, the data is in memory. */
   folder?: string | undefined
-  /** A dump that a new database begins with. */
+  /** A PGlite dump with the initial content of a new database. */
   dump?: Blob | undefined
 }
 
-/** What PostgreSQL says to one statement. */
+/** The result of one statement. */
 export interface StatementResult {
   rows: object[]
   command: string
   rowCount: number
 }
 
-/** The first message to the worker: what it runs. */
+/** The first message to the worker: the WebAssembly modules. */
 export type WorkerModules = { modules: WasmModules }
-/** A statement for the worker; `undefined` asks it to close, and is answered by its end. */
+/** A statement for the worker; `undefined`: the worker closes the database and exits. */
 export type WorkerRequest = { sql: string; params: readonly unknown[] } | undefined
 export type WorkerResponse = { answer: StatementResult | undefined } | { error: { message: string } }
 
-/** PostgreSQL's own code for a server that shut down: whoever asked is told to try again. */
+/** `admin_shutdown` (PostgreSQL, appendix A): callers get a 503 and may retry. */
 const STOPPED = '57P01'
 const WORKER = import.meta.filename.endsWith('.ts') ? './worker.ts' : './worker.js'
 
 /**
- * Starts PGlite in a worker. Each message is answered by one, in order, and opening counts as the first.
+ * Starts PGlite in a worker. The worker sends one response to each message, in order; the first one is to the opening of
+ * the database.
  * @returns once the database is open
  */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const pending: PromiseWithResolvers<StatementResult | undefined>[] = []
-  // The worker gets no flags or hooks of the process around it, and prints nothing into its output.
+  // The worker inherits no flags, hooks or output streams of this process.
   const worker = new Worker(new URL(WORKER, import.meta.url), {
     workerData: options,
     env: {},
@@ -48,7 +49,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     stdout: true,
     stderr: true,
   })
-  // Nobody reads them, and what nobody takes away would be kept.
+  // The output is discarded; unread, it would be buffered in memory.
   worker.stdout.resume()
   worker.stderr.resume()
   const exited = new Promise<void>(resolve => void worker.once('exit', () => resolve()))
@@ -74,7 +75,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   worker.on('error', stop)
   worker.once('exit', () => stop())
   const open = nextResponse()
-  // The worker loads its own modules meanwhile.
+  // Compiled here while the worker loads its own modules.
   wasmModules().then(
     modules => worker.postMessage({ modules } satisfies WorkerModules),
     error => {
@@ -100,7 +101,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-/** Errors lose their fields on the way between threads; `code` is what the rest goes by. */
+/** Restores the fields of an error, such as `code`, which structured cloning between threads drops. */
 function asError({ message, ...fields }: { message: string }): Error {
   return redactError(Object.assign(new Error(message), fields))
 }

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { folderProblem, obstacle } from '../../config/folder-problem.ts'
 import { StartupError } from '../../errors/errors.ts'
 
-/** Where the embedded PostgreSQL keeps its files. */
+/** The directory of the embedded PostgreSQL's files. */
 export const postgresFolder = (dataDir: string) => join(dataDir, 'postgres')
 
-/** The file that is there while a database is being created: what it stands beside is half a database. */
+/** A file that exists while a database is being created. If it is left over, the database is incomplete. */
 export const unfinishedMarker = (folder: string) => `${folder}.new`
 
-/** @returns false where a start would create a database. What stands there but is damaged counts as one. */
+/** @returns false: a start would create a database. A damaged database counts as existing. */
 export function hasDatabase(dataDir: string): boolean {
   const folder = postgresFolder(dataDir)
   if (existsSync(unfinishedMarker(folder)) || !existsSync(folder)) return false
@@ -17,16 +17,16 @@ export function hasDatabase(dataDir: string): boolean {
 }
 
 /**
- * For commands that work on what is there, and create nothing.
- * @throws StartupError where there is no database
+ * For commands that need an existing database and never create one.
+ * @throws StartupError when there is no database
  */
 export function requireDatabase(dataDir: string): void {
   if (!readable(dataDir) || !hasDatabase(dataDir)) throw noDatabase(dataDir)
 }
 
 /**
- * As `requireDatabase`, for whoever opens no database.
- * @throws StartupError where there is not even a directory
+ * For commands that need the data directory but do not open the database.
+ * @throws StartupError when the directory does not exist or cannot be read
  */
 export function requireDataDir(dataDir: string): void {
   if (!readable(dataDir)) throw noDatabase(dataDir)
@@ -38,16 +38,16 @@ const noDatabase = (dataDir: string) =>
   )
 
 /**
- * @returns false where there is nothing
- * @throws StartupError where there is something else than a directory that this user can read
+ * @returns false: the directory does not exist
+ * @throws StartupError when it is not a directory, or this user cannot read it
  */
 function readable(dataDir: string): boolean {
   try {
     readdirSync(dataDir)
     return true
   } catch (error) {
-    const nothing = (error as NodeJS.ErrnoException).code === 'ENOENT' && !obstacle(dataDir)
-    if (nothing) return false
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT' && !obstacle(dataDir)
+    if (isMissing) return false
     throw folderProblem(dataDir, error)
   }
 }

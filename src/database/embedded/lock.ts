@@ -7,19 +7,20 @@ import { folderProblem } from '../../config/folder-problem.ts'
 import { StartupError } from '../../errors/errors.ts'
 import { closeToOthers } from './permissions.ts'
 
-/** SQLITE_BUSY: someone else has the lock. */
+/** SQLITE_BUSY: another connection has the lock. */
 const BUSY = 5
-/** What SQLite says where the file system cannot lock: PERM, PROTOCOL, NOLFS, and IOERR_ with RDLOCK, LOCK, UNLOCK, ... */
+/** SQLite's codes on a file system without locks: PERM, PROTOCOL, NOLFS, and IOERR_ with RDLOCK, LOCK, UNLOCK, ... */
 const NO_LOCKS = [3, 15, 22, 2058, 2314, 3594, 3850]
 
-/** The file whose lock holds a data directory. */
+/** The lock file of a data directory. */
 export const lockFile = (folder: string) => join(folder, 'lock')
 
 /**
- * Holds a data directory for this process. PGlite takes no lock of its own, and two processes would corrupt it. SQLite's
- * exclusive lock is the kernel's: it goes with the process, however that ends, and leaves nothing stale.
- * @returns a function that lets go
- * @throws StartupError when another process holds it, it cannot be written, or its file system has no locks
+ * Locks a data directory for this process. PGlite takes no lock, and two processes would corrupt the database. SQLite's
+ * exclusive lock is a kernel lock, which is released when the process ends for any reason, so it is never stale.
+ * @returns a function that unlocks the directory
+ * @throws StartupError when another process has the lock, the directory cannot be written, or its file system does not
+ *   support locks
  */
 export function lockFolder(folder: string): () => void {
   try {
@@ -58,15 +59,15 @@ function lockProblem(folder: string, error: unknown): StartupError {
     )
   }
   return new StartupError(
-    `${lockFile(folder)} cannot be locked (${message}). Move it away if no other Postern process runs there, and start again.`,
+    `${lockFile(folder)} cannot be locked (${message}). If no other Postern process uses the directory, move the file away and start again.`,
     error,
   )
 }
 
 /**
- * Tries with another file, which nobody else holds: SQLite says neither why a file cannot be written nor that a file
- * system has no locks, which it reports as a lock that somebody holds. The file of the lock itself must not be opened
- * and closed here, since that would let go of a lock that this process has.
+ * Tests the directory with another file, which no other process has locked. SQLite does not report why a file cannot be
+ * written, and reports a file system without locks as a lock held by another process. The lock file itself must not be
+ * opened and closed here: closing it would release a lock that this process has (POSIX advisory locks).
  */
 function tryFile(folder: string): { writeError?: unknown; lockError?: unknown } {
   const file = join(folder, `lock-${randomBytes(6).toString('hex')}`)
@@ -87,6 +88,6 @@ function tryFile(folder: string): { writeError?: unknown; lockError?: unknown } 
 
 const noLocks = (folder: string, error: unknown) =>
   new StartupError(
-    `DATA_DIR ${folder} is on a file system that cannot lock files, as network shares (SMB, NFS) may be, and two processes would damage the database. Set DATA_DIR to a directory on a local disk, or use a PostgreSQL (DATABASE_URL); \`postern restore FILE\` fills either from a dump.`,
+    `DATA_DIR ${folder} is on a file system that cannot lock files, such as some network shares (SMB, NFS), and two processes would damage the database. Set DATA_DIR to a directory on a local disk, or use a PostgreSQL (DATABASE_URL); \`postern restore FILE\` loads a dump into either.`,
     error,
   )

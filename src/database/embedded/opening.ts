@@ -1,21 +1,21 @@
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** The major version of PostgreSQL that PGlite has inside; a test compares. */
+/** The major version of PostgreSQL in PGlite; a test verifies it. */
 export const POSTGRES_MAJOR = '18'
 
-/** A start writes a segment of the log, and a checkpoint. */
+/** A start writes a segment of the write-ahead log, and a checkpoint. */
 const NEEDED_BYTES = 24 * 2 ** 20
 
-/** Of Emscripten's file system, whose errors have a number and nothing else. */
+/** Error numbers of Emscripten's file system, whose errors have no code. */
 const ERRNO: Record<number, string> = { 2: 'EACCES', 19: 'EDQUOT', 29: 'EIO', 51: 'ENOSPC', 63: 'EPERM', 69: 'EROFS' }
 
-/** A reason that is known: nothing has to be guessed from the disk. */
+/** The database cannot be opened for a known reason, which its message states. */
 export class OpeningRefusedError extends Error {}
 
 /**
- * @param version what stands in PG_VERSION
- * @throws Refusal when another major version of PostgreSQL made the files: none reads those of another
+ * @param version the content of PG_VERSION
+ * @throws OpeningRefusedError when another major version of PostgreSQL created the files, which this one cannot read
  */
 export function requireMajor(version: string): void {
   if (version === POSTGRES_MAJOR) return
@@ -30,7 +30,7 @@ export function requireMajor(version: string): void {
   )
 }
 
-/** @returns true when another try would find no more room */
+/** @returns true: the disk is full, so that a retry would fail too */
 export const isDiskFull = (error: unknown) => ['ENOSPC', 'EDQUOT'].includes(String(codeOf(error)))
 
 function codeOf(error: unknown): string | undefined {
@@ -38,13 +38,13 @@ function codeOf(error: unknown): string | undefined {
   return code ?? ERRNO[Number(errno)]
 }
 
-/** @returns an error that says what a person can do about it */
+/** @returns an error whose message says how to fix it */
 export function openingProblem(folder: string | undefined, error: unknown): Error {
   if (error instanceof OpeningRefusedError) return error
   const name = codeOf(error)
   if (folder && (isDiskFull(error) || freeBytes(dirname(folder)) < NEEDED_BYTES)) {
     return new Error(
-      `the disk is full (${name ?? 'little is left'}). Free at least ${NEEDED_BYTES / 2 ** 20} MB, or move DATA_DIR to another disk.`,
+      `the disk is full (${name ?? 'little space is left'}). Free at least ${NEEDED_BYTES / 2 ** 20} MB, or move DATA_DIR to another disk.`,
     )
   }
   const { errno, message } = error as { errno?: number; message?: string }

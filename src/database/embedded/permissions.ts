@@ -1,13 +1,13 @@
 import { chmodSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What Postern puts into a data directory. */
+/** The files that Postern creates in a data directory. */
 const OWN = /^(postgres(\.new)?|restoring|lock(-journal|-[0-9a-f]{12})?|app\.key)$/
 
 /**
- * Takes away what a group and others may do with a database: a directory that existed before may let them read keys and
- * write rows. The directory itself is changed only where nothing else is in it, since it may be anybody's, such as /var/lib.
- * What belongs to another user stays as it is.
+ * Removes all permissions of group and others: a directory that existed before may let them read keys and write rows. The
+ * directory itself is changed only if it contains nothing else, since it may be a shared one such as /var/lib. Files of
+ * other users are left unchanged.
  * @throws the error of the file system
  */
 export function closeToOthers(folder: string): void {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 
-/** An empty database, made when Postern is installed; without it a first start makes one itself, in seconds. */
+/** An empty database, created when Postern is installed. Without it, a first start creates one, which takes seconds. */
 export const PREBUILT = resolve(
   import.meta.dirname,
   import.meta.filename.endsWith('.ts') ? '../../../dist' : '../../..',

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 
-/** A compiled program. TypeScript declares WebAssembly for browsers only. */
+/** A compiled WebAssembly module. TypeScript declares WebAssembly for browsers only. */
 type Module = object
 declare const WebAssembly: { compile(bytes: Uint8Array): Promise<Module> }
 
-/** PGlite's programs, compiled, as its options name them; threads share the code of one module. */
+/** PGlite's compiled modules, named as in its options. Threads share the code of a module. */
 export interface WasmModules {
   pgliteWasmModule: Module
   initdbWasmModule: Module
@@ -13,12 +13,12 @@ export interface WasmModules {
 let compiled: Promise<WasmModules> | undefined
 
 /**
- * Compiles PGlite's WebAssembly once for the process and keeps it: each worker that compiled it anew, and freed it at its
- * end, could meet a fault in V8's records of code pages that ends the process (docs/adr/0043).
+ * Compiles PGlite's WebAssembly once per process and caches it. If each worker compiled its own copy and freed it at its
+ * end, a bug in V8's management of code pages could crash the process (docs/adr/0043).
  */
 export function wasmModules(): Promise<WasmModules> {
   compiled ??= compileBoth()
-  // What failed may work the next time, as when too many files were open.
+  // A failure may be temporary, such as too many open files, so the next call tries again.
   compiled.catch(() => {
     compiled = undefined
   })

@@ -9,16 +9,16 @@ import { isDiskFull, OpeningRefusedError, openingProblem, requireMajor } from '.
 import { PREBUILT } from './prebuilt.ts'
 import type { WasmModules } from './wasm.ts'
 
-/** PGlite's defaults suit a machine of its own: 128 MB of buffers, and up to a gigabyte of log to replay after a kill. */
+/** PGlite's defaults suit a dedicated machine: 128 MB of buffers, and up to 1 GB of log to replay after a crash. */
 const SETTINGS = ['shared_buffers=16MB', 'max_wal_size=64MB']
 
 /**
- * The embedded PostgreSQL, on a thread of its own: it starts while the server's modules load, and a long statement
- * leaves the server free to answer checks from memory.
+ * Runs the embedded PostgreSQL on its own thread: it starts while the server loads its modules, and a long statement does
+ * not block requests that the server answers from memory.
  */
 async function serve(port: MessagePort, options: EngineOptions): Promise<void> {
   const [{ modules }] = (await once(port, 'message')) as [WorkerModules]
-  // Without a listener the port would not keep the thread alive while the database opens.
+  // A port without a listener does not keep the thread alive while the database opens.
   port.ref()
   const pglite = await open(options, modules).catch(error => {
     throw openingProblem(options.folder, error)
@@ -32,7 +32,7 @@ async function serve(port: MessagePort, options: EngineOptions): Promise<void> {
 async function open({ folder, dump }: EngineOptions, modules: WasmModules): Promise<PGlite> {
   if (!folder) return create(modules, dump)
   const marker = unfinishedMarker(folder)
-  // A process that was killed while it made the database left half of one, in which nobody can have stored anything.
+  // A process that was killed while it created the database left an incomplete one, which cannot contain any data.
   if (existsSync(marker)) rmSync(folder, { recursive: true, force: true })
   if (existsSync(join(folder, 'PG_VERSION'))) return openExisting(folder, modules)
   assertEmpty(folder)
@@ -48,15 +48,15 @@ function openExisting(folder: string, modules: WasmModules): Promise<PGlite> {
   return PGlite.create(settings({ ...modules, dataDir: folder }))
 }
 
-/** Nothing that is there is ever overwritten. */
+/** Existing files are never overwritten. */
 function assertEmpty(folder: string): void {
   if (!existsSync(folder) || readdirSync(folder).length === 0) return
   throw new OpeningRefusedError(
-    `${folder} has files but no PG_VERSION, and is left as it is. Restore a backup (\`postern restore FILE\` with an empty DATA_DIR), or move it away.`,
+    `${folder} has files but no PG_VERSION, and is left unchanged. Restore a backup (\`postern restore FILE\` with an empty DATA_DIR), or move it away.`,
   )
 }
 
-/** A new database, from a dump if one can be loaded: that takes a third of the time. */
+/** Creates a database, from a dump if one can be loaded, which takes a third of the time. */
 async function create(where: PGliteOptions, dump = prebuilt()): Promise<PGlite> {
   if (!dump) return PGlite.create(settings(where))
   try {
