@@ -98,7 +98,11 @@ function fromOption(option: string, { variable, kind }: Readable, overrides: Con
   return value === undefined ? undefined : checked(variable, kind, parsed(kind, value), value)
 }
 
-const parsed = (kind: Kind, value: unknown) => (typeof value === 'string' ? kind.parse(value) : value)
+function parsed(kind: Kind, value: unknown): unknown {
+  if (typeof value === 'string') return kind.parse(value)
+  // A list is normalized like the comma-separated text of its variable.
+  return Array.isArray(value) && value.length > 0 ? kind.parse(value.join(',')) : value
+}
 
 function checked(variable: string, kind: Kind, value: unknown, input: unknown): unknown {
   if (value !== undefined && Value.Check(kind.schema, value)) return value
