@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
+import { auditCommand } from './cli/audit.ts'
 import { clientCommands } from './cli/clients.ts'
 import { dumpCommands } from './cli/dump.ts'
 import { exitCode, explain } from './cli/errors.ts'
@@ -55,6 +56,7 @@ ${examples(
   clientCommands(postern)
   tokenCommands(postern)
   keyCommands(postern)
+  auditCommand(postern)
   pruneCommand(postern)
   dumpCommands(postern)
   statusCommand(postern)

@@ -19,7 +19,8 @@ export function adminAudit(auditLog: AuditLog): FastifyPluginAsyncTypebox {
         schema: {
           operationId: 'adminListAudit',
           summary: 'Read the audit trail',
-          description: 'Newest first; who did what to whom, from where. All conditions must hold.',
+          description:
+            'Newest first; who did what, to whom, with which token or in which session, and from where. Events of authentication, successful or not, have the `user_agent` in `details`. All conditions must hold: `user_id`, `client_id` and `token_id` find what was done to or by them.',
           tags: ['Administration'],
           querystring: Type.Object(
             {

@@ -7,6 +7,7 @@ export interface AuditFilter {
   /** The user that the action affected, or that performed it. */
   userId?: string | undefined
   clientId?: string | undefined
+  /** Which it was done to, or with. */
   tokenId?: string | undefined
   since?: Date | undefined
   until?: Date | undefined
@@ -32,7 +33,7 @@ function where(
   if (kind) conditions.push({ kind })
   if (userId) conditions.push({ $or: [{ userId }, { actorUserId: userId }] })
   if (clientId) conditions.push({ $or: [{ clientId }, { actorClientId: clientId }] })
-  if (tokenId) conditions.push({ tokenId })
+  if (tokenId) conditions.push({ $or: [{ tokenId }, { actorTokenId: tokenId }] })
   if (since) conditions.push({ at: { $gte: since } })
   if (until) conditions.push({ at: { $lt: until } })
   if (after) conditions.push({ id: { $lt: after } })

@@ -29,3 +29,11 @@ export function idArgument(text: string): string {
   if (isUuid(text)) return text
   throw new InvalidArgumentError('It must be an id, as the list shows it.')
 }
+
+const MAX_COUNT = 10_000
+
+export function countOption(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= MAX_COUNT) return count
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_COUNT}.`)
+}

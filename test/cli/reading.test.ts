@@ -11,6 +11,7 @@ const READING = [
   ['token', 'list', '--user', 'ada@example.com'],
   ['client', 'list'],
   ['keys', 'list'],
+  ['audit'],
   ['prune', '--dry-run'],
 ]
 /** They change what is there, and would create a database only to find nothing in it. */

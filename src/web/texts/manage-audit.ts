@@ -12,10 +12,12 @@ export const audit = {
   at: 'Time',
   whom: 'Target',
   by: 'Actor',
-  address: 'IP address',
+  address: 'IP address and user agent',
   details: 'Details',
   server: 'Server',
   tokenIs: 'token {id}',
+  byToken: 'with token {id}',
+  bySession: 'in session {id}',
   empty: 'No matching events.',
   noKind: 'This type of event does not exist.',
   kinds: {

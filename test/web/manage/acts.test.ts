@@ -2,6 +2,7 @@ import t from 'tap'
 import { actingAs, newUser, PASSWORD, testApp } from '../../helpers/app.ts'
 import { Browser, locationOf } from '../../helpers/browser.ts'
 import { opens } from '../../helpers/granted-tokens.ts'
+import { basic, form } from '../../helpers/oauth.ts'
 
 const { app, services } = await testApp(t)
 const admin = await newUser(services, 'admin')
@@ -207,4 +208,29 @@ t.test('the audit trail is filtered and says who did it', async t => {
   t.strictSame(await rows(`client=${client.id}`), ['App updated', 'App created'])
   t.strictSame(await rows(`user=${user.id}&until=2020-01-01`), [])
   t.match((await browser.get(`/manage/audit?client=${client.id}`)).body, 'https://a.example/%22%3E')
+})
+
+t.test('the audit log names the acting token and session, and what a request called itself', async t => {
+  const { user, id, headers } = await actingAs(services, ['tokens:write'])
+  await app.inject({ method: 'POST', url: '/api/tokens', headers, payload: { name: 'issued by another' } })
+  const byToken = (await browser.get(`/manage/audit?token=${id}`)).body
+  t.match(byToken, new RegExp(`with token [^,]*?${id}`))
+  const person = new Browser(app)
+  await person.signIn(user)
+  await person.submit(await person.get('/tokens/new'), { name: 'by session', expires_in: '30d' }, /tokens$/)
+  const [issued] = await services.auditLog.list({ userId: user.id, kind: 'token.issued' }, { limit: 1 })
+  t.ok(issued?.actorSessionId)
+  const inSession = new RegExp(`in session [^,]*${issued?.actorSessionId}`)
+  t.match((await browser.get(`/manage/audit?user=${user.id}`)).body, inSession)
+  const { client } = await services.clients.create({ name: 'Orders API' })
+  const wrong = { ...basic(client.id, 'wrong'), 'user-agent': 'curl/8 <script>' }
+  await form(app, '/oauth/introspect', { token: 'x' }, wrong)
+  const kind = 'client.authentication_failed'
+  while ((await services.auditLog.list({ kind }, { limit: 1 })).length === 0) await new Promise(setImmediate)
+  const failed = (await browser.get(`/manage/audit?kind=${kind}`)).body
+  t.match(failed, 'App authentication failed')
+  t.match(failed, 'curl/8 &lt;script&gt;')
+  const reader = await actingAs(services, ['admin:read'], { role: 'admin' })
+  const api = await app.inject({ url: `/admin/audit?token_id=${id}`, headers: reader.headers })
+  t.ok(api.json().data.some((event: { actor_token_id: string }) => event.actor_token_id === id))
 })

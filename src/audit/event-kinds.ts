@@ -1,0 +1,26 @@
+/** The kinds of audit events: the object, then what happened to it. */
+export const EVENT_KINDS = [
+  'token.issued',
+  'token.refreshed',
+  'token.changed',
+  'token.revoked',
+  'token.reused',
+  'consent.granted',
+  'consent.withdrawn',
+  'client.created',
+  'client.changed',
+  'client.revoked',
+  'client.secret_rotated',
+  'client.authentication_failed',
+  'key.rotated',
+  'key.revoked',
+  'user.created',
+  'user.changed',
+  'user.disabled',
+  'user.enabled',
+  'user.password_changed',
+  'sign_in.succeeded',
+  'sign_in.failed',
+  'session.ended',
+] as const
+export type EventKind = (typeof EVENT_KINDS)[number]
