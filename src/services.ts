@@ -5,6 +5,7 @@ import type { Config } from './config/config.ts'
 import type { Database } from './database/database.ts'
 import { type ResolvedConfig, readDeployment, resolveIssuer, saveDeployment } from './deployment/deployment.ts'
 import type { Log } from './errors/log.ts'
+import { revokeRefreshTokens } from './grants/refresh-family.ts'
 import { createGrantServices, type GrantServices } from './grants/services.ts'
 import { createKeys, type Keys } from './keys/keys.ts'
 import { startListening } from './listen.ts'
@@ -13,6 +14,7 @@ import { openDatabase } from './open-database.ts'
 import { type Catalogue, type CatalogueInput, createCatalogue, loadCatalogue } from './scopes/catalogue.ts'
 import { writeStatusEvents } from './status/events.ts'
 import { createStatusServices, type StatusServices } from './status/services.ts'
+import { revokeIssuedByClient } from './tokens/revoke-issued.ts'
 import { createTokenServices, type TokenServices } from './tokens/services.ts'
 import { createUserServices, type UserServices } from './users/services.ts'
 
@@ -70,7 +72,8 @@ export async function createServices(options: ServicesOptions): Promise<Services
   })
   const base = { config, catalogue, db, bus, keys, log }
   const users = createUserServices(base)
-  const clients = createClientServices(base)
+  const revocation = { revokeIssued: revokeIssuedByClient, revokeRefreshTokens }
+  const clients = createClientServices({ ...base, revocation })
   const status = createStatusServices(base)
   const tokens = createTokenServices({ ...base, ...clients, takeStatusReference: status.indices.take })
   const grants = createGrantServices({ ...base, ...users, ...tokens })

@@ -1,10 +1,11 @@
 import { LockMode } from '@mikro-orm/postgresql'
 import { checkOptions, renamedTo } from '../../packages/guard/src/options.ts'
 import { writeAudit } from '../audit/audit.ts'
-import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
+import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
+import { type Batch, REQUEST_BUDGET_MS, runBatches } from '../database/run-batches.ts'
 import { conflict, invalid, notFound } from '../errors/errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { newSecret } from '../security/secrets.ts'
@@ -14,7 +15,6 @@ import { Client } from './client.entity.ts'
 import { clientDefaults } from './defaults.ts'
 import { createPersonalAccess, PERSONAL_ACCESS } from './personal-access.ts'
 import { assertClientQuota } from './quota.ts'
-import { retireIssued } from './retire-issued.ts'
 import { assertConsistent, type ClientSettings, standardGrants, validateSettings } from './rules.ts'
 import { afterRotation, toStoredSecret } from './secrets.ts'
 
@@ -84,11 +84,20 @@ export interface ClientsOptions {
   bus: InvalidationBus
   catalogue: Catalogue
   config: Pick<Config, 'tokenMaxLifetime' | 'clientsPerUser'>
+  revocation: ClientRevocation
+}
+
+/** What a revoked client takes along. Passed in, since tokens and grants import clients and not the other way round. */
+export interface ClientRevocation {
+  /** Revokes what its tokens issued, in the transaction that revokes the client. */
+  revokeIssued(em: Em, publish: Publish, clientId: string): Promise<void>
+  /** Marks the next batch of its refresh tokens as revoked; they are refused before, by the state of the client. */
+  revokeRefreshTokens(em: Em, of: { client: string }): Promise<Batch>
 }
 
 const MAX_OVERLAP_SECONDS = 30 * 86_400
 
-export function createClients({ db, bus, catalogue, config }: ClientsOptions): Clients {
+export function createClients({ db, bus, catalogue, config, revocation }: ClientsOptions): Clients {
   const rules = { catalogue, maxLifetime: config.tokenMaxLifetime }
 
   /** Locks the row, so that two changes at once are made one after the other. */
@@ -174,10 +183,12 @@ export function createClients({ db, bus, catalogue, config }: ClientsOptions): C
         // What the tokens of a revoked client open is asked of the client; its audience is free for another.
         em.assign(client, { revoked: true, audience: null, updatedAt: new Date() })
         publish({ kind: 'client', id })
-        for (const token of await retireIssued(em, id)) publish({ kind: 'token', id: token })
-        // Named by its table: the grants are built on clients, and not the other way round.
-        await em.execute('update oauth_refresh_tokens set revoked = true where client_id = ? and not revoked', [id])
+        await revocation.revokeIssued(em, publish, id)
       })
+      await runBatches(
+        () => db.transaction(em => revocation.revokeRefreshTokens(em, { client: id })),
+        REQUEST_BUDGET_MS,
+      )
     },
 
     personalAccess: createPersonalAccess(db, () => insert({ ...clientDefaults(), ...PERSONAL_ACCESS })),

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { type ClientAuthentication, createClientAuthentication } from './authenticate.ts'
-import { type Clients, createClients } from './clients.ts'
+import { type ClientRevocation, type Clients, createClients } from './clients.ts'
 import { createExplorer, type EnsureExplorer } from './explorer.ts'
 import { createResources, type Resources } from './resources.ts'
 
@@ -20,6 +20,7 @@ export interface ClientServicesOptions {
   bus: InvalidationBus
   catalogue: Catalogue
   config: Config
+  revocation: ClientRevocation
 }
 
 export function createClientServices(options: ClientServicesOptions): ClientServices {

@@ -85,15 +85,21 @@ export async function revokeGrant(em: Em, publish: Publish, grant: string): Prom
 export async function revokeGrants(em: Em, publish: Publish, of: GrantSelector, lastTokenId?: string): Promise<Batch> {
   await em.execute('select id from users where id = ? for no key update', [of.user])
   await invalidateCodes(em, of)
-  const refreshes = await em.find(RefreshToken, { ...of, revoked: false }, { fields: ['id'], limit: REFRESH_BATCH })
-  const ids = refreshes.map(({ id }) => id)
-  if (ids.length > 0) await em.nativeUpdate(RefreshToken, { id: { $in: ids } }, { revoked: true, replay: null })
-  if (ids.length === REFRESH_BATCH) return { count: 0, last: false }
+  const { last } = await revokeRefreshTokens(em, of)
+  if (!last) return { count: 0, last }
   return revokeTokenBatch(em, publish, of, lastTokenId)
 }
 
 /** No event belongs to them, so more of them share a transaction. */
 const REFRESH_BATCH = 5 * BATCH_SIZE
+
+/** Revokes the next batch of refresh tokens of a user, of a client or of both, in the transaction of `em`. */
+export async function revokeRefreshTokens(em: Em, of: { user?: string; client?: string }): Promise<Batch> {
+  const links = await em.find(RefreshToken, { ...of, revoked: false }, { fields: ['id'], limit: REFRESH_BATCH })
+  const id = { $in: links.map(link => link.id) }
+  if (links.length > 0) await em.nativeUpdate(RefreshToken, { id }, { revoked: true, replay: null })
+  return { count: links.length, last: links.length < REFRESH_BATCH }
+}
 
 async function invalidateCodes(em: Em, of: GrantSelector): Promise<void> {
   await em.nativeUpdate(AuthCode, { ...of, usedAt: null }, { usedAt: new Date() })
