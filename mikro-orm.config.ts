@@ -24,16 +24,16 @@ import { Session } from './src/users/session.entity.ts'
 import { User } from './src/users/user.entity.ts'
 
 export interface DatabaseLocation {
-  /** A PostgreSQL to connect to; without it the embedded one runs in this process. */
+  /** The URL of a PostgreSQL; without it, the embedded database runs in this process. */
   url?: string | undefined
   poolSize?: number | undefined
-  /** Milliseconds that a statement may take on it; 0: no limit. */
+  /** Statement timeout in milliseconds; 0: no limit. */
   timeout?: number
-  /** Starts the embedded one; without it the data lives in memory. */
+  /** Starts the embedded database; default: one in memory. */
   start?: (() => Promise<Engine>) | undefined
 }
 
-/** The only place that names a driver: PGlite unless there is the URL of a PostgreSQL. */
+/** The options of MikroORM. Selects the driver: PGlite, unless there is the URL of a PostgreSQL. */
 export function ormOptions({
   url,
   poolSize = 10,
@@ -64,9 +64,8 @@ export function ormOptions({
     ],
     // Functions and triggers are written by hand, in their migrations.
     schemaGenerator: { ignoreRoutines: true, ignoreTriggers: true },
-    // `schemaGenerator` quotes every name, and all times are UTC.
+    // All times are UTC.
     forceUtcTimezone: true,
-    // A rule about rows that are gone belongs to the domain, which says it in words.
     migrations: {
       path: resolve(import.meta.dirname, 'migrations'),
       glob: `!(*.d).${import.meta.filename.endsWith('.ts') ? 'ts' : 'js'}`,
@@ -75,16 +74,16 @@ export function ormOptions({
       snapshotOnMigrate: false,
       silent: true,
     },
-    // One that is named and missing is a mistake to be told of.
+    // A missing database is an error; it is not created.
     ensureDatabase: false,
-    // Neither is connected before it is used, nor again after it was closed.
+    // Both drivers connect on first use, and never after they were closed.
     ...(url
       ? { clientUrl: url, driverOptions: postgresDialect(url, poolSize, timeout) }
       : { dbName: 'postgres', driverOptions: embeddedDialect(start) }),
   })
 }
 
-/** What `mikro-orm` on the command line works with. A server loads its migrator only when there is something to migrate. */
+/** The configuration for the `mikro-orm` command line. A server loads the migrator only when migrations are pending. */
 export default async (): Promise<Options> => {
   const { Migrator } = await import('@mikro-orm/migrations')
   return { ...ormOptions({ url: process.env.DATABASE_URL }), extensions: [Migrator] }

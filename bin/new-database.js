@@ -1,5 +1,5 @@
-// Makes, when Postern is installed or packed, the empty database that a first start loads instead of making one itself.
-// Plain JavaScript: whoever installs may not have the Node that strips types.
+// Creates the empty database that a first start loads, when Postern is installed or packed. Plain JavaScript, since the
+// installing Node may not support type stripping.
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,9 +12,11 @@ try {
   const dump = await pglite.dumpDataDir('none')
   await pglite.close()
   mkdirSync(dirname(file), { recursive: true })
-  // A start that comes in between finds all of it or nothing.
+  // Renamed last, so that a concurrent start never reads an incomplete file.
   writeFileSync(`${file}.draft`, Buffer.from(await dump.arrayBuffer()))
   renameSync(`${file}.draft`, file)
 } catch (error) {
-  process.stderr.write(`No database made in advance (${error.message}): the first start takes some seconds longer.\n`)
+  process.stderr.write(
+    `Could not create the prebuilt database (${error.message}): the first start takes some seconds longer.\n`,
+  )
 }

@@ -1,4 +1,4 @@
-// Writes openapi/openapi.json from the routes: npm run openapi.
+// Generates openapi/openapi.json from the routes: npm run openapi.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'

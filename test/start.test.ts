@@ -31,14 +31,14 @@ t.test('on a PostgreSQL: the database that was named does not answer, or is empt
 const SCOPES: [what: string, text: string | undefined, said: RegExp][] = [
   ['is not there', undefined, /cannot be read \(ENOENT\)/],
   ['is not JSON', '{\n "scopes": [\n', /not valid|JSON/],
-  ['names a scope twice', catalogue('a', 'a'), /scope "a" stands twice/],
+  ['names a scope twice', catalogue('a', 'a'), /scope "a" is listed twice/],
   ['has a scope without a name', catalogue(''), /scope 1 has no id/],
   ['has a scope with a blank in it', catalogue('a b'), /scope "a b" must be printable ASCII without spaces/],
   ['has a scope with a quote in it', catalogue('a"b'), /scope "a"b" must be/],
   [
     'has a setting that is misspelt',
     '[{"id":"a","description":"A","defualt":true}]',
-    /scope "a" has "defualt", which is not known/,
+    /scope "a" has an unknown property "defualt"/,
   ],
   ['has a wrong type', '[{"id":"a","description":1}]', /scope "a" has no description/],
   ['takes a name of our own', catalogue('admin:write'), /scope "admin:write" is reserved/],

@@ -5,7 +5,7 @@ import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, note } from './output.ts'
 
 const WITH_KEY = 'The dump contains the APP_KEY of this database: keep it as secret as a password.'
-const WITHOUT_KEY = 'The dump does not contain APP_KEY, which its secrets are sealed with: keep that key too.'
+const WITHOUT_KEY = 'The dump does not contain APP_KEY, which its secrets are encrypted with: keep that key too.'
 
 export function dumpCommands(postern: Command): void {
   postern

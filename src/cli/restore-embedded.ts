@@ -38,7 +38,7 @@ function requireVacant(dataDir: string): void {
   const entries = entriesOf(dataDir).filter(name => !NOT_DATA.test(name))
   if (entries.length === 0) return
   throw new StartupError(
-    `${dataDir} is not empty, and nothing is ever overwritten. Set DATA_DIR to an empty directory, or move this one away.`,
+    `${dataDir} is not empty, and data is never overwritten. Set DATA_DIR to an empty directory, or move this one away.`,
   )
 }
 

@@ -8,7 +8,7 @@ import { StartupError } from '../errors/errors.ts'
 import type { Write } from './write.ts'
 
 const REASONS: Record<string, string> = {
-  EEXIST: 'it exists already, and nothing is ever overwritten. Choose another name.',
+  EEXIST: 'it already exists, and files are never overwritten. Choose another name.',
   ENOENT: 'there is no such file or directory.',
   ENOTDIR: 'there is no such directory.',
   EISDIR: 'it is a directory.',
@@ -17,21 +17,21 @@ const REASONS: Record<string, string> = {
   EROFS: 'the file system is read-only.',
   ENOSPC: 'the disk is full. Free some space, or write to another disk.',
   EDQUOT: 'the quota of this user is used up.',
-  EFBIG: 'the file system takes no file of that size.',
-  EPIPE: 'its reader went away.',
+  EFBIG: 'the file system does not support files of that size.',
+  EPIPE: 'its reader closed the pipe.',
 }
 
-/** @returns an error that names the file; whatever is no error of the file system stays as it is */
-function fileProblem(file: string, doing: string, error: unknown): Error {
+/** @returns an error that names the file; errors that do not come from the file system are returned unchanged */
+function fileProblem(file: string, action: 'read' | 'written', error: unknown): Error {
   const { code = '' } = error as NodeJS.ErrnoException
   const reason = REASONS[code]
-  return reason ? new StartupError(`${file} cannot be ${doing} (${code}): ${reason}`, error) : (error as Error)
+  return reason ? new StartupError(`${file} cannot be ${action} (${code}): ${reason}`, error) : (error as Error)
 }
 
 /**
- * Writes a gzip file that its owner alone can read, and leaves none where that fails.
- * @param file a name that is free; `-`: standard output
- * @throws StartupError when it exists, or cannot be written to its end
+ * Writes a gzip file that only its owner can read. On a failure it deletes the file.
+ * @param file the path of a new file; `-`: standard output
+ * @throws StartupError when the file exists or cannot be written completely
  */
 export async function writeFile<T>(file: string, work: (write: Write) => Promise<T>): Promise<T> {
   if (file === '-') return compressed(process.stdout, work).catch(error => fail('standard output', error))

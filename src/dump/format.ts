@@ -1,8 +1,8 @@
 import { StartupError } from '../errors/errors.ts'
 
 /**
- * A dump is a gzip file of JSON lines: a header, then for each table `{"table": …}` and a `{"row": …}` for each row, then
- * `{"end": …}`. docs/adr/0044 says why rows and not files of the database.
+ * The version of the dump format: a gzip file of JSON lines. These are a header, then for each table `{"table": …}` and one
+ * `{"row": …}` per row, then `{"end": …}`. docs/adr/0044 explains why a dump contains rows instead of database files.
  */
 export const FORMAT = 1
 
@@ -13,24 +13,24 @@ export interface Header {
   /** The version of Postern that wrote it. */
   version: string
   created_at: string
-  /** The migrations that the tables had, in their order. */
+  /** The migrations that were applied to the tables, in order. */
   migrations: string[]
-  /** Tells one APP_KEY from another, and nothing about it. */
+  /** Check value of APP_KEY, which does not reveal the key. */
   app_key_check: string
-  /** The key that an embedded database has beside it; a key from the environment is never written down. */
+  /** The key from the data directory of an embedded database; a key from the environment is never written. */
   app_key?: string
 }
 
-/** What the last line says of those before it. */
+/** The content of the last line. */
 export interface End {
   rows: number
-  /** The last number that each sequence gave out, by `table.column`. */
+  /** The last value of each sequence, by `table.column`. */
   sequences: Record<string, number>
-  /** SHA-256 in hex of every line before, each with its newline. */
+  /** SHA-256 in hex of all previous lines, including their newlines. */
   sha256: string
 }
 
-/** Rows stay the text that PostgreSQL wrote, so that no number loses digits on its way. */
+/** A row is kept as the JSON text that PostgreSQL wrote; parsing it would lose digits of large numbers. */
 const ROW = '{"row":'
 export const rowLine = (json: string) => `${ROW}${json}}`
 export const rowOf = (line: string) => (line.startsWith(ROW) ? line.slice(ROW.length, -1) : undefined)
@@ -39,7 +39,7 @@ export const notADump = () => new StartupError('it is not a dump that `postern d
 
 /**
  * @param line the first line of a file
- * @throws StartupError when it is not that of a dump that this version reads
+ * @throws StartupError when it is not the header of a dump that this version can read
  */
 export function parseHeader(line: string | undefined): Header {
   const header = asObject(line) as Partial<Header> | undefined
@@ -52,7 +52,7 @@ export function parseHeader(line: string | undefined): Header {
   return header as Header
 }
 
-/** @returns the object on a line; undefined where there is none */
+/** Parses a line. @returns undefined when it is not a JSON object */
 export function asObject(line: string | undefined): object | undefined {
   try {
     const value: unknown = JSON.parse(line ?? '')

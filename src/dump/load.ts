@@ -7,16 +7,16 @@ import { inSession, type Session } from './session.ts'
 import { dumpedTables, existingTables, sequencesOf } from './tables.ts'
 
 /**
- * How far each sequence jumps. The server that wrote the dump may have given out further numbers before it ended: of
- * status lists, which tokens name, and of events, which readers of the feed have seen.
+ * How far each sequence is advanced, by column type. The original server may have used further numbers after the dump: ids
+ * of status lists, which tokens refer to, and sequence numbers of events, which readers of the feed have received.
  */
 const JUMP: Record<string, number> = { integer: 1_000, bigint: 1_000_000_000 }
 
 /**
- * Puts a dump into an empty database: the tables as they were when it was written, the rows in one transaction, then
- * the migrations since.
- * @returns how many rows
- * @throws StartupError when the database is not empty, or the file cannot be read to its end; then it stays without rows
+ * Loads a dump into an empty database: applies the migrations of the dump, inserts all rows in one transaction, then
+ * applies later migrations.
+ * @returns the number of rows
+ * @throws StartupError when the database is not empty, or the file cannot be read completely; then no rows are inserted
  */
 export async function loadDump(db: Database, dump: Dump): Promise<number> {
   const { migrations } = dump.header
@@ -44,11 +44,11 @@ async function requireEmpty(db: Database, session: Session): Promise<void> {
 }
 
 const notEmpty = () =>
-  new StartupError('the database is not empty, and nothing is ever overwritten. Set DATABASE_URL to a new database.')
+  new StartupError('the database is not empty, and data is never overwritten. Set DATABASE_URL to a new database.')
 
 async function loadRows(db: Database, session: Session, dump: Dump): Promise<number> {
   const tables = await dumpedTables(db, session)
-  // Whoever starts a server now waits, and finds what it needs.
+  // A server that starts now waits for the locks, and then finds the complete data.
   await session.rows(`lock table ${tables.map(name => `"${name}"`).join(', ')} in access exclusive mode`)
   await requireEmpty(db, session)
   await setTriggers(session, tables, 'disable')
@@ -57,11 +57,12 @@ async function loadRows(db: Database, session: Session, dump: Dump): Promise<num
     const next = await batches.next()
     if (next.done) {
       await setTriggers(session, tables, 'enable')
-      await goOn(db, session, next.value.sequences)
+      await advanceSequences(db, session, next.value.sequences)
       return next.value.rows
     }
     const { table, rows } = next.value
-    if (!tables.includes(table)) throw new StartupError(`it has a table that this version does not know: ${table}.`)
+    if (!tables.includes(table))
+      throw new StartupError(`it contains a table that this version does not know: ${table}.`)
     await session.rows(`insert into "${table}" select * from jsonb_populate_recordset(null::"${table}", $1::jsonb)`, [
       `[${rows.join(',')}]`,
     ])
@@ -74,10 +75,10 @@ async function setTriggers(session: Session, tables: readonly string[], change: 
 }
 
 /**
- * Nothing is given out twice: lists that exist give out no more indices, since tokens that were issued after the dump may
- * have the next ones, and sequences go on far behind the last number.
+ * Ensures that no number is used twice. Tokens issued after the dump may have the next indices of the existing status
+ * lists, so those lists are marked as full; and each sequence continues far above its last value.
  */
-async function goOn(db: Database, session: Session, last: Record<string, number>): Promise<void> {
+async function advanceSequences(db: Database, session: Session, last: Record<string, number>): Promise<void> {
   await session.rows('update oauth_status_lists set reserved = size where reserved < size')
   for (const { name, sequence, type } of await sequencesOf(db, session)) {
     const next = (last[name] ?? 0) + (JUMP[type] as number)

@@ -4,30 +4,31 @@ import { createGunzip } from 'node:zlib'
 import { StartupError } from '../errors/errors.ts'
 import { asObject, type End, type Header, notADump, parseHeader, rowOf } from './format.ts'
 
-/** Characters of rows that are given out at once. */
+/** Approximate size of a batch of rows, in characters. */
 const BATCH = 2 ** 20
 const TRUNCATED = 'it is truncated: its end is missing. Use another backup.'
 const DAMAGED = 'it is damaged: its checksum differs. Use another backup.'
 
-/** Rows of one table, as JSON. */
+/** Rows of one table, as JSON texts. */
 export interface RowBatch {
   table: string
   rows: string[]
 }
 
-/** A dump that is being read. */
+/** An open dump. */
 export interface Dump {
   header: Header
   /**
-   * Every row, once; then the last line.
-   * @throws StartupError when the file is truncated or damaged, which only the end shows
+   * Yields every row, and returns the content of the last line. It can be called once.
+   * @throws StartupError when the file is truncated or damaged, which can only be detected at its end
    */
   batches(): AsyncGenerator<RowBatch, End>
 }
 
 /**
+ * Opens a dump and parses its header.
  * @param source a gzip file
- * @throws StartupError when it is not a dump that this version reads
+ * @throws StartupError when it is not a dump that this version can read
  */
 export async function readDump(source: Readable): Promise<Dump> {
   const lines = linesOf(source)
@@ -36,13 +37,13 @@ export async function readDump(source: Readable): Promise<Dump> {
   return { header, batches: () => batchesOf(lines, first as string) }
 }
 
-/** @throws StartupError when the file is no dump that this version reads, or is truncated or damaged */
+/** Reads a dump completely. @throws StartupError when this version cannot read it, or it is truncated or damaged */
 export async function verifyDump(source: Readable): Promise<void> {
   const batches = (await readDump(source)).batches()
   while (!(await batches.next()).done);
 }
 
-/** Only a newline ends a line: a text in a row may contain other separators, which `node:readline` would split at. */
+/** Splits at newlines only. `node:readline` also splits at other line separators, which a row may contain. */
 async function* linesOf(source: Readable): AsyncGenerator<string> {
   const gunzip = createGunzip().setEncoding('utf8')
   source.on('error', error => gunzip.destroy(error))
@@ -75,15 +76,15 @@ async function* batchesOf(lines: AsyncGenerator<string>, first: string): AsyncGe
   let count = 0
   for await (const line of lines) {
     const row = rowOf(line)
-    const marks = row === undefined ? (asObject(line) as { table?: unknown; end?: End } | undefined) : undefined
+    const marker = row === undefined ? (asObject(line) as { table?: unknown; end?: End } | undefined) : undefined
     if (row === undefined || size > BATCH) {
       if (batch?.rows.length) yield batch
       batch = batch && { table: batch.table, rows: [] }
       size = 0
     }
-    if (marks?.end) return verified(marks.end, hash.digest('hex'), count)
+    if (marker?.end) return verified(marker.end, hash.digest('hex'), count)
     hash.update(`${line}\n`)
-    if (typeof marks?.table === 'string') batch = { table: marks.table, rows: [] }
+    if (typeof marker?.table === 'string') batch = { table: marker.table, rows: [] }
     if (row === undefined) continue
     if (!batch) throw new StartupError(DAMAGED)
     batch.rows.push(row)

@@ -1,7 +1,7 @@
 import { CompiledQuery, type IsolationLevel, type Kysely } from 'kysely'
 import type { Database } from '../database/database.ts'
 
-/** One transaction, whose statements take their values beside them: `$1`, `$2`. */
+/** One transaction. Its statements use bind parameters `$1`, `$2`. */
 export interface Session {
   rows<Row extends object>(sql: string, values?: readonly unknown[]): Promise<Row[]>
 }
@@ -11,7 +11,7 @@ export interface SessionOptions {
   readOnly?: boolean
 }
 
-/** All or nothing, and once: whoever reads a stream cannot read it again. */
+/** Runs work in one transaction, without retries, since the work may consume a stream that cannot be read again. */
 export function inSession<T>(
   db: Database,
   work: (session: Session) => Promise<T>,

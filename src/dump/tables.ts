@@ -2,18 +2,18 @@ import type { Database } from '../database/database.ts'
 import type { Session } from './session.ts'
 
 /**
- * What is not worth keeping: nodes write themselves down when they start, and events say only what changed. Without them
- * every reader of the feed loads the lists anew after a restore.
+ * Tables that a dump does not contain. Nodes register themselves at their start, and events only record changes; without
+ * them, readers of the feed reload the lists after a restore.
  */
-const LEFT_OUT = ['nodes', 'oauth_status_events']
+const EXCLUDED = ['nodes', 'oauth_status_events']
 
-/** Every table of Postern, whether it exists or not; a database may have tables of others. */
+/** All tables of Postern, existing or not. The database may contain tables of other applications. */
 export function everyTable(db: Database): string[] {
   const metadata = [...db.orm.getMetadata().getAll().values()]
   return [...new Set(metadata.flatMap(({ tableName }) => tableName || []))].sort()
 }
 
-/** @returns the tables that there are and a dump has, each behind those that its rows refer to */
+/** @returns the existing tables that a dump contains, each one after the tables that it references */
 export async function dumpedTables(db: Database, session: Session): Promise<string[]> {
   const existing = await existingTables(db, session)
   const references = await session.rows<{ child: string; parent: string }>(
@@ -24,12 +24,12 @@ export async function dumpedTables(db: Database, session: Session): Promise<stri
     [JSON.stringify(existing)],
   )
   return inOrder(
-    existing.filter(name => !LEFT_OUT.includes(name)),
+    existing.filter(name => !EXCLUDED.includes(name)),
     references,
   )
 }
 
-/** @returns those of Postern's tables that the database has */
+/** @returns the tables of Postern that exist in the database */
 export async function existingTables(db: Database, session: Session): Promise<string[]> {
   const rows = await session.rows<{ name: string }>(
     `select name from jsonb_array_elements_text($1::jsonb) name where to_regclass(quote_ident(name)) is not null`,
@@ -49,13 +49,13 @@ function inOrder(tables: string[], references: { child: string; parent: string }
   return ordered
 }
 
-/** A sequence that numbers a column of one of Postern's tables. */
+/** The sequence of a column in a table of Postern. */
 export interface Sequence {
   /** `table.column` */
   name: string
-  /** The sequence itself, quoted. */
+  /** The quoted name of the sequence. */
   sequence: string
-  /** Of the column: `integer` or `bigint`. */
+  /** The type of the column: `integer` or `bigint`. */
   type: string
 }
 

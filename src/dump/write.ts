@@ -7,25 +7,25 @@ import { type End, FORMAT, type Header, rowLine } from './format.ts'
 import { inSession, type Session } from './session.ts'
 import { dumpedTables, sequencesOf } from './tables.ts'
 
-/** Rows that are in memory at once. */
+/** Number of rows in memory at a time. */
 const BATCH = 500
 
 export interface DumpOptions {
   /** The version of this Postern. */
   version: string
-  /** The key that the database's secrets are sealed with. */
+  /** The key that the secrets in the database are encrypted with. */
   appKey: string
-  /** true: the key goes into the dump too. */
+  /** true: the dump contains the key. */
   withKey: boolean
 }
 
-/** Takes a piece of the dump, in whole lines, and resolves when it may be given the next. */
+/** Writes a part of the dump, consisting of complete lines. Resolves when the next part may be written. */
 export type Write = (text: string) => Promise<void>
 
 /**
- * Writes every row as of one moment, while others go on working on a shared database.
- * @returns how many rows
- * @throws StartupError when a later version migrated the database
+ * Writes all rows from one snapshot. Other sessions can keep using a shared database.
+ * @returns the number of rows
+ * @throws StartupError when a later version has migrated the database
  */
 export function writeDump(db: Database, write: Write, options: DumpOptions): Promise<number> {
   return inSession(db, session => writeAll(db, session, write, options), {
@@ -50,7 +50,7 @@ async function writeAll(db: Database, session: Session, write: Write, options: D
       await put(batch.map(rowLine))
     }
   }
-  // Read last: a sequence belongs to no transaction, and goes on meanwhile.
+  // Read last: sequences are not transactional and may advance during the dump.
   const sequences = await lastNumbers(db, session)
   const end: End = { rows, sequences, sha256: hash.digest('hex') }
   await write(`${JSON.stringify({ end })}\n`)
@@ -59,10 +59,10 @@ async function writeAll(db: Database, session: Session, write: Write, options: D
 
 async function headerOf(db: Database, session: Session, { version, appKey, withKey }: DumpOptions): Promise<Header> {
   const migrations = await appliedMigrations(session.rows)
-  if (migrations.length === 0) throw new StartupError('The database has no tables yet: there is nothing to dump.')
+  if (migrations.length === 0) throw new StartupError('The database has no tables yet, so there is nothing to dump.')
   const known = knownMigrations(db)
   if (migrations.some(name => !known.includes(name))) {
-    throw new StartupError('A later version of Postern migrated the database. Dump it with that version.')
+    throw new StartupError('A later version of Postern has migrated the database. Dump it with that version.')
   }
   return {
     postern_dump: FORMAT,

@@ -3,21 +3,21 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/config.ts'
 
-/** Milliseconds that a whole request may take to arrive. */
+/** Milliseconds within which a whole request must be received. */
 const REQUEST_MS = 30_000
-/** Milliseconds that a connection may be silent at the least. */
+/** Minimum idle timeout of a connection in milliseconds. */
 const IDLE_MS = 60_000
-/** Where statements have no limit, a connection has one all the same. */
+/** Idle timeout of a connection in milliseconds when statements have no timeout. */
 const MAX_REQUEST_MS = 3_600_000
-/** Connecting to the database, asking it to let go, and the answer: what comes on top of a statement. */
+/** Milliseconds in addition to the statement timeout: for connecting to the database, cancelling and responding. */
 const TIMEOUT_MARGIN_MS = 15_000
-/** The longest that Node's timers can be set to. */
+/** Maximum delay of a Node timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 const SWEEP_MS = 50
 
 /**
- * The limits of a connection, for Fastify. One follows from the other: a connection outlives every statement, so that
- * whoever waits for one that is given up gets a 503 and not a closed connection.
+ * The connection timeouts for Fastify. They are longer than the statement timeout, so that a client gets a 503 after a
+ * statement timeout instead of a closed connection.
  * @param config durations in seconds
  */
 export function connectionLimits({ databaseTimeout, keepAliveTimeout }: Limits) {
@@ -25,7 +25,7 @@ export function connectionLimits({ databaseTimeout, keepAliveTimeout }: Limits) 
   return {
     connectionTimeout: Math.min(Math.max(IDLE_MS, statement), MAX_TIMER_MS),
     requestTimeout: REQUEST_MS,
-    // Node's own buffer of a second comes on top.
+    // Node adds a buffer of one second.
     keepAliveTimeout: Math.min(keepAliveTimeout * 1000, MAX_TIMER_MS),
   }
 }
@@ -33,9 +33,9 @@ export function connectionLimits({ databaseTimeout, keepAliveTimeout }: Limits) 
 type Limits = Pick<Config, 'databaseTimeout' | 'keepAliveTimeout'>
 
 /**
- * Closing waits for requests that are under way, and for nothing else. Node by itself leaves connections alone on which
- * nothing, or half a request's head, was sent, and those whose last request was under way when closing began: anybody
- * could keep a server from ending with one of them.
+ * Closes idle connections when the server closes, so that it waits only for requests in flight. Node itself does not close
+ * connections without a complete request head, nor those with a request in flight at the time of closing: a single client
+ * could prevent the server from stopping.
  */
 export function endIdleOnClose(app: FastifyInstance): void {
   const open = new Map<Socket, ServerResponse | undefined>()
@@ -49,7 +49,7 @@ export function endIdleOnClose(app: FastifyInstance): void {
     if (!request.socket.destroyed) open.set(request.socket, response)
   })
 
-  /** A connection's answers are sent in order: with the last of them it is idle. */
+  /** Responses of a connection are sent in order: it is idle once the last one is finished. */
   function endIdle(): void {
     for (const [socket, response] of open) if (!response || response.writableFinished) socket.destroy()
   }

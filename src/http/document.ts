@@ -45,17 +45,17 @@ const reference = (kind: string, name: string) => ({ $ref: `#/components/${kind}
 
 const headers = {
   'WWW-Authenticate': { description: 'The challenge (RFC 6750 §3)', schema: { type: 'string' } },
-  'Retry-After': { description: 'Seconds until the next try', schema: { type: 'integer' } },
+  'Retry-After': { description: 'Seconds until the next attempt', schema: { type: 'integer' } },
 }
 
-/** What the routes' schemas leave unsaid: problem details as they are sent, and an example of every body. */
+/** Completes the document generated from the route schemas: adds problem details and an example of every body. */
 export function complete(document: Document): Document {
   const schemas = { ...document.components?.schemas } as Record<string, Schema>
   for (const operation of Object.values(document.paths ?? {}).flatMap(path => Object.values(path))) {
     if (operation.requestBody) completeBody(operation.requestBody)
     if (operation.security) operation.security = withOAuth(operation)
     for (const [status, response] of Object.entries(operation.responses)) {
-      if (response.description === 'Default Response') response.description = STATUS_CODES[status] ?? 'Answer'
+      if (response.description === 'Default Response') response.description = STATUS_CODES[status] ?? 'Response'
       if (isProblem(response)) completeProblem(Number(status), response, operation, schemas)
       for (const media of Object.values(response.content ?? {})) completeMedia(media)
     }
@@ -63,15 +63,15 @@ export function complete(document: Document): Document {
   return { ...document, components: { ...document.components, schemas, headers } }
 }
 
-/** What people let an app have opens these; elsewhere a bearer is somebody else. */
-const FOR_PEOPLE = new Set(['Tokens', 'User', 'Applications', 'Administration'])
+/** Tags of routes that accept tokens of users, which the explorer can get by OAuth; other routes use other credentials. */
+const USER_TAGS = new Set(['Tokens', 'User', 'Applications', 'Administration'])
 
 function withOAuth({ tags = [], security = [] }: Operation): Record<string, string[]>[] {
-  if (!tags.some(tag => FOR_PEOPLE.has(tag))) return security
+  if (!tags.some(tag => USER_TAGS.has(tag))) return security
   return security.flatMap(choice => (choice[BEARER] ? [choice, { [OAUTH]: choice[BEARER] }] : [choice]))
 }
 
-/** The document for a place where signing in leads elsewhere. */
+/** The document without OAuth, for a host name that is not the issuer's: the sign-in would redirect to the issuer. */
 export function withoutOAuth(document: Document): Document {
   const { [OAUTH]: _, ...securitySchemes } = document.components?.securitySchemes ?? {}
   const without = ({ security, ...operation }: Operation): Operation => ({
@@ -85,7 +85,7 @@ export function withoutOAuth(document: Document): Document {
 const mapped = <T>(record: Record<string, T>, change: (value: T) => T): Record<string, T> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))
 
-/** A schema that takes null is that of a body which may be left out. */
+/** A body schema that allows null means that the body is optional. */
 function completeBody(body: NonNullable<Operation['requestBody']>): void {
   for (const media of Object.values(body.content)) {
     const choices = media.schema.anyOf
@@ -116,8 +116,8 @@ function completeProblem(status: number, response: Response, operation: Operatio
   schemas[name] ??= shape
   const example = problemExample(status, response, operation)
   response.content = { [PROBLEM]: { schema: reference('schemas', name), example: toProblem(example) } }
-  const brought = Object.keys(headers).filter(header => header.toLowerCase() in example.headers)
-  if (brought.length > 0) response.headers = Object.fromEntries(brought.map(h => [h, reference('headers', h)]))
+  const sent = Object.keys(headers).filter(header => header.toLowerCase() in example.headers)
+  if (sent.length > 0) response.headers = Object.fromEntries(sent.map(h => [h, reference('headers', h)]))
 }
 
 function problemExample(status: number, { description }: Response, { security = [] }: Operation): PosternError {

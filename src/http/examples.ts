@@ -1,4 +1,4 @@
-/** As much of JSON Schema as the routes use. */
+/** The subset of JSON Schema that the routes use. */
 export interface Schema {
   type?: string
   format?: string
@@ -21,8 +21,8 @@ const FORMATS: Record<string, string> = {
 }
 
 /**
- * An example of what a schema describes, put together from the examples of its parts.
- * @returns undefined when a part that must be there has none
+ * Builds an example of a schema from the examples of its parts.
+ * @returns undefined when a required part has no example
  */
 export function exampleOf(schema: Schema): unknown {
   if (schema.examples?.length) return schema.examples[0]

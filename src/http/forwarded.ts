@@ -2,12 +2,12 @@ import { isIP, isIPv4 } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
 
-/** What reverse proxies say of the request that they pass on. */
+/** Headers that reverse proxies add to forwarded requests. */
 const HEADERS = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip', 'forwarded'] as const
 
 /**
- * Makes `X-Forwarded-For` hold nothing but addresses before anything reads `request.ip`, and warns once when a proxy
- * speaks that nobody trusts: then all callers share its address, and with it one limit.
+ * Removes everything but addresses from `X-Forwarded-For` before `request.ip` is read. Warns once about forwarded headers
+ * of a proxy that is not trusted: all clients behind it would share its address, and so one rate limit.
  */
 export function useForwardedHeaders(app: FastifyInstance, trustProxy: Config['trustProxy']): void {
   let warned = false
@@ -15,8 +15,8 @@ export function useForwardedHeaders(app: FastifyInstance, trustProxy: Config['tr
     const { headers } = request.raw
     const name = HEADERS.find(header => headers[header] !== undefined)
     if (name === undefined) return done()
-    const given = headers['x-forwarded-for']
-    if (trustProxy !== false && given !== undefined) cleanHeader(headers, String(given))
+    const forwardedFor = headers['x-forwarded-for']
+    if (trustProxy !== false && forwardedFor !== undefined) cleanHeader(headers, String(forwardedFor))
     if (!warned && isIgnored(request, trustProxy)) {
       warned = true
       request.log.warn({ address: request.socket.remoteAddress, header: name }, advice(trustProxy))
@@ -31,7 +31,7 @@ function cleanHeader(headers: Record<string, unknown>, text: string): void {
   else delete headers['x-forwarded-for']
 }
 
-/** The request came from an address whose headers do not count. */
+/** Whether the request came from an address that is not a trusted proxy. */
 function isIgnored(request: FastifyRequest, trustProxy: Config['trustProxy']): boolean {
   if (trustProxy === false) return true
   return request.raw.headers['x-forwarded-for'] !== undefined && (request.ips?.length ?? 0) <= 1
@@ -39,14 +39,14 @@ function isIgnored(request: FastifyRequest, trustProxy: Config['trustProxy']): b
 
 const advice = (trustProxy: Config['trustProxy']) =>
   trustProxy === false
-    ? 'a proxy forwards requests, and TRUST_PROXY names none: every caller counts as the address of the proxy. ' +
+    ? 'a proxy forwards requests, but TRUST_PROXY is not set: all clients are treated as the address of the proxy. ' +
       'Set TRUST_PROXY to the address or network of the proxy.'
-    : 'forwarded headers came from an address that TRUST_PROXY does not name, and are ignored. ' +
-      'If it is a proxy of yours, add it to TRUST_PROXY.'
+    : 'ignored forwarded headers from an address that TRUST_PROXY does not contain. ' +
+      'If it is your proxy, add it to TRUST_PROXY.'
 
 /**
- * The addresses in an `X-Forwarded-For`, without ports, brackets and zones. Each proxy appends to the end, so what stands
- * before something that is no address is dropped: nobody can say who wrote it.
+ * Parses the addresses of an `X-Forwarded-For` header, without ports, brackets and zones. Each proxy appends to the end, so
+ * everything before an invalid entry is dropped: its origin is unknown.
  * @example forwardedAddresses('203.0.113.7:40123, [2001:db8::1]:443') // ['203.0.113.7', '2001:db8::1']
  */
 export function forwardedAddresses(text: string): string[] {
@@ -56,7 +56,7 @@ export function forwardedAddresses(text: string): string[] {
 
 const WITH_PORT = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/
 
-/** @returns undefined for what is no address */
+/** @returns undefined: the text is not an address */
 export function plainAddress(text: string): string | undefined {
   const match = WITH_PORT.exec(text)
   const [address = ''] = (match?.[1] ?? match?.[2] ?? text).replace(/^"|"$/g, '').split('%')
@@ -64,7 +64,7 @@ export function plainAddress(text: string): string | undefined {
   return isIPv4(address) ? address : (mappedIPv4(address) ?? address)
 }
 
-/** The IPv4 address in `::ffff:192.0.2.1`, however it is written (RFC 4291 §2.5.5.2). */
+/** The IPv4 address of an IPv4-mapped address such as `::ffff:192.0.2.1`, in any notation (RFC 4291 §2.5.5.2). */
 export function mappedIPv4(address: string): string | undefined {
   const { hostname = '' } = URL.parse(`http://[${address}]`) ?? {}
   const [, high, low] = /^\[::ffff:([\da-f]+):([\da-f]+)\]$/.exec(hostname) ?? []

@@ -8,12 +8,12 @@ import { problem } from './schemas.ts'
 
 const Healthy = Type.Object({ status: Type.Literal('ok') })
 
-/** Milliseconds: whoever asks gives up soon and takes no answer for a no. */
+/** Timeout in milliseconds; probes time out soon and count that as a failure. */
 const READY_MS = 1_000
 
 /**
- * Asks whether the server can write, without writing. It fails as a write would, so that the pool drops the connection.
- * During recovery `transaction_read_only` is on too.
+ * Checks whether the database accepts writes, without a write. It fails with the error of a write, so that the pool
+ * discards the connection. During recovery `transaction_read_only` is on too.
  */
 const CAN_WRITE = `do $$ begin
   if current_setting('transaction_read_only')::boolean then
@@ -21,7 +21,7 @@ const CAN_WRITE = `do $$ begin
   end if;
 end $$`
 
-/** One check for all that ask at once: those of a database that hangs must not take up its connections. */
+/** Concurrent probes share one check, so that probes of a hanging database do not use up its connections. */
 function readiness(db: Database): () => Promise<void> {
   let checking: Promise<unknown> | undefined
   return async () => {
@@ -40,7 +40,7 @@ export function healthRoutes({ db, bus }: { db: Database; bus: InvalidationBus }
       {
         schema: {
           operationId: 'live',
-          summary: 'Whether the process answers',
+          summary: 'Check whether the process responds',
           tags: ['Health'],
           response: { 200: Healthy },
         },
@@ -52,13 +52,13 @@ export function healthRoutes({ db, bus }: { db: Database; bus: InvalidationBus }
       {
         schema: {
           operationId: 'ready',
-          summary: 'Whether the process can serve requests, which takes a database that it can write to',
+          summary: 'Check whether the process can serve requests, which requires a writable database',
           tags: ['Health'],
           response: {
             200: Healthy,
             503: problem(
-              'The database does not answer within a second or can only be read, or DATABASE_LISTEN_URL does not let ' +
-                'this node hear the others',
+              'The database does not respond within a second or is read-only, or this node receives no notifications ' +
+                'through DATABASE_LISTEN_URL',
             ),
           },
         },

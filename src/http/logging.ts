@@ -2,7 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifyServerO
 import type { Config } from '../config/config.ts'
 import { serializeError } from './log-error.ts'
 
-/** Nothing secret reaches a log: no header, no body, no query string, since codes travel there. */
+/** Keeps secrets out of the log: it contains no headers, bodies or query strings, which may contain codes. */
 const redactedLogging = {
   serializers: {
     req: (request: FastifyRequest) => ({ method: request.method, path: path(request.url), address: request.ip }),
@@ -14,17 +14,17 @@ const redactedLogging = {
   },
 }
 
-/** For a server of its own: lines on standard output from this level on. */
+/** Options for a standalone server: logs to standard output from this level on. */
 export function loggerOptions(level: Config['logLevel']): FastifyServerOptions['logger'] & object {
   return { level, ...redactedLogging }
 }
 
-/** For a server inside another application: that application's log, with our discretion. */
+/** A logger for a server that is embedded in another application: its log, with our redaction. */
 export function loggerWithin(log: FastifyBaseLogger): FastifyBaseLogger {
   return log.child({}, redactedLogging)
 }
 
-/** One line for each request: failures of ours are errors, refusals are news, the rest is for debugging. */
+/** Logs one line per request: 5xx as error, 401 and 429 as info, everything else as debug. */
 export function useRequestLog(app: FastifyInstance): void {
   app.addHook('onResponse', (request, reply, done) => {
     const { statusCode } = reply
@@ -34,5 +34,5 @@ export function useRequestLog(app: FastifyInstance): void {
   })
 }
 
-/** No id is as long as a token; people do paste one where an id belongs. */
+/** Masks long path segments: no id is as long as a token, and users may paste a token instead of an id. */
 const path = (url: string) => url.split('?', 1)[0]?.replaceAll(/[^/]{41,}/g, '[long]')

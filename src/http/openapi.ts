@@ -8,22 +8,22 @@ import { complete, type Document, withoutOAuth } from './document.ts'
 import { CLIENT_BASIC, OAUTH } from './schemas.ts'
 
 export interface OpenapiOptions {
-  /** Where the outside finds the server: a URL, with the prefix that the routes are mounted under or without. */
+  /** The public URL of the server, with or without the prefix that the routes are mounted under. */
   issuer: string
   scopes: readonly { id: string; description: string }[]
   explorer: {
-    /** The public client that people authorize in the explorer. */
+    /** The public client that users authorize in the explorer. */
     clientId: string
-    /** Makes that client, and lets it take the answer at this URI. */
+    /** Creates that client if needed, and registers this redirect URI. */
     ensure(redirectUri: string): Promise<void>
     theme: NonNullable<FastifySwaggerUiOptions['theme']>
   }
 }
 
-const description = `Personal access tokens, issued and checked.
+const description = `Issue and verify personal access tokens.
 
-1. Choose **Authorize**: sign in and let the explorer in, or paste a token. \`POST /api/tokens\` with e-mail address and password gives one; its plain text is shown once.
-2. Try the routes below. A route that needs a scope says so; \`GET /scopes\` lists them all.`
+1. Choose **Authorize**: sign in and authorize the explorer, or paste a token. \`POST /api/tokens\` with e-mail address and password issues one; its plain text is shown once.
+2. Try the routes below. Each route lists the scopes that it requires; \`GET /scopes\` lists all scopes.`
 
 /** RFC 6749 §2.3.1. */
 const clientScheme = {
@@ -32,10 +32,10 @@ const clientScheme = {
   description: 'Id and secret of a client, each form-encoded.',
 } as const
 
-/** Below the root: sends people to sign in, and trades the code that they come back with (RFC 6749 §4.1, RFC 7636). */
+/** The authorization code flow of the explorer (RFC 6749 §4.1, RFC 7636). @param root the URL that the routes are below */
 const oauthScheme = (root: string, scopes: OpenapiOptions['scopes']) => ({
   type: 'oauth2' as const,
-  description: 'Sign in, and let the explorer have a token with these scopes for an hour.',
+  description: 'Sign in and authorize the explorer to use a token with these scopes for one hour.',
   flows: {
     authorizationCode: {
       authorizationUrl: `${root}/oauth/authorize`,
@@ -48,16 +48,16 @@ const oauthScheme = (root: string, scopes: OpenapiOptions['scopes']) => ({
 const tags = [
   { name: 'Tokens', description: 'Personal access tokens of the user' },
   { name: 'User', description: 'The user that a token belongs to' },
-  { name: 'OAuth', description: 'The protocol: RFC 6749 and its relatives' },
-  { name: 'Applications', description: 'Applications you built, and those you let in' },
-  { name: 'Administration', description: 'Users, tokens, keys and the audit trail of everybody' },
-  { name: 'Revocation', description: 'What became of tokens, for those who check them offline' },
-  { name: 'Scopes', description: 'What tokens may be allowed to do' },
-  { name: 'Keys', description: 'What tokens are verified with' },
-  { name: 'Health', description: 'For whatever runs the process' },
+  { name: 'OAuth', description: 'The protocol: RFC 6749 and its extensions' },
+  { name: 'Applications', description: 'Applications you registered, and those you authorized' },
+  { name: 'Administration', description: 'Users, tokens, keys and the audit log of the deployment' },
+  { name: 'Revocation', description: 'The status of tokens, for resource servers that verify them offline' },
+  { name: 'Scopes', description: 'Permissions that tokens may have' },
+  { name: 'Keys', description: 'The public keys that tokens are verified with' },
+  { name: 'Health', description: 'Probes for the process manager or load balancer' },
 ]
 
-/** Everything comes from this server: no validator, no fonts, no frames. */
+/** Content security policy: all resources come from this server; no validator, fonts or frames. */
 const PAGE_POLICY = {
   'default-src': ["'none'"],
   'base-uri': ["'none'"],
@@ -66,15 +66,15 @@ const PAGE_POLICY = {
   'frame-ancestors': ["'none'"],
   'img-src': ["'self'", 'data:'],
   'script-src': ["'self'"],
-  // The explorer sizes one of its pictures so.
+  // The explorer sets the size of an image by an inline style.
   'style-src': ["'self'", "'unsafe-inline'"],
 }
 
-/** Collects the routes that are registered after it into an OpenAPI 3.1 document, and shows it at /docs. */
+/** Generates an OpenAPI 3.1 document of the routes that are registered after it, and serves the explorer at /docs. */
 export const openapi = fp(async (app: FastifyInstance, { issuer, scopes, explorer }: OpenapiOptions) => {
   const root = withoutPrefix(issuer, app.prefix)
-  const here = root + app.prefix
-  app.addHook('onReady', () => explorer.ensure(`${here}/docs/static/oauth2-redirect.html`))
+  const mountUrl = root + app.prefix
+  app.addHook('onReady', () => explorer.ensure(`${mountUrl}/docs/static/oauth2-redirect.html`))
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -89,14 +89,14 @@ export const openapi = fp(async (app: FastifyInstance, { issuer, scopes, explore
       components: {
         securitySchemes: {
           [BEARER]: bearerScheme,
-          [OAUTH]: oauthScheme(here, scopes),
+          [OAUTH]: oauthScheme(mountUrl, scopes),
           [CLIENT_BASIC]: clientScheme,
         },
       },
     },
-    // It would cut `/a` off `/api` for an issuer that ends in `/a`.
+    // It would strip `/a` from `/api` for an issuer that ends in `/a`.
     stripBasePath: false,
-    transformObject: found => complete(('openapiObject' in found ? found.openapiObject : {}) as Document),
+    transformObject: input => complete(('openapiObject' in input ? input.openapiObject : {}) as Document),
   })
   app.addHook('onRoute', route => {
     if (route.url.startsWith(`${app.prefix}/docs`)) route.onRequest = [route.onRequest ?? [], allowSignIn].flat()
@@ -108,18 +108,18 @@ export const openapi = fp(async (app: FastifyInstance, { issuer, scopes, explore
     theme: explorer.theme,
     initOAuth: { clientId: explorer.clientId, usePkceWithAuthorizationCodeGrant: true },
     uiConfig: { layout: 'BaseLayout', displayRequestDuration: true, tryItOutEnabled: true, docExpansion: 'list' },
-    transformSpecification: (document, request) => fromHere(document as Document, request, new URL(root).host),
+    transformSpecification: (document, request) => forHost(document as Document, request, new URL(root).host),
     transformSpecificationClone: false,
   })
 })
 
 /**
- * The explorer opens the sign-in page in a popup, and the page that takes the answer speaks to its opener. Neither may be
- * cut off: the pages in between have no opener policy.
+ * Relaxes the opener policy for the explorer: it opens the sign-in page in a popup, and the redirect page in the popup sends
+ * the response to its opener. The pages in between have no opener policy.
  */
 function allowSignIn({ url }: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  const takesAnswer = url.split('?', 1)[0]!.endsWith('/oauth2-redirect.html')
-  reply.header('cross-origin-opener-policy', takesAnswer ? 'unsafe-none' : 'same-origin-allow-popups')
+  const isRedirectPage = url.split('?', 1)[0]!.endsWith('/oauth2-redirect.html')
+  reply.header('cross-origin-opener-policy', isRedirectPage ? 'unsafe-none' : 'same-origin-allow-popups')
   done()
 }
 
@@ -128,11 +128,11 @@ function withoutPrefix(issuer: string, prefix: string): string {
 }
 
 /**
- * Whoever came by another name or port than the issuer's tries the routes out there, not across origins, and with a token
- * of their own: the answer to the explorer goes to the issuer.
+ * Adapts the document to the host of the request. On another host or port than the issuer's, the explorer sends requests to
+ * the same origin, and without OAuth, whose response would go to the issuer: users paste a token instead.
  */
-function fromHere(document: Document, { host, url }: FastifyRequest, issuerHost: string): Document {
+function forHost(document: Document, { host, url }: FastifyRequest, issuerHost: string): Document {
   if (host === issuerHost) return document
-  const above = url.split('?', 1)[0]!.split('/').length - 2
-  return { ...withoutOAuth(document), servers: [{ url: '../'.repeat(above), description: 'This server' }] }
+  const depth = url.split('?', 1)[0]!.split('/').length - 2
+  return { ...withoutOAuth(document), servers: [{ url: '../'.repeat(depth), description: 'This server' }] }
 }

@@ -6,7 +6,7 @@ import { Nullable } from './schemas.ts'
 /** The query parameters of every list. */
 export const paging = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 25 })),
-  cursor: Type.Optional(Type.String({ maxLength: 64, description: '`meta.next_cursor` of the page before' })),
+  cursor: Type.Optional(Type.String({ maxLength: 64, description: '`meta.next_cursor` of the previous page' })),
 }
 
 export const PageOf = <T extends TSchema>(item: T) =>
@@ -23,15 +23,15 @@ export interface PageQuery {
   cursor?: string
 }
 
-/** One row more than the page holds is asked for: it says whether there is a next page. */
+/** A request for rows. Its `limit` is one more than the page size, to find out whether there is a next page. */
 export interface PageRequest {
   limit: number
   after: string | undefined
 }
 
 /**
- * Fetches a page and says where the next one begins.
- * @throws 422 when the cursor is not one of ours
+ * Fetches a page and the cursor of the next one.
+ * @throws 422 when the cursor is invalid
  */
 export async function page<Row extends { id: string }, T>(
   { limit = 25, cursor }: PageQuery,
@@ -44,7 +44,7 @@ export async function page<Row extends { id: string }, T>(
   return { data: shown.map(show), meta: { limit, next_cursor: last ? toCursor(last.id) : null } }
 }
 
-/** Where a page ended: the last id, in a form that invites nobody to read it. */
+/** The cursor of a page: the id of its last row, encoded so that clients treat it as opaque. */
 const toCursor = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url')
 
 function fromCursor(text: string | undefined): string | undefined {
@@ -52,5 +52,5 @@ function fromCursor(text: string | undefined): string | undefined {
   const hex = Buffer.from(text, 'base64url').toString('hex')
   const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
   if (isUuid(id)) return id
-  throw invalid({ path: 'cursor', message: 'must be the next_cursor of a page before' })
+  throw invalid({ path: 'cursor', message: 'must be the next_cursor of a previous page' })
 }

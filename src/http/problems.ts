@@ -2,28 +2,28 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type FieldError, internalError, invalid, notFound, PosternError, toProblem } from '../errors/errors.ts'
 
-/** Renders errors as problem details (RFC 9457), whatever `Accept` says. Nothing of the inside goes out. */
+/** Renders errors as problem details (RFC 9457), whatever `Accept` says. Internal details are not disclosed. */
 export function useProblemErrors(app: FastifyInstance): void {
   useErrorRenderer(app, sendProblem)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound('route')))
 }
 
-/** How a context shows an error. */
+/** Sends an error in the format of a plugin context. */
 export type RenderError = (reply: FastifyReply, error: PosternError) => FastifyReply | Promise<unknown>
 
 /**
- * The one error handler: names what went wrong, logs it when it is the server's fault, and leaves it to the context to show.
- * @param translate names what the context alone knows; default: `inOurWords`
+ * The common error handler: converts an error to a `PosternError`, logs it if its status is 5xx, and renders it.
+ * @param translate converts errors that are specific to the context; default: `toPosternError`
  */
 export function useErrorRenderer(app: FastifyInstance, render: RenderError, translate = toPosternError): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = translate(error, request)
-    if (known.status >= 500) request.log.error({ err: error.cause ?? error }, known.code)
-    return render(reply, known)
+    const posternError = translate(error, request)
+    if (posternError.status >= 500) request.log.error({ err: error.cause ?? error }, posternError.code)
+    return render(reply, posternError)
   })
 }
 
-/** For what Fastify refuses before it knows a route: a path that is not UTF-8, or an endless part of one. */
+/** Handles requests that Fastify rejects before routing: a path that is not UTF-8 or has a segment that is too long. */
 export function frameworkProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   sendProblem(reply, toPosternError(error, request))
 }
@@ -37,10 +37,10 @@ function sendProblem(reply: FastifyReply, error: PosternError): FastifyReply {
     .send(toProblem(error))
 }
 
-/** A body with ten thousand unknown fields gets an answer and not a book. */
+/** Maximum number of errors in a response, such as for a body with thousands of unknown fields. */
 export const MAX_ERRORS = 50
 
-/** Fastify's own refusals, by what they mean; anything else that was not foreseen is a 500 that says nothing. */
+/** Converts Fastify's errors. Any other unexpected error becomes a 500 without details. */
 export function toPosternError(error: FastifyError, request: FastifyRequest): PosternError {
   if (error instanceof PosternError) return error
   if (error.statusCode === 415) return unsupportedMediaType(request, error)
@@ -55,7 +55,7 @@ export function toPosternError(error: FastifyError, request: FastifyRequest): Po
 
 const MEDIA_TYPES = ['application/json', 'application/x-www-form-urlencoded']
 
-/** Names the media types that the route reads, in words and in `Accept` (RFC 9110 §15.5.16). */
+/** Lists the media types that the route accepts, in the message and in `Accept` (RFC 9110 §15.5.16). */
 function unsupportedMediaType({ server, headers }: FastifyRequest, cause: Error): PosternError {
   const accepted = MEDIA_TYPES.filter(type => server.hasContentTypeParser(type)).join(', ')
   const sent = headers['content-type'] ? 'Content-Type is not supported' : 'Content-Type is missing'
@@ -68,7 +68,7 @@ function unsupportedMediaType({ server, headers }: FastifyRequest, cause: Error)
   })
 }
 
-/** A refusal that has no better name than its status. */
+/** An error whose code is derived from its status. */
 export const requestError = (status: number, detail: string, cause?: unknown) =>
   new PosternError({ status, code: codeOf(status), detail, cause })
 

@@ -1,16 +1,16 @@
 import { type TSchema, Type } from 'typebox'
 import { UUID_PATTERN } from '../text/uuid.ts'
 
-/** Bodies take nothing they do not know: a misspelt field is an answer, not a surprise. */
+/** Bodies reject unknown fields, so that a misspelt field is an error instead of being ignored. */
 export const closed = { additionalProperties: false } as const
 
-/** How a client proves who it is, among the document's security schemes. */
+/** The security scheme of client authentication. */
 export const CLIENT_BASIC = 'clientBasic'
 
-/** How the explorer gets a token for whoever is signed in. */
+/** The security scheme by which the explorer gets a token of the signed-in user. */
 export const OAUTH = 'oauth2'
 
-/** An access token as the examples show it: shortened, and signed by nobody. */
+/** The access token of examples: shortened, with an invalid signature. */
 export const TOKEN_EXAMPLE =
   'eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJpc3MiOiJodHRwOi8vbG9jYWxob3N0OjMwMDAifQ.MEUCIQ'
 
@@ -18,7 +18,7 @@ export const TOKEN_EXAMPLE =
 export const Time = (description?: string) =>
   Type.Unsafe<Date | string>({ type: 'string', format: 'date-time', ...(description && { description }) })
 
-/** An id in a request, in either case. */
+/** An id in a request, in upper or lower case. */
 export const Uuid = (description?: string) =>
   Type.String({ pattern: UUID_PATTERN, ...(description && { description }) })
 
@@ -29,12 +29,12 @@ const Problem = Type.Object(
     type: Type.String({ description: 'A stable URI that names the error' }),
     title: Type.String(),
     status: Type.Integer(),
-    detail: Type.String({ description: 'What is wrong, for a person' }),
+    detail: Type.String({ description: 'A human-readable explanation' }),
   },
   { additionalProperties: true },
 )
 
-/** An error answer of the JSON API, for OpenAPI; the error handler writes it itself. */
+/** An error response of the JSON API, for the OpenAPI document only; the error handler serializes it itself. */
 export const problem = (description: string) => ({ ...Problem, description })
 
 export const validationProblem = {
@@ -45,21 +45,21 @@ export const validationProblem = {
     },
     { additionalProperties: true },
   ),
-  description: 'The input is not valid; each field is named',
+  description: 'The input is invalid; `errors` lists each invalid field',
 }
 
-/** An answer before the connection is cut: the request, sent again, goes on. */
+/** The response to a long operation that is not complete within the time budget; repeating the request continues it. */
 export const unfinished = {
   ...Type.Object({
     data: Type.Object({
       count: Type.Integer({ examples: [90_000], description: 'Tokens that this request revoked' }),
-      complete: Type.Literal(false, { description: 'Send the request again for the others' }),
+      complete: Type.Literal(false, { description: 'Repeat the request to revoke the remaining tokens' }),
     }),
   }),
-  description: 'Not all tokens are revoked yet: those that it counts are. The same request, sent again, goes on',
+  description: 'Only the counted tokens have been revoked so far. Repeat the request to continue',
 }
 
 export const noContent = (description: string) => Type.Null({ description })
 
-/** A name that somebody chose; `validateName` counts its characters in normal form, of which one may be sent as four. */
-export const Name = Type.String({ minLength: 1, maxLength: 1_020, description: '1 to 255 characters that can be seen' })
+/** A display name. `validateName` counts its characters in normal form, in which four characters may become one. */
+export const Name = Type.String({ minLength: 1, maxLength: 1_020, description: '1 to 255 visible characters' })

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
 
-/** Pages have a policy of their own. What is left out speaks to browsers and plug-ins that nobody has any more. */
+/** Headers of every response. Pages also have a content security policy. Headers for obsolete browsers are omitted. */
 const HEADERS = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
@@ -13,7 +13,7 @@ const HEADERS = {
 
 const YEAR_SECONDS = 31_536_000
 
-/** Values of `Strict-Transport-Security` (RFC 6797 §6.1). Subdomains are other people's services until someone says so. */
+/** Values of `Strict-Transport-Security` (RFC 6797 §6.1). Subdomains may be other services, so including them is opt-in. */
 const HSTS: Record<Config['hsts'], string | undefined> = {
   off: undefined,
   host: `max-age=${YEAR_SECONDS}`,
@@ -22,9 +22,9 @@ const HSTS: Record<Config['hsts'], string | undefined> = {
 }
 
 /**
- * Headers that keep browsers from misusing an answer, on every one of them. They go through the reply: what is set on the
- * raw answer makes Node write all headers the slow way.
- * @param hsts undefined inside another application, whose host it is
+ * Adds security headers to every response. They are set on the Fastify reply, since headers set on the raw response put
+ * Node on a slower code path.
+ * @param hsts undefined when embedded in another application, which decides for its host
  */
 export function useSecurityHeaders(app: FastifyInstance, hsts?: Pick<Config, 'hsts' | 'issuer'>): void {
   const policy = hsts?.issuer.startsWith('https:') ? HSTS[hsts.hsts] : undefined
@@ -35,9 +35,9 @@ export function useSecurityHeaders(app: FastifyInstance, hsts?: Pick<Config, 'hs
   })
 }
 
-/** A proxy that we trust says that the browser does not use TLS (RFC 6797 §7.2). */
+/** Whether a trusted proxy reports that the browser does not use TLS (RFC 6797 §7.2). */
 const cameByHttp = (request: FastifyRequest) =>
   request.raw.headers['x-forwarded-proto'] !== undefined && request.protocol === 'http' && trusted(request)
 
-/** Fastify keeps `ips` only where there are proxies to trust. */
+/** Fastify sets `ips` only if proxies are trusted. */
 const trusted = (request: FastifyRequest) => request.ips !== undefined

@@ -1,27 +1,28 @@
 import { invalid } from '../errors/errors.ts'
 
-/** What both JavaScript and PostgreSQL can hold, and RFC 3339 can write: the years 1 to 9999 in UTC. */
+/** The range that JavaScript, PostgreSQL and RFC 3339 can all represent: the years 1 to 9999 in UTC. */
 const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z')
 const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
 /**
- * The instant that an RFC 3339 text names. The schema's `date-time` also admits what no `Date` or no database can hold:
- * a leap second, the year 0, the last hours of 9999 west of Greenwich.
- * @param path of the field, for the error
+ * Parses an RFC 3339 time. The schema's `date-time` format also accepts times that `Date` or the database cannot represent:
+ * leap seconds, the year 0, the last hours of 9999 west of Greenwich.
+ * @param path the path of the field, for the error
  * @throws 422 that names the field
  * @example parseDateTime('expires_at', '2030-01-31T12:00:00Z')
  */
 export function parseDateTime(path: string, text: string): Date {
   const date = new Date(text)
   const ms = date.getTime()
-  if (Number.isNaN(ms)) throw invalid({ path, message: 'must be a time that exists, and no leap second' })
-  if (ms < EARLIEST_MS || ms > LATEST_MS) throw invalid({ path, message: 'must lie in the years 1 to 9999 in UTC' })
+  if (Number.isNaN(ms)) throw invalid({ path, message: 'must be an existing time and not a leap second' })
+  if (ms < EARLIEST_MS || ms > LATEST_MS) throw invalid({ path, message: 'must be in the years 1 to 9999 in UTC' })
   return date
 }
 
 /**
- * The midnight in UTC with which a day begins, as date fields of forms write it. `Date` makes 3 March of 31 February.
- * @returns undefined for what is no day of the years 1 to 9999
+ * Parses a date such as `2030-01-31`, the value of a date field, to its first instant in UTC. `Date` alone accepts
+ * 31 February and turns it into 3 March.
+ * @returns undefined: the text is not a date in the years 1 to 9999
  * @example parseDay('2030-01-31')
  */
 export function parseDay(text: string): Date | undefined {

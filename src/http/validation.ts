@@ -8,17 +8,17 @@ import { MAX_ERRORS } from './problems.ts'
 
 const settings: Options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false }
 
-/** A query string holds only text, so it is coerced; a JSON body says what it means. */
+/** Values of a query string are text, so they are coerced; values of a JSON body are not. */
 const exact = withFormats(new Ajv({ ...settings, coerceTypes: false }))
 const coercing = withFormats(new Ajv({ ...settings, coerceTypes: true }))
 
 function withFormats(ajv: Ajv): Ajv {
   addFormats.default(ajv, ['date-time', 'uri'])
-  // Swagger UI shows a password field; any text may be one.
+  // These formats accept any text; Swagger UI shows a password field for the first one.
   return ajv.addFormat('password', true).addFormat('email', true).addFormat('uuid', true)
 }
 
-/** Compiles a schema when it is first needed: all of them together were a third of a start. */
+/** Compiles a schema on first use; compiling all of them took a third of the startup time. */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const ajv = httpPart === 'body' ? exact : coercing
   let compiled: ValidateFunction | undefined
@@ -26,25 +26,25 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
     compiled ??= ajv.compile(schema)
     return compiled(data)
   }
-  // Where Fastify looks for what is wrong.
+  // Fastify reads the errors from this property.
   return Object.defineProperty(validate, 'errors', { get: () => compiled?.errors })
 }
 
-/** What a reader makes its objects of that has looked at every text itself. */
+/** Prototype of objects whose texts a body parser has already validated. */
 export const VALIDATED_BODY: object = Object.freeze(Object.create(null))
 
-/** Refuses, before a handler runs, what PostgreSQL would refuse: NUL in a text, and text that is not Unicode. */
+/** Rejects, before a handler runs, text that PostgreSQL would reject: with NUL characters, or not well-formed Unicode. */
 export function useStrictInput(app: FastifyInstance): void {
   app.setValidatorCompiler(validatorCompiler)
   app.removeContentTypeParser(['text/plain', 'application/json'])
   const parse = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (!isUtf8(body)) return done(badRequest('The body is not valid UTF-8.'))
-    // A request that needs no body may say that it sends JSON.
+    // A request without a body may have a JSON content type.
     if (body.length === 0) return done(null, undefined)
     return parse(request, body.toString('utf8'), done)
   })
-  // Once it is known who asks: routes authorize before they validate.
+  // In preHandler, since routes authorize before they validate.
   app.addHook('preHandler', (request, _reply, done) => {
     const errors: FieldError[] = []
     findBadTexts(request.body, errors)
@@ -54,7 +54,7 @@ export function useStrictInput(app: FastifyInstance): void {
   })
 }
 
-/** Nothing here is nested more than a few levels; what is would overflow the stack of whoever walks it. */
+/** Maximum nesting of a body. Valid bodies have a few levels; deeper ones could overflow the stack of recursive code. */
 const MAX_DEPTH = 32
 
 function findBadTexts(value: unknown, errors: FieldError[], path = '', depth = 0): void {

@@ -2,14 +2,14 @@ import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
 import { RESERVED } from './reserved.ts'
 
 /**
- * The rule "administrative scopes are for administrators": whether somebody of this role may have the scope.
- * @param role undefined: nobody's, which is refused like a user
+ * The rule "administrative scopes are for administrators": whether a user with this role may have the scope.
+ * @param role undefined: no user; treated like the role `user`
  * @example isForRole('admin:read', 'user') // false
  */
 export const isForRole = (id: string, role: string | undefined): boolean => role === 'admin' || !isAdminScope(id)
 
 /**
- * Those of the scopes that somebody of this role may have, in their order.
+ * The scopes that a user with this role may have, in the order given.
  * @example scopesForRole(['orders:read', 'admin:read'], 'user') // ['orders:read']
  */
 export const scopesForRole = (ids: readonly string[], role: string | undefined): string[] =>
@@ -19,8 +19,8 @@ export const scopesForRole = (ids: readonly string[], role: string | undefined):
 export const ADMIN_SCOPES: readonly string[] = RESERVED.map(({ id }) => id).filter(isAdminScope)
 
 /**
- * SQL: whether a `jsonb` column of scopes holds an administrative one. The function `issue_tokens` states the rule itself,
- * in its migration: test/scopes/admin.test.ts compares it with this one.
+ * SQL expression: whether a `jsonb` column of scopes contains an administrative scope. The SQL function `issue_tokens`
+ * contains the same rule in its migration; test/scopes/admin.test.ts compares the two.
  * @param column such as `t.scopes`
  */
 export const hasAdminScopeSql = (column: string): string =>

@@ -3,17 +3,17 @@ import { grants, isAdminScope, WILDCARD } from '../../packages/guard/src/scope-s
 import { invalid, StartupError } from '../errors/errors.ts'
 import { RESERVED } from './reserved.ts'
 
-/** One permission, as `GET /scopes` gives it. */
+/** One permission, as `GET /scopes` returns it. */
 export interface Scope {
   id: string
   description: string
-  /** Applied when a request for a token names no scopes. */
+  /** Granted when a request for a token names no scopes. */
   default: boolean
-  /** URI of the API it belongs to: a token that asks for it is meant for that one. Absent: it belongs to none. */
+  /** URI of the API that the scope belongs to: a token with the scope gets that audience. Absent: it belongs to none. */
   resource?: string
 }
 
-/** What a deployment writes: a list of scopes, or the list with its settings. */
+/** The content of `scopes.json`: a list of scopes, or an object with the list and its settings. */
 export type CatalogueInput = readonly ScopeInput[] | { inherit?: boolean; scopes: readonly ScopeInput[] }
 export interface ScopeInput {
   id: string
@@ -23,14 +23,14 @@ export interface ScopeInput {
   resource?: string
 }
 
-/** What tells name and e-mail address to whoever holds a token: `GET /api/user`, introspection. */
+/** The scope to read the user's name and e-mail address by `GET /api/user` and introspection. */
 export const USER_READ = 'user:read'
-/** In every catalogue: of a deployment that describes it itself, as it does. */
+/** Added to every catalogue that does not define it itself. */
 const STANDARD: Scope = { id: USER_READ, description: 'Read your name and e-mail address', default: false }
 
-/** scope-token of RFC 6749 §3.3, without the comma that links such as `?scopes=a,b` need. */
+/** scope-token of RFC 6749 §3.3, without the comma, which separates scopes in links such as `?scopes=a,b`. */
 const SCOPE_ID = /^[!#-+\--[\]-~]{1,128}$/
-/** What a personal token has besides the defaults of the catalogue, when its maker names no scopes. */
+/** Granted to a personal token in addition to the default scopes, when the request names no scopes. */
 export const TOKENS_ROTATE = 'tokens:rotate'
 
 const RESERVED_WORDS = new Set(['*', 'admin', 'tokens', 'clients', ...RESERVED.map(s => s.id)])
@@ -39,22 +39,22 @@ const RESERVED_WORDS = new Set(['*', 'admin', 'tokens', 'clients', ...RESERVED.m
 export interface Catalogue {
   readonly scopes: readonly Scope[]
   readonly inherit: boolean
-  /** Ids of the scopes that apply when none are asked for. */
+  /** Ids of the scopes that are granted when none are requested. */
   readonly defaults: readonly string[]
   has(id: string): boolean
-  /** Whether `granted` covers `wanted` under this catalogue's rule of inheritance. */
+  /** Whether `granted` covers `requestedScope`, according to `inherit`. */
   covers(granted: Iterable<string>, requestedScope: string): boolean
   /**
-   * What a request for scopes comes to: the defaults when nothing is asked for, in catalogue order, each once.
-   * @param existing scopes that whatever is changed has already: it may keep those that have left the catalogue since
-   * @throws a 422 that names each scope the catalogue does not know
+   * Resolves requested scopes: sorts them in catalogue order without duplicates. Without a request, returns the defaults.
+   * @param existing scopes of the token or client that is changed; it may keep those that are no longer in the catalogue
+   * @throws 422 that names each scope that is not in the catalogue
    */
   resolve(requested: readonly string[] | undefined, existing?: readonly string[]): string[]
-  /** Those of `scopes` that have left the catalogue: they stay on what has them, and nothing new gets them. */
+  /** The scopes that are no longer in the catalogue. Existing tokens and clients keep them; new ones cannot get them. */
   unknown(scopes: readonly string[]): string[]
 }
 
-/** @throws StartupError that names what is wrong with the first bad entry */
+/** Validates a catalogue. @throws StartupError that names the first invalid entry and what is wrong with it */
 export function createCatalogue(input: CatalogueInput): Catalogue {
   const { inherit, scopes: own } = validateInput(input)
   const standard = own.some(({ id }) => id === USER_READ) ? [] : [STANDARD]
@@ -62,8 +62,8 @@ export function createCatalogue(input: CatalogueInput): Catalogue {
   const order = new Map(scopes.map((s, i) => [s.id, i]))
   const defaults = scopes.filter(s => s.default).map(s => s.id)
   const isKnown = (id: string) => id === WILDCARD || order.has(id)
-  // `*` comes first, and what has left the catalogue last.
-  const place = (id: string) => order.get(id) ?? (id === WILDCARD ? -1 : scopes.length)
+  // `*` comes first; scopes that are no longer in the catalogue come last.
+  const position = (id: string) => order.get(id) ?? (id === WILDCARD ? -1 : scopes.length)
   return {
     scopes,
     inherit,
@@ -77,12 +77,12 @@ export function createCatalogue(input: CatalogueInput): Catalogue {
       if (unknown.length > 0) {
         throw invalid(...unknown.map(({ id, i }) => ({ path: `scopes/${i}`, message: unknownScope(id, scopes) })))
       }
-      return [...new Set(requested)].sort((a, b) => place(a) - place(b))
+      return [...new Set(requested)].sort((a, b) => position(a) - position(b))
     },
   }
 }
 
-/** @throws StartupError in one line, naming the file */
+/** Loads a catalogue from a JSON file. @throws StartupError with one line that names the file */
 export function loadCatalogue(file: string): Catalogue {
   try {
     return createCatalogue(JSON.parse(decoded(readFileSync(file))))
@@ -92,7 +92,7 @@ export function loadCatalogue(file: string): Catalogue {
   }
 }
 
-/** Editors on Windows write a byte order mark, or UTF-16. @throws StartupError for any other encoding */
+/** Decodes UTF-8 or UTF-16, since editors on Windows may write a byte order mark or UTF-16. @throws StartupError otherwise */
 function decoded(bytes: Buffer): string {
   const [first, second] = bytes
   const little = (first === 0xff && second === 0xfe) || (first !== 0 && second === 0)
@@ -107,29 +107,30 @@ function decoded(bytes: Buffer): string {
 
 function validateInput(input: unknown): { inherit: boolean; scopes: Scope[] } {
   const { scopes, inherit = false, ...rest } = Array.isArray(input) ? { scopes: input } : asObject(input)
-  if (!Array.isArray(scopes)) throw invalidCatalogue('it must hold a list of scopes')
+  if (!Array.isArray(scopes)) throw invalidCatalogue('it must contain a list of scopes')
   if (typeof inherit !== 'boolean') throw invalidCatalogue('"inherit" must be true or false')
-  if (Object.keys(rest).length > 0) throw invalidCatalogue(`it does not know "${Object.keys(rest)[0]}"`)
-  const seen = new Set<string>()
-  return { inherit, scopes: scopes.map((entry, i) => scope(entry, i, seen)) }
+  if (Object.keys(rest).length > 0) throw invalidCatalogue(`it contains an unknown property "${Object.keys(rest)[0]}"`)
+  const ids = new Set<string>()
+  return { inherit, scopes: scopes.map((entry, i) => scope(entry, i, ids)) }
 }
 
-function scope(entry: unknown, index: number, seen: Set<string>): Scope {
-  const { id, description, default: byDefault = false, resource, ...rest } = asObject(entry)
+/** @param ids ids of the previous scopes; the id of this one is added */
+function scope(entry: unknown, index: number, ids: Set<string>): Scope {
+  const { id, description, default: isDefault = false, resource, ...rest } = asObject(entry)
   if (typeof id !== 'string' || id === '') throw invalidCatalogue(`scope ${index + 1} has no id`)
   if (!SCOPE_ID.test(id))
     throw invalidCatalogue(`scope "${id}" must be printable ASCII without spaces, quotes, commas or backslashes`)
   if (RESERVED_WORDS.has(id) || isAdminScope(id)) throw invalidCatalogue(`scope "${id}" is reserved`)
-  if (seen.has(id)) throw invalidCatalogue(`scope "${id}" stands twice`)
+  if (ids.has(id)) throw invalidCatalogue(`scope "${id}" is listed twice`)
   if (typeof description !== 'string' || description.trim() === '')
     throw invalidCatalogue(`scope "${id}" has no description`)
-  if (typeof byDefault !== 'boolean') throw invalidCatalogue(`scope "${id}": "default" must be true or false`)
+  if (typeof isDefault !== 'boolean') throw invalidCatalogue(`scope "${id}": "default" must be true or false`)
   const [unknown] = Object.keys(rest)
-  if (unknown !== undefined) throw invalidCatalogue(`scope "${id}" has "${unknown}", which is not known`)
+  if (unknown !== undefined) throw invalidCatalogue(`scope "${id}" has an unknown property "${unknown}"`)
   if (resource !== undefined && !isResource(resource))
     throw invalidCatalogue(`scope "${id}": "resource" must be an absolute URI without a fragment`)
-  seen.add(id)
-  return { id, description, default: byDefault, ...(resource !== undefined && { resource }) }
+  ids.add(id)
+  return { id, description, default: isDefault, ...(resource !== undefined && { resource }) }
 }
 
 /** A resource indicator (RFC 8707 §2). */
@@ -138,7 +139,7 @@ const isResource = (value: unknown): value is string =>
 
 function asObject(value: unknown): Record<string, unknown> {
   if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
-  throw invalidCatalogue('it must hold a list of objects, each with "id" and "description"')
+  throw invalidCatalogue('it must contain a list of objects, each with "id" and "description"')
 }
 
 const invalidCatalogue = (what: string) => new StartupError(oneLine(what))

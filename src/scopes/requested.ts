@@ -2,16 +2,16 @@ import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
 import type { Catalogue } from './catalogue.ts'
 
 /**
- * Scope words of OpenID Connect Core (§5.4, §11). Client libraries add them unasked; a plain OAuth 2.0 server cannot
- * grant them. A deployment that lists one of them in its catalogue grants it like any other scope.
+ * Scope values of OpenID Connect Core (§5.4, §11). Many client libraries request them by default, but a plain OAuth 2.0
+ * server cannot grant them. A deployment that lists one of them in its catalogue grants it like any other scope.
  */
 export const OIDC_SCOPES = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access'] as const
 
 /**
- * Reads a `scope` parameter (RFC 6749 §3.3). Words of other protocols are dropped, and the `scope` of the response says
- * what is left. A parameter of nothing else counts as not sent.
- * @param scope space-delimited, as sent
- * @returns in the order of the parameter; undefined: no scope was requested
+ * Parses a `scope` parameter (RFC 6749 §3.3). OpenID Connect scopes are ignored, and the `scope` of the response lists the
+ * granted ones. A parameter that contains nothing else counts as absent.
+ * @param scope the space-delimited value
+ * @returns the requested scopes in the order of the parameter; undefined: no scope was requested
  * @example requestedScopes(catalogue, 'openid orders:read') // ['orders:read']
  */
 export function requestedScopes(catalogue: Pick<Catalogue, 'has'>, scope: string | undefined): string[] | undefined {
@@ -23,6 +23,6 @@ export function requestedScopes(catalogue: Pick<Catalogue, 'has'>, scope: string
 const isOidcScope = (catalogue: Pick<Catalogue, 'has'>, word: string) =>
   (OIDC_SCOPES as readonly string[]).includes(word) && !catalogue.has(word)
 
-/** The scopes that any client may get from any user: `admin:*` needs an administrator, and a client that names it. */
+/** The scopes that any client may get from any user. `admin:*` is only for administrators and clients registered for it. */
 export const publicScopes = ({ scopes }: Pick<Catalogue, 'scopes'>): string[] =>
   scopes.map(({ id }) => id).filter(id => !isAdminScope(id))

@@ -5,9 +5,9 @@ import type { Catalogue } from './catalogue.ts'
 const ScopeSchema = Type.Object({
   id: Type.String(),
   description: Type.String(),
-  default: Type.Boolean({ description: 'Applied when a request for a token names no scopes' }),
+  default: Type.Boolean({ description: 'Granted when a request for a token names no scopes' }),
   resource: Type.Optional(
-    Type.String({ description: 'The API that it belongs to: a token that asks for it is meant for that one' }),
+    Type.String({ description: 'The API that the scope belongs to: a token with the scope gets that audience' }),
   ),
 })
 

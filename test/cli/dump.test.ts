@@ -82,11 +82,11 @@ t.test('from embedded to embedded, with the key', ONLY_EMBEDDED, async t => {
     const { code, stderr } = await target.run(['restore', file])
     t.equal(code, 1)
     t.match(stderr, ONE_LINE)
-    t.match(stderr, /is not empty, and nothing is ever overwritten/)
+    t.match(stderr, /is not empty, and data is never overwritten/)
     t.same(readdirSync(join(folder, 'postgres')), before)
     const bytes = readFileSync(file)
     const again = await source.run(['dump', file])
-    t.match(again, { code: 1, stdout: '', stderr: /cannot be written \(EEXIST\): it exists already/ })
+    t.match(again, { code: 1, stdout: '', stderr: /cannot be written \(EEXIST\): it already exists/ })
     t.same(readFileSync(file), bytes)
   })
 
@@ -118,7 +118,7 @@ t.test('from embedded to embedded, with the key', ONLY_EMBEDDED, async t => {
   await t.test('another APP_KEY is refused', async t => {
     const { stderr } = await embedded(t, { APP_KEY }).run(['restore', file])
     t.match(stderr, ONE_LINE)
-    t.match(stderr, /sealed with another APP_KEY/)
+    t.match(stderr, /encrypted with another APP_KEY/)
   })
 
   await t.test('through standard output and input', async t => {
@@ -176,7 +176,7 @@ t.test('from embedded to PostgreSQL, with the key that it had', ONLY_SHARED, asy
   const target = await shared(t, key)
   const file = await roundTrip(t, source, target)
   const { stderr } = await (await shared(t, APP_KEY)).run(['restore', file])
-  t.match(stderr, /sealed with another APP_KEY/)
+  t.match(stderr, /encrypted with another APP_KEY/)
   t.match((await target.run(['restore', file])).stderr, /the database is not empty/)
 })
 

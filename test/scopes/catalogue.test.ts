@@ -24,7 +24,7 @@ t.test('a catalogue that cannot be used is refused in one line that names what i
     [[scope('commandes:créer')], /ASCII/],
     [[scope('a\n')], /ASCII/],
     [[scope('x'.repeat(129))], /ASCII/],
-    [[scope('a'), scope('b'), scope('a')], /"a" stands twice/],
+    [[scope('a'), scope('b'), scope('a')], /"a" is listed twice/],
     [[scope('a', { description: ' ' })], /"a" has no description/],
     [[{ id: 'a' }], /"a" has no description/],
     [[scope('a', { default: 'yes' })], /"a": "default"/],
