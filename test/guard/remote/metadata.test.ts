@@ -144,3 +144,12 @@ t.test('a guard that nobody tells its audience says so', async t => {
   await named.ready()
   t.equal(named.health().status, 'ok')
 })
+
+t.test('a guard takes no metadata that names another issuer (RFC 8414 §3.3)', async t => {
+  const { issuer } = await listeningIssuer(t)
+  const { port } = new URL(issuer)
+  const errors: Error[] = []
+  const guard = guardOf(t, { issuer: `http://localhost:${port}`, audience: ORDERS }, error => errors.push(error))
+  await t.rejects(guard.ready(), { code: 'issuer_refused', message: /names the issuer .*127\.0\.0\.1/ })
+  t.equal(errors.length, 1)
+})
