@@ -29,6 +29,61 @@ export interface AdminTokensOptions {
   keys: Keys
 }
 
+const adminListTokensSchema = {
+  operationId: 'adminListTokens',
+  summary: 'List the tokens of everybody',
+  description: 'Newest first; all conditions must hold.',
+  tags,
+  querystring: Type.Object(
+    { ...paging, ...selector, state: Type.Optional(Type.Enum(['live', 'all'], { default: 'live' })) },
+    closed,
+  ),
+  response: { 200: PageOf(ManagedToken), 422: validationProblem },
+}
+
+const adminGetTokenSchema = {
+  operationId: 'adminGetToken',
+  summary: 'Get a token of anybody',
+  tags,
+  params: Id('token'),
+  response: { 200: Type.Object({ data: ManagedToken }), 404: unknownToken },
+}
+
+const adminRevokeTokenSchema = {
+  operationId: 'adminRevokeToken',
+  summary: 'Revoke a token of anybody',
+  tags,
+  params: Id('token'),
+  response: { 200: revokedWithIssued, 204: revokedResponse, 404: unknownToken },
+}
+
+const adminRevokeTokensSchema = {
+  operationId: 'adminRevokeTokens',
+  summary: 'Revoke many tokens',
+  description:
+    'Every live token for which all conditions hold; with `dry_run` only their number is told. Where there are ' +
+    'more than can be revoked while a connection waits, the answer is 202: those it counts are revoked, and ' +
+    'the same request, sent again until it answers 200, goes on with the others.',
+  tags,
+  body: RevokeTokens,
+  response: {
+    200: Type.Object({
+      data: Type.Object({ count: Type.Integer({ examples: [3] }), dry_run: Type.Boolean() }),
+    }),
+    202: {
+      ...Type.Object({
+        data: Type.Object({
+          count: Type.Integer({ examples: [90_000], description: 'Revoked by this request' }),
+          dry_run: Type.Boolean({ examples: [false] }),
+          complete: Type.Literal(false, { description: 'Send the request again for the others' }),
+        }),
+      }),
+      description: 'Not all of them are revoked yet',
+    },
+    422: validationProblem,
+  },
+}
+
 export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncTypebox {
   const { tokenAdmin, revokeToken, usage, catalogue, keys } = options
   const show = (token: AccessToken) => ({ ...toToken(catalogue, token, usage.lastUse(token)), user_id: token.user })
@@ -40,58 +95,24 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
   }
 
   return async app => {
-    app.get(
-      '/tokens',
-      {
-        preValidation: checkScopes('admin:read'),
-        schema: {
-          operationId: 'adminListTokens',
-          summary: 'List the tokens of everybody',
-          description: 'Newest first; all conditions must hold.',
-          tags,
-          querystring: Type.Object(
-            { ...paging, ...selector, state: Type.Optional(Type.Enum(['live', 'all'], { default: 'live' })) },
-            closed,
-          ),
-          response: { 200: PageOf(ManagedToken), 422: validationProblem },
-        },
-      },
-      async ({ query }) =>
-        page(
-          query,
-          async pageRequest =>
-            tokenAdmin.list(await toSelector(query, keys), { ...pageRequest, all: query.state === 'all' }),
-          show,
-        ),
+    app.get('/tokens', { preValidation: checkScopes('admin:read'), schema: adminListTokensSchema }, async ({ query }) =>
+      page(
+        query,
+        async pageRequest =>
+          tokenAdmin.list(await toSelector(query, keys), { ...pageRequest, all: query.state === 'all' }),
+        show,
+      ),
     )
 
     app.get(
       '/tokens/:id',
-      {
-        preValidation: checkScopes('admin:read'),
-        schema: {
-          operationId: 'adminGetToken',
-          summary: 'Get a token of anybody',
-          tags,
-          params: Id('token'),
-          response: { 200: Type.Object({ data: ManagedToken }), 404: unknownToken },
-        },
-      },
+      { preValidation: checkScopes('admin:read'), schema: adminGetTokenSchema },
       async ({ params }) => ({ data: show(await find(params.id)) }),
     )
 
     app.delete(
       '/tokens/:id',
-      {
-        preValidation: checkScopes('admin:write'),
-        schema: {
-          operationId: 'adminRevokeToken',
-          summary: 'Revoke a token of anybody',
-          tags,
-          params: Id('token'),
-          response: { 200: revokedWithIssued, 204: revokedResponse, 404: unknownToken },
-        },
-      },
+      { preValidation: checkScopes('admin:write'), schema: adminRevokeTokenSchema },
       async ({ params }, reply) => {
         return sendRevoked(reply, await revokeToken((await find(params.id)).id))
       },
@@ -99,35 +120,7 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
 
     app.post(
       '/tokens/revoke',
-      {
-        preValidation: checkScopes('admin:write'),
-        schema: {
-          operationId: 'adminRevokeTokens',
-          summary: 'Revoke many tokens',
-          description:
-            'Every live token for which all conditions hold; with `dry_run` only their number is told. Where there are ' +
-            'more than can be revoked while a connection waits, the answer is 202: those it counts are revoked, and ' +
-            'the same request, sent again until it answers 200, goes on with the others.',
-          tags,
-          body: RevokeTokens,
-          response: {
-            200: Type.Object({
-              data: Type.Object({ count: Type.Integer({ examples: [3] }), dry_run: Type.Boolean() }),
-            }),
-            202: {
-              ...Type.Object({
-                data: Type.Object({
-                  count: Type.Integer({ examples: [90_000], description: 'Revoked by this request' }),
-                  dry_run: Type.Boolean({ examples: [false] }),
-                  complete: Type.Literal(false, { description: 'Send the request again for the others' }),
-                }),
-              }),
-              description: 'Not all of them are revoked yet',
-            },
-            422: validationProblem,
-          },
-        },
-      },
+      { preValidation: checkScopes('admin:write'), schema: adminRevokeTokensSchema },
       async ({ body }, reply) => {
         const { dry_run = false } = body
         const chosen = await toSelector(body, keys)

@@ -31,6 +31,85 @@ export interface AdminUsersOptions {
   catalogue: Pick<Catalogue, 'unknown'>
 }
 
+const adminListUsersSchema = {
+  operationId: 'adminListUsers',
+  summary: 'List the users',
+  tags,
+  querystring: Type.Object(
+    { ...paging, email: Type.Optional(Type.String({ maxLength: 254, description: 'Only this one' })) },
+    closed,
+  ),
+  response: { 200: PageOf(ManagedUser), 422: validationProblem },
+}
+
+const adminCreateUserSchema = {
+  operationId: 'adminCreateUser',
+  summary: 'Create a user',
+  tags,
+  body: CreateUser,
+  response: { 201: Answer, 422: validationProblem },
+}
+
+const adminGetUserSchema = {
+  operationId: 'adminGetUser',
+  summary: 'Get a user',
+  tags,
+  params: Id('user'),
+  response: { 200: Answer, 404: unknownUser },
+}
+
+const adminChangeUserSchema = {
+  operationId: 'adminChangeUser',
+  summary: 'Change a user',
+  description: 'A new password ends the sessions of the user.',
+  tags,
+  params: Id('user'),
+  body: ChangeUser,
+  response: { 200: Answer, 404: unknownUser, 409: lastAdministrator, 422: validationProblem },
+}
+
+const adminSignOutUserSchema = {
+  operationId: 'adminSignOutUser',
+  summary: 'Sign a user out everywhere',
+  description: 'Ends every session and revokes every access and refresh token of the user.',
+  tags,
+  params: Id('user'),
+  response: { 202: unfinished, 204: noContent('Nothing of the user lives'), 404: unknownUser },
+}
+
+const adminIssueTokenSchema = {
+  operationId: 'adminIssueToken',
+  summary: 'Issue a personal access token for a user',
+  description: 'For a backend with users of its own. `admin:*` can be passed on only by who has it.',
+  tags,
+  params: Id('user'),
+  body: IssueForUser,
+  response: {
+    201: IssuedSchema,
+    404: unknownUser,
+    409: problem('The user is disabled'),
+    422: validationProblem,
+  },
+}
+
+const adminEnableUserSchema = {
+  operationId: 'adminEnableUser',
+  summary: 'Enable a user',
+  description:
+    'Takes effect on the next request with any of the tokens of the user. Resource servers are notified of more than ' +
+    '1,000 tokens in batches, within seconds.',
+  tags,
+  params: Id('user'),
+  response: { 200: Answer, 404: unknownUser },
+}
+
+const adminDisableUserSchema = {
+  ...adminEnableUserSchema,
+  operationId: 'adminDisableUser',
+  summary: 'Disable a user',
+  response: { 200: Answer, 404: unknownUser, 409: lastAdministrator },
+}
+
 export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOptions): FastifyPluginAsyncTypebox {
   const find = (id: string) => {
     if (!isUuid(id)) throw notFound('user')
@@ -41,115 +120,38 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
     const mayRead = checkScopes('admin:read')
     const mayWrite = checkScopes('admin:write')
 
-    app.get(
-      '/users',
-      {
-        preValidation: mayRead,
-        schema: {
-          operationId: 'adminListUsers',
-          summary: 'List the users',
-          tags,
-          querystring: Type.Object(
-            { ...paging, email: Type.Optional(Type.String({ maxLength: 254, description: 'Only this one' })) },
-            closed,
-          ),
-          response: { 200: PageOf(ManagedUser), 422: validationProblem },
-        },
-      },
-      async ({ query }) => {
-        const { email } = query
-        const only = email === undefined ? undefined : await users.findByEmail(email)
-        const fetch = email === undefined ? users.list : async () => (only ? [only] : [])
-        return page(query, fetch, toManagedUser)
-      },
+    app.get('/users', { preValidation: mayRead, schema: adminListUsersSchema }, async ({ query }) => {
+      const { email } = query
+      const only = email === undefined ? undefined : await users.findByEmail(email)
+      const fetch = email === undefined ? users.list : async () => (only ? [only] : [])
+      return page(query, fetch, toManagedUser)
+    })
+
+    app.post('/users', { preValidation: mayWrite, schema: adminCreateUserSchema }, async ({ body }, reply) =>
+      reply.code(201).send({ data: toManagedUser(await users.create(body)) }),
     )
 
-    app.post(
-      '/users',
-      {
-        preValidation: mayWrite,
-        schema: {
-          operationId: 'adminCreateUser',
-          summary: 'Create a user',
-          tags,
-          body: CreateUser,
-          response: { 201: Answer, 422: validationProblem },
-        },
-      },
-      async ({ body }, reply) => reply.code(201).send({ data: toManagedUser(await users.create(body)) }),
-    )
+    app.get('/users/:id', { preValidation: mayRead, schema: adminGetUserSchema }, async ({ params }) => ({
+      data: toManagedUser(await find(params.id)),
+    }))
 
-    app.get(
-      '/users/:id',
-      {
-        preValidation: mayRead,
-        schema: {
-          operationId: 'adminGetUser',
-          summary: 'Get a user',
-          tags,
-          params: Id('user'),
-          response: { 200: Answer, 404: unknownUser },
-        },
-      },
-      async ({ params }) => ({ data: toManagedUser(await find(params.id)) }),
-    )
+    app.patch('/users/:id', { preValidation: mayWrite, schema: adminChangeUserSchema }, async ({ params, body }) => {
+      const { id } = await find(params.id)
+      return { data: toManagedUser(await users.update(id, body)) }
+    })
 
-    app.patch(
-      '/users/:id',
-      {
-        preValidation: mayWrite,
-        schema: {
-          operationId: 'adminChangeUser',
-          summary: 'Change a user',
-          description: 'A new password ends the sessions of the user.',
-          tags,
-          params: Id('user'),
-          body: ChangeUser,
-          response: { 200: Answer, 404: unknownUser, 409: lastAdministrator, 422: validationProblem },
-        },
-      },
-      async ({ params, body }) => {
-        const { id } = await find(params.id)
-        return { data: toManagedUser(await users.update(id, body)) }
-      },
-    )
-
-    for (const [act, summary] of [
-      ['disable', 'Disable a user'],
-      ['enable', 'Enable a user'],
+    for (const [act, schema] of [
+      ['disable', adminDisableUserSchema],
+      ['enable', adminEnableUserSchema],
     ] as const) {
-      app.post(
-        `/users/:id/${act}`,
-        {
-          preValidation: mayWrite,
-          schema: {
-            operationId: `admin${act === 'disable' ? 'Disable' : 'Enable'}User`,
-            summary,
-            description:
-              'Takes effect on the next request with any of the tokens of the user. Resource servers hear of more than ' +
-              '1,000 tokens in batches, within seconds.',
-            tags,
-            params: Id('user'),
-            response: { 200: Answer, 404: unknownUser, ...(act === 'disable' && { 409: lastAdministrator }) },
-          },
-        },
-        async ({ params }) => ({ data: toManagedUser(await users[act]((await find(params.id)).id)) }),
-      )
+      app.post(`/users/:id/${act}`, { preValidation: mayWrite, schema }, async ({ params }) => ({
+        data: toManagedUser(await users[act]((await find(params.id)).id)),
+      }))
     }
 
     app.post(
       '/users/:id/sign-out',
-      {
-        preValidation: mayWrite,
-        schema: {
-          operationId: 'adminSignOutUser',
-          summary: 'Sign a user out everywhere',
-          description: 'Ends every session and revokes every access and refresh token of the user.',
-          tags,
-          params: Id('user'),
-          response: { 202: unfinished, 204: noContent('Nothing of the user lives'), 404: unknownUser },
-        },
-      },
+      { preValidation: mayWrite, schema: adminSignOutUserSchema },
       async ({ params, token }, reply) => {
         const { id } = await find(params.id)
         return sendProgress(reply, await signOut(id, { lastTokenId: token.id, timeoutMs: REQUEST_BUDGET_MS }))
@@ -158,23 +160,7 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
 
     app.post(
       '/users/:id/tokens',
-      {
-        preValidation: mayWrite,
-        schema: {
-          operationId: 'adminIssueToken',
-          summary: 'Issue a personal access token for a user',
-          description: 'For a backend with users of its own. `admin:*` can be passed on only by who has it.',
-          tags,
-          params: Id('user'),
-          body: IssueForUser,
-          response: {
-            201: IssuedSchema,
-            404: unknownUser,
-            409: problem('The user is disabled'),
-            422: validationProblem,
-          },
-        },
-      },
+      { preValidation: mayWrite, schema: adminIssueTokenSchema },
       async (request, reply) => {
         const user = await find(request.params.id)
         if (user.disabledAt) throw conflict('The user is disabled: enable it before issuing tokens for it.')

@@ -70,107 +70,98 @@ export const allClients = (clients: Clients) =>
     change: ChangeManagedClient,
   })
 
-function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
-  const { clients, owner, read, write, descriptions, create, change } = options
-  const tags = [options.tag]
+/** The schemas of the routes. `create` and `change` are the bodies that the caller may send. */
+function clientSchemas({ tag, descriptions, write, create, change }: ClientRoutesOptions) {
+  const tags = [tag]
   const withName = (act: string) =>
     descriptions.prefix ? descriptions.prefix + act.charAt(0).toUpperCase() + act.slice(1) : act
+  return {
+    list: {
+      operationId: withName('listClients'),
+      summary: `List ${descriptions.words} applications`,
+      description: 'Oldest first. Never a secret.',
+      tags,
+      querystring: Type.Object(paging, closed),
+      response: { 200: PageOf(ClientSchema), 422: validationProblem },
+    },
+    create: {
+      operationId: withName('createClient'),
+      summary: 'Register an application',
+      description: 'Its secret is shown once, in this answer.',
+      tags,
+      body: create,
+      response: { 201: ClientWithSecret, 403: mayNotCreate(write), 422: validationProblem },
+    },
+    get: {
+      operationId: withName('getClient'),
+      summary: `Get one of ${descriptions.words} applications`,
+      tags,
+      params: Params,
+      response: { 200: ClientAnswer, 404: unknownClient },
+    },
+    change: {
+      operationId: withName('changeClient'),
+      summary: `Change one of ${descriptions.words} applications`,
+      description: 'Takes effect on the next request of the application.',
+      tags,
+      params: Params,
+      body: change,
+      response: { 200: ClientWithSecret, 404: unknownClient, 409: revokedClient, 422: validationProblem },
+    },
+    rotateSecret: {
+      operationId: withName('rotateClientSecret'),
+      summary: 'Give an application a new secret',
+      description: 'The one before lives on for `overlap` seconds, so that every copy can be replaced.',
+      tags,
+      params: Params,
+      body: RotateSecret,
+      response: { 201: ClientWithSecret, 404: unknownClient, 409: revokedClient, 422: validationProblem },
+    },
+    revoke: {
+      operationId: withName('revokeClient'),
+      summary: 'Revoke an application',
+      description: 'From the next request on none of its tokens opens anything.',
+      tags,
+      params: Params,
+      response: { 204: noContent('Revoked'), 404: unknownClient },
+    },
+  }
+}
+
+function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
+  const { clients, owner, read, write } = options
+  const schemas = clientSchemas(options)
   const find = (request: FastifyRequest, id: string): Promise<Client> => clients.find(id, owner(request))
 
   return async app => {
-    app.get(
-      '/clients',
-      {
-        preValidation: checkScopes(read),
-        schema: {
-          operationId: withName('listClients'),
-          summary: `List ${descriptions.words} applications`,
-          description: 'Oldest first. Never a secret.',
-          tags,
-          querystring: Type.Object(paging, closed),
-          response: { 200: PageOf(ClientSchema), 422: validationProblem },
-        },
-      },
-      async request => {
-        const userId = owner(request)
-        return page(request.query, pageRequest => clients.list({ ...pageRequest, userId }), toClient)
-      },
-    )
+    app.get('/clients', { preValidation: checkScopes(read), schema: schemas.list }, async request => {
+      const userId = owner(request)
+      return page(request.query, pageRequest => clients.list({ ...pageRequest, userId }), toClient)
+    })
 
-    app.post(
-      '/clients',
-      {
-        preValidation: checkScopes(write),
-        schema: {
-          operationId: withName('createClient'),
-          summary: 'Register an application',
-          description: 'Its secret is shown once, in this answer.',
-          tags,
-          body: create,
-          response: { 201: ClientWithSecret, 403: mayNotCreate(write), 422: validationProblem },
-        },
-      },
-      async (request, reply) => {
-        const { name } = request.body
-        const made = await clients.create({
-          ...toSettings(request.body),
-          name,
-          userId: owner(request),
-          withinQuota: true,
-        })
-        return reply.code(201).send(withSecret(made))
-      },
-    )
+    app.post('/clients', { preValidation: checkScopes(write), schema: schemas.create }, async (request, reply) => {
+      const { name } = request.body
+      const made = await clients.create({
+        ...toSettings(request.body),
+        name,
+        userId: owner(request),
+        withinQuota: true,
+      })
+      return reply.code(201).send(withSecret(made))
+    })
 
-    app.get(
-      '/clients/:id',
-      {
-        preValidation: checkScopes(read),
-        schema: {
-          operationId: withName('getClient'),
-          summary: `Get one of ${descriptions.words} applications`,
-          tags,
-          params: Params,
-          response: { 200: ClientAnswer, 404: unknownClient },
-        },
-      },
-      async request => ({ data: toClient(await find(request, request.params.id)) }),
-    )
+    app.get('/clients/:id', { preValidation: checkScopes(read), schema: schemas.get }, async request => ({
+      data: toClient(await find(request, request.params.id)),
+    }))
 
-    app.patch(
-      '/clients/:id',
-      {
-        preValidation: checkScopes(write),
-        schema: {
-          operationId: withName('changeClient'),
-          summary: `Change one of ${descriptions.words} applications`,
-          description: 'Takes effect on the next request of the application.',
-          tags,
-          params: Params,
-          body: change,
-          response: { 200: ClientWithSecret, 404: unknownClient, 409: revokedClient, 422: validationProblem },
-        },
-      },
-      async request => {
-        const { id } = await find(request, request.params.id)
-        return withSecret(await clients.update(id, toSettings(request.body)))
-      },
-    )
+    app.patch('/clients/:id', { preValidation: checkScopes(write), schema: schemas.change }, async request => {
+      const { id } = await find(request, request.params.id)
+      return withSecret(await clients.update(id, toSettings(request.body)))
+    })
 
     app.post(
       '/clients/:id/secret',
-      {
-        preValidation: checkScopes(write),
-        schema: {
-          operationId: withName('rotateClientSecret'),
-          summary: 'Give an application a new secret',
-          description: 'The one before lives on for `overlap` seconds, so that every copy can be replaced.',
-          tags,
-          params: Params,
-          body: RotateSecret,
-          response: { 201: ClientWithSecret, 404: unknownClient, 409: revokedClient, 422: validationProblem },
-        },
-      },
+      { preValidation: checkScopes(write), schema: schemas.rotateSecret },
       async (request, reply) => {
         const { id } = await find(request, request.params.id)
         const rotated = await clients.rotateSecret(id, { overlapSeconds: request.body?.overlap })
@@ -180,17 +171,7 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
 
     app.delete(
       '/clients/:id',
-      {
-        preValidation: checkScopes(write),
-        schema: {
-          operationId: withName('revokeClient'),
-          summary: 'Revoke an application',
-          description: 'From the next request on none of its tokens opens anything.',
-          tags,
-          params: Params,
-          response: { 204: noContent('Revoked'), 404: unknownClient },
-        },
-      },
+      { preValidation: checkScopes(write), schema: schemas.revoke },
       async (request, reply) => {
         await clients.revoke((await find(request, request.params.id)).id)
         return reply.code(204).send(null)

@@ -26,22 +26,30 @@ const show = ({ clientId, clientName, scopes, createdAt, updatedAt, lastUsedAt }
   last_used_at: lastUsedAt,
 })
 
+const listAuthorizationsSchema = {
+  operationId: 'listAuthorizations',
+  summary: 'List the applications you let in',
+  description: 'With the scopes they have and when they last used them.',
+  tags,
+  querystring: Type.Object(paging, closed),
+  response: { 200: PageOf(AuthorizationSchema), 422: validationProblem },
+}
+
+const withdrawAuthorizationSchema = {
+  operationId: 'withdrawAuthorization',
+  summary: 'Withdraw what you let an application do',
+  description: 'Its access and refresh tokens for you die at once.',
+  tags,
+  params: Type.Object({ client_id: Type.String({ description: 'Id of a client' }) }),
+  response: { 202: unfinished, 204: noContent('Withdrawn'), 404: problem('You let no such application in') },
+}
+
 /** The apps that a user let in. */
 export function authorizationRoutes(authorizations: Authorizations): FastifyPluginAsyncTypebox {
   return async app => {
     app.get(
       '/authorizations',
-      {
-        preValidation: checkScopes('clients:read'),
-        schema: {
-          operationId: 'listAuthorizations',
-          summary: 'List the applications you let in',
-          description: 'With the scopes they have and when they last used them.',
-          tags,
-          querystring: Type.Object(paging, closed),
-          response: { 200: PageOf(AuthorizationSchema), 422: validationProblem },
-        },
-      },
+      { preValidation: checkScopes('clients:read'), schema: listAuthorizationsSchema },
       async request => {
         const userId = ownerOf(request)
         return page(request.query, pageRequest => authorizations.list(userId, pageRequest), show)
@@ -50,17 +58,7 @@ export function authorizationRoutes(authorizations: Authorizations): FastifyPlug
 
     app.delete(
       '/authorizations/:client_id',
-      {
-        preValidation: checkScopes('clients:write'),
-        schema: {
-          operationId: 'withdrawAuthorization',
-          summary: 'Withdraw what you let an application do',
-          description: 'Its access and refresh tokens for you die at once.',
-          tags,
-          params: Type.Object({ client_id: Type.String({ description: 'Id of a client' }) }),
-          response: { 202: unfinished, 204: noContent('Withdrawn'), 404: problem('You let no such application in') },
-        },
-      },
+      { preValidation: checkScopes('clients:write'), schema: withdrawAuthorizationSchema },
       async (request, reply) => {
         const ending = { lastTokenId: request.token.id, timeoutMs: REQUEST_BUDGET_MS }
         return sendProgress(reply, await authorizations.withdraw(ownerOf(request), request.params.client_id, ending))

@@ -23,6 +23,47 @@ const tags = ['OAuth']
 const security = [{ [BEARER]: [] }]
 const Params = Type.Object({ id: Type.String({ description: 'The `client_id`' }) })
 
+const registerClientSchema = {
+  operationId: 'registerClient',
+  summary: 'Register a client',
+  description: 'RFC 7591, with the initial access token that the operator gave out.',
+  tags,
+  security,
+  body: RegistrationBody,
+  response: { 201: Information, ...errorResponses },
+}
+
+const readRegistrationSchema = {
+  operationId: 'readRegistration',
+  summary: 'Read what a client registered',
+  description: 'RFC 7592 §2.1, with the registration access token. Its secret is not told again.',
+  tags,
+  security,
+  params: Params,
+  response: { 200: Information, ...errorResponses },
+}
+
+const replaceRegistrationSchema = {
+  operationId: 'replaceRegistration',
+  summary: 'Replace what a client registered',
+  description: 'RFC 7592 §2.2. What is left out goes back to its default.',
+  tags,
+  security,
+  params: Params,
+  body: RegistrationBody,
+  response: { 200: Information, ...errorResponses },
+}
+
+const removeRegistrationSchema = {
+  operationId: 'removeRegistration',
+  summary: 'Remove a client',
+  description: 'RFC 7592 §2.3. Its tokens open nothing from the next request on.',
+  tags,
+  security,
+  params: Params,
+  response: { 204: noContent('The client is gone'), ...errorResponses },
+}
+
 /** Clients that register themselves (RFC 7591, RFC 7592); nothing without an initial access token. */
 export function registrationRoutes({
   clients,
@@ -42,15 +83,7 @@ export function registrationRoutes({
     app.post(
       '/register',
       {
-        schema: {
-          operationId: 'registerClient',
-          summary: 'Register a client',
-          description: 'RFC 7591, with the initial access token that the operator gave out.',
-          tags,
-          security,
-          body: RegistrationBody,
-          response: { 201: Information, ...errorResponses },
-        },
+        schema: registerClientSchema,
       },
       async (request, reply) => {
         const made = await registration.register(bearerText(request as never), request.body)
@@ -61,15 +94,7 @@ export function registrationRoutes({
     app.get(
       '/register/:id',
       {
-        schema: {
-          operationId: 'readRegistration',
-          summary: 'Read what a client registered',
-          description: 'RFC 7592 §2.1, with the registration access token. Its secret is not told again.',
-          tags,
-          security,
-          params: Params,
-          response: { 200: Information, ...errorResponses },
-        },
+        schema: readRegistrationSchema,
       },
       async request => toInformation(await registration.read(...credentialsOf(request)), issuer) as never,
     )
@@ -77,16 +102,7 @@ export function registrationRoutes({
     app.put(
       '/register/:id',
       {
-        schema: {
-          operationId: 'replaceRegistration',
-          summary: 'Replace what a client registered',
-          description: 'RFC 7592 §2.2. What is left out goes back to its default.',
-          tags,
-          security,
-          params: Params,
-          body: RegistrationBody,
-          response: { 200: Information, ...errorResponses },
-        },
+        schema: replaceRegistrationSchema,
       },
       async request => {
         const changed = await registration.replace(...credentialsOf(request), request.body)
@@ -97,15 +113,7 @@ export function registrationRoutes({
     app.delete(
       '/register/:id',
       {
-        schema: {
-          operationId: 'removeRegistration',
-          summary: 'Remove a client',
-          description: 'RFC 7592 §2.3. Its tokens open nothing from the next request on.',
-          tags,
-          security,
-          params: Params,
-          response: { 204: noContent('The client is gone'), ...errorResponses },
-        },
+        schema: removeRegistrationSchema,
       },
       async (request, reply) => {
         await registration.remove(...credentialsOf(request))

@@ -50,6 +50,24 @@ const Report = Type.Object(
   },
 )
 
+const reportUsageSchema = {
+  operationId: 'reportUsage',
+  summary: 'Report the use of tokens',
+  description: `For a resource server (a client registered with an \`audience\`): when tokens that are meant for \
+it were last used, and which of their scopes were asked for. Any other token is passed over in silence. A time in the \
+future counts as now; one before the token was made counts as none. At most ${MAX_USES} uses at once.`,
+  tags: ['OAuth'],
+  security: [{ [CLIENT_BASIC]: [] }],
+  body: Report,
+  response: {
+    204: noContent('Stored'),
+    401: problem('The client did not prove who it is'),
+    403: problem('The client is no resource server'),
+    413: problem('The report is too large'),
+    422: validationProblem,
+  },
+}
+
 /** Where resource servers tell when tokens were used, and what for: ours, since no standard has a word for it. */
 export function usageRoutes(options: UsageRoutesOptions): FastifyPluginAsyncTypebox {
   const ingestUsageReport = createIngestUsageReport(options)
@@ -72,23 +90,7 @@ export function usageRoutes(options: UsageRoutesOptions): FastifyPluginAsyncType
         preValidation: async request => {
           request.resource = await resourceOf(request)
         },
-        schema: {
-          operationId: 'reportUsage',
-          summary: 'Report the use of tokens',
-          description: `For a resource server (a client registered with an \`audience\`): when tokens that are meant for \
-it were last used, and which of their scopes were asked for. Any other token is passed over in silence. A time in the \
-future counts as now; one before the token was made counts as none. At most ${MAX_USES} uses at once.`,
-          tags: ['OAuth'],
-          security: [{ [CLIENT_BASIC]: [] }],
-          body: Report,
-          response: {
-            204: noContent('Stored'),
-            401: problem('The client did not prove who it is'),
-            403: problem('The client is no resource server'),
-            413: problem('The report is too large'),
-            422: validationProblem,
-          },
-        },
+        schema: reportUsageSchema,
       },
       async ({ resource, body }, reply) => {
         await ingestUsageReport(

@@ -26,6 +26,26 @@ const MAX_UNREAD_BYTES = 1_048_576
 
 const EXAMPLE = toEvent('status', { sequence: 42, list: 2, index: 46_407, status: STATUS.revoked } as StatusChange)
 
+const followEventsSchema = {
+  operationId: 'followEvents',
+  summary: 'Follow status changes',
+  description:
+    'Server-sent events for resource servers (clients with an `audience`): `status` with `{sequence, list, index, status}`, `heartbeat` with `{sequence}`, `reload` when missed changes are no longer available, and `keys` with `{sequence, revoked}`, the ids of all revoked signing keys. `Last-Event-ID` resumes the stream.',
+  tags: ['Revocation'],
+  security: [{ [CLIENT_BASIC]: [] }],
+  headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'A sequence number' })) }),
+  response: {
+    200: {
+      description: 'The stream',
+      content: { 'text/event-stream': { schema: Type.String({ examples: [EXAMPLE] }) } },
+    },
+    401: problem('The authentication of the client failed'),
+    403: problem('The client is not a resource server'),
+    429: problem('The client has reached its maximum number of streams on this node'),
+    503: problem('This node has reached its maximum number of readers'),
+  },
+}
+
 /** The event stream of status changes (HTML Standard §9.2, server-sent events). */
 export function feedRoutes({
   feed,
@@ -60,25 +80,7 @@ export function feedRoutes({
     app.get(
       '/events',
       {
-        schema: {
-          operationId: 'followEvents',
-          summary: 'Follow status changes',
-          description:
-            'Server-sent events for resource servers (clients with an `audience`): `status` with `{sequence, list, index, status}`, `heartbeat` with `{sequence}`, `reload` when missed changes are no longer available, and `keys` with `{sequence, revoked}`, the ids of all revoked signing keys. `Last-Event-ID` resumes the stream.',
-          tags: ['Revocation'],
-          security: [{ [CLIENT_BASIC]: [] }],
-          headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'A sequence number' })) }),
-          response: {
-            200: {
-              description: 'The stream',
-              content: { 'text/event-stream': { schema: Type.String({ examples: [EXAMPLE] }) } },
-            },
-            401: problem('The authentication of the client failed'),
-            403: problem('The client is not a resource server'),
-            429: problem('The client has reached its maximum number of streams on this node'),
-            503: problem('This node has reached its maximum number of readers'),
-          },
-        },
+        schema: followEventsSchema,
       },
       async (request, reply) => {
         const { authorization } = request.headers

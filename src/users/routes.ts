@@ -20,6 +20,42 @@ export interface UserRoutesOptions {
   isPersonal: (token: Token) => Promise<boolean>
 }
 
+const getUserSchema = {
+  operationId: 'getUser',
+  summary: 'Get the user',
+  description: 'The user that the token belongs to: the id, and with `user:read` the rest.',
+  tags: ['User'],
+  response: { 200: Answer, 403: problem('The token belongs to no user') },
+}
+
+const updateUserSchema = {
+  operationId: 'updateUser',
+  summary: 'Change the name or the e-mail address',
+  description: 'A new e-mail address needs the current password.',
+  tags: ['User'],
+  body: UpdateUser,
+  response: {
+    200: Answer,
+    403: problem('The token was given to an app'),
+    422: validationProblem,
+    429: problem('Too many wrong passwords'),
+  },
+}
+
+const changePasswordSchema = {
+  operationId: 'changePassword',
+  summary: 'Change the password',
+  description: 'Personal access tokens stay as they are; `DELETE /api/tokens` revokes them.',
+  tags: ['User'],
+  body: ChangePassword,
+  response: {
+    204: noContent('The password is changed'),
+    403: problem('The token was given to an app'),
+    422: validationProblem,
+    429: problem('Too many wrong passwords'),
+  },
+}
+
 export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): FastifyPluginAsyncTypebox {
   /** What a person let an app read or order is no leave to change who the person is. */
   async function assertMayChange(request: FastifyRequest): Promise<string> {
@@ -31,65 +67,20 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
   const confirmPassword = createConfirmPassword(users, throttle)
 
   return async app => {
-    app.get(
-      '/user',
-      {
-        preValidation: requireToken(),
-        schema: {
-          operationId: 'getUser',
-          summary: 'Get the user',
-          description: 'The user that the token belongs to: the id, and with `user:read` the rest.',
-          tags: ['User'],
-          response: { 200: Answer, 403: problem('The token belongs to no user') },
-        },
-      },
-      async request => ({ data: toOwnUser(request.token, await users.find(ownerOf(request))) }),
-    )
+    app.get('/user', { preValidation: requireToken(), schema: getUserSchema }, async request => ({
+      data: toOwnUser(request.token, await users.find(ownerOf(request))),
+    }))
 
-    app.put(
-      '/user',
-      {
-        preValidation: requireToken(),
-        schema: {
-          operationId: 'updateUser',
-          summary: 'Change the name or the e-mail address',
-          description: 'A new e-mail address needs the current password.',
-          tags: ['User'],
-          body: UpdateUser,
-          response: {
-            200: Answer,
-            403: problem('The token was given to an app'),
-            422: validationProblem,
-            429: problem('Too many wrong passwords'),
-          },
-        },
-      },
-      async request => {
-        const { name, email, current_password } = request.body
-        const id = await assertMayChange(request)
-        if (email !== undefined) await confirmPassword(id, request.ip, current_password)
-        return { data: toOwnUser(request.token, await users.update(id, { name, email })) }
-      },
-    )
+    app.put('/user', { preValidation: requireToken(), schema: updateUserSchema }, async request => {
+      const { name, email, current_password } = request.body
+      const id = await assertMayChange(request)
+      if (email !== undefined) await confirmPassword(id, request.ip, current_password)
+      return { data: toOwnUser(request.token, await users.update(id, { name, email })) }
+    })
 
     app.put(
       '/user/password',
-      {
-        preValidation: requireToken(),
-        schema: {
-          operationId: 'changePassword',
-          summary: 'Change the password',
-          description: 'Personal access tokens stay as they are; `DELETE /api/tokens` revokes them.',
-          tags: ['User'],
-          body: ChangePassword,
-          response: {
-            204: noContent('The password is changed'),
-            403: problem('The token was given to an app'),
-            422: validationProblem,
-            429: problem('Too many wrong passwords'),
-          },
-        },
-      },
+      { preValidation: requireToken(), schema: changePasswordSchema },
       async (request, reply) => {
         const { current_password, password, password_confirmation = password } = request.body
         const id = await assertMayChange(request)
