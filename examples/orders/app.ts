@@ -1,4 +1,4 @@
-// An API with a token server of its own. From the checkout:
+// An API that embeds Postern as its authorization server. Run it from a checkout:
 //   node --conditions=postern-source examples/orders/app.ts
 import Fastify, { type FastifyInstance } from 'fastify'
 import { openPostern, type Postern } from 'postern'
@@ -8,11 +8,11 @@ export const catalogue = [
   { id: 'orders:read', description: 'Read your orders', default: true },
   { id: 'orders:create', description: 'Place orders' },
   { id: 'orders:cancel', description: 'Cancel orders' },
-  { id: 'support', description: 'See everybody’s orders' },
+  { id: 'support', description: 'Access the orders of all users' },
 ] as const
 
 declare module 'postern/guard' {
-  // From here on a misspelt scope does not compile.
+  // A misspelt scope does not compile.
   interface Catalogue {
     scope: (typeof catalogue)[number]['id']
   }
@@ -49,11 +49,11 @@ export async function ordersApi(postern: Postern): Promise<FastifyInstance> {
 
   app.delete<{ Params: { id: string } }>('/orders/:id', { preHandler: requireToken() }, async (request, reply) => {
     const { params, token } = request
-    const at = orders.findIndex(order => order.id === Number(params.id))
-    const mine = orders[at]?.owner === token.userId
-    if (at < 0 || !(mine || token.can('support'))) return reply.callNotFound()
+    const index = orders.findIndex(order => order.id === Number(params.id))
+    const isOwn = orders[index]?.owner === token.userId
+    if (index < 0 || !(isOwn || token.can('support'))) return reply.callNotFound()
     if (token.cant('orders:cancel')) return reply.code(403).send({ message: 'This token cannot cancel orders.' })
-    orders.splice(at, 1)
+    orders.splice(index, 1)
     return reply.code(204).send()
   })
 

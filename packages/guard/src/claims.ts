@@ -16,7 +16,7 @@ export interface AccessTokenClaims {
   index: number
 }
 
-/** The URI of a status list, as it stands in tokens. */
+/** The URI of a status list, as tokens contain it. */
 export const statusListUri = (issuer: string, list: number) => `${issuer}/oauth/status-lists/${list}`
 
 /** The claims of a JWT access token (RFC 9068 §2.2) with its status reference. Times are in seconds since the epoch. */

@@ -47,7 +47,7 @@ export function describeGuard(route: RouteOptions): void {
     ...schema,
     security: schema.security ?? security(requirements),
     response: {
-      401: problem('No access token, or one that is expired, revoked or not ours'),
+      401: problem('No access token, or one that has expired, was revoked or comes from another issuer'),
       ...(scopes.length > 0 && { 403: problem(`The token lacks a scope: ${describeRequirements(requirements)}`) }),
       ...schema.response,
     },

@@ -8,7 +8,7 @@ import { REFUSED_PAUSE_MS } from './issuer.ts'
 import { httpStatusError, isIssuerRefusal } from './issuer-refusal.ts'
 
 export interface FeedListener {
-  /** A connection was made. */
+  /** Called when a connection is established. */
   connected(): void
   /** The feed starts or restarts. It does not send the events up to this sequence number. */
   started(sequence: number): void
