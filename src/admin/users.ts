@@ -150,6 +150,24 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
     }
 
     app.post(
+      '/users/:id/unlock',
+      {
+        preValidation: mayWrite,
+        schema: {
+          operationId: 'adminUnlockUser',
+          summary: 'Forget the failed sign-ins of a user',
+          description:
+            'The next attempts to sign in are not delayed, from whatever network. Failures from one address, of whatever ' +
+            'user, go on counting.',
+          tags,
+          params: Id('user'),
+          response: { 200: Answer, 404: unknownUser },
+        },
+      },
+      async ({ params }) => ({ data: toManagedUser(await users.unlock((await find(params.id)).id)) }),
+    )
+
+    app.post(
       '/users/:id/sign-out',
       { preValidation: mayWrite, schema: adminSignOutUserSchema },
       async ({ params, token }, reply) => {

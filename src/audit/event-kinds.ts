@@ -18,6 +18,7 @@ export const EVENT_KINDS = [
   'user.changed',
   'user.disabled',
   'user.enabled',
+  'user.unlocked',
   'user.password_changed',
   'sign_in.succeeded',
   'sign_in.failed',

@@ -16,7 +16,7 @@ interface CreateOptions extends JsonOption {
 }
 
 export function userCommands(postern: Command): void {
-  const user = postern.command('user').description('Create, change, disable, enable and list users.')
+  const user = postern.command('user').description('Create, change, disable, enable, unlock and list users.')
 
   user
     .command('create')
@@ -85,6 +85,16 @@ export function userCommands(postern: Command): void {
     .action((who: string, { json }: JsonOption) => change(who, json, 'enable'))
 
   user
+    .command('unlock')
+    .description(
+      'Forget the failed sign-ins of a user, so that the next attempt is not delayed. Those of an address count on.',
+    )
+    .argument('<user>', 'e-mail address or id')
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern user unlock ada@example.com'))
+    .action((who: string, { json }: JsonOption) => change(who, json, 'unlock'))
+
+  user
     .command('list')
     .description('List the users, oldest first.')
     .option(...JSON_OPTION)
@@ -142,10 +152,12 @@ async function answerUser(json: boolean | undefined, user: User, what: string): 
   answer(json, { data: toManagedUser(user) }, `${what} ${describe(user)}`)
 }
 
-async function change(who: string, json: boolean | undefined, what: 'disable' | 'enable'): Promise<void> {
+const DONE = { disable: 'Disabled', enable: 'Enabled', unlock: 'Unlocked' } as const
+
+async function change(who: string, json: boolean | undefined, what: keyof typeof DONE): Promise<void> {
   const user = await withServices(async services => services.users[what]((await findUser(services, who)).id))
   const { toManagedUser } = await import('../admin/schemas.ts')
-  answer(json, { data: toManagedUser(user) }, `${what === 'disable' ? 'Disabled' : 'Enabled'} ${describe(user)}`)
+  answer(json, { data: toManagedUser(user) }, `${DONE[what]} ${describe(user)}`)
 }
 
 async function list({ json }: JsonOption): Promise<void> {

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
 import { conflict } from '../errors/errors.ts'
+import type { Peer } from '../http/forwarded.ts'
 import { hashSecret, newSecret } from '../security/secrets.ts'
 import { sweep } from '../tokens/prune.ts'
 import type { Throttle } from '../users/throttle.ts'
@@ -45,11 +46,11 @@ export interface Device {
   start(request: GrantRequest): Promise<DeviceAuthorizationResponse>
   /**
    * What waits under a code that somebody typed, or followed in a link; wrong ones are counted.
-   * @param address IP address it was typed at
+   * @param peer where it was typed
    * @returns undefined for a code that is unknown, expired or answered
    * @throws 429 with `Retry-After`
    */
-  find(userCode: string, address: string): Promise<DeviceRequest | undefined>
+  find(userCode: string, peer: Peer): Promise<DeviceRequest | undefined>
   /**
    * Lets the client in.
    * @param scopes what the user leaves of what it asked for; undefined: all
@@ -125,9 +126,9 @@ export function createDevice({ db, policy, throttle, config, newUserCode: draw =
       return toDeviceResponse(text, showUserCode(userCode), config)
     },
 
-    find: (text, address) => {
+    find: (text, peer) => {
       const userCode = readUserCode(text)
-      return throttle.limitUserCode(address, async () => (userCode === undefined ? undefined : findPending(userCode)))
+      return throttle.limitUserCode(peer, async () => (userCode === undefined ? undefined : findPending(userCode)))
     },
 
     approve: (id, { id: user, role }, chosen) =>

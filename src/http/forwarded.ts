@@ -1,9 +1,23 @@
-import { isIP, isIPv4 } from 'node:net'
+import type { IncomingMessage } from 'node:http'
+import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
 
 /** Headers that reverse proxies add to forwarded requests. */
 const HEADERS = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip', 'forwarded'] as const
+
+/** Where a request comes from. */
+export interface Peer {
+  /** IP address of the client, as far as it is known. */
+  address: string
+  /** The address is that of a proxy that TRUST_PROXY does not name, so that many clients share it. */
+  shared: boolean
+}
+
+const throughUnknownProxy = new WeakSet<IncomingMessage>()
+
+/** @returns the address that limits count by, and whether many clients share it */
+export const peerOf = ({ ip, raw }: FastifyRequest): Peer => ({ address: ip, shared: throughUnknownProxy.has(raw) })
 
 /**
  * Removes everything but addresses from `X-Forwarded-For` before `request.ip` is read. Warns once about forwarded headers
@@ -17,6 +31,8 @@ export function useForwardedHeaders(app: FastifyInstance, trustProxy: Config['tr
     if (name === undefined) return done()
     const forwardedFor = headers['x-forwarded-for']
     if (trustProxy !== false && forwardedFor !== undefined) cleanHeader(headers, String(forwardedFor))
+    // With TRUST_PROXY the proxies are known, and any other sender of these headers is a client.
+    if (trustProxy === false && isPrivate(request.ip)) throughUnknownProxy.add(request.raw)
     if (!warned && isIgnored(request, trustProxy)) {
       warned = true
       request.log.warn({ address: request.socket.remoteAddress, header: name }, advice(trustProxy))
@@ -35,6 +51,29 @@ function cleanHeader(headers: Record<string, unknown>, text: string): void {
 function isIgnored(request: FastifyRequest, trustProxy: Config['trustProxy']): boolean {
   if (trustProxy === false) return true
   return request.raw.headers['x-forwarded-for'] !== undefined && (request.ips?.length ?? 0) <= 1
+}
+
+const PRIVATE_NETWORKS = new BlockList()
+for (const [net, prefix] of [
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+] as const)
+  PRIVATE_NETWORKS.addSubnet(net, prefix, 'ipv4')
+for (const [net, prefix] of [
+  ['::1', 128],
+  ['fc00::', 7],
+  ['fe80::', 10],
+] as const)
+  PRIVATE_NETWORKS.addSubnet(net, prefix, 'ipv6')
+
+/** A client on the Internet cannot have such an address, so it cannot pretend to be a proxy by sending a header. */
+function isPrivate(address: string): boolean {
+  const plain = plainAddress(address)
+  return plain !== undefined && PRIVATE_NETWORKS.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4')
 }
 
 const advice = (trustProxy: Config['trustProxy']) =>

@@ -6,6 +6,7 @@ import { unauthorizedClient } from '../errors/protocol.ts'
 import type { Device } from '../grants/device.ts'
 import { DEVICE_CODE } from '../grants/device-grant.ts'
 import type { Params } from '../grants/grant.ts'
+import { peerOf } from '../http/forwarded.ts'
 import type { Throttle } from '../users/throttle.ts'
 import { rejectOtherMethods } from './context.ts'
 import { clientSecurity, formBody, protocolErrors, tooManyRequestsResponse } from './schemas.ts'
@@ -68,7 +69,7 @@ export function deviceEndpoint({
         if (!client.grantTypes.includes(DEVICE_CODE)) {
           throw unauthorizedClient(`The client is not registered for ${DEVICE_CODE}.`)
         }
-        await throttle.limitUnauthenticated(client, request.ip)
+        await throttle.limitUnauthenticated(client, peerOf(request))
         setActor({ clientId: client.id })
         return device.start({ client, params })
       },

@@ -4,6 +4,7 @@ import { setActor } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import { invalidRequest } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
+import { peerOf } from '../http/forwarded.ts'
 import type { Throttle } from '../users/throttle.ts'
 import { knownParams } from './authorize-params.ts'
 import type { AuthorizeRequests } from './authorize-request.ts'
@@ -61,7 +62,7 @@ export function parEndpoint(options: ParRoutesOptions): FastifyPluginAsyncTypebo
       async (request, reply) => {
         const params = (request.body ?? {}) as Params
         const client = await clientAuthentication.authenticate({ authorization: request.headers.authorization, params })
-        await throttle.limitUnauthenticated(client, request.ip)
+        await throttle.limitUnauthenticated(client, peerOf(request))
         setActor({ clientId: client.id })
         if (params.request_uri !== undefined) throw invalidRequest('A pushed request has no request_uri.')
         await authorizeRequests.check(client, params)

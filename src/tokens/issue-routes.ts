@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { invalid } from '../errors/errors.ts'
+import { type Peer, peerOf } from '../http/forwarded.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { noUserError } from '../users/routes.ts'
 import { toOwnUser, toUser } from '../users/schemas.ts'
@@ -44,7 +45,7 @@ export function issueRoutes({ tokens, signIn, catalogue }: IssueRoutesOptions): 
         const { body } = request
         const input = { ...newToken(body), withinQuota: true }
         if (hasCredentials(request)) {
-          const user = await userOfCredentials(signIn, body, request.ip)
+          const user = await userOfCredentials(signIn, body, peerOf(request))
           return sendIssued(reply, await tokens.issuePersonal({ ...input, user }), toUser(user))
         }
         const user = userOfRequest(request)
@@ -68,11 +69,11 @@ function hasCredentials({ body }: Pick<FastifyRequest, 'body'>): boolean {
 }
 
 /** @throws 401 for wrong credentials; 422 if one of them is missing; 429 after too many failed attempts */
-async function userOfCredentials(signIn: SignIn, body: IssueTokenBody, ip: string): Promise<User> {
+async function userOfCredentials(signIn: SignIn, body: IssueTokenBody, peer: Peer): Promise<User> {
   const { email, password } = body
   if (email === undefined) throw invalid({ path: 'email', message: 'is required' })
   if (password === undefined) throw invalid({ path: 'password', message: 'is required' })
-  return signIn(email, password, ip, 'api')
+  return signIn(email, password, { peer }, 'api')
 }
 
 /** Sends a new token, with the user properties that the requester may read. */

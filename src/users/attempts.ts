@@ -12,7 +12,13 @@ interface KeyState {
   /** Called when one under way has ended. */
   onFinished: () => void
   rejectedAt: number
+  /** Until then no further attempt begins; milliseconds since the epoch. */
+  delayedUntil: number
 }
+
+/** How long the first attempt beyond the limit is delayed, and any at most, in milliseconds. Each doubles the one before. */
+const FIRST_DELAY_MS = 1_000
+const MAX_DELAY_MS = 8_000
 
 /** Another node may have attempts under way too: so many times, after so many milliseconds, it is looked at again. */
 const MAX_RETRIES = 4
@@ -24,20 +30,29 @@ const REJECTION_TTL_MS = 1_000
 export interface Attempts {
   /**
    * Reserves one failure for an attempt that is about to begin.
+   * @param points what the failure counts
    * @returns ends the attempt: `false` gives the reservation back
-   * @throws 429 with `Retry-After` when the failures, without those that are only reserved, are too many
+   * @throws 429 with `Retry-After` when the failures, without those that are only reserved, are too many; with delays, only
+   * while another attempt is delayed
    */
-  reserve(key: string): Promise<(failed: boolean) => Promise<void>>
+  reserve(key: string, points?: number): Promise<(failed: boolean) => Promise<void>>
 }
 
-export function createAttempts(limiter: RateLimiterAbstract): Attempts {
+/** @param overLimit what happens to attempts beyond the limit: they are refused, or one at a time is made after a delay */
+export function createAttempts(limiter: RateLimiterAbstract, overLimit: 'refuse' | 'delay' = 'refuse'): Attempts {
   const states = new Map<string, KeyState>()
 
-  async function decide(state: KeyState, key: string): Promise<void> {
+  /** @returns milliseconds for which the attempt has to be delayed */
+  async function decide(state: KeyState, key: string, points: number): Promise<number> {
     for (let retries = 0; ; ) {
       const { finished } = state
-      const refusal = await consume(limiter, key)
-      if (!refusal) return void state.inFlight++
+      const remaining = state.delayedUntil - Date.now()
+      if (remaining > 0) throw tooManyAttempts(remaining / 1000)
+      const refusal = await consume(limiter, key, points)
+      if (!refusal) {
+        state.inFlight++
+        return 0
+      }
       // One that ended meanwhile may have given back what was refused.
       if (state.finished !== finished) continue
       if (state.inFlight > 0) {
@@ -52,9 +67,19 @@ export function createAttempts(limiter: RateLimiterAbstract): Attempts {
         await pause(RETRY_DELAY_MS)
       } else {
         state.rejectedAt = Date.now()
+        if (overLimit === 'delay') return delay(state, key, points)
         throw tooManyAttempts(refusal.msBeforeNext / 1000)
       }
     }
+  }
+
+  async function delay(state: KeyState, key: string, points: number): Promise<number> {
+    const { consumedPoints } = await limiter.penalty(key, points)
+    const excess = Math.max(1, Math.ceil((consumedPoints - limiter.points) / points))
+    const ms = Math.min(FIRST_DELAY_MS * 2 ** (excess - 1), MAX_DELAY_MS)
+    state.delayedUntil = Date.now() + ms
+    state.inFlight++
+    return ms
   }
 
   function release(state: KeyState, key: string): void {
@@ -62,21 +87,23 @@ export function createAttempts(limiter: RateLimiterAbstract): Attempts {
   }
 
   return {
-    async reserve(key) {
+    async reserve(key, points = 1) {
       const state = states.get(key) ?? newState()
       states.set(key, state)
       state.waiting++
-      const decision = state.pendingDecision.then(() => decide(state, key))
+      const decision = state.pendingDecision.then(() => decide(state, key, points))
       state.pendingDecision = decision.catch(() => {})
       try {
-        await decision
+        // Not within the decision: those behind it are refused meanwhile, and do not wait.
+        const delayMs = await decision
+        if (delayMs > 0) await pause(delayMs)
       } catch (error) {
         release(state, key)
         throw error
       }
       return async failed => {
         try {
-          if (!failed) await limiter.reward(key)
+          if (!failed) await limiter.reward(key, points)
         } finally {
           state.inFlight--
           state.finished++
@@ -95,18 +122,19 @@ const newState = (): KeyState => ({
   finished: 0,
   onFinished: () => {},
   rejectedAt: Number.NEGATIVE_INFINITY,
+  delayedUntil: Number.NEGATIVE_INFINITY,
 })
 
 const mayBeElsewhere = (limiter: RateLimiterAbstract) => limiter instanceof RateLimiterRedis
 
 /** The library counts what it refuses, too; that is taken back. */
-async function consume(limiter: RateLimiterAbstract, key: string): Promise<RateLimiterRes | undefined> {
+async function consume(limiter: RateLimiterAbstract, key: string, points: number): Promise<RateLimiterRes | undefined> {
   try {
-    await limiter.consume(key)
+    await limiter.consume(key, points)
     return undefined
   } catch (refusal) {
     if (!(refusal instanceof RateLimiterRes)) throw refusal
-    await limiter.reward(key)
+    await limiter.reward(key, points)
     return refusal
   }
 }

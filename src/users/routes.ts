@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { requireToken } from '../../packages/guard/src/checks.ts'
 import type { Token } from '../../packages/guard/src/token.ts'
 import { forbidden, invalid } from '../errors/errors.ts'
+import { peerOf } from '../http/forwarded.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
 import { createConfirmPassword } from './confirm-password.ts'
 import { normalizePassword } from './passwords.ts'
@@ -74,7 +75,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
     app.put('/user', { preValidation: requireToken(), schema: updateUserSchema }, async request => {
       const { name, email, current_password } = request.body
       const id = await assertMayChange(request)
-      if (email !== undefined) await confirmPassword(id, request.ip, current_password)
+      if (email !== undefined) await confirmPassword(id, peerOf(request), current_password)
       return { data: toOwnUser(request.token, await users.update(id, { name, email })) }
     })
 
@@ -87,7 +88,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
         if (normalizePassword(password_confirmation) !== normalizePassword(password)) {
           throw invalid({ path: 'password_confirmation', message: 'must equal the password' })
         }
-        await confirmPassword(id, request.ip, current_password)
+        await confirmPassword(id, peerOf(request), current_password)
         await users.setPassword(id, password)
         return reply.code(204).send(null)
       },

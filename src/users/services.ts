@@ -1,6 +1,7 @@
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
+import { createDeviceCookies, type DeviceCookies } from './device-cookies.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createSignIn, type SignIn } from './sign-in.ts'
 import { createThrottle, type Throttle } from './throttle.ts'
@@ -11,6 +12,7 @@ export interface UserServices {
   throttle: Throttle
   signIn: SignIn
   sessions: Sessions
+  deviceCookies: DeviceCookies
 }
 
 export interface UserServicesOptions {
@@ -23,5 +25,11 @@ export interface UserServicesOptions {
 export function createUserServices({ db, bus, config }: UserServicesOptions): UserServices {
   const users = createUsers(db, bus)
   const throttle = createThrottle(config.redisUrl)
-  return { users, throttle, signIn: createSignIn({ db, users, throttle }), sessions: createSessions(db, config) }
+  return {
+    users,
+    throttle,
+    signIn: createSignIn({ db, users, throttle }),
+    sessions: createSessions(db, config),
+    deviceCookies: createDeviceCookies(config.appKey),
+  }
 }

@@ -1,17 +1,23 @@
 import { writeAudit } from '../audit/audit.ts'
 import type { Database } from '../database/database.ts'
 import { wrongCredentials } from '../errors/errors.ts'
+import type { Peer } from '../http/forwarded.ts'
 import type { Throttle } from './throttle.ts'
 import type { User } from './user.entity.ts'
 import type { Users } from './users.ts'
 
 /**
  * Proves who somebody is, on every way in alike: attempts are limited, failures written down.
- * @param address IP address it comes from
+ * @param from where it comes from; `device`: the id of a browser in which this user signed in before
  * @param way given: a success is written down too, as one of this way; beginning a session does that by itself
  * @throws 401 that says the same of an unknown user, a wrong password and a disabled user; 429 with `Retry-After`
  */
-export type SignIn = (email: string, password: string, address: string, way?: 'api') => Promise<User>
+export type SignIn = (
+  email: string,
+  password: string,
+  from: { peer: Peer; device?: string | undefined },
+  way?: 'api',
+) => Promise<User>
 
 export interface SignInOptions {
   db: Database
@@ -27,8 +33,10 @@ export function createSignIn({ db, users, throttle }: SignInOptions): SignIn {
     throw wrongCredentials()
   }
 
-  return async (email, password, address, way) => {
-    const user = await throttle.limitSignIn(email, address, () => users.authenticate(email, password))
+  return async (email, password, from, way) => {
+    const unlockedAt = (await users.findByEmail(email))?.unlockedAt
+    const attempt = { email, unlockedAt, ...from }
+    const user = await throttle.limitSignIn(attempt, () => users.authenticate(email, password))
     if (!user) return fail(email)
     if (way) {
       await db.transaction(async em => writeAudit(em, { kind: 'sign_in.succeeded', userId: user.id, details: { way } }))

@@ -1,138 +1,90 @@
 import { hash } from 'node:crypto'
-import { isIPv6 } from 'node:net'
-import { Redis } from 'ioredis'
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
-import { tooManyRequests } from '../errors/errors.ts'
-import { mappedIPv4 } from '../http/forwarded.ts'
-import { type Attempts, createAttempts } from './attempts.ts'
+import type { Peer } from '../http/forwarded.ts'
+import { createAttempts } from './attempts.ts'
 import { normalizeEmail } from './emails.ts'
+import { connectRedis, createAddressLimit, createLimiter, type Limit, surroundings, withLimits } from './limits.ts'
 
-/** Failed attempts let through in a window, for one user and from one address. */
-const WINDOW_SECONDS = 15 * 60
+/** Failures of one user from one network, or from one browser that it signed in with before, that are not delayed. */
 const PER_USER = 10
 const PER_ADDRESS = 50
+/** Beyond so many failures of one user from all networks, each further one counts for more in its network. */
+const PER_USER_EVERYWHERE = 100
+const POINTS_UNDER_ATTACK = 5
 /** Wrong codes let through, from one address and from all of them: many addresses guess no better than a few. */
 const CODES_PER_ADDRESS = 20
 const CODES_IN_TOTAL = 1_000
 /** What public clients begin from one address: more than a company behind one address does, too little to fill a disk. */
 const UNAUTHENTICATED_PER_ADDRESS = 300
 
-/**
- * Nobody waits for a Redis: one that is away, or says nothing for so many milliseconds, is done without. What was asked
- * when it went is not asked again: it may have counted, and a second break would lose the question unanswered.
- */
-const REDIS = { maxRetriesPerRequest: 0, enableOfflineQueue: false, socketTimeout: 1_000 }
+/** Who tries to prove a password, and from where. */
+export interface SignInAttempt {
+  /** E-mail address as it was typed; all spellings count as one. */
+  email: string
+  /** Failures from before an operator unlocked the user do not count; null: nobody did, or there is no such user. */
+  unlockedAt: Date | null | undefined
+  peer: Peer
+  /** Id of a browser in which this user signed in before: it has a count of its own. */
+  device?: string | undefined
+}
 
 /**
  * Limits failed attempts to prove a password, on every way in, and to guess a code that people type; and what is stored
- * for whoever asks.
+ * for whoever asks. docs/adr/0050-sign-in-limits.md says why as it does.
  */
 export interface Throttle {
   /**
    * Runs one attempt. A failure is reserved before it runs, so that many at once cannot slip by, and given back if it
-   * succeeds. Attempts beyond what may still fail wait for those under way: what is under way is no failure.
-   * @param userKey e-mail address or user id; all spellings of an address count as one
-   * @throws 429 with `Retry-After`, without running the attempt
+   * succeeds. Beyond the failures of the user in this network, one attempt at a time runs, after a delay of up to 8 s.
+   * @throws 429 with `Retry-After`, without running the attempt, while another is delayed or beyond the limit of the address
    */
-  limitSignIn<T>(userKey: string, address: string, verify: () => Promise<T | undefined>): Promise<T | undefined>
-  /** The same for a code that somebody typed: undefined for a wrong one. */
-  limitUserCode<T>(address: string, lookUp: () => Promise<T | undefined>): Promise<T | undefined>
+  limitSignIn<T>(attempt: SignInAttempt, verify: () => Promise<T | undefined>): Promise<T | undefined>
+  /** The same for a code that somebody typed: undefined for a wrong one. Beyond its limits attempts are refused. */
+  limitUserCode<T>(peer: Peer, lookUp: () => Promise<T | undefined>): Promise<T | undefined>
   /**
    * Lets a client begin what is stored until somebody answers it. Only a public one is counted: anybody can speak in its
    * name, whereas one that proves who it is can be revoked.
    * @throws 429 with `Retry-After`
    */
-  limitUnauthenticated(client: { isConfidential(): boolean }, address: string): Promise<void>
+  limitUnauthenticated(client: { isConfidential(): boolean }, peer: Peer): Promise<void>
   close(): Promise<void>
 }
 
 /** @param redisUrl shares the limits among nodes; without it each counts for itself */
 export function createThrottle(redisUrl: string | undefined): Throttle {
-  const redis = redisUrl ? new Redis(redisUrl, REDIS) : undefined
-  redis?.on('error', () => {})
-  const users = limiter(redis, 'sign-in:user', PER_USER)
-  const addresses = limiter(redis, 'sign-in:address', PER_ADDRESS)
-  const codesByAddress = limiter(redis, 'code:address', CODES_PER_ADDRESS)
-  const codes = limiter(redis, 'code', CODES_IN_TOTAL)
-  const [atUser, atAddress, codesAtAddress, codesInTotal] = [
-    createAttempts(users),
-    createAttempts(addresses),
-    createAttempts(codesByAddress),
-    createAttempts(codes),
-  ]
-  const unauthenticated = limiter(redis, 'begin:address', UNAUTHENTICATED_PER_ADDRESS)
+  const redis = connectRedis(redisUrl)
+  const places = createLimiter(redis, 'sign-in:place', PER_USER)
+  const atPlace = createAttempts(places, 'delay')
+  const everywhere = createLimiter(redis, 'sign-in:everywhere', PER_USER_EVERYWHERE)
+  const addresses = createAddressLimit(redis, 'sign-in:address', PER_ADDRESS)
+  const codeAddresses = createAddressLimit(redis, 'code:address', CODES_PER_ADDRESS)
+  const codesInTotal = createAttempts(createLimiter(redis, 'code', CODES_IN_TOTAL))
+  const unauthenticated = createAddressLimit(redis, 'begin:address', UNAUTHENTICATED_PER_ADDRESS)
+
+  async function limitsFor({ peer, device }: SignInAttempt, user: string, place: string): Promise<Limit[]> {
+    if (device !== undefined) return [{ attempts: atPlace, key: place }]
+    const total = await everywhere.get(user)
+    const points = total && total.consumedPoints >= PER_USER_EVERYWHERE ? POINTS_UNDER_ATTACK : 1
+    return [await addresses.limitFor(peer), { attempts: atPlace, key: place, points }]
+  }
 
   return {
-    async limitSignIn(userKey, address, verify) {
-      // What was typed is kept for the whole window: as something short, whatever its length, and nobody's address.
-      const user = hash('sha256', normalizeEmail(userKey), 'base64url')
-      const limits: Limit[] = [
-        [atAddress, network(address)],
-        [atUser, user],
-      ]
-      const result = await withLimits(limits, verify)
-      if (result !== undefined) await users.delete(user)
+    async limitSignIn(attempt, verify) {
+      const user = keyOf(normalizeEmail(attempt.email), attempt.unlockedAt?.toISOString())
+      const place = keyOf(user, attempt.device ?? surroundings(attempt.peer.address))
+      const result = await withLimits(await limitsFor(attempt, user, place), verify)
+      if (result !== undefined) await places.delete(place)
+      else if (attempt.device === undefined) await everywhere.penalty(user, 1)
       return result
     },
-    limitUserCode: (address, lookUp) => {
-      const limits: Limit[] = [
-        [codesAtAddress, network(address)],
-        [codesInTotal, 'everywhere'],
-      ]
-      return withLimits(limits, lookUp)
+    async limitUserCode(peer, lookUp) {
+      return withLimits([await codeAddresses.limitFor(peer), { attempts: codesInTotal, key: 'everywhere' }], lookUp)
     },
-    async limitUnauthenticated(client, address) {
-      if (!client.isConfidential()) await consume(unauthenticated, network(address))
+    async limitUnauthenticated(client, peer) {
+      if (!client.isConfidential()) await unauthenticated.consume(peer)
     },
     close: async () => redis?.disconnect(),
   }
 }
 
-function limiter(redis: Redis | undefined, keyPrefix: string, points: number): RateLimiterAbstract {
-  const options = { keyPrefix, points, duration: WINDOW_SECONDS }
-  const memory = new RateLimiterMemory(options)
-  return redis ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: memory }) : memory
-}
-
-type Limit = [attempts: Attempts, key: string]
-
-/** Reserves a failure of each limit before an attempt, and gives it back unless the attempt failed for what was proved. */
-async function withLimits<T>(limits: Limit[], verify: () => Promise<T | undefined>): Promise<T | undefined> {
-  const releases: ((failed: boolean) => Promise<void>)[] = []
-  let failed = true
-  try {
-    for (const [attempts, key] of limits) releases.push(await attempts.reserve(key))
-    const result = await verify().catch(error => {
-      failed = false
-      throw error
-    })
-    failed = result === undefined
-    return result
-  } finally {
-    await Promise.all(releases.map(release => release(failed)))
-  }
-}
-
-async function consume(limits: RateLimiterAbstract, key: string): Promise<void> {
-  try {
-    await limits.consume(key)
-  } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) throw tooManyRequests(refusal.msBeforeNext / 1000)
-    throw refusal
-  }
-}
-
-/** Whoever has one IPv6 address has its whole /64. */
-export function network(address: string): string {
-  if (!isIPv6(address)) return address
-  const mapped = mappedIPv4(address)
-  if (mapped) return mapped
-  const [head = '', tail] = address.split('::')
-  const start = head.split(':').filter(Boolean)
-  const end = tail === undefined ? [] : tail.split(':').filter(Boolean)
-  const groups = tail === undefined ? start : [...start, ...Array(8 - start.length - end.length).fill('0'), ...end]
-  return `${groups
-    .slice(0, 4)
-    .map(g => g.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`
-}
+/** What was typed is kept for the whole window: as something short, whatever its length, and nobody's address. */
+const keyOf = (...parts: (string | undefined)[]): string => hash('sha256', JSON.stringify(parts), 'base64url')

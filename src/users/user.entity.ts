@@ -16,6 +16,8 @@ const UserSchema = defineEntity({
     mustChangePassword: p.boolean().default(false),
     role: p.string().length(16).$type<Role>(),
     disabledAt: p.datetime().nullable(),
+    /** Failed sign-ins from before do not count; null: no operator unlocked the user. */
+    unlockedAt: p.datetime().nullable(),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
   },

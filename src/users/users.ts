@@ -48,6 +48,8 @@ export interface Users {
   /** From the next request on none of the user's tokens and sessions opens anything. @throws 409 for the last administrator */
   disable(id: string): Promise<User>
   enable(id: string): Promise<User>
+  /** Forgets the failed sign-ins of the user, from all networks and browsers; those of an address go on counting. */
+  unlock(id: string): Promise<User>
   /** The live user that e-mail and password name; undefined after the same time for whatever reason. */
   authenticate(email: string, password: string): Promise<User | undefined>
 }
@@ -122,6 +124,7 @@ export function createUsers(db: Database, bus: InvalidationBus): Users {
     },
     disable: id => change(id, { 'user.disabled': { disabledAt: new Date() } }),
     enable: id => change(id, { 'user.enabled': { disabledAt: null } }),
+    unlock: id => change(id, { 'user.unlocked': { unlockedAt: new Date() } }),
     async authenticate(email, password) {
       const user = await db.run(em => findByEmailIn(em, email))
       const matches = await passwordMatches(user?.passwordHash, password)

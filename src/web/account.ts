@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { invalid } from '../errors/errors.ts'
 import type { Params } from '../grants/grant.ts'
+import { peerOf } from '../http/forwarded.ts'
 import { createConfirmPassword } from '../users/confirm-password.ts'
 import { normalizeEmail } from '../users/emails.ts'
 import { MIN_PASSWORD_LENGTH, normalizePassword } from '../users/passwords.ts'
@@ -80,7 +81,7 @@ export function accountPages({
       attempt(request, reply, 'who', async ({ name = '', email = '', current_password }) => {
         const { user } = signedInOf(request)
         const emailChanged = normalizeEmail(email) !== normalizeEmail(user.email)
-        if (emailChanged) await confirmPassword(user.id, request.ip, current_password)
+        if (emailChanged) await confirmPassword(user.id, peerOf(request), current_password)
         await users.update(user.id, { name, ...(emailChanged && { email }) })
         return reply.goOn('/account', 'accountChanged')
       }),
@@ -91,7 +92,7 @@ export function accountPages({
         const { user } = signedInOf(request)
         if (normalizePassword(password) !== normalizePassword(password_confirmation))
           throw invalid({ path: '', message: text.password.differ })
-        await confirmPassword(user.id, request.ip, current_password)
+        await confirmPassword(user.id, peerOf(request), current_password)
         await users.setPassword(user.id, password)
         // That ended every session, this one too.
         await startSession(request, reply, await users.find(user.id))

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import { badRequest, signedOut } from '../errors/errors.ts'
 import { consentRequired, loginRequired } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
+import { peerOf } from '../http/forwarded.ts'
 import type { AuthorizationDecisions } from '../oauth/authorize-decision.ts'
 import type { ConsentForms } from '../oauth/authorize-form.ts'
 import type { AuthorizeRequest, AuthorizeRequests } from '../oauth/authorize-request.ts'
@@ -47,7 +48,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     const { client, redirectUri } = request
     const view = await consentView({ client, scopes, audience: request.audience }, signedIn.user)
     const form = await forms.seal({ query, scopes }, signedIn)
-    const other = signInPath(site, await storeRequest(request, signedIn.user.id))
+    const other = signInPath(site, await storeRequest(request, { address: signedIn.user.id, shared: false }))
     const more = { form, other, destinationHtml: destination(redirectUri) }
     return reply.page(
       'consent.eta',
@@ -64,7 +65,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     const again = await requests.read(query)
     const refusal = { status: 403, message: staleFormText(error) }
     if (request.signedIn) return showConsent(reply, again, request.signedIn, query, refusal)
-    const signIn = signInPath(site, await storeRequest(again, request.ip))
+    const signIn = signInPath(site, await storeRequest(again, peerOf(request)))
     return reply.page('error.eta', { title: texts.error.title, detail: refusal.message, signIn }, { status: 403 })
   }
 
@@ -101,7 +102,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
       if (signedIn && !requiresSignIn(showRequest, signedIn)) return showConsent(reply, showRequest, signedIn, query)
       if (showRequest.prompt.has('none'))
         throw new AuthorizationErrorResponse(showRequest, loginRequired('Nobody is signed in.'))
-      return reply.redirect(signInPath(site, await storeRequest(showRequest, request.ip)), 303)
+      return reply.redirect(signInPath(site, await storeRequest(showRequest, peerOf(request))), 303)
     })
 
     app.post(
@@ -131,7 +132,7 @@ function postedRequests({ requests, storeRequest }: AuthorizeRoutesOptions): Fas
     )
     app.post('/authorize', { bodyLimit: LONGEST_QUERY, schema: { hide: true } as never }, async (request, reply) => {
       const posted = await requests.read(String(request.body ?? ''))
-      return reply.redirect(await storeRequest(posted, request.ip), 303)
+      return reply.redirect(await storeRequest(posted, peerOf(request)), 303)
     })
   }
 }

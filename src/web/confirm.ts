@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Params } from '../grants/grant.ts'
+import { peerOf } from '../http/forwarded.ts'
 import { createConfirmPassword } from '../users/confirm-password.ts'
 import { isFresh, type Sessions } from '../users/sessions.ts'
 import type { Throttle } from '../users/throttle.ts'
@@ -47,7 +48,7 @@ export function createConfirm({ users, throttle, sessions, site, isSensitive = (
     if (password === undefined && isFresh(session)) return
     if (password === undefined) return reply.send(await ask(request, reply))
     try {
-      await confirmPassword(user.id, request.ip, password, FIELD)
+      await confirmPassword(user.id, peerOf(request), password, FIELD)
     } catch (error) {
       const { status } = formErrorOf(error)
       const message = status === 429 ? formErrorOf(error).message : texts.confirm.wrong

@@ -4,6 +4,7 @@ import type { Device, DeviceRequest } from '../grants/device.ts'
 import type { Params } from '../grants/grant.ts'
 import type { ClientPolicy } from '../grants/policy.ts'
 import { readUserCode, showUserCode } from '../grants/user-code.ts'
+import { peerOf } from '../http/forwarded.ts'
 import type { SafeUser } from '../users/user.entity.ts'
 import { type ConsentView, tickedScopes } from './consent.ts'
 import { phrase } from './phrase.ts'
@@ -62,7 +63,7 @@ export function deviceRoutes({ site, device, policy, consentView }: DeviceRoutes
       return reply.page('error.eta', { title: texts.error.title, detail: message, signIn }, { status: 403 })
     }
     if (userCode === undefined) return codeForm(reply, message, 403)
-    const pending = await device.find(userCode, request.ip)
+    const pending = await device.find(userCode, peerOf(request))
     if (!pending) return codeForm(reply, text.unknown, 403)
     return confirmation(reply, pending, request.signedIn.user, userCode, message, 403)
   }
@@ -70,7 +71,7 @@ export function deviceRoutes({ site, device, policy, consentView }: DeviceRoutes
   async function answer(reply: FastifyReply, request: FastifyRequest, user: SafeUser, fields: Params) {
     const { user_code, decision } = fields
     if (user_code === undefined) return codeForm(reply, text.missing)
-    const pending = await device.find(user_code, request.ip)
+    const pending = await device.find(user_code, peerOf(request))
     if (!pending) return codeForm(reply, text.unknown)
     if (decision !== 'approve' && decision !== 'deny') return confirmation(reply, pending, user, user_code)
     if (decision === 'deny') await device.deny(pending.id, user)

@@ -3,6 +3,7 @@ import csrf from '@fastify/csrf-protection'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { setActor } from '../audit/actor.ts'
 import type { Config } from '../config/config.ts'
+import { DEVICE_LIFETIME, type DeviceCookies } from '../users/device-cookies.ts'
 import type { Sessions, SignedIn } from '../users/sessions.ts'
 import type { User } from '../users/user.entity.ts'
 import type { Site } from './site.ts'
@@ -53,13 +54,16 @@ export type StartSession = (request: FastifyRequest, reply: FastifyReply, user: 
 export interface StartSessionOptions {
   site: Site
   sessions: Sessions
+  deviceCookies: DeviceCookies
   config: Pick<Config, 'sessionLifetime'>
 }
 
-export function createStartSession({ site, sessions, config }: StartSessionOptions): StartSession {
+export function createStartSession({ site, sessions, deviceCookies, config }: StartSessionOptions): StartSession {
   return async (request, reply, user) => {
     const device = { address: request.ip, userAgent: request.headers['user-agent'] ?? '' }
     const text = await sessions.create(user, device, request.cookies[site.sessionCookie])
     reply.setCookie(site.sessionCookie, text, { ...site.cookieOptions, maxAge: config.sessionLifetime })
+    const known = deviceCookies.issue(user.email)
+    reply.setCookie(site.deviceCookie, known, { ...site.cookieOptions, maxAge: DEVICE_LIFETIME })
   }
 }

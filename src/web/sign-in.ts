@@ -2,6 +2,8 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { setActor } from '../audit/actor.ts'
 import { PosternError } from '../errors/errors.ts'
 import type { Params } from '../grants/grant.ts'
+import { peerOf } from '../http/forwarded.ts'
+import type { DeviceCookies } from '../users/device-cookies.ts'
 import { normalizeEmail } from '../users/emails.ts'
 import type { Sessions } from '../users/sessions.ts'
 import type { SignIn } from '../users/sign-in.ts'
@@ -17,6 +19,7 @@ export interface SignInOptions {
   signIn: SignIn
   sessions: Sessions
   startSession: StartSession
+  deviceCookies: DeviceCookies
   signInContextOf: SignInContextOf
 }
 
@@ -31,6 +34,7 @@ export function signInRoutes({
   signIn,
   sessions,
   startSession,
+  deviceCookies,
   signInContextOf,
 }: SignInOptions): FastifyPluginAsync {
   const { base, sessionCookie, cookieOptions } = site
@@ -43,7 +47,8 @@ export function signInRoutes({
   }
 
   async function signInUser(request: FastifyRequest, reply: FastifyReply, email: string, password: string) {
-    const user = await signIn(email, password, request.ip)
+    const device = deviceCookies.read(request.cookies[site.deviceCookie], email)
+    const user = await signIn(email, password, { peer: peerOf(request), device })
     setActor({ userId: user.id })
     await startSession(request, reply, user)
   }

@@ -12,6 +12,7 @@ export interface Site {
   /** Every cookie is named after the issuer, so that two instances on one host do not sign each other out. */
   sessionCookie: string
   csrfCookie: string
+  deviceCookie: string
   noticeCookie: string
   madeCookie: string
   cookieOptions: CookieSerializeOptions
@@ -37,6 +38,7 @@ export function createSite({ issuer, appKey }: Pick<Config, 'issuer' | 'appKey'>
     base,
     sessionCookie: cookie,
     csrfCookie: `${cookie}-csrf`,
+    deviceCookie: `${cookie}-device`,
     noticeCookie: `${cookie}-notice`,
     madeCookie: `${cookie}-made`,
     cookieOptions: { path: '/', httpOnly: true, sameSite: 'lax', secure },

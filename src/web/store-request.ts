@@ -1,3 +1,4 @@
+import type { Peer } from '../http/forwarded.ts'
 import type { AuthorizeRequest } from '../oauth/authorize-request.ts'
 import type { PushedRequests } from '../oauth/pushed.ts'
 import type { Throttle } from '../users/throttle.ts'
@@ -10,7 +11,7 @@ import type { Site } from './site.ts'
  * @returns the path at which the browser goes on with it; of a stored request the same one again
  * @throws 429 with `Retry-After`
  */
-export type StoreRequest = (request: AuthorizeRequest, who: string) => Promise<string>
+export type StoreRequest = (request: AuthorizeRequest, who: Peer) => Promise<string>
 
 export interface StoreRequestOptions {
   site: Site
@@ -22,7 +23,7 @@ export interface StoreRequestOptions {
 const publicClient = { isConfidential: () => false }
 
 export function createStoreRequest({ site, pushedRequests, throttle }: StoreRequestOptions): StoreRequest {
-  async function store({ client, parameters }: AuthorizeRequest, who: string): Promise<string> {
+  async function store({ client, parameters }: AuthorizeRequest, who: Peer): Promise<string> {
     await throttle.limitUnauthenticated(publicClient, who)
     return pushedRequests.store(client.id, parameters)
   }

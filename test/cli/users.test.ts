@@ -40,6 +40,15 @@ t.test('a disabled user cannot sign in; JSON tells of users as the API does', as
   t.same(Object.keys(data).sort(), ['created_at', 'disabled_at', 'email', 'id', 'name', 'role', 'updated_at'])
 })
 
+t.test('a user is unlocked', async t => {
+  t.match(await postern.run(['user', 'unlock', 'BEA@example.com']), {
+    code: 0,
+    stdout: /^Unlocked user bea@example\.com/,
+  })
+  t.match(await postern.json(['user', 'unlock', bea.id]), { data: { id: bea.id } })
+  t.match(await postern.run(['user', 'unlock', 'nobody@example.com']), { code: 1, stderr: /There is no user nobody@/ })
+})
+
 t.test('the list shows everyone, without passwords, and a hostile name as text', async t => {
   const { code, stdout } = await postern.run(['user', 'list'])
   t.equal(code, 0)

@@ -44,7 +44,9 @@ t.test('what is redeemed beside the revocation of a client is issued to nobody',
   t.test('a device code', async t => {
     const { client, secret } = await one.services.clients.create({ name: 'tv', grantTypes: [DEVICE_CODE] })
     const begun = await one.services.device.start({ client, params: { scope: 'orders:read' } })
-    const { id } = (await one.services.device.find(begun.user_code, '127.0.0.1')) ?? { id: '' }
+    const { id } = (await one.services.device.find(begun.user_code, { address: '127.0.0.1', shared: false })) ?? {
+      id: '',
+    }
     await one.services.device.approve(id, user)
     const params = { grant_type: DEVICE_CODE, device_code: begun.device_code }
     const redeem = () => form(two.app, '/oauth/token', params, basic(client.id, secret))

@@ -32,7 +32,8 @@ t.test('unknown, expired and answered are alike', async t => {
   const { id } = await typed(services, expired)
   await expire(services.db, 'oauth_device_codes', 'id = ?', [id])
   const codes = [expired.user_code, answered.user_code, 'BBBB-BBBB', '', 'x', '\0'.repeat(8), 'ÄÖÜ', 'A'.repeat(1e6)]
-  for (const code of codes) t.equal(await services.device.find(code, '192.0.2.1'), undefined)
+  for (const code of codes)
+    t.equal(await services.device.find(code, { address: '192.0.2.1', shared: false }), undefined)
   await t.rejects(services.device.approve(id, user), { code: 'conflict' })
   await t.rejects(services.device.deny(id, user), { code: 'conflict' })
 })
@@ -75,19 +76,22 @@ t.test("a user's consent is no administrator's", async t => {
 t.test('wrong codes are counted for an address, and for all of them together', async t => {
   const { app, services } = await testApp(t)
   const waiting = (await ask(app, await television(services))).json()
-  const wrong = (address: string) => services.device.find('BBBB-BBBB', address)
+  const wrong = (address: string) => services.device.find('BBBB-BBBB', { address, shared: false })
   for (let i = 0; i < 20; i++) await wrong('192.0.2.1')
   t.match(await wrong('192.0.2.1').catch(error => error), { status: 429, headers: { 'retry-after': /^\d+$/ } })
   await t.rejects(
-    services.device.find(waiting.user_code, '192.0.2.1'),
+    services.device.find(waiting.user_code, { address: '192.0.2.1', shared: false }),
     { code: 'too_many_attempts' },
     'a right one neither',
   )
-  for (let i = 0; i < 30; i++) t.ok(await services.device.find(waiting.user_code, '192.0.2.2'))
+  for (let i = 0; i < 30; i++)
+    t.ok(await services.device.find(waiting.user_code, { address: '192.0.2.2', shared: false }))
   for (let i = 0; i < 979; i++) await wrong(`10.0.${i >> 8}.${i & 255}`)
-  t.ok(await services.device.find(waiting.user_code, '192.0.2.2'))
+  t.ok(await services.device.find(waiting.user_code, { address: '192.0.2.2', shared: false }))
   await wrong('192.0.2.3')
-  await t.rejects(services.device.find(waiting.user_code, '192.0.2.4'), { code: 'too_many_attempts' })
+  await t.rejects(services.device.find(waiting.user_code, { address: '192.0.2.4', shared: false }), {
+    code: 'too_many_attempts',
+  })
 })
 
 t.test('a code that another device has is drawn again', async t => {

@@ -77,7 +77,7 @@ async function code(): Promise<Record<string, string>> {
 
 async function deviceCode(): Promise<Record<string, string>> {
   const waiting = await services.device.start({ client, params: { scope: 'orders:read' } })
-  const found = await services.device.find(waiting.user_code, '127.0.0.1')
+  const found = await services.device.find(waiting.user_code, { address: '127.0.0.1', shared: false })
   await services.device.approve(found?.id ?? '', user)
   return { grant_type: DEVICE_CODE, device_code: waiting.device_code }
 }

@@ -95,7 +95,7 @@ const GRANTS: Record<string, (scene: Scene) => Promise<Redeem>> = {
   'device code': async ({ user, client, headers }) => {
     const { device } = one.services
     const { device_code, user_code } = await device.start({ client, params: { scope: 'orders:read' } })
-    await device.approve((await device.find(user_code, '127.0.0.1'))?.id ?? '', user)
+    await device.approve((await device.find(user_code, { address: '127.0.0.1', shared: false }))?.id ?? '', user)
     return () => form(two.app, '/oauth/token', { grant_type: DEVICE_CODE, device_code }, headers)
   },
   refresh: async ({ refreshToken, headers }) => {

@@ -38,7 +38,7 @@ export async function typed(
   { user_code }: Pick<DeviceAuthorizationResponse, 'user_code'>,
   address = '127.0.0.1',
 ) {
-  const request = await device.find(user_code, address)
+  const request = await device.find(user_code, { address, shared: false })
   if (!request) throw new Error('no device waits under this code')
   return request
 }

@@ -25,7 +25,9 @@ export async function grantAccess(
   const standard = { name: 'calendar', grantTypes: [DEVICE_CODE, 'refresh_token'] }
   const { client, secret } = await services.clients.create({ ...standard, ...settings })
   const waiting = await services.device.start({ client, params: { scope: scopes.join(' ') } })
-  const { id: grant } = (await services.device.find(waiting.user_code, '127.0.0.1')) ?? { id: '' }
+  const { id: grant } = (await services.device.find(waiting.user_code, { address: '127.0.0.1', shared: false })) ?? {
+    id: '',
+  }
   await services.device.approve(grant, user)
   const given = await services.grants[DEVICE_CODE]?.({ client, params: { device_code: waiting.device_code } })
   const { access_token: accessToken = '', refresh_token: refreshToken = '' } = given ?? {}

@@ -87,3 +87,28 @@ async function oneWarning(options: PosternOptions, headers: Record<string, strin
   t.ok(lines.length <= 1)
   return lines[0]
 }
+
+t.test('behind a proxy that nobody named, failures of others lock nobody out', async t => {
+  const { app, services } = await testApp(t)
+  const user = await services.users.create({ email: 'ada@example.com', name: 'Ada', password: PASSWORD })
+  const attempt = attempts(app)
+  for (let i = 0; i <= LIMIT; i++) t.equal(await attempt('203.0.113.7'), 401)
+  const payload = { email: user.email, password: PASSWORD, device_name: 'x' }
+  const from = (remoteAddress: string, headers: object) =>
+    app.inject({ method: 'POST', url: '/api/tokens', payload, remoteAddress, headers: { ...headers } })
+  t.equal((await from('127.0.0.1', { 'x-forwarded-for': '203.0.113.8' })).statusCode, 201)
+})
+
+t.test('a client that pretends to be a proxy gains nothing', async t => {
+  const { app } = await testApp(t)
+  let people = 0
+  const attempt = async (remoteAddress: string, forwarded: string | undefined) => {
+    const payload = { email: `someone${++people}@example.com`, password: `${PASSWORD}!`, device_name: 'x' }
+    const headers = { ...(forwarded && { 'x-forwarded-for': forwarded }) }
+    return (await app.inject({ method: 'POST', url: '/api/tokens', payload, headers, remoteAddress })).statusCode
+  }
+  for (let i = 0; i < LIMIT; i++) t.equal(await attempt('198.51.100.7', `203.0.113.${i}`), 401)
+  t.equal(await attempt('198.51.100.7', '203.0.113.7'), 429, 'on a public address, headers mean nothing')
+  for (let i = 0; i < LIMIT; i++) t.equal(await attempt('10.1.2.3', undefined), 401)
+  t.equal(await attempt('10.1.2.3', '203.0.113.7'), 429, 'on a private one, they reset no limit')
+})

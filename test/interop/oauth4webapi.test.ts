@@ -80,7 +80,7 @@ t.test('a device', async t => {
   const { device_code, user_code } = await oauth.processDeviceAuthorizationResponse(as, me, asked)
   const poll = () => oauth.deviceCodeGrantRequest(as, me, none, device_code, insecure)
   await t.rejects(oauth.processDeviceCodeResponse(as, me, await poll()), { error: 'authorization_pending' } as never)
-  const found = await services.device.find(user_code, '127.0.0.1')
+  const found = await services.device.find(user_code, { address: '127.0.0.1', shared: false })
   await services.device.approve(found?.id as string, user)
   const got = await oauth.processDeviceCodeResponse(as, me, await poll()).catch(error => error)
   t.match(got.error ?? 'slow_down', 'slow_down', 'polled again at once')

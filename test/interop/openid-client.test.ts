@@ -91,7 +91,7 @@ t.test('a device', async t => {
   const config = await viewer()
   const started = await oauth.initiateDeviceAuthorization(config, { scope: 'orders:read' })
   t.match(started, { user_code: String, verification_uri: `${issuer}/device`, interval: 5 })
-  const found = await services.device.find(started.user_code, '127.0.0.1')
+  const found = await services.device.find(started.user_code, { address: '127.0.0.1', shared: false })
   await services.device.approve(found?.id as string, user)
   const got = await oauth.pollDeviceAuthorizationGrant(config, { ...started, interval: 0.01 })
   t.equal(await opens(got.access_token), 200)

@@ -1,6 +1,7 @@
 import { hash, verify } from '@node-rs/argon2'
+import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { newUser, PASSWORD, testApp } from '../helpers/app.ts'
+import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { Browser } from '../helpers/browser.ts'
 import { bearer, requester } from '../helpers/requester.ts'
 import { slowHashes } from '../helpers/slow-hashes.ts'
@@ -20,14 +21,18 @@ let addresses = 0
 /** From an address of its own, for what is not about addresses. */
 const somewhere = () => `192.0.2.${++addresses}`
 
-const signIn = (email: string, password: string, { remoteAddress = somewhere(), forwarded }: From = {}) =>
-  app.inject({
-    method: 'POST',
-    url: '/api/tokens',
-    remoteAddress,
-    headers: { ...(forwarded && { 'x-forwarded-for': forwarded, forwarded: `for=${forwarded}` }) },
-    payload: { email, password, device_name: 'x' },
-  })
+const signInAt =
+  (app: FastifyInstance) =>
+  (email: string, password: string, { remoteAddress = somewhere(), forwarded }: From = {}) =>
+    app.inject({
+      method: 'POST',
+      url: '/api/tokens',
+      remoteAddress,
+      headers: { ...(forwarded && { 'x-forwarded-for': forwarded, forwarded: `for=${forwarded}` }) },
+      payload: { email, password, device_name: 'x' },
+    })
+
+const signIn = signInAt(app)
 
 /** How many of so many tries at once got each status. */
 async function tries(count: number, work: (i: number) => Promise<{ statusCode: number }>) {
@@ -110,16 +115,84 @@ t.test('a hash of what was typed to an earlier version goes on, and becomes one 
   }
 })
 
-t.test('a user is guessed at so often, from wherever, and then not even the right password helps', async t => {
+t.test('beyond so many failures from one network, one attempt at a time is made after a delay', async t => {
   const { email } = await newUser(services)
   const counts = await tries(PER_USER + 5, () => signIn(email, 'wrong password'))
-  t.strictSame(counts, { 401: PER_USER, 429: 5 }, 'many at once cannot slip by')
-  const locked = await signIn(email, PASSWORD)
-  t.equal(locked.statusCode, 429)
-  const seconds = Number(locked.headers['retry-after'])
-  t.ok(seconds > 0 && seconds <= 900 && Number.isInteger(seconds), String(seconds))
-  t.match(locked.json(), { type: 'urn:postern:error:too_many_attempts', detail: /Try again in \d+ seconds/ })
-  t.equal((await signIn((await newUser(services)).email, PASSWORD)).statusCode, 201, 'others are let in')
+  t.strictSame(counts, { 401: PER_USER + 1, 429: 4 }, 'many at once cannot slip by')
+  const both = await Promise.all([signIn(email, PASSWORD), signIn(email, PASSWORD)])
+  const refused = both.find(({ statusCode }) => statusCode === 429)
+  const seconds = Number(refused?.headers['retry-after'])
+  t.ok(seconds > 0 && seconds <= 8 && Number.isInteger(seconds), String(seconds))
+  t.match(refused?.json(), { type: 'urn:postern:error:too_many_attempts', detail: /Try again in \d+ seconds/ })
+  t.equal(both.filter(({ statusCode }) => statusCode === 201).length, 1, 'the right password is let in')
+  t.equal((await signIn(email, 'wrong password')).statusCode, 401, 'which forgets the failures before it')
+})
+
+t.test('nobody locks a user out from another network, in IPv4 and IPv6', async t => {
+  for (const [attacker, neighbour, elsewhere] of [
+    ['203.0.113.5', '203.0.113.200', '203.0.114.5'],
+    ['2001:db8:0:1::5', '2001:db8:0:1:ffff::1', '2001:db8:0:2::5'],
+  ] as const) {
+    const { email } = await newUser(services, 'admin')
+    const guess = (i: number) => signIn(email, 'wrong password', { remoteAddress: i % 2 ? attacker : neighbour })
+    t.strictSame(await tries(PER_USER + 3, guess), { 401: PER_USER + 1, 429: 2 })
+    t.equal((await signIn(email, PASSWORD, { remoteAddress: elsewhere })).statusCode, 201, elsewhere)
+    const wrong = await tries(PER_USER, () => signIn(email, 'wrong password', { remoteAddress: elsewhere }))
+    t.strictSame(wrong, { 401: PER_USER }, 'and has a count of its own')
+  }
+})
+
+t.test('of a user who is attacked from many networks, each new network has fewer attempts', async t => {
+  const { email } = await newUser(services)
+  const from = (i: number) => ({ remoteAddress: `198.18.${Math.floor(i / 5)}.1` })
+  t.strictSame(await tries(100, i => signIn(email, 'wrong password', from(i))), { 401: 100 })
+  const wrong = await tries(6, () => signIn(email, 'wrong password', { remoteAddress: '198.19.1.1' }))
+  t.strictSame(wrong, { 401: 3, 429: 3 }, 'two, and one after a delay')
+  t.equal((await signIn(email, PASSWORD, { remoteAddress: '198.19.2.1' })).statusCode, 201, 'nobody is locked out')
+})
+
+t.test('a browser that signed in before is not delayed, nor refused for its address', async t => {
+  const { app, services } = await testApp(t)
+  const signIn = signInAt(app)
+  const user = await newUser(services)
+  const browser = new Browser(app)
+  await browser.signIn(user)
+  const device = [...browser.cookies].find(([name]) => name.endsWith('-device')) as [string, string]
+  const guess = (email: string) => signIn(email, 'wrong password', { remoteAddress: '127.0.0.1' })
+  await tries(PER_USER + 1, () => guess(user.email))
+  await tries(PER_ADDRESS + 1, i => guess(`nobody${i}@example.com`))
+  t.equal((await new Browser(app).signIn(user)).statusCode, 429, 'an unknown browser is')
+
+  const known = new Browser(app)
+  known.cookies.set(...device)
+  t.equal((await known.signIn(user)).statusCode, 303)
+  const [name, value] = device
+  for (const forged of [`${value.slice(0, -2)}AA`, value.replace(/\.\d+\./, '.9999999999.'), 'x', '']) {
+    const browser = new Browser(app)
+    browser.cookies.set(name, forged)
+    t.equal((await browser.signIn(user)).statusCode, 429, forged)
+  }
+  const foreign = new Browser(app)
+  foreign.cookies.set(...device)
+  t.equal((await foreign.signIn(await newUser(services))).statusCode, 429, 'it is good for the user who signed in')
+
+  const thief = async () => {
+    const browser = new Browser(app)
+    browser.cookies.set(...device)
+    return browser.signIn(user, 'wrong password')
+  }
+  t.strictSame(await tries(PER_USER + 3, thief), { 401: PER_USER + 1, 429: 2 }, 'a stolen one guesses no more')
+})
+
+t.test('an operator forgets the failures of a user', async t => {
+  const { email, id } = await newUser(services)
+  const { headers } = await actingAs(services, ['admin:write'], { role: 'admin' })
+  await tries(PER_USER, () => signIn(email, 'wrong password'))
+  const unlocked = await app.inject({ method: 'POST', url: `/admin/users/${id}/unlock`, headers })
+  t.match(unlocked.json(), { data: { id } })
+  t.strictSame(await tries(PER_USER, () => signIn(email, 'wrong password')), { 401: PER_USER })
+  const trail = await services.auditLog.list({ kind: 'user.unlocked' }, { limit: 1 })
+  t.match(trail, [{ userId: id }])
 })
 
 t.test('right passwords at once are no failures, however many', async t => {
@@ -133,7 +206,7 @@ t.test('right passwords at once are no failures, however many', async t => {
   t.strictSame(await tries(15, () => new Browser(app).signIn({ email })), { 303: 15 }, 'at the page')
   t.strictSame(
     await tries(50, () => signIn(email, 'wrong password')),
-    { 401: PER_USER, 429: 40 },
+    { 401: PER_USER + 1, 429: 39 },
     'wrong ones still are',
   )
 })
@@ -143,12 +216,12 @@ t.test('right ones among wrong ones forgive those before them, and give no furth
   await tries(PER_USER - 1, () => signIn(email, 'wrong password'))
   t.strictSame(await tries(12, () => signIn(email, PASSWORD)), { 201: 12 })
   const counts = await tries(PER_USER + 5, () => signIn(email, 'wrong password'))
-  t.strictSame(counts, { 401: PER_USER, 429: 5 })
+  t.strictSame(counts, { 401: PER_USER + 1, 429: 4 })
 })
 
-t.test('an unknown user is locked like a known one', async t => {
-  const counts = await tries(PER_USER + 1, () => signIn('nobody.here@example.com', 'wrong password'))
-  t.strictSame(counts, { 401: PER_USER, 429: 1 })
+t.test('an unknown user is delayed like a known one', async t => {
+  const counts = await tries(PER_USER + 5, () => signIn('nobody.here@example.com', 'wrong password'))
+  t.strictSame(counts, { 401: PER_USER + 1, 429: 4 })
 })
 
 t.test('every spelling of an address is one user', async t => {
@@ -166,7 +239,7 @@ t.test('every spelling of an address is one user', async t => {
   for (const spelling of spellings)
     t.equal((await signIn(spelling, PASSWORD)).statusCode, 201, JSON.stringify(spelling))
   const counts = await tries(PER_USER + 6, i => signIn(spellings[i % spellings.length] as string, 'wrong password'))
-  t.strictSame(counts, { 401: PER_USER, 429: 6 })
+  t.strictSame(counts, { 401: PER_USER + 1, 429: 5 })
   await t.rejects(
     services.users.create({ email: '\uFF2Belvin.SMITH@example.com', name: 'x', password: PASSWORD }),
     /taken/,
@@ -185,13 +258,14 @@ t.test('whoever holds a token guesses at the password no more often, and it coun
   const user = await newUser(services)
   const me = requester(app, bearer((await signIn(user.email, PASSWORD)).json().token))
   const wrong = { current_password: 'wrong password' }
-  const counts = await tries(PER_USER + 2, i =>
+  const counts = await tries(PER_USER + 4, i =>
     i % 2
       ? me.put('/api/user/password', { ...wrong, password: 'a new password' })
       : me.put('/api/user', { ...wrong, email: 'stolen@example.com' }),
   )
-  t.strictSame(counts, { 422: PER_USER, 429: 2 })
-  t.equal((await signIn(user.email, PASSWORD)).statusCode, 429)
+  t.strictSame(counts, { 422: PER_USER + 1, 429: 3 })
+  const refused = await tries(2, () => signIn(user.email, 'wrong password', { remoteAddress: '127.0.0.1' }))
+  t.strictSame(refused, { 401: 1, 429: 1 })
 })
 
 t.test('from one address so many, whatever it says of where it comes from', async t => {

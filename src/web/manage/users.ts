@@ -92,6 +92,11 @@ export function manageUsers({ site, users, signOut }: ManageUsersOptions): Fasti
       return reply.goOn(`/manage/users/${id}`, 'userEnabled', { name })
     })
 
+    app.post('/users/:id/unlock', async (request, reply) => {
+      const { id, name } = await users.unlock((await find(request)).id)
+      return reply.goOn(`/manage/users/${id}`, 'userUnlocked', { name })
+    })
+
     app.get('/users/:id/sign-out', async (request, reply) => {
       const { id, name, email } = await find(request)
       const { title, question, submit } = text.signOut

@@ -39,6 +39,7 @@ export const audit = {
     'user.changed': 'User updated',
     'user.disabled': 'User disabled',
     'user.enabled': 'User enabled',
+    'user.unlocked': 'User unlocked',
     'user.password_changed': 'Password changed',
     'sign_in.succeeded': 'Signed in',
     'sign_in.failed': 'Sign-in failed',

@@ -8,6 +8,7 @@ export const manage = {
     userPassword: 'The password of {name} was reset. {name} is signed out.',
     userDisabled: '{name} was disabled. Their tokens and sessions no longer work.',
     userEnabled: '{name} was enabled.',
+    userUnlocked: 'The failed sign-ins of {name} were reset.',
     userSignedOut: '{name} was signed out everywhere, and their tokens were revoked.',
     clientChanged: '{name} was updated.',
     clientRevoked: '{name} was revoked.',
@@ -92,6 +93,11 @@ export const manage = {
       title: 'Enable user',
       detail: 'The user can sign in again, and their remaining tokens work again.',
       submit: 'Enable user',
+    },
+    unlock: {
+      title: 'Failed sign-ins',
+      detail: 'After ten failed sign-ins from one network, further attempts from there are delayed for 15 minutes.',
+      submit: 'Reset failed sign-ins',
     },
     notSelf: 'You cannot disable yourself. Ask another administrator to do it.',
     signOut: {

@@ -84,6 +84,12 @@ t.test('users', async t => {
     t.equal((await browser.post(`/manage/users/${admin.id}/disable`, { _csrf })).statusCode, 409)
   })
 
+  t.test('are unlocked', async t => {
+    const { user } = await actingAs(services)
+    t.match((await send(`/manage/users/${user.id}`, {}, /unlock$/)).body, 'were reset')
+    t.ok((await services.users.find(user.id)).unlockedAt)
+  })
+
   t.test('get another password, which ends their sessions', async t => {
     const user = await newUser(services)
     const theirs = new Browser(app)
