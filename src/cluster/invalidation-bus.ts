@@ -3,8 +3,11 @@ import type { Database, Em } from '../database/database.ts'
 
 /** A change that nodes must be notified of, since it invalidates what they may have cached. */
 export type Change =
-  /** With the resulting status event, where the publisher knows it. */
-  | { kind: 'token'; id: string; event?: StatusChange }
+  /**
+   * With the resulting status event, where the publisher knows it. `exchanged`: so have all tokens that were exchanged for
+   * it, which are too many to publish by themselves.
+   */
+  | { kind: 'token'; id: string; event?: StatusChange; exchanged?: true }
   | { kind: 'user'; id: string }
   | { kind: 'client'; id: string }
   | { kind: 'keys' }

@@ -3,8 +3,8 @@ import type { Status } from '../../packages/guard/src/status-bits.ts'
 import type { AffectedStatuses, PublishedChange } from '../cluster/invalidation-bus.ts'
 import type { Database, Em } from '../database/database.ts'
 import { takeLock } from '../database/locks.ts'
-import { hasAdminScopeSql } from '../scopes/admin.ts'
-import { deferEvents } from './deferred-events.ts'
+import { deferEvents, deferExchanged, liveTokensOfOwners } from './deferred-events.ts'
+import { markDemotedTokens } from './demoted-tokens.ts'
 
 /** The current status of a token, from its row, its client, its user and the token that it was exchanged for. */
 const STATUS_SQL = `
@@ -25,7 +25,8 @@ const JOINS = `
 /**
  * Writes a status event for each token whose status a change affects, in the transaction of the change. A change that
  * affects no status, such as a new name, takes no lock and reads no tokens. The events of users and clients with very many
- * tokens are written shortly after (`startDeferredEvents`); the issuer itself rejects those tokens at once.
+ * tokens, and of tokens that very many were exchanged for, are written shortly after (`startDeferredEvents`); the issuer
+ * itself rejects those tokens at once.
  */
 export async function writeStatusEvents(em: Em, published: readonly PublishedChange[]): Promise<void> {
   const ids = (kind: 'token' | 'user' | 'client', affects: AffectedStatuses = 'status') => [
@@ -34,42 +35,31 @@ export async function writeStatusEvents(em: Em, published: readonly PublishedCha
   const tokens = ids('token')
   const users = await deferEvents(em, 'user', ids('user'))
   const clients = await deferEvents(em, 'client', ids('client'))
-  const demoted = await markDemotedTokens(em, ids('user', 'role'))
+  const demoted = await markDemotedTokens(em, 'user_id', await deferEvents(em, 'role', ids('user', 'role')))
+  const ofClients = await liveTokensOfOwners(em, 'client', clients)
+  const parents = await deferExchanged(em, [...new Set([...withExchanged(published), ...demoted, ...ofClients])])
   const groups = [
     [WITH_ID, [...tokens, ...demoted]],
-    [OF_PARENT, demoted],
+    [OF_PARENT, parents],
     [OF_USER, users],
     [OF_CLIENT, clients],
-    [OF_PARENTS_CLIENT, clients],
   ] as const
   if (groups.every(([, ids]) => ids.length === 0)) return
   await takeLock(em, 'statusEvents')
   for (const [where, ids] of groups) if (ids.length > 0) await em.execute(INSERT_WHERE(where), [JSON.stringify(ids)])
 }
 
-/** @returns the tokens with scopes that their users may no longer have */
-async function markDemotedTokens(em: Em, users: readonly string[]): Promise<string[]> {
-  if (users.length === 0) return []
-  const rows = (await em.execute(MARK_DEMOTED_TOKENS, [JSON.stringify(users)])) as { id: string }[]
-  return rows.map(({ id }) => id)
-}
-
-/** Marks tokens with `admin:*` scopes whose users are no longer administrators. */
-const MARK_DEMOTED_TOKENS = `
-  update oauth_access_tokens t set changed = true from users u
-  where u.id = t.user_id and t.user_id in (select jsonb_array_elements_text(?::jsonb)::uuid)
-    and u.role <> 'admin' and not t.revoked and not t.changed
-    and ${hasAdminScopeSql('t.scopes')}
-  returning t.id`
+/** Tokens that were published together with those exchanged for them. */
+const withExchanged = (published: readonly PublishedChange[]): string[] =>
+  published.flatMap(({ change }) => (change.kind === 'token' && change.exchanged ? [change.id] : []))
 
 const IDS = '(select jsonb_array_elements_text(?::jsonb)::uuid)'
 
-/** Revoked tokens are excluded, as they stay revoked; so all but the first two use partial indexes on live tokens. */
+/** Revoked tokens are excluded, as they stay revoked; so all but the first use partial indexes on live tokens. */
 const WITH_ID = `t.id in ${IDS}`
 const OF_PARENT = `t.parent_id in ${IDS} and not t.revoked`
 const OF_USER = `t.user_id in ${IDS} and not t.revoked`
 const OF_CLIENT = `t.client_id in ${IDS} and not t.revoked`
-const OF_PARENTS_CLIENT = `p.client_id in ${IDS} and not p.revoked and not t.revoked`
 
 const INSERT_WHERE = (where: string) => `
   insert into oauth_status_events (status_list, status_index, status, at)

@@ -5,12 +5,12 @@ const PendingStatusesSchema = defineEntity({
   tableName: 'oauth_pending_statuses',
   properties: {
     id: p.uuid().primary(),
-    kind: p.string().length(10).$type<'user' | 'client'>(),
+    kind: p.string().length(10).$type<'user' | 'client' | 'parent' | 'role'>(),
     /** The last token whose event has been written. */
     after: p.uuid(),
   },
 })
 
-/** A user or client whose tokens have changed status, but whose status events are not all written yet. */
+/** A user, client or token whose tokens have changed status, but whose status events are not all written yet. */
 export class PendingStatuses extends PendingStatusesSchema.class {}
 PendingStatusesSchema.setClass(PendingStatuses)

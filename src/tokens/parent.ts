@@ -1,6 +1,7 @@
 import { common } from '../../packages/guard/src/scope-set.ts'
 import type { Publish } from '../cluster/invalidation-bus.ts'
 import type { Em } from '../database/database.ts'
+import { BATCH_SIZE } from '../database/run-batches.ts'
 import { AccessToken } from './token.entity.ts'
 
 /** Columns of the token that a token was exchanged for (RFC 8693); null if it was not exchanged. */
@@ -45,13 +46,15 @@ export function parentRefusal(row: ParentColumns): string | undefined {
 
 /**
  * Publishes a change of a token and of the tokens exchanged for it, in the transaction of `em`. The caller must have locked
- * the row: an exchange locks it too, so that no token can be exchanged for it concurrently.
+ * the row: an exchange locks it too, so that no token can be exchanged for it concurrently. Where those are very many, one
+ * change stands for all, and their status events are written shortly after.
  */
 export async function publishTokenChange(em: Em, publish: Publish, id: string): Promise<void> {
   const children = await em.find(
     AccessToken,
     { parent: id, revoked: false },
-    { fields: ['id'], orderBy: { id: 'asc' } },
+    { fields: ['id'], orderBy: { id: 'asc' }, limit: BATCH_SIZE + 1 },
   )
+  if (children.length > BATCH_SIZE) return publish({ kind: 'token', id, exchanged: true })
   for (const changed of [id, ...children.map(child => child.id)]) publish({ kind: 'token', id: changed })
 }

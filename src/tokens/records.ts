@@ -41,6 +41,8 @@ export interface TokenRecord {
   readonly expiresAt: number
   /** Its status list and index. */
   readonly statusReference: StatusReference
+  /** The token that it was exchanged for. */
+  readonly parentId: string | null
   /** The client of the token that it was exchanged for. Revoking that client makes this token unusable too. */
   readonly parentClientId: string | null
 }
@@ -124,7 +126,8 @@ export function createTokenRecords(
 
   bus.subscribe(change => {
     if (change.kind === 'token') cache.delete(change.id)
-    if (change.kind === 'user' || change.kind === 'client') changedAtVersion.set(change.id, bus.version)
+    if (change.kind === 'user' || change.kind === 'client' || isOfExchanged(change))
+      changedAtVersion.set(change.id, bus.version)
     if (change.kind !== 'everything' && changedAtVersion.size <= MAX_CHANGED) return
     cache.clear()
     changedAtVersion.clear()
@@ -134,8 +137,8 @@ export function createTokenRecords(
   function getCached(id: string): TokenRecord | undefined {
     const cached = cache.get(id)
     if (!cached) return undefined
-    const { token, parentClientId } = cached.record
-    const isFresh = [token.userId, token.clientId, parentClientId].every(
+    const { token, parentId, parentClientId } = cached.record
+    const isFresh = [token.userId, token.clientId, parentId, parentClientId].every(
       of => !of || !(changedAtVersion.get(of)! > cached.version),
     )
     if (!isFresh) cache.delete(id)
@@ -179,9 +182,12 @@ export function createTokenRecords(
   }
 }
 
+const isOfExchanged = (change: Change): change is Extract<Change, { kind: 'token' }> =>
+  change.kind === 'token' && change.exchanged === true
+
 /** Whether a change may affect a record. */
-function invalidates(change: Change, { token, parentClientId }: TokenRecord): boolean {
-  if (change.kind === 'token') return change.id === token.id
+function invalidates(change: Change, { token, parentId, parentClientId }: TokenRecord): boolean {
+  if (change.kind === 'token') return change.id === token.id || (isOfExchanged(change) && change.id === parentId)
   if (change.kind === 'user') return change.id === token.userId
   if (change.kind === 'client') return change.id === token.clientId || change.id === parentClientId
   return change.kind === 'everything'
@@ -221,6 +227,7 @@ function toRecord(row: Row, inherit: boolean, onUse: OnUse | undefined): TokenRe
     issuedAt,
     expiresAt: expiresAt.getTime(),
     statusReference: { list: row.status_list, index: row.status_index },
+    parentId: row.parent_id,
     parentClientId: row.parent_client_id,
   }
 }
