@@ -4,9 +4,9 @@ import { takeLock } from '../database/locks.ts'
 import { invalid } from '../errors/errors.ts'
 
 /**
- * An audience belongs to one client, in whatever way it is written (RFC 3986 §6.2.2, §6.2.3). Until the transaction of
- * `em` ends nobody else takes one: PostgreSQL compares letter by letter, so its unique index alone does not do.
- * @param client id of the one that is to have it; undefined: it is made now
+ * Checks that no other client has an equivalent audience (RFC 3986 §6.2.2, §6.2.3). Until the transaction of `em` ends, no
+ * other transaction can register one: the unique index of PostgreSQL compares characters, not normalized URIs.
+ * @param client id of the client that will have it; undefined for a new client
  * @throws 422
  */
 export async function assertAudienceFree(em: Em, audience: string, client?: string): Promise<void> {
@@ -16,5 +16,6 @@ export async function assertAudienceFree(em: Em, audience: string, client?: stri
   )
   const normal = normalUri(audience)
   const other = conflicting.find(each => each.id !== client && normalUri(each.audience) === normal)
-  if (other) throw invalid({ path: 'audience', message: `is that of another client, as ${other.audience}` })
+  if (other)
+    throw invalid({ path: 'audience', message: `is already registered for another client, as ${other.audience}` })
 }

@@ -18,8 +18,8 @@ export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'priva
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
 /**
- * One of at most two live secrets; `hash` is the SHA-256 of the text in hex, times are RFC 3339. `used_at` is null until
- * the secret is first used beside the one that it replaces; absent where nobody noted it.
+ * One of at most two valid secrets. `hash` is the SHA-256 of the plain text in hex, times are RFC 3339. `used_at` is null
+ * until the secret is first used while the previous one is valid; secrets from earlier versions do not have it.
  */
 export interface ClientSecret {
   hash: string
@@ -31,36 +31,36 @@ export interface ClientSecret {
 const ClientSchema = defineEntity({
   name: 'Client',
   tableName: 'oauth_clients',
-  // The client that personal tokens are issued under exists once.
+  // There is only one personal access client.
   uniques: [{ name: 'oauth_clients_personal_access_unique', properties: ['personalAccess'], where: 'personal_access' }],
   properties: {
     id: p.uuid().primary(),
-    /** null: a first-party client, which belongs to the deployment. */
+    /** The user who owns it; null: it belongs to the deployment. */
     user: () =>
       p.manyToOne(User).mapToPk().nullable().strictNullable().fieldName('user_id').deleteRule('cascade').index(),
     name: p.string().length(255),
-    /** How it proves who it is; `none`: a public client. A secret may come by Basic or in the body, whichever is named. */
+    /** How it authenticates; `none`: a public client. A secret is accepted by Basic and in the body, whichever is set here. */
     authMethod: p.string().length(32).$type<AuthMethod>(),
     secrets: p.json<ClientSecret[]>().hidden(),
-    /** The public keys of a client that signs assertions (RFC 7523); never fetched from anywhere. */
+    /** The public keys of a client that signs assertions (RFC 7523). They are stored, never fetched. */
     jwks: p.json<{ keys: JWK[] }>().nullable().strictNullable(),
     /** SHA-256 of the token that manages a dynamically registered client (RFC 7592). */
     registrationHash: p.blob().nullable().strictNullable().hidden().unique(),
-    /** What else a client says of itself: its pages, its logo (RFC 7591 §2). */
+    /** Further client metadata: pages, logo (RFC 7591 §2). */
     metadata: p.json<Record<string, unknown>>().nullable().strictNullable(),
     redirectUris: p.json<string[]>(),
     grantTypes: p.json<GrantType[]>(),
-    /** null: every scope of the catalogue. */
+    /** Scopes that it can request; null: every scope of the catalogue but `admin:*`. */
     scopes: p.json<string[]>().nullable().strictNullable(),
-    /** Set when the client is itself a resource server: the `aud` of tokens meant for it. */
+    /** Set if the client is a resource server: the `aud` of tokens meant for it. */
     audience: p.text().nullable().strictNullable().unique(),
-    /** Further audiences that an operator allowed it to exchange tokens for (RFC 8693); null: none. */
+    /** Other audiences that an operator allowed it to exchange tokens for (RFC 8693); null: none. */
     exchangeAudiences: p.json<string[]>().nullable().strictNullable(),
-    /** Resources besides its own that an operator allowed it to name when it acts for itself (RFC 8707); null: none. */
+    /** Other resources that an operator allowed it to request with `client_credentials` (RFC 8707); null: none. */
     resources: p.json<string[]>().nullable().strictNullable(),
-    /** Authorization requests of it count only when it pushed them (RFC 9126 §6). */
+    /** Whether only pushed authorization requests are accepted (RFC 9126 §6). */
     requirePushedRequests: p.boolean().default(false),
-    /** Whether an operator allowed tokens of it to issue and rotate personal ones. */
+    /** Whether an operator allowed its tokens to issue and rotate personal tokens. */
     issuesPersonalTokens: p.boolean().default(false),
     /** Seconds; null: the default of the grant. */
     accessTokenLifetime: p.integer().nullable().strictNullable(),
@@ -79,7 +79,7 @@ export class Client extends ClientSchema.class {
     return this.authMethod !== 'none'
   }
 
-  /** Whether an operator registered it: it is no user's app, and did not register itself. */
+  /** Whether an operator registered it, not a user and not the client itself (RFC 7591). */
   isOperators(): boolean {
     return this.user === null && this.registrationHash === null
   }

@@ -20,17 +20,17 @@ import { afterRotation, toStoredSecret } from './secrets.ts'
 
 export interface NewClient extends ClientSettings {
   name: string
-  /** Short for `authMethod: 'none'`. */
+  /** A shorthand for `authMethod: 'none'`. */
   public?: boolean | undefined
-  /** Who it belongs to; omitted: the deployment. */
+  /** The owner. Default: the deployment. */
   userId?: string | undefined
-  /** Its user registers it, who may have so many; operators register any number. */
+  /** Whether the owner's quota applies. It does for clients that users register, not for those of operators. */
   withinQuota?: boolean
   /** SHA-256 of the token that manages it, for a client that registered itself (RFC 7592). */
   registrationHash?: Buffer | undefined
 }
 
-/** The text of `secret` exists here, once; undefined where the client got none. */
+/** `secret` is the plain text of a new secret and exists only here; undefined if none was created. */
 export interface ClientAndSecret {
   client: Client
   secret: string | undefined
@@ -38,44 +38,45 @@ export interface ClientAndSecret {
 
 export interface ClientPage {
   limit?: number | undefined
-  /** The last id of the page before. */
+  /** The last id of the previous page. */
   after?: string | undefined
-  /** Only this user's. */
+  /** Only clients of this user. */
   userId?: string | undefined
 }
 
 export interface Rotation {
-  /** How long the secret before lives on, so that every copy of it can be replaced; at most 30 days. Default 0. */
+  /** How long the previous secret stays valid, so that every copy of it can be replaced; at most 30 days. Default 0. */
   overlapSeconds?: number | undefined
-  /** When the new secret expires by itself; omitted: not before it is rotated. */
+  /** When the new secret expires. Default: it does not expire before it is rotated. */
   expiresAt?: Date | undefined
 }
 
 export interface Clients {
-  /** @throws 422 that names the field, as the wire does; 403 when the user it belongs to has as many as one may have */
+  /** @throws 422 with the field names of the API; 403 if the owner has reached the maximum number of clients */
   create(input: NewClient): Promise<ClientAndSecret>
   /**
-   * @param userId whose it must be
+   * @param userId the owner that it must have
    * @throws 404
    */
   find(id: string, userId?: string): Promise<Client>
-  /** Oldest first. */
+  /** Lists clients, oldest first. */
   list(page?: ClientPage): Promise<Client[]>
   /**
-   * Changes what is given and leaves the rest; takes effect on the next request. A client that becomes confidential gets
-   * a secret, one that needs none any more loses those it had.
-   * @throws 404, 422; 409 when it has been revoked
+   * Changes the given settings, with effect on the next request. A client that becomes confidential gets a secret; a client
+   * that no longer needs a secret loses those that it had.
+   * @throws 404, 422; 409 if it has been revoked
    */
   update(id: string, change: ClientSettings): Promise<ClientAndSecret>
   /**
-   * A new secret; the one before lives on for the overlap, older ones die at once. If the one before was never used, the
-   * answer that showed it may have been lost: it dies, and the one that it replaced keeps the end it was promised.
-   * @throws 404; 409 for a client that has been revoked, or proves who it is without a secret
+   * Creates a new secret. The previous secret stays valid for the overlap; older ones are removed. If the previous secret was
+   * never used, the response that contained it may have been lost: it is removed, and the one that it replaced keeps its
+   * expiry.
+   * @throws 404; 409 for a client that has been revoked or does not authenticate with a secret
    */
   rotateSecret(id: string, rotation?: Rotation): Promise<ClientAndSecret & { secret: string }>
-  /** From the next request on none of its tokens opens or refreshes anything. Twice is once. @throws 404 */
+  /** From the next request on, its access and refresh tokens are rejected. Idempotent. @throws 404 */
   revoke(id: string): Promise<void>
-  /** The client that personal tokens are issued under; made if it does not exist. */
+  /** The client that personal tokens are issued under. Creates it if it does not exist. */
   personalAccess(): Promise<Client>
 }
 
@@ -100,7 +101,7 @@ const MAX_OVERLAP_SECONDS = 30 * 86_400
 export function createClients({ db, bus, catalogue, config, revocation }: ClientsOptions): Clients {
   const rules = { catalogue, maxLifetime: config.tokenMaxLifetime }
 
-  /** Locks the row, so that two changes at once are made one after the other. */
+  /** Locks the row, so that concurrent changes are applied one after another. */
   async function lockLive(em: Em, id: string): Promise<Client> {
     const where = { id, personalAccess: false }
     const client = isUuid(id) && (await em.findOne(Client, where, { lockMode: LockMode.PESSIMISTIC_WRITE }))
@@ -114,7 +115,7 @@ export function createClients({ db, bus, catalogue, config, revocation }: Client
       const client = await lockLive(em, id)
       const result = await work(client, em)
       client.updatedAt = new Date()
-      // Settings and secrets: no token dies of them.
+      // Settings and secrets do not affect the status of tokens.
       publish({ kind: 'client', id }, 'nothing')
       return result
     })
@@ -162,10 +163,10 @@ export function createClients({ db, bus, catalogue, config, revocation }: Client
         throw invalid({ path: 'overlap', message: `must be 0 to ${MAX_OVERLAP_SECONDS} seconds` })
       }
       if (expiresAt && !(expiresAt.getTime() > Date.now())) {
-        throw invalid({ path: 'expires_at', message: 'must lie in the future' })
+        throw invalid({ path: 'expires_at', message: 'must be in the future' })
       }
       return change(id, (client, em) => {
-        if (!hasSecret(client)) throw conflict('The client proves who it is without a secret.')
+        if (!hasSecret(client)) throw conflict('The client does not authenticate with a secret.')
         const secret = newSecret()
         client.secrets = [toStoredSecret(secret, expiresAt), ...afterRotation(client.secrets, overlap)]
         writeAudit(em, { kind: 'client.secret_rotated', clientId: id, userId: client.user, details: { overlap } })
@@ -180,7 +181,7 @@ export function createClients({ db, bus, catalogue, config, revocation }: Client
         if (!client) throw notFound('client')
         if (client.revoked) return
         writeAudit(em, { kind: 'client.revoked', clientId: id, userId: client.user, details: { name: client.name } })
-        // What the tokens of a revoked client open is asked of the client; its audience is free for another.
+        // Its tokens are not updated: checks read the client's state. Its audience becomes available to other clients.
         em.assign(client, { revoked: true, audience: null, updatedAt: new Date() })
         publish({ kind: 'client', id })
         await revocation.revokeIssued(em, publish, id)
@@ -218,8 +219,8 @@ export function createClients({ db, bus, catalogue, config, revocation }: Client
 
 const hasSecret = ({ authMethod }: Pick<Client, 'authMethod'>) => authMethod.startsWith('client_secret_')
 
-/** The database knows which audiences are taken; ids and hashes are random. */
+/** A unique violation can only be the audience, since ids and hashes are random. */
 function throwAudienceTaken(error: { code?: unknown }): never {
-  if (error.code === '23505') throw invalid({ path: 'audience', message: 'is that of another client' })
+  if (error.code === '23505') throw invalid({ path: 'audience', message: 'is already registered for another client' })
   throw error
 }

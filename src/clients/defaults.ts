@@ -2,7 +2,7 @@ import type { Client } from './client.entity.ts'
 
 type Row = Omit<Client, 'id' | 'createdAt' | 'updatedAt' | 'isConfidential' | 'isOperators' | symbol>
 
-/** A client before anything is said of it. */
+/** The default properties of a new client. */
 export const clientDefaults = (): Row => ({
   user: null,
   name: '',

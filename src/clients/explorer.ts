@@ -6,13 +6,12 @@ import type { Catalogue } from '../scopes/catalogue.ts'
 import { Client } from './client.entity.ts'
 import { clientDefaults } from './defaults.ts'
 
-/** The same in every deployment, so that there is one however many nodes start at once. */
+/** A fixed id, so that only one exists even if several nodes start at once. */
 export const EXPLORER_ID = '019aa8e2-4c00-7000-8000-6578706c6f72'
 
 /**
- * Makes the public client by which people try the routes out in the API explorer, or brings it up to date; one that an
- * operator revoked stays so.
- * @param redirectUri where the explorer of this deployment takes the answer
+ * Creates or updates the public client of the API explorer. If an operator has revoked it, it stays revoked.
+ * @param redirectUri redirect URI of this deployment's explorer
  */
 export type EnsureExplorer = (redirectUri: string) => Promise<void>
 
@@ -22,7 +21,7 @@ export interface ExplorerOptions {
 }
 
 export function createExplorer({ bus, catalogue }: ExplorerOptions): EnsureExplorer {
-  // By name: that is how a client is allowed the scopes of the administration, which still only administrators can give.
+  // Lists every scope by name, since null excludes administrative scopes. Still only administrators can grant those.
   const scopes = catalogue.scopes.map(({ id }) => id)
 
   return redirectUri =>
@@ -38,7 +37,7 @@ export function createExplorer({ bus, catalogue }: ExplorerOptions): EnsureExplo
         writeAudit(em, { kind: 'client.changed', clientId: EXPLORER_ID, details: desired })
       })
       .catch(error => {
-        // Another node made it in the same moment.
+        // Another node created it concurrently.
         if (error.code !== '23505') throw error
       })
 }

@@ -3,7 +3,7 @@ import { Client } from './client.entity.ts'
 
 export const PERSONAL_ACCESS = { name: 'Personal access tokens', authMethod: 'none', personalAccess: true } as const
 
-/** The client that personal tokens are issued under: it simply exists, made when it is first asked for. */
+/** Returns a function that finds the personal access client and creates it on first use. */
 export function createPersonalAccess(db: Database, createClient: () => Promise<Client>): () => Promise<Client> {
   let cached: Promise<Client> | undefined
   const existing = () => db.run(em => em.findOne(Client, { personalAccess: true }))
@@ -11,7 +11,7 @@ export function createPersonalAccess(db: Database, createClient: () => Promise<C
   async function ensure(): Promise<Client> {
     const created = await existing()
     if (created) return created
-    // Another node may make it in the same moment: the partial unique index lets one through.
+    // Another node may create it concurrently: the partial unique index allows only one.
     await createClient().catch(error => {
       if (error.code !== '23505') throw error
     })

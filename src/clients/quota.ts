@@ -3,8 +3,8 @@ import { quotaReached } from '../errors/errors.ts'
 import { Client } from './client.entity.ts'
 
 /**
- * Holds the user's row until the transaction of `em` ends, so that apps registered at once are counted one after the other.
- * @throws 403 when the user has as many apps as one user may have, revoked ones aside
+ * Locks the user's row until the transaction of `em` ends, so that concurrent registrations are counted one after another.
+ * @throws 403 if the user has reached the maximum number of apps, not counting revoked ones
  */
 export async function assertClientQuota(em: Em, userId: string, limit: number): Promise<void> {
   await em.execute('select from users where id = ? for no key update', [userId])

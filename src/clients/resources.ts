@@ -7,19 +7,19 @@ import type { Catalogue } from '../scopes/catalogue.ts'
 
 /** An API that tokens can be meant for. */
 export interface Resource {
-  /** In its registered form, which is what is signed. */
+  /** Its registered form, which `aud` contains. */
   uri: string
-  /** Of its client; undefined: only the catalogue names it. */
+  /** The name of its client; undefined if only the catalogue contains the resource. */
   name: string | undefined
 }
 
 export interface Resources {
   /**
-   * The registered form of a resource, whatever way it is written (RFC 3986 §6.2.2, §6.2.3).
-   * @returns undefined when no client and no scope names it, nor is it the deployment's own audience
+   * Finds the registered form of a resource; URIs are compared in normal form (RFC 3986 §6.2.2, §6.2.3).
+   * @returns undefined if it is neither the audience of a client, nor the resource of a scope, nor the deployment's audience
    */
   find(uri: string): Promise<string | undefined>
-  /** By name, the registered ones first. */
+  /** Lists resources: those of clients by name, then those of the catalogue. */
   list(): Promise<Resource[]>
 }
 
@@ -30,7 +30,7 @@ export interface ResourcesOptions {
   config: Pick<Config, 'issuer' | 'audience'>
 }
 
-/** Resource servers are few: the text of each is normalised here, since PostgreSQL cannot. */
+/** Reads all resource servers, which are few, since PostgreSQL cannot normalize URIs. */
 const REGISTERED = `select name, audience as uri from oauth_clients where audience is not null and not revoked
   order by name, id`
 
@@ -39,10 +39,10 @@ export function createResources({ db, bus, catalogue, config }: ResourcesOptions
   const scopeResources = catalogue.scopes.flatMap(({ resource }) =>
     resource === undefined ? [] : [{ uri: resource, name: undefined }],
   )
-  const cache = () => db.query<Resource & { name: string }>(REGISTERED)
+  const loadRegistered = () => db.query<Resource & { name: string }>(REGISTERED)
   const byNormalUri = createCache<Resource>({
     bus,
-    load: async normal => [...(await cache()), ...scopeResources].find(({ uri }) => normalUri(uri) === normal),
+    load: async normal => [...(await loadRegistered()), ...scopeResources].find(({ uri }) => normalUri(uri) === normal),
     clearsAll: change => change.kind === 'client',
   })
 
@@ -54,7 +54,7 @@ export function createResources({ db, bus, catalogue, config }: ResourcesOptions
     },
     async list() {
       const all = new Map<string, Resource>()
-      for (const resource of [...(await cache()), ...scopeResources]) {
+      for (const resource of [...(await loadRegistered()), ...scopeResources]) {
         const normal = normalUri(resource.uri)
         if (!all.has(normal)) all.set(normal, resource)
       }

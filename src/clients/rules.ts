@@ -15,7 +15,7 @@ import {
 import { validateJwks } from './jwks.ts'
 import { validateAudience, validateRedirectUri, validateWebUri } from './uris.ts'
 
-/** What a client says of itself for people to read, in the names of RFC 7591 §2. URIs are http or https. */
+/** Metadata shown to users, with the names of RFC 7591 §2. URIs are http or https. */
 export interface ClientMetadata {
   client_uri?: string | undefined
   logo_uri?: string | undefined
@@ -26,11 +26,11 @@ export interface ClientMetadata {
   software_version?: string | undefined
 }
 
-/** What may be set of a client, when it is made and later. Omitted or undefined: as it was, or by default. */
+/** Settings of a client, for creation and change. Omitted or undefined: unchanged, or the default. */
 export interface ClientSettings {
-  /** 1 to 255 characters, shown to people who are asked to let it in. */
+  /** 1 to 255 characters, shown to users when they are asked for consent. */
   name?: string | undefined
-  /** How it proves who it is. `none`: a public client, which has no secret: an app on a phone, a page, a command line. */
+  /** How it authenticates. `none`: a public client without a secret, such as a mobile, single-page or command-line app. */
   authMethod?: AuthMethod | undefined
   /** Public keys of a client that signs assertions (`private_key_jwt`). */
   jwks?: { keys: readonly JWK[] } | null | undefined
@@ -38,15 +38,15 @@ export interface ClientSettings {
   redirectUris?: readonly string[] | undefined
   /** null: every scope of the catalogue but `admin:*`. */
   scopes?: readonly string[] | null | undefined
-  /** Makes the client a resource server: the URI its tokens are meant for (RFC 8707). */
+  /** Makes the client a resource server: the URI of its API, for which tokens can be issued (RFC 8707). */
   audience?: string | null | undefined
-  /** Audiences besides its own that it may exchange tokens for (RFC 8693); null: none. Only of confidential clients. */
+  /** Other audiences that it may exchange tokens for (RFC 8693); null: none. Only for confidential clients. */
   exchangeAudiences?: readonly string[] | null | undefined
-  /** Resources besides its own that it may name with `client_credentials` (RFC 8707); null: none. */
+  /** Other resources that it may request with `client_credentials` (RFC 8707); null: none. */
   resources?: readonly string[] | null | undefined
-  /** Authorization requests of it count only when it pushed them (RFC 9126 §6). */
+  /** Whether only pushed authorization requests are accepted (RFC 9126 §6). */
   requirePushedRequests?: boolean | undefined
-  /** Lets tokens of it, with `tokens:write`, issue and rotate personal ones of their users. */
+  /** Allows its tokens with `tokens:write` to issue and rotate personal tokens of their users. */
   issuesPersonalTokens?: boolean | undefined
   tokenFormat?: string | undefined
   /** Seconds; null: the default of the grant. */
@@ -58,9 +58,9 @@ export interface ClientSettings {
 
 export interface ValidationContext {
   catalogue: Catalogue
-  /** Seconds; no token of a client lives longer. */
+  /** Seconds; the longest token lifetime that a client can have. */
   maxLifetime: number
-  /** Scopes that the client has already: it may keep those that have left the catalogue. */
+  /** Scopes that the client already has. It may keep those that were removed from the catalogue. */
   existing?: readonly string[] | undefined
 }
 
@@ -71,7 +71,7 @@ type ValidatedSettings = Pick<
   Pick<Client, 'tokenFormat' | 'accessTokenLifetime' | 'refreshTokenLifetime' | 'metadata'> &
   Pick<Client, 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens' | 'requirePushedRequests'>
 
-/** What the fields of a client must be together: the row as it is to be stored. */
+/** The properties of a client that must be consistent with each other, as they will be stored. */
 export type ClientState = Pick<Client, 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
   Pick<Client, 'user' | 'registrationHash' | 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens'>
 
@@ -103,16 +103,16 @@ const CHECKS: { [K in keyof ValidatedSettings]: (value: never, rules: Validation
 }
 
 /**
- * Checks each setting that is given.
- * @throws 422 that names the field as the wire does
+ * Validates each setting that is not undefined.
+ * @throws 422 with the field names of the API
  */
 export function validateSettings(settings: ClientSettings, rules: ValidationContext): Partial<ValidatedSettings> {
   const fields = Object.keys(CHECKS) as (keyof ValidatedSettings)[]
-  const given = fields.filter(field => settings[field] !== undefined)
-  return Object.fromEntries(given.map(field => [field, CHECKS[field](settings[field] as never, rules)]))
+  const present = fields.filter(field => settings[field] !== undefined)
+  return Object.fromEntries(present.map(field => [field, CHECKS[field](settings[field] as never, rules)]))
 }
 
-/** What is not asked for follows from the rest: redirects mean people, a secret alone means a machine. */
+/** The default grant types: with redirect URIs those for apps with users, otherwise with a secret those for machines. */
 export function standardGrants({
   authMethod,
   redirectUris,
@@ -122,59 +122,66 @@ export function standardGrants({
 }
 
 /**
- * Checks what the settings mean beside each other.
+ * Checks that the settings are consistent with each other.
  * @throws 422
  */
 export function assertConsistent({ authMethod, jwks, grantTypes, redirectUris, ...rest }: ClientState): void {
   if (authMethod === 'none' && grantTypes.includes('client_credentials')) {
-    throw invalid({ path: 'grant_types', message: 'a public client has no credentials to use client_credentials with' })
+    throw invalid({
+      path: 'grant_types',
+      message: 'a public client cannot use client_credentials: it has no credentials',
+    })
   }
   if (grantTypes.includes('authorization_code') && redirectUris.length === 0) {
     throw invalid({ path: 'redirect_uris', message: 'authorization_code needs at least one redirect URI' })
   }
-  if (grantTypes.includes('refresh_token') && !GIVES_REFRESH_TOKENS.some(grant => grantTypes.includes(grant))) {
+  if (grantTypes.includes('refresh_token') && !ISSUES_REFRESH_TOKENS.some(grant => grantTypes.includes(grant))) {
     throw invalid({ path: 'grant_types', message: REFRESH_ALONE })
   }
   if (authMethod === 'private_key_jwt' && !jwks) {
-    throw invalid({ path: 'jwks', message: 'private_key_jwt needs the public keys that the client signs with' })
+    throw invalid({ path: 'jwks', message: 'private_key_jwt needs the public keys of the client' })
   }
   if (authMethod === 'none' && rest.audience) {
-    throw invalid({ path: 'audience', message: 'a public client cannot be a resource server: that proves who it is' })
+    throw invalid({ path: 'audience', message: 'a public client cannot be a resource server, which must authenticate' })
   }
   if (authMethod === 'none' && rest.exchangeAudiences?.length) {
-    throw invalid({ path: 'exchange_audiences', message: 'a public client proves to nobody who it is' })
+    throw invalid({
+      path: 'exchange_audiences',
+      message: 'a public client cannot exchange tokens, since it does not authenticate',
+    })
   }
   assertOperatorOnly({ grantTypes, ...rest })
 }
 
-const GIVES_REFRESH_TOKENS: readonly GrantType[] = [
+const ISSUES_REFRESH_TOKENS: readonly GrantType[] = [
   'authorization_code',
   'urn:ietf:params:oauth:grant-type:device_code',
 ]
-const REFRESH_ALONE = 'refresh_token needs a grant that gives refresh tokens: authorization_code or device_code'
+const REFRESH_ALONE = 'refresh_token needs a grant that issues refresh tokens: authorization_code or device_code'
 
-/** What only an operator gives away: the administration, and tokens that other people's clients send. */
+/** Rejects settings that only operators can allow, for clients of users and clients that registered themselves. */
 function assertOperatorOnly({ user, registrationHash, scopes, grantTypes, ...targets }: Partial<ClientState>): void {
   if (!user && !registrationHash) return
-  // Such an app acts for those who let it in, never for itself: a machine's scopes are nobody's to give but an operator's.
+  // Such an app acts only for users who authorized it. Scopes of a machine can be granted only by an operator.
   if (grantTypes?.includes('client_credentials')) {
-    throw invalid({ path: 'grant_types', message: 'only an operator may register a client that acts for itself' })
+    throw invalid({ path: 'grant_types', message: 'only operators can allow client_credentials' })
   }
   const admin = scopes?.filter(isAdminScope) ?? []
-  if (admin.length > 0) throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only an operator may allow it` })
-  if (targets.audience) throw invalid({ path: 'audience', message: 'only an operator may register a resource server' })
-  if (targets.exchangeAudiences?.length) throw invalid({ path: 'exchange_audiences', message: OPERATORS })
-  if (targets.issuesPersonalTokens) throw invalid({ path: 'issues_personal_tokens', message: OPERATORS })
-  if (targets.resources?.length) throw invalid({ path: 'resources', message: OPERATORS })
+  if (admin.length > 0)
+    throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only operators can allow this scope` })
+  if (targets.audience) throw invalid({ path: 'audience', message: 'only operators can register a resource server' })
+  if (targets.exchangeAudiences?.length) throw invalid({ path: 'exchange_audiences', message: OPERATOR_ONLY })
+  if (targets.issuesPersonalTokens) throw invalid({ path: 'issues_personal_tokens', message: OPERATOR_ONLY })
+  if (targets.resources?.length) throw invalid({ path: 'resources', message: OPERATOR_ONLY })
 }
 
-const OPERATORS = 'only an operator may allow it'
-const MOST_AUDIENCES = 100
+const OPERATOR_ONLY = 'only operators can allow this'
+const MAX_AUDIENCES = 100
 
-/** Each once, in whatever way it is written (RFC 3986 §6.2.2). */
+/** Validates audiences and removes equivalent ones (RFC 3986 §6.2.2). */
 function audiences(path: string) {
   return (uris: readonly string[]): string[] => {
-    if (uris.length > MOST_AUDIENCES) throw invalid({ path, message: `must be at most ${MOST_AUDIENCES}` })
+    if (uris.length > MAX_AUDIENCES) throw invalid({ path, message: `must have at most ${MAX_AUDIENCES} entries` })
     const checked = uris.map((uri, i) => validateAudience(uri, `${path}/${i}`))
     return [...new Map(checked.map(uri => [normalUri(uri), uri])).values()]
   }
@@ -187,9 +194,9 @@ function oneOf<T extends string>(path: string, allowed: readonly T[], value: str
 }
 
 function lifetime(path: string) {
-  return (seconds: number, { maxLifetime: longest }: ValidationContext): number => {
-    if (Number.isInteger(seconds) && seconds >= 1 && seconds <= longest) return seconds
-    throw invalid({ path, message: `must be a whole number of seconds from 1 to ${longest}` })
+  return (seconds: number, { maxLifetime }: ValidationContext): number => {
+    if (Number.isInteger(seconds) && seconds >= 1 && seconds <= maxLifetime) return seconds
+    throw invalid({ path, message: `must be a whole number of seconds from 1 to ${maxLifetime}` })
   }
 }
 
@@ -200,7 +207,7 @@ const MAX_CONTACTS = 10
 function validateMetadata(metadata: ClientMetadata): Record<string, unknown> {
   const { contacts } = metadata
   if (contacts && contacts.length > MAX_CONTACTS) {
-    throw invalid({ path: 'contacts', message: `must be at most ${MAX_CONTACTS}` })
+    throw invalid({ path: 'contacts', message: `must have at most ${MAX_CONTACTS} entries` })
   }
   const entries = [
     ...PAGES.map(name => [name, metadata[name] && validateWebUri(metadata[name], name)]),
@@ -210,8 +217,8 @@ function validateMetadata(metadata: ClientMetadata): Record<string, unknown> {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== ''))
 }
 
-function validateText(given: string, path: string): string {
-  const text = given.normalize('NFC').trim()
+function validateText(value: string, path: string): string {
+  const text = value.normalize('NFC').trim()
   assertVisible(text, path)
   if ([...text].length <= 255) return text
   throw invalid({ path, message: 'must have at most 255 characters' })

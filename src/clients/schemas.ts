@@ -17,37 +17,37 @@ const Metadata = Type.Object(
     software_id: Type.Optional(Type.String({ maxLength: 255 })),
     software_version: Type.Optional(Type.String({ maxLength: 255 })),
   },
-  { ...closed, description: 'What it says of itself for people to read (RFC 7591 §2)' },
+  { ...closed, description: 'Further client metadata (RFC 7591 §2)' },
 )
 
 export const ClientSchema = Type.Object({
   id: Type.String({ format: 'uuid', description: 'The `client_id`' }),
   name: Type.String({ examples: ['Order viewer'] }),
-  user_id: Nullable(Type.String({ format: 'uuid', description: 'null: it belongs to the deployment' })),
+  user_id: Nullable(Type.String({ format: 'uuid', description: 'The owner; null: the deployment' })),
   token_endpoint_auth_method: Type.Enum([...AUTH_METHODS]),
   grant_types: Type.Array(Type.String({ examples: ['authorization_code'] })),
   redirect_uris: Type.Array(Type.String({ examples: ['https://viewer.example.com/callback'] })),
   scopes: Nullable(
     Type.Array(Type.String({ examples: ['orders:read'] }), { description: 'null: every scope but `admin:*`' }),
   ),
-  audience: Nullable(Type.String({ description: 'Set when it is a resource server' })),
+  audience: Nullable(Type.String({ description: 'Set if the client is a resource server' })),
   exchange_audiences: Type.Array(Type.String({ examples: ['https://stock.example.com'] }), {
-    description: 'Audiences besides its own that an operator allowed it to exchange tokens for',
+    description: 'Other audiences that an operator allowed it to exchange tokens for (RFC 8693)',
   }),
   resources: Type.Array(Type.String({ examples: ['https://stock.example.com'] }), {
-    description: 'Resources besides its own that an operator allowed it to name with `client_credentials`',
+    description: 'Other resources that an operator allowed it to request with `client_credentials` (RFC 8707)',
   }),
   require_pushed_authorization_requests: Type.Boolean({
-    description: 'Whether its authorization requests count only when it pushed them (RFC 9126 §6)',
+    description: 'Whether only pushed authorization requests are accepted (RFC 9126 §6)',
   }),
   issues_personal_tokens: Type.Boolean({
-    description: 'Whether an operator allowed tokens of it to issue and rotate personal ones',
+    description: 'Whether an operator allowed its tokens to issue and rotate personal tokens',
   }),
   token_format: Type.Enum([...TOKEN_FORMATS]),
   access_token_lifetime: Nullable(Type.Integer()),
   refresh_token_lifetime: Nullable(Type.Integer()),
   secrets: Type.Array(Type.Object({ created_at: Time(), expires_at: Nullable(Time()) }), {
-    description: 'The live secrets, never their texts',
+    description: 'The valid secrets, without their plain text',
   }),
   metadata: Nullable(Type.Record(Type.String(), Type.Unknown())),
   revoked: Type.Boolean(),
@@ -80,10 +80,13 @@ export const toClient = (client: Client): Static<typeof ClientSchema> => ({
 
 export const ClientAnswer = Type.Object({ data: ClientSchema })
 
-/** Where a secret's text is told, once. */
+/** A response that contains the plain text of a new secret. */
 export const ClientWithSecret = Type.Object({
   client_secret: Type.Optional(
-    Type.String({ description: 'It is shown here, once', examples: ['mT9c0Zq5vVvX8h1m3kW2y7uJ4nLr6sBpQdEaFgHiKxo'] }),
+    Type.String({
+      description: 'The plain text of the new secret. Only this response contains it',
+      examples: ['mT9c0Zq5vVvX8h1m3kW2y7uJ4nLr6sBpQdEaFgHiKxo'],
+    }),
   ),
   data: ClientSchema,
 })
@@ -93,7 +96,7 @@ export const withSecret = ({ client, secret }: ClientAndSecret) => ({
   data: toClient(client),
 })
 
-/** What an owner may say of an app. */
+/** Settings that the owner of an app can change. */
 const settings = {
   token_endpoint_auth_method: Type.Optional(Type.Enum([...AUTH_METHODS], { description: '`none`: a public client' })),
   grant_types: Type.Optional(Type.Array(Type.Enum([...GRANT_TYPES]), { maxItems: 10 })),
@@ -107,7 +110,7 @@ const settings = {
   require_pushed_authorization_requests: Type.Optional(Type.Boolean()),
 }
 const Uris = Type.Array(Type.String({ maxLength: 2_000 }), { maxItems: 100 })
-/** What only whoever runs the deployment may say. */
+/** Settings of which some only an operator can change. */
 const operatorSettings = {
   ...settings,
   audience: Type.Optional(Nullable(Type.String({ maxLength: 2_000 }))),
@@ -135,7 +138,7 @@ export const RotateSecret = Type.Optional(
     Type.Object(
       {
         overlap: Type.Optional(
-          Type.Integer({ minimum: 0, maximum: 2_592_000, description: 'Seconds the secret before lives on' }),
+          Type.Integer({ minimum: 0, maximum: 2_592_000, description: 'Seconds that the previous secret stays valid' }),
         ),
       },
       { ...closed, examples: [{ overlap: 86_400 }] },
@@ -143,10 +146,10 @@ export const RotateSecret = Type.Optional(
   ),
 )
 
-type Sent = Static<typeof ChangeManagedClient>
+type ClientBody = Static<typeof ChangeManagedClient>
 
-/** The wire's names in the domain's; what was not sent stays undefined. */
-export function toSettings(body: Sent): ClientSettings {
+/** Converts a request body to settings. Omitted properties stay undefined. */
+export function toSettings(body: ClientBody): ClientSettings {
   return {
     name: body.name,
     authMethod: body.token_endpoint_auth_method,

@@ -1,7 +1,7 @@
 import { hashSecret } from '../security/secrets.ts'
 import type { ClientSecret } from './client.entity.ts'
 
-/** A secret as it is stored. @param expiresAt null: until it is rotated */
+/** Hashes a secret for storage. @param expiresAt null: it does not expire before it is rotated */
 export const toStoredSecret = (text: string, expiresAt: Date | null = null): ClientSecret => ({
   hash: hashSecret(text).toString('hex'),
   created_at: new Date().toISOString(),
@@ -12,17 +12,16 @@ export const toStoredSecret = (text: string, expiresAt: Date | null = null): Cli
 const isLive = ({ expires_at }: ClientSecret, now: number) => expires_at === null || Date.parse(expires_at) > now
 
 /**
- * Whether the newest secret replaces one that still lives, and nobody has used it: the answer that showed it may have
+ * Whether the newest secret has not been used while the previous one is still valid. The response that contained it may have
  * been lost.
  */
 export const isUnused = ([newest, before]: readonly ClientSecret[], now = Date.now()): boolean =>
   newest?.used_at === null && before !== undefined && isLive(before, now)
 
 /**
- * The secret that lives on beside a new one: the newest of those that still live, until the overlap ends or it expires
- * by itself. Where that was never used, the one that it replaced lives on in its place, until the end that it was
- * promised.
- * @param overlap seconds; 0: none lives on
+ * The previous secret that stays valid beside a new one: the newest valid one, until the overlap ends or it expires. If
+ * that one was never used, the one that it replaced stays valid instead, with its existing expiry.
+ * @param overlap seconds; 0: no previous secret stays valid
  */
 export function afterRotation(secrets: readonly ClientSecret[], overlap: number, now = Date.now()): ClientSecret[] {
   if (overlap > 0 && isUnused(secrets, now)) return secrets.slice(1, 2)

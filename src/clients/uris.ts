@@ -1,20 +1,20 @@
 import { invalid } from '../errors/errors.ts'
 
-/** Schemes that run or show what follows them. */
+/** Schemes that execute or display their content. */
 const DANGEROUS = new Set(['javascript:', 'data:', 'vbscript:', 'file:', 'blob:', 'about:'])
 const MAX_LENGTH = 2_000
-/** Nothing that could pass for another host, or that a browser reads relative to where it is. */
+/** An absolute http or https URI without a part that imitates another host, such as user information or a backslash. */
 const WEB = /^https?:\/\/[^/?#@\\]+([/?][^\\]*)?$/i
 
-/** A parser drops tabs and line breaks that would come back out of the stored text; so only what is visible passes. */
+/** Allows only visible ASCII: the URL parser drops tabs and line breaks, which the stored text would still contain. */
 function parse(text: string): URL | null {
   return text.length <= MAX_LENGTH && /^[\x21-\x7e]+$/.test(text) ? URL.parse(text) : null
 }
 
 /**
- * What an authorization response may say (RFC 6749 §4.1.2 and §4.2.2, RFC 9207, and OpenID Connect's own). A redirect
- * URI with one of these in its query would make the answer say it twice, and which one counts is the reader's choice
- * (RFC 6749 §3.1).
+ * Parameters of authorization responses (RFC 6749 §4.1.2 and §4.2.2, RFC 9207, OpenID Connect). If a redirect URI had one of
+ * them in its query, the response would contain it twice (RFC 6749 §3.1 forbids that), and clients differ in which one they
+ * use.
  */
 const RESERVED_PARAMETERS: ReadonlySet<string> = new Set([
   'code',
@@ -32,11 +32,15 @@ const RESERVED_PARAMETERS: ReadonlySet<string> = new Set([
   'response',
 ])
 
-/** The first parameter of a query that belongs to the answer, decoded; some frameworks read names in either case. */
+/** The first query parameter that is reserved for responses. Ignores case, as some frameworks do. */
 export const findReservedParameter = ({ searchParams }: Pick<URL, 'searchParams'>): string | undefined =>
   [...searchParams.keys()].find(name => RESERVED_PARAMETERS.has(name.trim().toLowerCase()))
 
-/** Absolute, without a fragment (RFC 6749 §3.1.2), or what the answer says itself (RFC 6749 §3.1); https, loopback http, or an app's own scheme (RFC 8252 §7). */
+/**
+ * Validates a redirect URI: absolute, without a fragment (RFC 6749 §3.1.2) or response parameters (RFC 6749 §3.1); with
+ * https, loopback http, or a private-use scheme (RFC 8252 §7).
+ * @throws 422
+ */
 export function validateRedirectUri(text: string, index: number): string {
   const uri = parse(text)
   const path = `redirect_uris/${index}`
@@ -45,28 +49,31 @@ export function validateRedirectUri(text: string, index: number): string {
   }
   if (DANGEROUS.has(uri.protocol)) throw invalid({ path, message: `must not use ${uri.protocol}` })
   if (/^https?:$/.test(uri.protocol) && !WEB.test(text)) {
-    throw invalid({ path, message: 'must name its host after the two slashes, without a user or a backslash' })
+    throw invalid({ path, message: 'must have a host after the two slashes, without user information or a backslash' })
   }
   if (uri.protocol === 'http:' && !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(uri.hostname)) {
-    throw invalid({ path, message: 'must use https, but for loopback addresses' })
+    throw invalid({ path, message: 'must use https, except for loopback addresses' })
   }
   if (uri.protocol !== 'http:' && uri.protocol !== 'https:' && !uri.protocol.includes('.')) {
-    throw invalid({ path, message: 'must use a private scheme with a dot in it, such as com.example.app' })
+    throw invalid({ path, message: 'must use a private-use scheme that contains a dot, such as com.example.app' })
   }
   const reserved = findReservedParameter(uri)
   if (reserved !== undefined) {
-    throw invalid({ path, message: `must not have ${reserved} in its query: the answer to the app says that itself` })
+    throw invalid({
+      path,
+      message: `must not have ${reserved} in its query: it is a parameter of the authorization response`,
+    })
   }
   return text
 }
 
-/** A resource indicator (RFC 8707 §2). */
+/** Validates a resource indicator (RFC 8707 §2). @throws 422 */
 export function validateAudience(text: string, path = 'audience'): string {
   if (parse(text) && !text.includes('#')) return text
   throw invalid({ path, message: 'must be an absolute URI without a fragment' })
 }
 
-/** A page or a picture that people are pointed to. */
+/** Validates the URL of a page or an image. @throws 422 */
 export function validateWebUri(text: string, path: string): string {
   if (/^https?:$/.test(parse(text)?.protocol ?? '')) return text
   throw invalid({ path, message: 'must be an http or https URL' })

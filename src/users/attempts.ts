@@ -2,47 +2,47 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type RateLimiterAbstract, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { tooManyAttempts } from '../errors/errors.ts'
 
-/** The attempts on one key that this process knows of. */
+/** The attempts on a key in this process. */
 interface KeyState {
-  /** Decided one after the other, in the order in which they came. */
+  /** The last pending decision. Decisions are made one after another, in order of arrival. */
   pendingDecision: Promise<unknown>
   waiting: number
   inFlight: number
   finished: number
-  /** Called when one under way has ended. */
+  /** Called when an attempt in flight has finished. */
   onFinished: () => void
   rejectedAt: number
-  /** Until then no further attempt begins; milliseconds since the epoch. */
+  /** No further attempt starts before then, in milliseconds since the epoch. */
   delayedUntil: number
 }
 
-/** How long the first attempt beyond the limit is delayed, and any at most, in milliseconds. Each doubles the one before. */
+/** The delay of the first attempt beyond the limit, and the maximum, in milliseconds. The delay doubles each time. */
 const FIRST_DELAY_MS = 1_000
 const MAX_DELAY_MS = 8_000
 
-/** Another node may have attempts under way too: so many times, after so many milliseconds, it is looked at again. */
+/** Another node may have attempts in flight: retries up to this many times, after this many milliseconds each. */
 const MAX_RETRIES = 4
 const RETRY_DELAY_MS = 50
-/** A key that was refused so lately is refused without another look, in milliseconds. */
+/** For this many milliseconds after a rejection, further attempts on the key are rejected without retries. */
 const REJECTION_TTL_MS = 1_000
 
-/** Lets as many attempts begin as may still fail; the others wait until those under way have ended. */
+/** Starts only as many attempts as may still fail. The others wait until those in flight have finished. */
 export interface Attempts {
   /**
-   * Reserves one failure for an attempt that is about to begin.
-   * @param points what the failure counts
-   * @returns ends the attempt: `false` gives the reservation back
-   * @throws 429 with `Retry-After` when the failures, without those that are only reserved, are too many; with delays, only
-   * while another attempt is delayed
+   * Reserves one failure for an attempt that is about to start.
+   * @param points how much the failure counts
+   * @returns a function that finishes the attempt; `false` releases the reservation
+   * @throws 429 with `Retry-After` if there were too many failures, not counting reservations; with delays, only while
+   *   another attempt is delayed
    */
   reserve(key: string, points?: number): Promise<(failed: boolean) => Promise<void>>
 }
 
-/** @param overLimit what happens to attempts beyond the limit: they are refused, or one at a time is made after a delay */
+/** @param overLimit whether attempts beyond the limit are rejected, or run one at a time after a delay */
 export function createAttempts(limiter: RateLimiterAbstract, overLimit: 'refuse' | 'delay' = 'refuse'): Attempts {
   const states = new Map<string, KeyState>()
 
-  /** @returns milliseconds for which the attempt has to be delayed */
+  /** @returns the delay of the attempt in milliseconds */
   async function decide(state: KeyState, key: string, points: number): Promise<number> {
     for (let retries = 0; ; ) {
       const { finished } = state
@@ -53,17 +53,13 @@ export function createAttempts(limiter: RateLimiterAbstract, overLimit: 'refuse'
         state.inFlight++
         return 0
       }
-      // One that ended meanwhile may have given back what was refused.
+      // An attempt that finished in the meantime may have released its reservation.
       if (state.finished !== finished) continue
       if (state.inFlight > 0) {
         await new Promise<void>(resolve => {
           state.onFinished = resolve
         })
-      } else if (
-        mayBeElsewhere(limiter) &&
-        Date.now() - state.rejectedAt > REJECTION_TTL_MS &&
-        ++retries < MAX_RETRIES
-      ) {
+      } else if (isShared(limiter) && Date.now() - state.rejectedAt > REJECTION_TTL_MS && ++retries < MAX_RETRIES) {
         await pause(RETRY_DELAY_MS)
       } else {
         state.rejectedAt = Date.now()
@@ -125,9 +121,9 @@ const newState = (): KeyState => ({
   delayedUntil: Number.NEGATIVE_INFINITY,
 })
 
-const mayBeElsewhere = (limiter: RateLimiterAbstract) => limiter instanceof RateLimiterRedis
+const isShared = (limiter: RateLimiterAbstract) => limiter instanceof RateLimiterRedis
 
-/** The library counts what it refuses, too; that is taken back. */
+/** The library also counts rejected attempts, so a rejection is undone with `reward`. */
 async function consume(limiter: RateLimiterAbstract, key: string, points: number): Promise<RateLimiterRes | undefined> {
   try {
     await limiter.consume(key, points)

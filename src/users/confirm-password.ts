@@ -5,10 +5,11 @@ import type { User } from './user.entity.ts'
 import type { Users } from './users.ts'
 
 /**
- * Proves that whoever acts for a user knows the password too: holding a token or a session is not that.
- * @param peer where it comes from
- * @param path of the field that it was sent in
- * @throws 422 when it is missing or wrong; 429 with `Retry-After`
+ * Checks the password of a user who is already authenticated. A token or a session alone does not prove that its holder
+ * knows the password.
+ * @param peer the address of the request
+ * @param path path of the field that contains the password
+ * @throws 422 if the password is missing or wrong; 429 with `Retry-After`
  */
 export type ConfirmPassword = (userId: string, peer: Peer, password: string | undefined, path?: string) => Promise<User>
 

@@ -4,15 +4,15 @@ import { assertVisible } from '../text/name.ts'
 import { mustBeOneScript } from './look-alikes.ts'
 
 const EMAIL = /^[^\s@<>()[\],;:\\"]{1,64}@[^\s@<>()[\],;:\\"]{1,253}$/
-/** In octets (RFC 5321 §4.5.3.1, RFC 6531): what a mail server takes. */
+/** In octets: the limit of mail servers (RFC 5321 §4.5.3.1, RFC 6531). */
 const MAX_LENGTH = 254
-/** What a URL's host would end at or decode, and a domain never has. */
+/** Characters that end the host of a URL or are decoded there. No domain contains them. */
 const NO_DOMAIN = /[/?#%\\:@[\]]/
 
 /**
- * One spelling for one address: case, width, surrounding blanks, the normal form, and whether the domain is written in
- * Unicode or in punycode (RFC 5891) do not make another user. Chromium sends every domain in punycode.
- * @returns the domain in Unicode, since that is what people read
+ * Normalizes an e-mail address. Case, width, surrounding blanks, Unicode normal form, and Unicode or Punycode in the domain
+ * (RFC 5891) do not distinguish users. Chromium sends every domain in Punycode.
+ * @returns the address with the domain in Unicode, which people can read
  */
 export function normalizeEmail(email: string): string {
   const plain = foldCase(email)
@@ -20,14 +20,14 @@ export function normalizeEmail(email: string): string {
   const domain = plain.slice(at + 1)
   if (at < 0 || NO_DOMAIN.test(domain)) return plain
   const ascii = domainToASCII(domain)
-  // Digits alone would be read as an IPv4 address.
+  // `domainToASCII` parses digits and dots as an IPv4 address.
   if (ascii === '' || /^[\d.]+$/.test(ascii)) return plain
   return `${plain.slice(0, at + 1)}${domainToUnicode(ascii) || ascii}`
 }
 
 /**
- * Under which an address may be stored: an earlier version stored a domain as it was typed.
- * @returns the spelling that was typed first, so that whoever had two accounts keeps both
+ * All forms in which an address may be stored: an earlier version stored the domain as typed.
+ * @returns the forms, the typed one first, so that a user who registered two spellings can use both accounts
  */
 export function emailForms(email: string): string[] {
   const normal = normalizeEmail(email)
@@ -35,13 +35,12 @@ export function emailForms(email: string): string[] {
 }
 
 /**
- * An address as it is stored.
- * @throws 422 for what is none, has characters that people cannot see, or mixes scripts
+ * Validates and normalizes an address for storage.
+ * @throws 422 if it is not an e-mail address, contains invisible characters or mixes scripts
  */
 export function validateEmail(text: string): string {
-  // Before it is normalised: that drops some of them from the domain, and the address would be another than was typed.
-  if (/\p{C}/u.test(text.trim()))
-    throw invalid({ path: 'email', message: 'must not have characters that people cannot see' })
+  // Checked before normalization, which removes some of these characters from the domain and so changes the address.
+  if (/\p{C}/u.test(text.trim())) throw invalid({ path: 'email', message: 'must not contain invisible characters' })
   const email = normalizeEmail(text)
   const ascii = toAscii(email)
   if (!EMAIL.test(email) || !EMAIL.test(ascii) || Buffer.byteLength(ascii) > MAX_LENGTH) {

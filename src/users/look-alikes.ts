@@ -1,7 +1,7 @@
 import { invalid } from '../errors/errors.ts'
 
-/** Scripts that are written together (UTS #39 §5.2, "highly restrictive"); everything else stays by itself. */
-const TOGETHER = [
+/** Scripts that may be mixed (UTS #39 §5.2, "highly restrictive"). No other scripts may be mixed. */
+const MIXABLE_SCRIPTS = [
   ['Latin', 'Han', 'Hiragana', 'Katakana'],
   ['Latin', 'Han', 'Hangul'],
   ['Latin', 'Han', 'Bopomofo'],
@@ -29,7 +29,7 @@ const SCRIPTS = [
 const OF_SCRIPT = SCRIPTS.map(script => [script, new RegExp(`\\p{Script_Extensions=${script}}`, 'u')] as const)
 const LETTER = /\p{L}/u
 
-/** Letters that look like a Latin one in most typefaces (UTS #39, confusables.txt): Cyrillic, Greek, Armenian, Latin. */
+/** Cyrillic, Greek, Armenian and Latin letters that look like a basic Latin letter (UTS #39, confusables.txt). */
 const LOOK_ALIKES = new Map(
   Object.entries({
     a: 'аαɑ',
@@ -60,8 +60,8 @@ const LOOK_ALIKES = new Map(
 )
 
 /**
- * Refuses an address whose parts mix scripts, as one does that only looks like another (UTS #39 §5.1). The name and each
- * label of the domain may be of different scripts.
+ * Rejects an address with a part that mixes scripts, since it may imitate another address (UTS #39 §5.1). The local part and
+ * each label of the domain may use different scripts.
  * @throws 422
  */
 export function mustBeOneScript(email: string): void {
@@ -71,18 +71,18 @@ export function mustBeOneScript(email: string): void {
 
 function isOneScript(part: string): boolean {
   const sets = [...part].filter(character => LETTER.test(character)).map(scriptsOf)
-  const allowed = [...SCRIPTS.map(script => [script]), ...TOGETHER] as string[][]
-  // A script that is not in the list stays by itself too, but nothing here can tell it from another such one.
+  const allowed = [...SCRIPTS.map(script => [script]), ...MIXABLE_SCRIPTS] as string[][]
+  // Scripts that are not in the list must not be mixed with listed ones either. They cannot be told from each other here.
   if (sets.every(scripts => scripts.length === 0)) return true
-  return allowed.some(together => sets.every(scripts => scripts.some(script => together.includes(script))))
+  return allowed.some(group => sets.every(scripts => scripts.some(script => group.includes(script))))
 }
 
 const scriptsOf = (character: string): string[] =>
   OF_SCRIPT.flatMap(([script, pattern]) => (pattern.test(character) ? [script] : []))
 
 /**
- * The address in Latin letters that an address looks like.
- * @returns undefined when it looks like itself alone
+ * Replaces letters that look like Latin ones.
+ * @returns the address in Latin letters; undefined if no letter was replaced
  */
 export function looksLike(email: string): string | undefined {
   const latin = [...email].map(character => LOOK_ALIKES.get(character) ?? character).join('')

@@ -2,7 +2,7 @@ import { hash, verify } from '@node-rs/argon2'
 import { invalid } from '../errors/errors.ts'
 import { COMMON_PASSWORDS } from './common-passwords.ts'
 
-/** OWASP's first choice for argon2id: 19 MiB, two passes, one lane; about 6 ms. */
+/** OWASP's recommendation for argon2id: 19 MiB, two iterations, one degree of parallelism; about 6 ms. */
 const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
 export const MIN_PASSWORD_LENGTH = 8
@@ -11,8 +11,8 @@ export const MAX_PASSWORD_LENGTH = 256
 let dummyHash: Promise<string> | undefined
 
 /**
- * The one form of a password: keyboards and systems send the same characters composed or decomposed (RFC 8265 §4.2).
- * Nothing else is changed: upper and lower case, width and blanks count.
+ * Normalizes a password to NFC, since keyboards and systems send the same characters composed or decomposed
+ * (RFC 8265 §4.2). Case, width and blanks are significant.
  */
 export const normalizePassword = (password: string): string => password.normalize('NFC')
 
@@ -21,9 +21,8 @@ export function hashPassword(password: string): Promise<string> {
 }
 
 /**
- * Whether the password is the one that was hashed. Without a hash, for a user that does not exist, it takes the same
- * time and says no.
- * @returns `outdated` when the hash is of a form that was stored as typed, by an earlier version: hash it again
+ * Whether a password matches a hash. Without a hash, for an unknown user, it takes the same time and returns false.
+ * @returns `outdated` if the hash is of an unnormalized form, stored by an earlier version. Hash the password again then
  */
 export async function passwordMatches(
   passwordHash: string | undefined,
@@ -41,16 +40,16 @@ export async function passwordMatches(
 
 let common: ReadonlySet<string> | undefined
 
-/** Whose password it is to be. */
+/** The user who chooses a password. */
 export interface PasswordOwner {
   email: string
   name: string
 }
 
 /**
- * @throws 422 when a new password is too short or too long, or among what is tried first: common passwords, blanks, and
- * the owner's own address and name (OWASP ASVS 6.2). What counts is characters in normal form: 256 of them are 1,024
- * bytes at most.
+ * Validates a new password. The length is in characters of the normal form; 256 of them are at most 1,024 bytes.
+ * @throws 422 if it is too short or too long, a common password, only blanks, or the user's own address or name (OWASP ASVS
+ * 6.2)
  */
 export function checkNewPassword(password: string, owner: PasswordOwner, path = 'password'): void {
   const length = [...normalizePassword(password)].length
@@ -59,13 +58,13 @@ export function checkNewPassword(password: string, owner: PasswordOwner, path = 
   if (length > MAX_PASSWORD_LENGTH)
     throw invalid({ path, message: `must have at most ${MAX_PASSWORD_LENGTH} characters` })
   const guess = comparable(password)
-  if (guess === '') throw invalid({ path, message: 'must have characters that can be seen' })
+  if (guess === '') throw invalid({ path, message: 'must contain visible characters' })
   common ??= new Set(COMMON_PASSWORDS.split(' ').map(comparable))
-  if (common.has(guess)) throw invalid({ path, message: 'is among the passwords that are tried first' })
+  if (common.has(guess)) throw invalid({ path, message: 'is a commonly used password' })
   if (ownWords(owner).includes(guess)) throw invalid({ path, message: 'must not be the e-mail address or the name' })
 }
 
-/** Upper case, width, blanks and what cannot be seen make no other guess. */
+/** Removes differences that attackers try anyway: case, width, blanks and invisible characters. */
 const comparable = (text: string) =>
   text
     .normalize('NFKC')

@@ -17,27 +17,27 @@ const Answer = Type.Object({ data: OwnUserSchema })
 export interface UserRoutesOptions {
   users: Users
   throttle: Throttle
-  /** Whether the user made the token, rather than letting an app have it. */
+  /** Whether it is a personal access token, not one issued to an app. */
   isPersonal: (token: Token) => Promise<boolean>
 }
 
 const getUserSchema = {
   operationId: 'getUser',
   summary: 'Get the user',
-  description: 'The user that the token belongs to: the id, and with `user:read` the rest.',
+  description: 'The user that the token belongs to: the id, and with `user:read` the other properties.',
   tags: ['User'],
-  response: { 200: Answer, 403: problem('The token belongs to no user') },
+  response: { 200: Answer, 403: problem('The token does not belong to a user') },
 }
 
 const updateUserSchema = {
   operationId: 'updateUser',
   summary: 'Change the name or the e-mail address',
-  description: 'A new e-mail address needs the current password.',
+  description: 'A new e-mail address requires the current password.',
   tags: ['User'],
   body: UpdateUser,
   response: {
     200: Answer,
-    403: problem('The token was given to an app'),
+    403: problem('The token was issued to an app'),
     422: validationProblem,
     429: problem('Too many wrong passwords'),
   },
@@ -46,23 +46,23 @@ const updateUserSchema = {
 const changePasswordSchema = {
   operationId: 'changePassword',
   summary: 'Change the password',
-  description: 'Personal access tokens stay as they are; `DELETE /api/tokens` revokes them.',
+  description: 'Does not revoke personal access tokens; use `DELETE /api/tokens` for that.',
   tags: ['User'],
   body: ChangePassword,
   response: {
-    204: noContent('The password is changed'),
-    403: problem('The token was given to an app'),
+    204: noContent('The password has been changed'),
+    403: problem('The token was issued to an app'),
     422: validationProblem,
     429: problem('Too many wrong passwords'),
   },
 }
 
 export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): FastifyPluginAsyncTypebox {
-  /** What a person let an app read or order is no leave to change who the person is. */
+  /** A user who authorizes an app does not authorize it to change the user's own data. */
   async function assertMayChange(request: FastifyRequest): Promise<string> {
     const id = ownerOf(request)
     if (await isPersonal(request.token)) return id
-    throw forbidden('Only a personal access token may change the user; this one was given to an app.')
+    throw forbidden('Only a personal access token can change the user; this token was issued to an app.')
   }
 
   const confirmPassword = createConfirmPassword(users, throttle)
@@ -103,4 +103,4 @@ export function ownerOf(request: FastifyRequest): string {
   throw noUserError()
 }
 
-export const noUserError = () => forbidden('This token belongs to a client and to no user.')
+export const noUserError = () => forbidden('This token belongs to a client, not to a user.')

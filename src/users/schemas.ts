@@ -23,13 +23,13 @@ const example = {
 
 export const UserSchema = Type.Object({ id, ...fields }, { examples: [example] })
 
-/** What a token may know of its user. */
+/** The user of a token, limited to what the token may read. */
 export const OwnUserSchema = Type.Object(
   { id, ...Type.Partial(Type.Object(fields)).properties },
-  { description: 'The id alone, unless the token has `user:read`', examples: [example] },
+  { description: 'Only the id, unless the token has `user:read`', examples: [example] },
 )
 
-/** A user as the database has it, or as a token's record in memory does. */
+/** The fields that an entity and a token record both have. */
 export type UserFields = Pick<User, 'id' | 'name' | 'email' | 'role' | 'createdAt' | 'updatedAt'>
 
 export const toUser = ({ id, name, email, role, createdAt, updatedAt }: UserFields) => ({
@@ -43,7 +43,7 @@ export const toUser = ({ id, name, email, role, createdAt, updatedAt }: UserFiel
 
 const READ = [USER_READ] as const
 
-/** The user of a token, as far as the token may know: name and e-mail address take `user:read`, the id takes nothing. */
+/** The user of a token, limited to what the token may read: the id, and with `user:read` the other properties. */
 export function toOwnUser(token: Token, user: UserFields): { id: string } {
   if (token.cant(USER_READ)) return { id: user.id }
   token.noteUse(READ)
@@ -55,7 +55,7 @@ export const UpdateUser = Type.Object(
     name: Type.Optional(Name),
     email: Type.Optional(Type.String({ format: 'email', maxLength: 254 })),
     current_password: Type.Optional(
-      Type.String({ format: 'password', maxLength: 1024, description: 'Needed to change the e-mail address' }),
+      Type.String({ format: 'password', maxLength: 1024, description: 'Required to change the e-mail address' }),
     ),
   },
   { ...closed, examples: [{ name: 'Ada King' }] },

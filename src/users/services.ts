@@ -21,7 +21,7 @@ export interface UserServicesOptions {
   config: Config
 }
 
-/** Close `throttle` at the end. */
+/** Creates the services of this feature. The caller closes `throttle`. */
 export function createUserServices({ db, bus, config }: UserServicesOptions): UserServices {
   const users = createUsers(db, bus)
   const throttle = createThrottle(config.redisUrl)

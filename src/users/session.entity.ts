@@ -13,12 +13,12 @@ const SessionSchema = defineEntity({
     userAgent: p.string().length(255),
     createdAt: p.datetime(),
     lastSeenAt: p.datetime(),
-    /** When the password was last asked for; null: at sign-in. */
+    /** When the user last confirmed the password; null: at sign-in. */
     provedAt: p.datetime().nullable(),
     expiresAt: p.datetime().index(),
   },
 })
 
-/** A person signed in at the pages. */
+/** A sign-in of a user on the pages. */
 export class Session extends SessionSchema.class {}
 SessionSchema.setClass(Session)

@@ -10,7 +10,7 @@ import { isUuid } from '../text/uuid.ts'
 import { Session } from './session.entity.ts'
 import { type SafeUser, User } from './user.entity.ts'
 
-/** Where a person signs in from. */
+/** The device from which a user signs in. */
 export interface Device {
   /** IP address. */
   address: string
@@ -22,26 +22,26 @@ export interface SignedIn {
   user: SafeUser
 }
 
-/** People signed in at the pages (OWASP ASVS V7). */
+/** Sign-ins on the pages (OWASP ASVS V7). */
 export interface Sessions {
   /**
-   * Begins a session for a user who has just proved the password.
-   * @param replaces text of the session that the browser had before, which ends
-   * @returns its text, which exists only here and in the browser: 256 random bits
-   * @throws 401 when the user was disabled or got another password meanwhile
+   * Starts a session for a user who has just been authenticated by password.
+   * @param replaces plain text of the browser's previous session, which is ended
+   * @returns the plain text of the session, 256 random bits, which only the browser keeps
+   * @throws 401 if the user has been disabled or the password has been changed in the meantime
    */
   create(user: User, device: Device, replaces?: string): Promise<string>
-  /** The live session of this text, and its user. */
+  /** Finds the live session with this plain text, and its user. */
   find(text: string): Promise<SignedIn | undefined>
-  /** The user has proved the password again. */
+  /** Records that the user has confirmed the password. */
   confirm(id: string): Promise<void>
-  /** Signs out. Nothing happens when there is no such session. */
+  /** Signs out. Does nothing if there is no such session. */
   end(text: string): Promise<void>
-  /** Where a user is signed in, last seen first: 100 sessions at most. */
+  /** Lists a user's sessions, the last used first, at most 100. */
   list(userId: string): Promise<Session[]>
-  /** Signs out somewhere else. @throws 404 when it is not a session of this user */
+  /** Ends another session of the user. @throws 404 if it is not a session of this user */
   endOne(userId: string, id: string): Promise<void>
-  /** Signs out everywhere. */
+  /** Ends all sessions of a user. */
   endAll(userId: string): Promise<void>
 }
 
@@ -54,7 +54,7 @@ type Row = Record<string, unknown>
 
 export function createSessions(db: Database, config: Pick<Config, 'sessionLifetime' | 'sessionIdle'>): Sessions {
   const idleMs = config.sessionIdle * 1000
-  /** Seen often enough that a session in use does not end. */
+  /** Updates `last_seen_at` often enough that a session in use does not expire. */
   const seenEveryMs = Math.min(LAST_SEEN_INTERVAL_MS, idleMs / 2)
   const inUseSince = () => new Date(Date.now() - idleMs)
 
@@ -62,7 +62,7 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
   const sessions = createRowMapper<Session, 'hash'>(metadata.get(Session))
   const users = createRowMapper<User, 'passwordHash'>(metadata.get(User))
 
-  /** Asked for on every request of a page: one question, for both. */
+  /** Every request of a page runs this, so one query reads both session and user. */
   const FIND = `
     select (select to_json(one) from (select ${sessions.columns('s')}) one) as session,
       (select to_json(one) from (select ${users.columns('u')}) one) as owner
@@ -125,29 +125,29 @@ export function createSessions(db: Database, config: Pick<Config, 'sessionLifeti
 }
 
 /**
- * Makes sure that the person is still signed in, and holds the user until the transaction of `em` ends: whoever ends the
- * session waits, and sees what was made of it.
+ * Checks that the session still exists, and locks the user until the transaction of `em` ends. A concurrent transaction that
+ * ends the session waits and then sees the changes of this one.
  * @throws 401
  */
 export async function assertSignedIn(em: Em, { session, user }: SignedIn): Promise<void> {
-  const now = await em.findOne(User, { id: user.id }, { lockMode: LockMode.PESSIMISTIC_READ })
-  if (!now || now.disabledAt || (await em.count(Session, { id: session.id })) === 0) throw signedOut()
+  const current = await em.findOne(User, { id: user.id }, { lockMode: LockMode.PESSIMISTIC_READ })
+  if (!current || current.disabledAt || (await em.count(Session, { id: session.id })) === 0) throw signedOut()
 }
 
-/** Milliseconds after which a sensitive act asks for the password again. */
+/** Milliseconds after which sensitive actions require the password again. */
 const FRESH_MS = 600_000
 
-/** Whether the password was asked for a moment ago (OWASP ASVS 7.5). */
+/** Whether the user has entered the password in the last ten minutes (OWASP ASVS 7.5). */
 export const isFresh = ({ createdAt, provedAt }: Pick<Session, 'createdAt' | 'provedAt'>): boolean =>
   Date.now() - (provedAt ?? createdAt).getTime() < FRESH_MS
 
 /** Ends every session of a user, in the transaction of `em`. */
 export const endSessions = (em: Em, user: string): Promise<number> => em.nativeDelete(Session, { user })
 
-/** Held until the session is stored, so that whoever disables the user or changes the password ends it too. */
+/** Locks the user until the session is stored, so that disabling the user or changing the password ends it too. */
 async function assertUnchanged(em: Em, user: User): Promise<void> {
-  const now = await em.findOne(User, { id: user.id }, { lockMode: LockMode.PESSIMISTIC_READ })
-  if (!now || now.disabledAt || now.passwordHash !== user.passwordHash) throw wrongCredentials()
+  const current = await em.findOne(User, { id: user.id }, { lockMode: LockMode.PESSIMISTIC_READ })
+  if (!current || current.disabledAt || current.passwordHash !== user.passwordHash) throw wrongCredentials()
 }
 
 function newSession(user: User, { address, userAgent }: Device, text: string, seconds: number) {

@@ -7,10 +7,10 @@ import type { User } from './user.entity.ts'
 import type { Users } from './users.ts'
 
 /**
- * Proves who somebody is, on every way in alike: attempts are limited, failures written down.
- * @param from where it comes from; `device`: the id of a browser in which this user signed in before
- * @param way given: a success is written down too, as one of this way; beginning a session does that by itself
- * @throws 401 that says the same of an unknown user, a wrong password and a disabled user; 429 with `Retry-After`
+ * Authenticates a user by e-mail address and password, with a limit on attempts. Failures are written to the audit log.
+ * @param from the origin of the request; `device`: the id of a browser in which this user has signed in before
+ * @param way writes a success to the audit log too, with this value. Omit it for sessions, which write their own entry
+ * @throws 401, the same for an unknown user, a wrong password and a disabled user; 429 with `Retry-After`
  */
 export type SignIn = (
   email: string,
@@ -26,7 +26,7 @@ export interface SignInOptions {
 }
 
 export function createSignIn({ db, users, throttle }: SignInOptions): SignIn {
-  /** Not what was typed: people type passwords into the wrong field. */
+  /** Does not log the e-mail address: people type passwords into the wrong field. */
   async function fail(email: string): Promise<never> {
     const user = await users.findByEmail(email)
     await db.transaction(async em => writeAudit(em, { kind: 'sign_in.failed', userId: user?.id }))

@@ -10,10 +10,10 @@ const PER_ADDRESS = 50
 /** Beyond so many failures of one user from all networks, each further one counts for more in its network. */
 const PER_USER_EVERYWHERE = 100
 const POINTS_UNDER_ATTACK = 5
-/** Wrong codes let through, from one address and from all of them: many addresses guess no better than a few. */
+/** Allowed wrong codes per window, per address and in total. The total limits guessing from many addresses. */
 const CODES_PER_ADDRESS = 20
 const CODES_IN_TOTAL = 1_000
-/** What public clients begin from one address: more than a company behind one address does, too little to fill a disk. */
+/** Allowed requests of public clients per address: enough for a company behind one address, too few to fill a disk. */
 const UNAUTHENTICATED_PER_ADDRESS = 300
 
 /** Who tries to prove a password, and from where. */
@@ -28,8 +28,7 @@ export interface SignInAttempt {
 }
 
 /**
- * Limits failed attempts to prove a password, on every way in, and to guess a code that people type; and what is stored
- * for whoever asks. docs/adr/0050-sign-in-limits.md says why as it does.
+ * Limits failed password attempts on every route, wrong user codes, and unauthenticated requests that store something. docs/adr/0050-sign-in-limits.md says why as it does.
  */
 export interface Throttle {
   /**
@@ -41,15 +40,15 @@ export interface Throttle {
   /** The same for a code that somebody typed: undefined for a wrong one. Beyond its limits attempts are refused. */
   limitUserCode<T>(peer: Peer, lookUp: () => Promise<T | undefined>): Promise<T | undefined>
   /**
-   * Lets a client begin what is stored until somebody answers it. Only a public one is counted: anybody can speak in its
-   * name, whereas one that proves who it is can be revoked.
+   * Limits requests that store a row until a user acts on it. Only public clients are counted: anyone can use their id,
+   * whereas a client that authenticates can be revoked.
    * @throws 429 with `Retry-After`
    */
   limitUnauthenticated(client: { isConfidential(): boolean }, peer: Peer): Promise<void>
   close(): Promise<void>
 }
 
-/** @param redisUrl shares the limits among nodes; without it each counts for itself */
+/** @param redisUrl shares the limits among nodes; without it each node has its own limits */
 export function createThrottle(redisUrl: string | undefined): Throttle {
   const redis = connectRedis(redisUrl)
   const places = createLimiter(redis, 'sign-in:place', PER_USER)

@@ -8,11 +8,11 @@ const UserSchema = defineEntity({
   tableName: 'users',
   properties: {
     id: p.uuid().primary(),
-    /** As `normalizeEmail` leaves it, so that two spellings of one address are one user. */
+    /** Normalized by `normalizeEmail`, so that two spellings of an address are the same user. */
     email: p.string().length(254).unique(),
     name: p.string().length(255),
     passwordHash: p.text().hidden(),
-    /** The password was made by the server: its owner has to choose another one at the first sign-in. */
+    /** The server generated the password: the user must choose another one at the first sign-in. */
     mustChangePassword: p.boolean().default(false),
     role: p.string().length(16).$type<Role>(),
     disabledAt: p.datetime().nullable(),
@@ -27,5 +27,5 @@ const UserSchema = defineEntity({
 export class User extends UserSchema.class {}
 UserSchema.setClass(User)
 
-/** A user as others know them: without what proves that somebody is that user. */
+/** A user without the password hash. */
 export type SafeUser = Omit<User, 'passwordHash'>

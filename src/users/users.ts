@@ -8,7 +8,7 @@ import { likePattern } from '../database/like.ts'
 import { invalid, notFound, raise } from '../errors/errors.ts'
 import { validateName } from '../text/name.ts'
 import { emailForms, validateEmail } from './emails.ts'
-import { holdAdministrators } from './last-administrator.ts'
+import { lockAdministrators } from './last-administrator.ts'
 import { looksLike } from './look-alikes.ts'
 import { checkNewPassword, hashPassword, type PasswordOwner, passwordMatches } from './passwords.ts'
 import { endSessions } from './sessions.ts'
@@ -19,7 +19,7 @@ export interface NewUser {
   name: string
   password: string
   role?: Role
-  /** The password has to be changed at the first sign-in. */
+  /** Whether the user must change the password at the first sign-in. */
   mustChangePassword?: boolean
 }
 
@@ -31,40 +31,40 @@ export interface UserChange {
 }
 
 export interface Users {
-  /** @throws 422 for a bad or taken e-mail address, an empty name, a weak password */
+  /** @throws 422 for an invalid or taken e-mail address, an empty name or a weak password */
   create(input: NewUser): Promise<User>
   count(): Promise<number>
   find(id: string): Promise<User>
   findByEmail(email: string): Promise<User | undefined>
-  /** Oldest first. @param search only those whose name or e-mail address contains it, in upper or lower case */
+  /** Lists users, oldest first. @param search part of the name or e-mail address, case-insensitive */
   list(page?: { limit?: number; after?: string | undefined; search?: string | undefined }): Promise<User[]>
   /**
-   * As a whole or not at all. A new password ends the user's sessions.
-   * @throws 422 as `create` does; 409 when the last administrator would become a user
+   * Changes a user atomically. A new password ends the user's sessions.
+   * @throws 422 as `create` does; 409 if the last administrator would lose that role
    */
   update(id: string, change: UserChange): Promise<User>
-  /** Ends the user's sessions. */
+  /** Also ends the user's sessions. */
   setPassword(id: string, password: string): Promise<void>
-  /** From the next request on none of the user's tokens and sessions opens anything. @throws 409 for the last administrator */
+  /** From the next request on, all tokens and sessions of the user are rejected. @throws 409 for the last administrator */
   disable(id: string): Promise<User>
   enable(id: string): Promise<User>
   /** Forgets the failed sign-ins of the user, from all networks and browsers; those of an address go on counting. */
   unlock(id: string): Promise<User>
-  /** The live user that e-mail and password name; undefined after the same time for whatever reason. */
+  /** Finds the enabled user with this e-mail address and password; undefined, after the same time, for any failure. */
   authenticate(email: string, password: string): Promise<User | undefined>
 }
 
 export function createUsers(db: Database, bus: InvalidationBus): Users {
   const find = async (id: string) => (await db.run(em => em.findOne(User, { id }))) ?? raise(notFound('user'))
 
-  /** @param parts what changes, by what the trail calls it */
+  /** @param parts the changed properties, by the kind of their audit entry */
   const change = (id: string, parts: Partial<Record<EventKind, Partial<User>>>) =>
     bus.transaction(async (em, publish) => {
       const values: Partial<User> = Object.assign({}, ...Object.values(parts))
-      const mustNotBeLast = await holdAdministrators(em, values)
+      const assertNotLast = await lockAdministrators(em, values)
       const user = await em.findOne(User, { id })
       if (!user) throw notFound('user')
-      mustNotBeLast(user)
+      assertNotLast(user)
       if (values.email !== undefined) await assertEmailFree(em, values.email, id)
       const affects = affectedStatuses(user, values)
       em.assign(user, { ...values, updatedAt: new Date() })
@@ -77,7 +77,7 @@ export function createUsers(db: Database, bus: InvalidationBus): Users {
       return user
     })
 
-  /** Not a change of the password: sessions go on. Whoever changed it meanwhile has the last word. */
+  /** Does not count as a password change, so sessions continue. A concurrent change of the password takes precedence. */
   async function rehashPassword(user: User, password: string): Promise<User> {
     const passwordHash = await hashPassword(password)
     const { id, passwordHash: before } = user
@@ -114,8 +114,8 @@ export function createUsers(db: Database, bus: InvalidationBus): Users {
         ...(role !== undefined && { role }),
       }
       if (password === undefined) return change(id, { 'user.changed': values })
-      const now = await find(id)
-      const owner = { email: values.email ?? now.email, name: values.name ?? now.name }
+      const current = await find(id)
+      const owner = { email: values.email ?? current.email, name: values.name ?? current.name }
       const others = Object.keys(values).length > 0 && { 'user.changed': values }
       return change(id, { ...others, 'user.password_changed': await newPassword(password, owner) })
     },
@@ -134,7 +134,7 @@ export function createUsers(db: Database, bus: InvalidationBus): Users {
   }
 }
 
-/** What a change of a user does to the user's tokens. */
+/** How a change of a user affects the status of the user's tokens. */
 function affectedStatuses(user: User, { role, disabledAt }: Partial<User>): AffectedStatuses {
   if (disabledAt !== undefined && (disabledAt === null) !== (user.disabledAt === null)) return 'status'
   return role !== undefined && role !== user.role && user.role === 'admin' ? 'role' : 'nothing'
@@ -145,20 +145,20 @@ async function newPassword(password: string, owner: PasswordOwner) {
   return { passwordHash: await hashPassword(password), mustChangePassword: false }
 }
 
-/** The user of this address, however it is spelt and was stored. */
+/** Finds the user of an address in any spelling and in any form in which it may be stored. */
 async function findByEmailIn(em: Em, email: string): Promise<User | undefined> {
   const forms = emailForms(email)
   const found = await em.find(User, { email: { $in: forms } })
   return found.sort((a, b) => forms.indexOf(a.email) - forms.indexOf(b.email))[0]
 }
 
-/** The unique index sees one spelling; an earlier version stored others. @throws 422 */
+/** The unique index compares only the normalized form, but an earlier version stored other forms. @throws 422 */
 async function assertEmailFree(em: Em, email: string, id?: string): Promise<void> {
   const user = await findByEmailIn(em, email)
   if (user && user.id !== id) throw emailTaken()
-  const twin = looksLike(email)
-  const other = twin === undefined ? undefined : await findByEmailIn(em, twin)
-  // Said as of one that is taken: which letters differ is nothing to learn here.
+  const latinForm = looksLike(email)
+  const other = latinForm === undefined ? undefined : await findByEmailIn(em, latinForm)
+  // The same error as for a taken address, so that it does not reveal which letters differ.
   if (other && other.id !== id) throw emailTaken()
 }
 
@@ -172,7 +172,7 @@ function searchCondition(part: string) {
   }
 }
 
-/** What the audit trail says of a change: which fields, and only those values that are nobody's secret. */
+/** The details of the audit entry of a change: the names of the fields, and of the values only the role. */
 function auditDetails({ role, mustChangePassword: _, ...values }: Partial<User>): Record<string, unknown> {
   return { fields: [...Object.keys(values), ...(role ? ['role'] : [])], ...(role && { role }) }
 }

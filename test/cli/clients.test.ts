@@ -77,7 +77,7 @@ t.test('what cannot be is refused in one line', async t => {
   t.match(own.stderr, 'must not have state in its query')
   const refreshOnly = await create('--public', '--grant', 'refresh_token')
   t.match(refreshOnly, { code: 1, stdout: '', stderr: ONE_LINE })
-  t.match(refreshOnly.stderr, '--grant refresh_token needs a grant that gives refresh tokens')
+  t.match(refreshOnly.stderr, '--grant refresh_token needs a grant that issues refresh tokens')
   const openApi = await create('--public', '--audience', 'https://api.example.com')
   t.match(openApi, { code: 1, stdout: '', stderr: ONE_LINE })
   t.match(openApi.stderr, '--audience a public client cannot be a resource server')

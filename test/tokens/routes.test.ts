@@ -152,7 +152,7 @@ t.test("a machine's token belongs to no user", async t => {
     await machine.delete('/api/tokens'),
     await machine.post('/api/tokens/current/rotate'),
   ]
-  for (const answer of refused) t.match(answer.json(), { status: 403, detail: /belongs to a client and to no user/ })
+  for (const answer of refused) t.match(answer.json(), { status: 403, detail: /belongs to a client, not to a user/ })
   t.equal((await machine.delete('/api/tokens/current')).statusCode, 204)
   t.equal((await machine.get('/api/tokens/current')).statusCode, 401)
 })
