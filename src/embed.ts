@@ -42,11 +42,17 @@ export function createEmbeddedPlugins(services: Services): EmbeddedPlugins {
       app.addHook('onClose', () => services.close())
       delegate(app, ['/', '/*'])
     },
-    wellKnown: fp(async app => {
-      const resource = ownResource(services.config)
-      if (resource) nameResource(app, resource)
-      await app.register(async root => delegate(root, wellKnownPaths(services.config)))
-    }),
+    wellKnown: fp(
+      async app => {
+        const resource = ownResource(services.config)
+        if (resource) nameResource(app, resource, true)
+        await app.register(async root => delegate(root, wellKnownPaths(services.config)))
+      },
+      {
+        name: 'postern-well-known',
+        fastify: '5.x',
+      },
+    ),
   }
 }
 

@@ -4,7 +4,7 @@ import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { buildApp, openPostern, type Postern } from 'postern'
-import { checkScopes, guard } from 'postern/guard'
+import { checkScopes, guard, tokenOf } from 'postern/guard'
 import t from 'tap'
 import { PASSWORD } from './helpers/app.ts'
 import { embedded } from './helpers/embedding.ts'
@@ -23,7 +23,7 @@ async function parcels(change: (app: FastifyInstance) => unknown = () => {}): Pr
   await change(app)
   await app.register(async child => child.register(postern.plugin, { prefix: '/auth' }))
   await app.register(guard, postern.guard)
-  app.get('/parcels', { preHandler: checkScopes('parcels:read') }, async request => ({ of: request.token.userId }))
+  app.get('/parcels', { preHandler: checkScopes('parcels:read') }, async request => ({ of: tokenOf(request).userId }))
   app.get('/broken', async () => {
     throw new Error('no van')
   })
@@ -96,7 +96,8 @@ t.test('an application with compilers of its own', async t => {
   const headers = await issue(app)
   t.equal((await app.inject('/auth/scopes')).json()[0].id, 'parcels:read')
   t.match((await app.inject({ url: '/auth/api/tokens/current', headers })).json(), { data: { name: 'van' } })
-  const refused = await app.inject({ method: 'POST', url: '/auth/api/tokens', payload: { nmae: 'x' } })
+  const payload = { email, password: 'wrong', nmae: 'x' }
+  const refused = await app.inject({ method: 'POST', url: '/auth/api/tokens', payload })
   t.match(refused.json(), { status: 422, errors: [{ path: 'nmae' }] })
 })
 

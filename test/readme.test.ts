@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import Fastify from 'fastify'
-import { checkScopes, guard, type RemoteOptions } from 'postern/guard'
+import { checkScopes, guard, type RemoteOptions, tokenOf } from 'postern/guard'
 import t from 'tap'
 import { commandLine, PLAIN } from './cli/postern.ts'
 import { freePort } from './helpers/port.ts'
@@ -63,7 +63,7 @@ t.test('a token from the API opens a resource server that was set up as the READ
   const api = Fastify()
   t.teardown(() => api.close())
   await api.register(guard, options)
-  api.get('/orders', { preHandler: checkScopes('tokens:read') }, async ({ token }) => ({ of: token.userId }))
+  api.get('/orders', { preHandler: checkScopes('tokens:read') }, async request => ({ of: tokenOf(request).userId }))
   const ask = async (text: string) =>
     (await api.inject({ url: '/orders', headers: { authorization: `Bearer ${text}` } })).statusCode
   t.equal(await ask(token), 200, 'a JWT')

@@ -2,7 +2,7 @@
 //   node --conditions=postern-source examples/orders/app.ts
 import Fastify, { type FastifyInstance } from 'fastify'
 import { openPostern, type Postern } from 'postern'
-import { checkAnyScope, checkScopes, guard, requireToken } from 'postern/guard'
+import { checkAnyScope, checkScopes, guard, requireToken, tokenOf } from 'postern/guard'
 
 export const catalogue = [
   { id: 'orders:read', description: 'Read your orders', default: true },
@@ -30,9 +30,10 @@ export async function ordersApi(postern: Postern): Promise<FastifyInstance> {
   await app.register(postern.plugin, { prefix: '/auth' })
   await app.register(guard, postern.guard)
 
-  app.get('/orders', { preHandler: checkAnyScope('orders:read', 'support') }, async ({ token }) =>
-    token.can('support') ? orders : orders.filter(order => order.owner === token.userId),
-  )
+  app.get('/orders', { preHandler: checkAnyScope('orders:read', 'support') }, async request => {
+    const token = tokenOf(request)
+    return token.can('support') ? orders : orders.filter(order => order.owner === token.userId)
+  })
 
   app.post<{ Body: { item: string } }>(
     '/orders',
@@ -40,16 +41,16 @@ export async function ordersApi(postern: Postern): Promise<FastifyInstance> {
       preHandler: checkScopes('orders:read', 'orders:create'),
       schema: { body: { type: 'object', required: ['item'], properties: { item: { type: 'string' } } } },
     },
-    async ({ body, token }, reply) => {
-      const order = { id: orders.length + 1, item: body.item, owner: token.userId }
+    async (request, reply) => {
+      const order = { id: orders.length + 1, item: request.body.item, owner: tokenOf(request).userId }
       orders.push(order)
       return reply.code(201).send(order)
     },
   )
 
   app.delete<{ Params: { id: string } }>('/orders/:id', { preHandler: requireToken() }, async (request, reply) => {
-    const { params, token } = request
-    const index = orders.findIndex(order => order.id === Number(params.id))
+    const token = tokenOf(request)
+    const index = orders.findIndex(order => order.id === Number(request.params.id))
     const isOwn = orders[index]?.owner === token.userId
     if (index < 0 || !(isOwn || token.can('support'))) return reply.callNotFound()
     if (token.cant('orders:cancel')) return reply.code(403).send({ message: 'This token cannot cancel orders.' })

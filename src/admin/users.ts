@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { insufficientScope } from '../../packages/guard/src/errors.ts'
 import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
+import { tokenOf } from '../../packages/guard/src/token-of.ts'
 import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { conflict, notFound } from '../errors/errors.ts'
 import type { SignOut } from '../grants/sign-out.ts'
@@ -170,9 +171,12 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
     app.post(
       '/users/:id/sign-out',
       { preValidation: mayWrite, schema: adminSignOutUserSchema },
-      async ({ params, token }, reply) => {
-        const { id } = await find(params.id)
-        return sendProgress(reply, await signOut(id, { lastTokenId: token.id, timeoutMs: REQUEST_BUDGET_MS }))
+      async (request, reply) => {
+        const { id } = await find(request.params.id)
+        return sendProgress(
+          reply,
+          await signOut(id, { lastTokenId: tokenOf(request).id, timeoutMs: REQUEST_BUDGET_MS }),
+        )
       },
     )
 
@@ -190,7 +194,8 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
   }
 }
 
-function mustHaveAdmin({ token }: FastifyRequest, scopes: readonly string[]): void {
+function mustHaveAdmin(request: FastifyRequest, scopes: readonly string[]): void {
+  const token = tokenOf(request)
   const lacking = token.lacks(scopes.filter(isAdminScope))
   if (lacking.length > 0) throw insufficientScope('all', lacking, token.scopes, lacking)
 }

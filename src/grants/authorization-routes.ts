@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
+import { tokenOf } from '../../packages/guard/src/token-of.ts'
 import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { PageOf, page, paging } from '../http/paging.ts'
 import { sendProgress } from '../http/progress.ts'
@@ -60,7 +61,7 @@ export function authorizationRoutes(authorizations: Authorizations): FastifyPlug
       '/authorizations/:client_id',
       { preValidation: checkScopes('clients:write'), schema: withdrawAuthorizationSchema },
       async (request, reply) => {
-        const ending = { lastTokenId: request.token.id, timeoutMs: REQUEST_BUDGET_MS }
+        const ending = { lastTokenId: tokenOf(request).id, timeoutMs: REQUEST_BUDGET_MS }
         return sendProgress(reply, await authorizations.withdraw(ownerOf(request), request.params.client_id, ending))
       },
     )

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
+import { tokenOf } from '../../packages/guard/src/token-of.ts'
 import { invalid } from '../errors/errors.ts'
 import { type Peer, peerOf } from '../http/forwarded.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
@@ -49,8 +50,8 @@ export function issueRoutes({ tokens, signIn, catalogue }: IssueRoutesOptions): 
           return sendIssued(reply, await tokens.issuePersonal({ ...input, user }), toUser(user))
         }
         const user = userOfRequest(request)
-        const issued = await tokens.issuePersonal({ ...input, user, issuingToken: request.token })
-        return sendIssued(reply, issued, toOwnUser(request.token, user))
+        const issued = await tokens.issuePersonal({ ...input, user, issuingToken: tokenOf(request) })
+        return sendIssued(reply, issued, toOwnUser(tokenOf(request), user))
       },
     )
   }
@@ -84,7 +85,7 @@ export const createSendIssued =
 
 /** The cached user of the requesting token. @throws 403 for a machine's token */
 export function userOfRequest(request: FastifyRequest): PublicUser {
-  const user = userOfToken(request.token)
+  const user = userOfToken(tokenOf(request))
   if (user) return user
   throw noUserError()
 }

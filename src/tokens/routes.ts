@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { checkScopes, requireToken } from '../../packages/guard/src/checks.ts'
+import { tokenOf } from '../../packages/guard/src/token-of.ts'
 import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { page } from '../http/paging.ts'
 import { sendProgress, sendRevoked } from '../http/progress.ts'
@@ -42,7 +43,7 @@ function collectionRoutes({ tokens, usage, catalogue }: TokenRoutesOptions): Fas
     })
 
     app.delete('/tokens', { preValidation: requireWrite, schema: schemas.revokeTokens }, async (request, reply) => {
-      const limits = { lastTokenId: request.token.id, timeoutMs: REQUEST_BUDGET_MS }
+      const limits = { lastTokenId: tokenOf(request).id, timeoutMs: REQUEST_BUDGET_MS }
       return sendProgress(reply, await tokens.revokeAll(ownerOf(request), limits))
     })
   }
@@ -54,12 +55,12 @@ function currentTokenRoutes({ tokens, usage, catalogue }: TokenRoutesOptions): F
 
   return async app => {
     app.get('/tokens/current', { preValidation, schema: schemas.getCurrentToken }, async request => {
-      const token = await tokens.findCurrent(request.token)
+      const token = await tokens.findCurrent(tokenOf(request))
       return { data: toToken(catalogue, token, usage.lastUse(token)) }
     })
 
     app.delete('/tokens/current', { preValidation, schema: schemas.revokeCurrentToken }, async (request, reply) => {
-      return sendRevoked(reply, await tokens.revokeCurrent(request.token))
+      return sendRevoked(reply, await tokens.revokeCurrent(tokenOf(request)))
     })
 
     app.post(
@@ -68,8 +69,8 @@ function currentTokenRoutes({ tokens, usage, catalogue }: TokenRoutesOptions): F
       async (request, reply) => {
         const user = userOfRequest(request)
         const { overlap: overlapSeconds } = request.body ?? {}
-        const issued = await tokens.rotate(user, request.token.id, { overlapSeconds, itself: request.token })
-        return sendIssued(reply, issued, toOwnUser(request.token, user))
+        const issued = await tokens.rotate(user, tokenOf(request).id, { overlapSeconds, itself: tokenOf(request) })
+        return sendIssued(reply, issued, toOwnUser(tokenOf(request), user))
       },
     )
   }
@@ -86,8 +87,8 @@ function singleTokenRoutes({ tokens, usage, catalogue }: TokenRoutesOptions): Fa
     })
 
     app.patch('/tokens/:id', { preValidation: requireWrite, schema: schemas.changeToken }, async request => {
-      const { token, params, body } = request
-      return { data: data(await tokens.change(userOfRequest(request), params.id, body, token)) }
+      const { params, body } = request
+      return { data: data(await tokens.change(userOfRequest(request), params.id, body, tokenOf(request))) }
     })
 
     app.post(
@@ -96,8 +97,8 @@ function singleTokenRoutes({ tokens, usage, catalogue }: TokenRoutesOptions): Fa
       async (request, reply) => {
         const user = userOfRequest(request)
         const { overlap: overlapSeconds } = request.body ?? {}
-        const issued = await tokens.rotate(user, request.params.id, { overlapSeconds, issuingToken: request.token })
-        return sendIssued(reply, issued, toOwnUser(request.token, user))
+        const issued = await tokens.rotate(user, request.params.id, { overlapSeconds, issuingToken: tokenOf(request) })
+        return sendIssued(reply, issued, toOwnUser(tokenOf(request), user))
       },
     )
 

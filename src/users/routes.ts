@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { requireToken } from '../../packages/guard/src/checks.ts'
 import type { Token } from '../../packages/guard/src/token.ts'
+import { tokenOf } from '../../packages/guard/src/token-of.ts'
 import { forbidden, invalid } from '../errors/errors.ts'
 import { peerOf } from '../http/forwarded.ts'
 import { noContent, problem, validationProblem } from '../http/schemas.ts'
@@ -61,7 +62,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
   /** A user who authorizes an app does not authorize it to change the user's own data. */
   async function assertMayChange(request: FastifyRequest): Promise<string> {
     const id = ownerOf(request)
-    if (await isPersonal(request.token)) return id
+    if (await isPersonal(tokenOf(request))) return id
     throw forbidden('Only a personal access token can change the user; this token was issued to an app.')
   }
 
@@ -69,14 +70,14 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
 
   return async app => {
     app.get('/user', { preValidation: requireToken(), schema: getUserSchema }, async request => ({
-      data: toOwnUser(request.token, await users.find(ownerOf(request))),
+      data: toOwnUser(tokenOf(request), await users.find(ownerOf(request))),
     }))
 
     app.put('/user', { preValidation: requireToken(), schema: updateUserSchema }, async request => {
       const { name, email, current_password } = request.body
       const id = await assertMayChange(request)
       if (email !== undefined) await confirmPassword(id, peerOf(request), current_password)
-      return { data: toOwnUser(request.token, await users.update(id, { name, email })) }
+      return { data: toOwnUser(tokenOf(request), await users.update(id, { name, email })) }
     })
 
     app.put(
@@ -98,7 +99,7 @@ export function userRoutes({ users, throttle, isPersonal }: UserRoutesOptions): 
 
 /** @throws 403 for a machine's token */
 export function ownerOf(request: FastifyRequest): string {
-  const { userId } = request.token
+  const { userId } = tokenOf(request)
   if (userId) return userId
   throw noUserError()
 }

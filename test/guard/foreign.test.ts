@@ -1,7 +1,14 @@
 import formbody from '@fastify/formbody'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import t from 'tap'
-import { type Authenticate, checkAnyScope, checkScopes, guard, requireToken } from '../../packages/guard/src/index.ts'
+import defaultExport, {
+  type Authenticate,
+  checkAnyScope,
+  checkScopes,
+  guard,
+  requireToken,
+  tokenOf,
+} from '../../packages/guard/src/index.ts'
 import { accepts } from '../helpers/good.ts'
 
 /** Applications that are not ours: the guard and nothing else of the server. */
@@ -28,7 +35,7 @@ async function foreign(authenticate: Authenticate, routes: (app: FastifyInstance
 }
 
 const routes = (app: FastifyInstance) => {
-  app.get('/any', { preHandler: requireToken() }, async request => ({ who: request.token.userId }))
+  app.get('/any', { preHandler: requireToken() }, async request => ({ who: tokenOf(request).userId }))
   app.get('/read', { preHandler: checkScopes('orders:read') }, async () => ({ ok: true }))
   app.get('/create', { preHandler: checkScopes('orders:create') }, async () => ({ ok: true }))
   app.post('/form', { preHandler: requireToken() }, async () => ({ ok: true }))
@@ -121,6 +128,23 @@ t.test('an authenticate that fails lets nobody in', async t => {
     const app = await foreign(authenticate, routes)
     t.equal((await app.inject({ url: '/any', headers: good })).statusCode, 500)
   }
+})
+
+t.test('registered twice on one instance it is a mistake that shows at the start', async t => {
+  const app = Fastify()
+  await app.register(guard, { authenticate: accepts })
+  t.ok(app.hasPlugin('postern-guard'))
+  app.register(guard, { authenticate: accepts })
+  await t.rejects(Promise.resolve(app.ready()), { name: 'TypeError', message: /registered on this instance already/ })
+  t.equal(defaultExport, guard)
+})
+
+t.test('the token of an unguarded route is a mistake of the application', async t => {
+  const app = await foreign(accepts, app => {
+    app.get('/open', async request => ({ who: tokenOf(request).userId }))
+  })
+  const answer = await app.inject({ url: '/open', headers: good })
+  t.match(answer.json(), { statusCode: 500, code: 'route_not_guarded' })
 })
 
 t.test('without a guard every guarded route is refused', async t => {

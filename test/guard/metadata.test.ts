@@ -116,3 +116,9 @@ t.test('a mistake shows at the start', async t => {
   )
   await t.rejects(Promise.resolve(app.ready()), /Register protectedResource at the root/)
 })
+
+t.test('an application is one resource', async t => {
+  const app = await api()
+  app.register(protectedResource, { resource: 'https://other.example.com/v1', authorizationServers: [ISSUER] })
+  await t.rejects(Promise.resolve(app.ready()), { name: 'TypeError', message: /registered on this instance already/ })
+})

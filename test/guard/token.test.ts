@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import t from 'tap'
-import { checkScopes, guard, Token, type TokenInit } from '../../packages/guard/src/index.ts'
+import { checkScopes, guard, Token, type TokenInit, tokenOf } from '../../packages/guard/src/index.ts'
 
 const token = (init: Partial<TokenInit> = {}) =>
   new Token({ id: 'token', userId: 'ada', clientId: 'client', scopes: [], expiresAt: new Date(1e12), ...init })
@@ -9,12 +9,15 @@ t.test('what a handler finds in request.token', async t => {
   const given = token({ name: 'deploy', scopes: ['reports', 'orders:read'], inherit: true })
   const app = Fastify()
   await app.register(guard, { authenticate: () => given })
-  app.get('/', { preHandler: checkScopes('reports') }, async ({ token }) => ({
-    ...token,
-    expiresAt: token.expiresAt,
-    can: [token.can('orders:read'), token.can('reports:export'), token.can('orders')],
-    cant: [token.cant('orders:read'), token.cant('orders:create')],
-  }))
+  app.get('/', { preHandler: checkScopes('reports') }, async request => {
+    const token = tokenOf(request)
+    return {
+      ...token,
+      expiresAt: token.expiresAt,
+      can: [token.can('orders:read'), token.can('reports:export'), token.can('orders')],
+      cant: [token.cant('orders:read'), token.cant('orders:create')],
+    }
+  })
   const answer = await app.inject({ url: '/', headers: { authorization: 'Bearer x' } })
   t.strictSame(answer.json(), {
     id: 'token',

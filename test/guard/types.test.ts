@@ -72,6 +72,32 @@ t.test('an any-of check without scopes does not compile', async t => {
   t.match(compile(t.testdir(project(`${uses}checkAnyScope()\n`))), /error TS2555/)
 })
 
+t.test('without a check the token may be missing, and the compiler says so', async t => {
+  const routes = `
+import Fastify from 'fastify'
+import express from 'express'
+import guard, { requireToken, tokenOf } from 'postern/guard'
+import expressGuard from 'postern/guard/express'
+const app = Fastify()
+await app.register(guard, { issuer: 'https://id.example.com' })
+app.get('/checked', { preHandler: requireToken() }, async request => tokenOf(request).can('orders:read'))
+app.get('/optional', async request => request.token?.can('orders:read'))
+const { requireToken: check } = expressGuard({ issuer: 'https://id.example.com' })
+const api = express()
+api.get('/checked', check(), (request, response) => response.json(tokenOf(request).scopes))
+`
+  t.equal(compile(t.testdir(project(routes))), '')
+  const bad = `
+app.get('/unguarded', async request => request.token.can('orders:read'))
+api.get('/unguarded', (request, response) => response.json(request.token.scopes))
+`
+  const errors = compile(t.testdir(project(routes + bad)))
+    .trim()
+    .split('\n')
+  t.match(errors, [/TS18047: 'request.token' is possibly 'null'/, /TS18048: 'request.token' is possibly 'undefined'/])
+  t.equal(errors.length, 2)
+})
+
 t.test('without a catalogue any text is a scope', async t => {
   t.equal(compile(t.testdir(project(`${uses}checkScopes('anything')\ntoken.can('at all')\n`))), '')
 })

@@ -12,7 +12,7 @@ import {
   SignJWT,
 } from 'jose'
 import t, { type Test } from 'tap'
-import { checkScopes, guard } from '../../packages/guard/src/index.ts'
+import { checkScopes, guard, tokenOf } from '../../packages/guard/src/index.ts'
 import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createKeyWrapper } from '../../src/keys/key-wrapper.ts'
@@ -59,7 +59,7 @@ async function resourceServer(t: Test, { services }: TestApp, audience?: string)
   const api = Fastify()
   const credentials = audience ? { clientId: client.id, clientSecret: secret as string } : {}
   await api.register(guard, { issuer: services.config.issuer, audience: audience ?? API, ...credentials })
-  api.get('/orders', { preHandler: checkScopes('orders:read') }, async request => ({ id: request.token.id }))
+  api.get('/orders', { preHandler: checkScopes('orders:read') }, async request => ({ id: tokenOf(request).id }))
   t.teardown(() => api.close())
   const ask = async (token: string) => (await api.inject({ url: '/orders', headers: bearer(token) })).statusCode
   const introspect = async ({ app }: TestApp, token: string) =>

@@ -13,6 +13,7 @@ const skip = installed.code === 0 ? false : `npm cannot install: ${installed.std
 
 const ENTRIES = [
   'postern-guard',
+  'postern-guard/protected-resource',
   'postern-guard/express',
   'postern-guard/hono',
   'postern-guard/node',

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t, { type Test } from 'tap'
-import { guard, requireToken } from '../../packages/guard/src/index.ts'
+import { guard, requireToken, tokenOf } from '../../packages/guard/src/index.ts'
 import { actingAs } from '../helpers/app.ts'
 import { listeningIssuer } from '../helpers/issuer.ts'
 import { bearer, requester } from '../helpers/requester.ts'
@@ -17,7 +17,7 @@ import { bearer, requester } from '../helpers/requester.ts'
 const { app, services, issuer: ISSUER } = await listeningIssuer(t)
 const far = Fastify()
 await far.register(guard, { issuer: ISSUER, audience: ISSUER })
-far.get('/api/user', { preHandler: requireToken() }, async ({ token }) => ({ user: token.userId }))
+far.get('/api/user', { preHandler: requireToken() }, async request => ({ user: tokenOf(request).userId }))
 t.teardown(() => far.close())
 const { token } = await actingAs(services, ['tokens:read'])
 const claims = decodeJwt(token)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import Fastify from 'fastify'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t from 'tap'
-import { guard, requireToken } from '../../packages/guard/src/index.ts'
+import { guard, requireToken, tokenOf } from '../../packages/guard/src/index.ts'
 import { createKeyWrapper } from '../../src/keys/key-wrapper.ts'
 import { APP_KEY, actingAs } from '../helpers/app.ts'
 import { listeningIssuer } from '../helpers/issuer.ts'
@@ -18,7 +18,7 @@ import { bearer, requester } from '../helpers/requester.ts'
 const { app, services, issuer } = await listeningIssuer(t)
 const far = Fastify()
 await far.register(guard, { issuer, audience: issuer })
-far.get('/api/user', { preHandler: requireToken() }, async ({ token }) => ({ user: token.userId }))
+far.get('/api/user', { preHandler: requireToken() }, async request => ({ user: tokenOf(request).userId }))
 t.teardown(() => far.close())
 
 const { token } = await actingAs(services, ['tokens:read'])

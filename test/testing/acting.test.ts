@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import { checkScopes, guard, invalidToken, requireToken, Token } from 'postern/guard'
+import { checkScopes, guard, invalidToken, requireToken, Token, tokenOf } from 'postern/guard'
 import { actingAs, actingAsClient } from 'postern/testing'
 import t from 'tap'
 import { bearer } from '../helpers/requester.ts'
@@ -13,12 +13,15 @@ async function api(routes: (app: FastifyInstance) => unknown = () => {}): Promis
       return new Token({ id: 'a', userId: 'grace', clientId: 'b', scopes: [], expiresAt: new Date(Date.now() + 6e4) })
     },
   })
-  app.get('/who', { preHandler: requireToken() }, async ({ token }) => ({
-    user: token.userId,
-    client: token.clientId,
-    scopes: token.scopes,
-    name: token.name,
-  }))
+  app.get('/who', { preHandler: requireToken() }, async request => {
+    const token = tokenOf(request)
+    return {
+      user: token.userId,
+      client: token.clientId,
+      scopes: token.scopes,
+      name: token.name,
+    }
+  })
   app.get('/orders', { preHandler: checkScopes('orders:read') }, async () => [])
   await app.register(async child => void child.get('/deep', { preHandler: checkScopes('orders:read') }, async () => []))
   await routes(app)

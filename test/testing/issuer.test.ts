@@ -2,7 +2,7 @@ import { getListFromStatusListJWT } from '@sd-jwt/jwt-status-list'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { decodeJwt } from 'jose'
 import * as oauth from 'oauth4webapi'
-import { checkScopes, createRemote, guard, type RemoteOptions } from 'postern/guard'
+import { checkScopes, createRemote, guard, type RemoteOptions, tokenOf } from 'postern/guard'
 import { createTestIssuer, type TestIssuer } from 'postern/testing'
 import t, { type Test } from 'tap'
 import { basic } from '../helpers/oauth.ts'
@@ -18,10 +18,13 @@ async function issuerFor(t: Test, options = {}): Promise<TestIssuer> {
 async function api(t: Test, options: RemoteOptions): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(guard, options)
-  app.get('/orders', { preHandler: checkScopes('orders:read') }, async ({ token }) => ({
-    user: token.userId,
-    client: token.clientId,
-  }))
+  app.get('/orders', { preHandler: checkScopes('orders:read') }, async request => {
+    const token = tokenOf(request)
+    return {
+      user: token.userId,
+      client: token.clientId,
+    }
+  })
   t.teardown(() => app.close())
   return app
 }

@@ -10,7 +10,13 @@ import { type ScopeName, Token } from './token.ts'
 export type IdentifyRequest = (request: FastifyRequest) => Token | Promise<Token>
 
 /** The key under which the guard stores its `IdentifyRequest` on the instance; child instances inherit it. */
-export const kIdentify = Symbol('postern.identify')
+export const kGuard = Symbol('postern.guard')
+
+/** What a registered guard stores. `actingAs` replaces `identify`. */
+export interface GuardRegistration {
+  identify: IdentifyRequest
+}
+
 /** The key of the scopes that a preHandler requires; the guard writes them into the OpenAPI document. */
 export const kRequirement = Symbol('postern.requirement')
 
@@ -25,7 +31,7 @@ export interface ScopeCheck {
  * earlier preHandler did. Fails with 401 or 403 and the challenge of RFC 6750 §3.1, or with 503 while the issuer cannot be
  * reached.
  * @throws TypeError without a scope
- * @example app.get('/orders', { preHandler: checkScopes('orders:read') }, async ({ token }) => ({ of: token.userId }))
+ * @example app.get('/orders', { preHandler: checkScopes('orders:read') }, async request => ({ of: tokenOf(request).userId }))
  */
 export function checkScopes(...all: [ScopeName, ...ScopeName[]]): ScopeCheck {
   return scopeCheck(allOf(all))
@@ -33,7 +39,7 @@ export function checkScopes(...all: [ScopeName, ...ScopeName[]]): ScopeCheck {
 
 /**
  * Makes a preHandler that accepts a request with any valid token, whatever its scopes. Fails as `checkScopes` does.
- * @example app.get('/me', { preHandler: requireToken() }, async ({ token }) => ({ id: token.userId }))
+ * @example app.get('/me', { preHandler: requireToken() }, async request => ({ id: tokenOf(request).userId }))
  */
 export function requireToken(): ScopeCheck {
   return scopeCheck(ANY_TOKEN)
@@ -77,9 +83,9 @@ function refuse(error: Error, request: FastifyRequest, reply: FastifyReply, done
 function identify(request: FastifyRequest): Token | Promise<Token> {
   // Another plugin may use this property for something else.
   if (request.token instanceof Token) return request.token
-  const identifyRequest = (request.server as { [kIdentify]?: IdentifyRequest })[kIdentify]
-  if (!identifyRequest) throw guardNotRegistered()
-  return identifyRequest(request)
+  const registration = (request.server as { [kGuard]?: GuardRegistration })[kGuard]
+  if (!registration) throw guardNotRegistered()
+  return registration.identify(request)
 }
 
 function assertRequirement(request: FastifyRequest, token: Token, requirement: ScopeRequirement): undefined {

@@ -77,6 +77,14 @@ export const guardNotRegistered = () =>
     detail: 'This route is guarded, but the application has not registered the guard.',
   })
 
+/** 500 for a handler that reads the token of a request that no check has accepted. */
+export const routeNotGuarded = () =>
+  new PosternError({
+    status: 500,
+    code: 'route_not_guarded',
+    detail: 'This route reads the access token, but no checkScopes, checkAnyScope or requireToken guards it.',
+  })
+
 /** 500 for an `authenticate` that returned something other than a `Token`. The request is never accepted. */
 export const guardGaveNoToken = () =>
   new PosternError({

@@ -2,7 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAuthenticator, type GuardOptions, type GuardState } from './authenticator.ts'
 import { bearerText } from './bearer.ts'
-import { type IdentifyRequest, kIdentify } from './checks.ts'
+import { type GuardRegistration, kGuard } from './checks.ts'
 import { describeGuard, requireKnownScopes } from './openapi.ts'
 import type { Token } from './token.ts'
 
@@ -16,6 +16,7 @@ export { createRemote, type Remote, type RemoteOptions } from './remote/remote.t
 export type { Authenticate } from './requirements.ts'
 export type { ProtectedResourceOptions } from './resource.ts'
 export { type Catalogue, type OnEnd, type ScopeName, Token, type TokenInit } from './token.ts'
+export { tokenOf } from './token-of.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -23,22 +24,26 @@ declare module 'fastify' {
     posternGuard: GuardState
   }
   interface FastifyRequest {
-    /** The verified token, in a handler after `checkScopes`, `checkAnyScope` or `requireToken`; null before. */
-    token: Token
+    /** The verified token after `checkScopes`, `checkAnyScope` or `requireToken`, else null. `tokenOf` returns it typed. */
+    token: Token | null
   }
 }
 
+const REGISTERED_TWICE =
+  'The guard is registered on this instance already. For routes of another issuer or audience, register it in a plugin of their own.'
+
 const plugin: FastifyPluginAsync<GuardOptions> = async (app, options) => {
+  // A child instance may register a guard of its own.
+  if (Object.hasOwn(app, kGuard)) throw new TypeError(REGISTERED_TWICE)
   const { authenticate, ready, health, close } = createAuthenticator(options, {
     issuerUnavailable: err => app.log.warn({ err }, 'the issuer of access tokens cannot be reached yet'),
     issuerRefused: err => app.log.error({ err }, err.message),
   })
-  // A child instance may register a guard of its own.
-  if (!Object.hasOwn(app, 'posternGuard')) app.decorate('posternGuard', { ready, health })
   app.addHook('onClose', close)
-  const identify: IdentifyRequest = request => authenticate(bearerText(request as never))
-  Object.assign(app, { [kIdentify]: identify })
-  if (!app.hasRequestDecorator('token')) app.decorateRequest('token', null as never)
+  app.decorate('posternGuard', { ready, health })
+  const registration: GuardRegistration = { identify: request => authenticate(bearerText(request as never)) }
+  app.decorate(kGuard, registration)
+  if (!app.hasRequestDecorator('token')) app.decorateRequest('token', null)
   if ('catalogue' in options && options.catalogue) app.addHook('onRoute', requireKnownScopes(options.catalogue))
   app.addHook('onRoute', describeGuard)
 }
@@ -48,9 +53,11 @@ const plugin: FastifyPluginAsync<GuardOptions> = async (app, options) => {
  * application, the OpenAPI document names the required scopes, and `app.posternGuard` has the guard's state. It does not wait
  * for the issuer, which may be down at the start.
  *
- * Registration fails with a TypeError that names an option that is missing or empty.
+ * Registration fails with a TypeError that names an option that is missing or empty, and for a second guard on one instance.
  * @example
  * await app.register(guard, { issuer: 'https://id.example.com', audience: 'https://orders.example.com' })
- * app.get('/orders', { preHandler: checkScopes('orders:read') }, async ({ token }) => ({ of: token.userId }))
+ * app.get('/orders', { preHandler: checkScopes('orders:read') }, async request => ({ of: tokenOf(request).userId }))
  */
 export const guard = fp(plugin, { name: 'postern-guard', fastify: '5.x' })
+
+export default guard

@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { describeResource, type ProtectedResourceOptions, resourceMetadataUrl } from './resource.ts'
 
@@ -7,10 +7,27 @@ const kResourceMetadata = Symbol('postern.resourceMetadata')
 
 const LIFETIME_SECONDS = 300
 
-/** Makes the guard's 401 name the URL of the resource's metadata (RFC 9728 §5.1). */
-export function nameResource(app: object, resource: string): void {
-  Object.assign(app, { [kResourceMetadata]: resourceMetadataUrl(resource).href })
+interface NamedResource {
+  url: string
+  /** The application may still name a resource of its own. */
+  isDefault: boolean
 }
+
+/**
+ * Makes the guard's 401 name the URL of the resource's metadata (RFC 9728 §5.1).
+ * @param isDefault only until the application names a resource of its own
+ * @throws TypeError for a second resource
+ */
+export function nameResource(app: FastifyInstance, resource: string, isDefault = false): void {
+  const { href: url } = resourceMetadataUrl(resource)
+  const named = Object.hasOwn(app, kResourceMetadata) ? namedResourceOf(app) : undefined
+  if (!named) app.decorate(kResourceMetadata, { url, isDefault } satisfies NamedResource)
+  else if (!named.isDefault && !isDefault) {
+    throw new TypeError(`protectedResource is registered on this instance already, with its metadata at ${named.url}.`)
+  } else if (named.isDefault) Object.assign(named, { url, isDefault })
+}
+
+const namedResourceOf = (app: object) => (app as { [kResourceMetadata]?: NamedResource })[kResourceMetadata]
 
 const plugin: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options) => {
   const { url, metadata } = describeResource(options)
@@ -30,7 +47,7 @@ const plugin: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options
  * A Fastify plugin that serves the protected resource metadata (RFC 9728) at its well-known path, so that clients learn which
  * issuer to get a token from. The guard's 401 then names its URL (§5.1).
  *
- * Registration fails with a TypeError under a prefix, and for an option that is missing, empty or not a URL where one is
+ * Registration fails with a TypeError under a prefix, a second time, and for an option that is missing, empty or not a URL where one is
  * required.
  * @example
  * await app.register(protectedResource, {
@@ -73,5 +90,4 @@ const schema = {
 }
 
 /** The URL of the application's metadata; undefined without `protectedResource`. */
-export const resourceMetadataOf = ({ server }: FastifyRequest): string | undefined =>
-  (server as { [kResourceMetadata]?: string })[kResourceMetadata]
+export const resourceMetadataOf = ({ server }: FastifyRequest): string | undefined => namedResourceOf(server)?.url

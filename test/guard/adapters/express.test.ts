@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import express from 'express'
-import { expressGuard, Token } from 'postern/guard/express'
+import { expressGuard, Token, tokenOf } from 'postern/guard/express'
 import t, { type Test } from 'tap'
 import { guards, listen, type Serve } from './behaviour.ts'
 
@@ -9,7 +9,7 @@ const serve: Serve = async options => {
   const { checkScopes, checkAnyScope, requireToken } = checks
   const app = express()
   const user: express.RequestHandler = (request, response) => {
-    response.json({ user: request.token.userId })
+    response.json({ user: tokenOf(request).userId })
   }
   app.get('/any', requireToken(), user)
   app.get('/read', checkScopes('orders:read'), user)
@@ -49,7 +49,7 @@ t.test('two guards on one request ask each for itself', async t => {
   const app = express()
   app.use(outer.checkScopes('orders:create'))
   const router = express.Router()
-  router.get('/orders', inner.checkScopes('orders:read'), (request, response) => void response.json(request.token))
+  router.get('/orders', inner.checkScopes('orders:read'), (request, response) => void response.json(tokenOf(request)))
   router.post('/orders', inner.checkScopes('orders:create'), (_request, response) => void response.json({}))
   app.use('/v1', router)
   const ask = await asking(t, app)

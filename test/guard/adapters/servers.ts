@@ -3,7 +3,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import express from 'express'
 import Fastify from 'fastify'
 import { Hono } from 'hono'
-import { checkScopes, type GuardOptions, guard, type Token } from 'postern/guard'
+import { checkScopes, type GuardOptions, guard, type Token, tokenOf } from 'postern/guard'
 import { expressGuard } from 'postern/guard/express'
 import { type GuardVariables, honoGuard } from 'postern/guard/hono'
 import { nodeGuard } from 'postern/guard/node'
@@ -23,7 +23,7 @@ export const FRAMEWORKS: Record<string, (options: GuardOptions) => Promise<{ ser
     app.get('/read', { preHandler }, async () => [])
     app.get('/stream', { preHandler }, (request, reply) => {
       reply.hijack()
-      stream(request.token, reply.raw)
+      stream(tokenOf(request), reply.raw)
     })
     await app.ready()
     return { server: app.server, close: () => app.close() }
@@ -32,7 +32,7 @@ export const FRAMEWORKS: Record<string, (options: GuardOptions) => Promise<{ ser
     const { checkScopes, close } = expressGuard(options)
     const app = express()
     app.get('/read', checkScopes('orders:read'), (_request, response) => void response.json([]))
-    app.get('/stream', checkScopes('orders:read'), (request, response) => stream(request.token, response))
+    app.get('/stream', checkScopes('orders:read'), (request, response) => stream(tokenOf(request), response))
     return { server: createServer(app), close }
   },
   async hono(options) {

@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import { decodeJwt } from 'jose'
 import t, { type Test } from 'tap'
-import { checkScopes, guard } from '../../../packages/guard/src/index.ts'
+import { checkScopes, guard, tokenOf } from '../../../packages/guard/src/index.ts'
 import { actingAs } from '../../helpers/app.ts'
 import { listeningIssuer } from '../../helpers/issuer.ts'
 import { freePort } from '../../helpers/port.ts'
@@ -20,7 +20,7 @@ async function rig(t: Test, options: { followed?: boolean; maxStalenessSeconds?:
     ...credentials,
     ...(options.maxStalenessSeconds && { maxStalenessSeconds: options.maxStalenessSeconds }),
   })
-  api.get('/orders', { preHandler: checkScopes('orders:read') }, async request => ({ user: request.token.userId }))
+  api.get('/orders', { preHandler: checkScopes('orders:read') }, async request => ({ user: tokenOf(request).userId }))
   t.teardown(() => api.close())
   const ask = (token: string) => api.inject({ url: '/orders', headers: { authorization: `Bearer ${token}` } })
   return { services, server, api, ask, issuer }

@@ -4,13 +4,14 @@ import { createChecks } from './checks.ts'
 import type { AdapterOptions, Checks } from './public.ts'
 import { sendError } from './send-error.ts'
 
+export { tokenOf } from '../token-of.ts'
 export * from './public.ts'
 
 declare global {
   namespace Express {
     interface Request {
-      /** The verified token, in a handler after a check. */
-      token: Token
+      /** The verified token, in a handler after a check. `tokenOf` returns it typed. */
+      token?: Token
     }
   }
 }
@@ -28,7 +29,7 @@ export type ExpressCheck = (
  * @throws TypeError that names an option that is missing or empty
  * @example
  * const { checkScopes, close } = expressGuard({ issuer: 'https://id.example.com', audience: 'https://orders.example.com' })
- * app.get('/orders', checkScopes('orders:read'), (request, response) => response.json({ of: request.token.userId }))
+ * app.get('/orders', checkScopes('orders:read'), (request, response) => response.json({ of: tokenOf(request).userId }))
  * server.on('close', close)
  */
 export function expressGuard(options: AdapterOptions): Checks<ExpressCheck> {
@@ -40,3 +41,5 @@ export function expressGuard(options: AdapterOptions): Checks<ExpressCheck> {
     next()
   })
 }
+
+export default expressGuard

@@ -39,3 +39,5 @@ export function honoGuard(options: AdapterOptions): Checks<HonoCheck> {
     return undefined
   })
 }
+
+export default honoGuard

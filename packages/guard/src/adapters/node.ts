@@ -29,3 +29,5 @@ export function nodeGuard(options: AdapterOptions): Checks<NodeCheck> {
     return token
   })
 }
+
+export default nodeGuard

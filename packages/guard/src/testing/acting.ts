@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { type IdentifyRequest, kIdentify } from '../checks.ts'
+import { type GuardRegistration, type IdentifyRequest, kGuard } from '../checks.ts'
 import { checkOptions, isBoolean, isNonEmptyString, isScopes, type OptionRule, requireOptions } from '../options.ts'
 import { Token, type TokenInit } from '../token.ts'
 import { refuseInProduction } from './production.ts'
@@ -28,6 +28,7 @@ export interface ActingClient extends TokenFields {
 
 /** The overrides of an application, of which the last one is active, and its original function. */
 interface ActingState {
+  registration: GuardRegistration
   original: IdentifyRequest
   overrides: IdentifyRequest[]
 }
@@ -75,29 +76,29 @@ function startActing(
   const override: IdentifyRequest = request =>
     request.headers.authorization === undefined ? token : state.original(request)
   state.overrides.push(override)
-  applyState(app, state)
+  applyState(state)
   return () => {
     state.overrides = state.overrides.filter(each => each !== override)
-    applyState(app, state)
+    applyState(state)
   }
 }
 
 function stateOf(app: FastifyInstance, caller: string): ActingState {
   const existing = states.get(app)
   if (existing) return existing
-  const original = (app as { [kIdentify]?: IdentifyRequest })[kIdentify]
-  if (!original || !Object.hasOwn(app, kIdentify)) {
+  const registration = (app as { [kGuard]?: GuardRegistration })[kGuard]
+  if (!registration || !Object.hasOwn(app, kGuard)) {
     throw new Error(
       `${caller}: this instance has no guard. Pass the instance that registers the guard, after app.ready().`,
     )
   }
-  const state = { original, overrides: [] }
+  const state = { registration, original: registration.identify, overrides: [] }
   states.set(app, state)
   return state
 }
 
-function applyState(app: FastifyInstance, { original, overrides }: ActingState): void {
-  Object.assign(app, { [kIdentify]: overrides.at(-1) ?? original })
+function applyState({ registration, original, overrides }: ActingState): void {
+  registration.identify = overrides.at(-1) ?? original
 }
 
 /** An id, or an object that has one. */
