@@ -62,9 +62,9 @@ export const requireKnownScopes = (catalogue: KnownScopes) => (route: RouteOptio
   const requirements = [route.onRequest, route.preValidation, route.preHandler].flat().flatMap(requirementsOf)
   const unknown = requirements.flatMap(n => n.scopes).find(scope => !catalogue.has(scope))
   if (unknown === undefined) return
-  const known = catalogue.scopes.map(({ id }) => id).join(', ')
+  const catalogueIds = catalogue.scopes.map(({ id }) => id).join(', ')
   throw new TypeError(
-    `${route.method} ${route.url} requires the scope "${unknown}", which is not in the catalogue: ${known}.`,
+    `${route.method} ${route.url} requires the scope "${unknown}", which is not in the catalogue: ${catalogueIds}.`,
   )
 }
 

@@ -33,9 +33,9 @@ export class StatusBits {
   set(index: number, status: Status): void {
     if (index < 0 || index >= this.size || (!this.#bytes && status === STATUS.valid)) return
     this.#bytes ??= new Uint8Array(Math.ceil(this.size / PER_BYTE))
-    const at = Math.floor(index / PER_BYTE)
+    const byteIndex = Math.floor(index / PER_BYTE)
     const shift = (index % PER_BYTE) * BITS
-    this.#bytes[at] = ((this.#bytes[at] ?? 0) & ~(3 << shift)) | (status << shift)
+    this.#bytes[byteIndex] = ((this.#bytes[byteIndex] ?? 0) & ~(3 << shift)) | (status << shift)
   }
 
   /** Copies what is revoked in the other list, since a revocation is final. */

@@ -70,7 +70,9 @@ export let watchToken: <T>(token: T, text: string, watcher: EndWatcher) => T
 
 /**
  * A verified access token, in `request.token` of a guarded handler. It is frozen because requests share it.
+ * Construct one in an `authenticate` of your own, or in a test.
  * @example
+ * const token = new Token({ id, userId: 'ada', clientId: 'shop', scopes: ['orders:read'], expiresAt })
  * if (token.cant('orders:cancel')) return reply.code(403).send({ message: 'This token cannot cancel orders.' })
  */
 export class Token {
@@ -170,9 +172,9 @@ const untilExpiry: EndWatcher = {
   watch(token, _text, onEnd) {
     let timer: NodeJS.Timeout | undefined
     const scheduleExpiry = () => {
-      const left = token.expiresAt.getTime() - Date.now()
-      if (left <= 0) onEnd(invalidToken('The access token has expired.'))
-      else timer = setTimeout(scheduleExpiry, Math.min(left, MAX_TIMEOUT_MS)).unref()
+      const remainingMs = token.expiresAt.getTime() - Date.now()
+      if (remainingMs <= 0) onEnd(invalidToken('The access token has expired.'))
+      else timer = setTimeout(scheduleExpiry, Math.min(remainingMs, MAX_TIMEOUT_MS)).unref()
     }
     timer = setTimeout(scheduleExpiry).unref()
     return () => clearTimeout(timer)

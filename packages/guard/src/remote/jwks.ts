@@ -4,7 +4,7 @@ import { issuerUnavailable } from '../errors.ts'
 export interface RemoteJwks {
   /** The key function for jose. Reloads the keys for an unknown `kid`. @throws PosternError 503 while they cannot be loaded */
   key: JWTVerifyGetKey
-  /** Loads the keys, or waits for the current load. @throws the error of the load */
+  /** Loads the keys, or waits for the current load. @throws the error of the load, also during the pause after a failure */
   refresh(): Promise<void>
   /** Removes these keys permanently, even when a cached key set still contains them. */
   revoke(kids: readonly string[]): void
@@ -36,11 +36,11 @@ export function createRemoteJwks(fetchKeys: () => Promise<JSONWebKeySet>, onKeys
   }
 
   function store(loaded: JSONWebKeySet['keys']): void {
-    const before = knownKeys.map(key => JSON.stringify(key))
+    const previous = knownKeys.map(key => JSON.stringify(key))
     knownKeys = loaded.filter(({ kid }) => kid === undefined || !revoked.has(kid))
     keys = createLocalJWKSet({ keys: knownKeys })
     const texts = knownKeys.map(key => JSON.stringify(key))
-    if (before.some(text => !texts.includes(text))) onKeys()
+    if (previous.some(text => !texts.includes(text))) onKeys()
   }
 
   function refresh(): Promise<void> {

@@ -106,24 +106,24 @@ export function createRemoteStatusLists(options: RemoteStatusListsOptions): Remo
     for (const change of recentChanges) {
       if (change.list === number && change.sequence > (list.sequence ?? 0)) list.bits.set(change.index, change.status)
     }
-    const before = cache.get(uri)
-    if (before && isOlder(list, before)) throw new Error(`${uri} is older than the cached list.`)
-    if (before && isAsOld(list, before)) list.bits.keepRevoked(before.bits)
+    const cached = cache.get(uri)
+    if (cached && isOlder(list, cached)) throw new Error(`${uri} is older than the cached list.`)
+    if (cached && isAsOld(list, cached)) list.bits.keepRevoked(cached.bits)
     cache.set(uri, list)
     return list
   }
 
   /** Detects a replayed list. The clocks of the nodes differ, so `iat` alone is not sufficient. */
-  function isOlder(list: CachedList, before: CachedList): boolean {
+  function isOlder(list: CachedList, cached: CachedList): boolean {
     // The events that it lacks were applied from the feed.
     if (isFollowed(list)) return false
-    if (list.sequence === undefined || before.sequence === undefined) return list.iat < before.iat
-    return list.sequence < before.sequence && list.iat <= before.iat
+    if (list.sequence === undefined || cached.sequence === undefined) return list.iat < cached.iat
+    return list.sequence < cached.sequence && list.iat <= cached.iat
   }
 
   /** Whether the order of the two lists is unknown. What either has as revoked stays revoked. */
-  const isAsOld = (list: CachedList, before: CachedList) =>
-    list.iat === before.iat && (list.sequence === undefined || before.sequence === undefined)
+  const isAsOld = (list: CachedList, cached: CachedList) =>
+    list.iat === cached.iat && (list.sequence === undefined || cached.sequence === undefined)
 
   async function fetchList(uri: string, headers: Record<string, string>): Promise<CachedList> {
     const { status, text, requestedAt } = await http.get(uri, { accept: 'application/statuslist+jwt', ...headers })
