@@ -90,7 +90,10 @@ t.test('a page says how many, and its session is named', async t => {
   await mint(t, token)
   const page = await browser.get(`/tokens/${root?.id}/revoke`)
   const done = await browser.submit(page, {}, /revoke$/)
-  t.match((await browser.get(locationOf(done).pathname)).body, /what it issued: <bdi>1<.bdi> more/)
+  t.match(
+    (await browser.get(locationOf(done).pathname)).body,
+    /was revoked, and <bdi>1<.bdi> more that were issued with it/,
+  )
 })
 
 t.test('a rotation and a refresh pass on what was issued', async t => {
