@@ -1,30 +1,30 @@
 import type { Row } from './table.ts'
 
-/** What a case gets. */
+/** The context of a benchmark case. */
 export interface Bench {
-  /** Only to see that it works: the figures mean nothing. */
+  /** true: a smoke test only; the figures are meaningless. */
   quick: boolean
-  /** There is no PostgreSQL in this run. */
+  /** true: there is no PostgreSQL in this run. */
   embedded: boolean
   rounds: number
-  /** How long each run of a round takes. */
+  /** Duration of each run in a round, in seconds. */
   seconds: number
   /**
-   * The environment of a Postern with an empty database of its own; gone when the case ends. On PostgreSQL, unless the
-   * run or the case wants it embedded.
+   * Returns the environment for a Postern with its own empty database, which is removed at the end of the case. It uses
+   * PostgreSQL unless the run or the case requires the embedded database.
    */
   environment(options?: { embedded: boolean }): Promise<NodeJS.ProcessEnv>
-  /** What takes a while now, for whoever waits. */
+  /** Prints a progress message before a long step. */
   say(text: string): void
-  /** Runs when the case ends, however it does; the last deferred runs first. */
+  /** Runs the function at the end of the case, also after an error, in reverse order of registration. */
   defer(work: () => Promise<unknown>): void
 }
 
-/** One file of `cases/` exports one of these as `bench`, and is called by its file's name. */
+/** A benchmark case. Each file in `cases/` exports one as `bench`; its name is the file name. */
 export interface Case {
-  /** One line for the table's head. */
+  /** The heading of its table. */
   about: string
-  /** Whether it means anything on the embedded database. */
+  /** Whether it is meaningful on the embedded database. */
   embedded: boolean
   run(bench: Bench): Promise<{ rows: Row[]; notes?: string[] }>
 }

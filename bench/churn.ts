@@ -5,9 +5,9 @@ import { Worker } from 'node:worker_threads'
 import { startEngine } from '../src/database/embedded/engine.ts'
 
 /**
- * Opens and closes the embedded database again and again, beside busy cores, and counts the processes that this killed:
- * V8 has a fault in its records of code pages that shows when WebAssembly is compiled and freed on several threads
- * (nodejs/node#64500). Each process opens a few databases, some at a time, so that one starts while another ends.
+ * Opens and closes the embedded database repeatedly while other threads are busy, and counts the processes that crash: V8
+ * has a bug in its management of code pages that occurs when WebAssembly is compiled and freed on several threads
+ * (nodejs/node#64500). Each process opens several databases concurrently, so that one starts while another stops.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,20 +18,20 @@ const { values, positionals } = parseArgs({
     flags: { type: 'string', default: '' },
   },
 })
-const AT_ONCE = 3
-/** Enough of PostgreSQL's own code that V8 compiles it a second time, optimized, while other engines open and close. */
+const CONCURRENCY = 3
+/** Runs enough of PostgreSQL's code that V8 recompiles it with optimizations while other engines open and close. */
 const WORK = `select count(*), max(md5(a.i::text || b.proname)) from generate_series(1, 20) a(i), pg_proc b where b.proname ~ 'a.*e'`
 
 if (positionals[0] === 'process') await churn(Number(values.opens), Number(values.busy))
 else await count(Number(values.processes))
 
-/** One process: @param opens databases to open and close @param busy threads that do nothing but compute */
+/** The work of one process. @param opens databases to open and close @param busy number of threads in a busy loop */
 async function churn(opens: number, busy: number): Promise<void> {
   const spinners = Array.from({ length: busy }, () => new Worker('for (;;);', { eval: true }))
-  let left = opens
+  let remaining = opens
   await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
-      while (left-- > 0) {
+    Array.from({ length: CONCURRENCY }, async () => {
+      while (remaining-- > 0) {
         const engine = await startEngine({})
         for (let i = 0; i < 5; i++) await engine.query(WORK, [])
         await engine.close()
@@ -43,7 +43,7 @@ async function churn(opens: number, busy: number): Promise<void> {
 
 async function count(processes: number): Promise<void> {
   const { opens, busy, flags } = values
-  const died: string[] = []
+  const crashes: string[] = []
   for (let done = 1; done <= processes; done++) {
     const child = fork(import.meta.filename, ['process', '--opens', opens, '--busy', busy], {
       execArgv: ['--conditions=postern-source', ...flags.split(' ').filter(Boolean)],
@@ -54,8 +54,9 @@ async function count(processes: number): Promise<void> {
       output += text
     })
     const [code, signal] = await once(child, 'exit')
-    if (code !== 0) died.push(`${signal ?? code}: ${/Check failed.*/.exec(output)?.[0] ?? output.trim().slice(0, 200)}`)
-    process.stdout.write(`\r${done} processes, ${done * Number(opens)} opens, ${died.length} died `)
+    if (code !== 0)
+      crashes.push(`${signal ?? code}: ${/Check failed.*/.exec(output)?.[0] ?? output.trim().slice(0, 200)}`)
+    process.stdout.write(`\r${done} processes, ${done * Number(opens)} opens, ${crashes.length} crashed `)
   }
-  process.stdout.write(`\n${died.map(line => `  ${line}\n`).join('')}`)
+  process.stdout.write(`\n${crashes.map(line => `  ${line}\n`).join('')}`)
 }

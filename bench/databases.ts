@@ -3,7 +3,7 @@ import pg from 'pg'
 import { migrate } from '../src/database/migrations.ts'
 import { openDatabase } from '../src/open-database.ts'
 
-/** A migrated database of its own on the server. */
+/** A migrated database for one case. */
 export interface BenchDatabase {
   url: string
   drop(): Promise<void>
@@ -22,7 +22,7 @@ export async function createDatabase(server: string): Promise<BenchDatabase> {
   }
 }
 
-/** Work on one connection that is closed behind it. */
+/** Runs work on one connection and closes it. */
 export async function onServer<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()

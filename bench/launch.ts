@@ -7,18 +7,18 @@ import { setTimeout as pause } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 
 const ROOT = resolve(import.meta.dirname, '..')
-/** What `npm start` runs, under this Node. */
+/** The arguments of `npm start`, run with this Node. */
 const COMMAND = packageJson.scripts.start.split(' ').slice(1)
-const LONGEST_START_MS = 60_000
+const START_TIMEOUT_MS = 60_000
 
-/** A Postern as anyone would start it. */
+/** A Postern server in its own process, started like `npm start`. */
 export interface Launched {
   url: string
-  /** Milliseconds from the start of the process to its first answer that needs the database. */
+  /** Milliseconds from the start of the process to its first response that needs the database. */
   took: number
-  /** Waits until it has printed this. */
+  /** Waits until the output of the process matches. */
   printed(pattern: RegExp): Promise<RegExpExecArray>
-  /** Bytes that are resident now, and that ever were. Linux only. */
+  /** Resident memory in bytes: current and peak. Linux only. */
   memory(): Promise<{ now: number; peak: number }>
   stop(): Promise<void>
 }
@@ -34,14 +34,14 @@ export async function launch(environment: NodeJS.ProcessEnv): Promise<Launched> 
     printed += text
   })
   try {
-    await until(child, () => answers(`${url}/health/ready`))
+    await until(child, () => isOk(`${url}/health/ready`))
   } catch (error) {
     await stop(child)
     throw error
   }
   const took = performance.now() - start
-  const said = (pattern: RegExp) => until(child, () => pattern.exec(printed))
-  return { url, took, printed: said, memory: () => memory(child.pid!), stop: () => stop(child) }
+  const waitForOutput = (pattern: RegExp) => until(child, () => pattern.exec(printed))
+  return { url, took, printed: waitForOutput, memory: () => memory(child.pid!), stop: () => stop(child) }
 }
 
 async function freePort(): Promise<number> {
@@ -53,16 +53,16 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function until<T>(child: ChildProcess, look: () => T | Promise<T>): Promise<NonNullable<T>> {
-  for (const start = performance.now(); performance.now() - start < LONGEST_START_MS; await pause(5)) {
-    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
-    const seen = await look()
-    if (seen) return seen
+async function until<T>(child: ChildProcess, check: () => T | Promise<T>): Promise<NonNullable<T>> {
+  for (const start = performance.now(); performance.now() - start < START_TIMEOUT_MS; await pause(5)) {
+    if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`)
+    const result = await check()
+    if (result) return result
   }
   throw new Error('the server did not start')
 }
 
-const answers = (url: string) =>
+const isOk = (url: string) =>
   fetch(url).then(
     ({ ok }) => ok,
     () => false,

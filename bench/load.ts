@@ -5,20 +5,20 @@ import { percentile } from './rounds.ts'
 
 export interface Load {
   url: string
-  /** How long; without, until each request was sent once. */
+  /** Duration in seconds; default: until each request was sent once. */
   seconds?: number
-  /** Requests in flight, each on a connection that is kept alive. */
+  /** Number of concurrent requests, each on its own keep-alive connection. */
   connections: number
-  /** Sent in order, again from the start when they are through. */
+  /** Sent in order, and repeated from the start. */
   requests: readonly Buffer[]
   /**
-   * Never sleeps. A generator that waits is woken for each answer, which on a virtual machine costs the server more than
-   * the answer does. It takes a core, so only where nothing but the server needs one.
+   * true: the load generator never sleeps. A sleeping generator is woken for each response, which on a virtual machine can
+   * cost the server more than the response itself. It occupies a core, so it suits cases where only the server needs one.
    */
   awake?: boolean
 }
 
-/** What came of a load. Times are in milliseconds. */
+/** The result of a load. Times are in milliseconds. */
 export interface Outcome {
   requests: number
   perSecond: number
@@ -26,14 +26,14 @@ export interface Outcome {
   p99: number
 }
 
-/** With what it took the process that answered. */
+/** The result of a load, with the resource usage of the server. */
 export interface ServerOutcome extends Outcome {
   server: Usage
-  /** Seconds of processor time for a thousand requests. */
+  /** Seconds of CPU time per thousand requests. */
   cpuPerThousand: number
 }
 
-/** A load on a process of ours, which can say what it took. */
+/** Runs a load on a process that reports its resource usage. */
 export async function load(server: Process<{ usage: () => Usage }>, options: Load): Promise<ServerOutcome> {
   await server.call('usage')
   const outcome = await flood(options)
@@ -42,10 +42,10 @@ export async function load(server: Process<{ usage: () => Usage }>, options: Loa
 }
 
 /**
- * Sends requests from this process as fast as they are answered. Load generators that read whole answers spend as much
- * processor time on a request as a bare Fastify route does; on two cores they would be the limit, and hide what a guard
- * costs. This one sends what was written before and reads only status and length: the server is the limit.
- * @throws when a request fails: a figure with errors in it says nothing
+ * Sends requests from this process as fast as the server responds. Load generators that parse whole responses spend as much
+ * CPU time per request as a bare Fastify route; on two cores they would be the bottleneck and hide the cost of a guard. This
+ * one sends prepared requests and reads only the status and length of responses, so the server is the bottleneck.
+ * @throws when a request fails, since the result would be meaningless
  */
 export async function flood({ url, seconds, connections, requests, awake = false }: Load): Promise<Outcome> {
   const times: number[] = []
@@ -56,8 +56,8 @@ export async function flood({ url, seconds, connections, requests, awake = false
   spin()
   const start = performance.now()
   let sent = 0
-  const over = () => (seconds ? performance.now() >= start + seconds * 1000 : sent >= requests.length)
-  const next = () => (over() ? undefined : requests[sent++ % requests.length])
+  const isDone = () => (seconds ? performance.now() >= start + seconds * 1000 : sent >= requests.length)
+  const next = () => (isDone() ? undefined : requests[sent++ % requests.length])
   await Promise.all(Array.from({ length: connections }, () => converse(new URL(url), next, times)))
   running = false
   const perSecond = (times.length / (performance.now() - start)) * 1000
@@ -65,7 +65,7 @@ export async function flood({ url, seconds, connections, requests, awake = false
   return { requests: times.length, perSecond, p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
 }
 
-/** One connection: a request, its answer, the next request. */
+/** Sends requests on one connection, each after the response to the previous one. */
 function converse({ hostname, port }: URL, next: () => Buffer | undefined, times: number[]): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const socket = connect({ host: hostname, port: Number(port), noDelay: true })

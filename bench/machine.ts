@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
 import { onServer } from './databases.ts'
 
-/** What the figures were seen on, since they mean nothing without it. */
+/** Describes the machine that the figures were measured on. */
 export async function machine(server: string | undefined): Promise<string> {
   const memory = Math.round(totalmem() / 2 ** 30)
   return [

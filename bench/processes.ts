@@ -2,24 +2,24 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
 
-/** What a process can be asked to do, by name. */
+/** The functions that can be called in a process, by name. */
 export type Calls = Record<string, (input: never) => unknown>
 
-/** A process of its own, so that what is measured shares no event loop with what measures it. */
+/** A child process, so that the measured code does not share an event loop with the measuring code. */
 export interface Process<C extends Calls> {
-  /** @throws what the call threw over there */
+  /** @throws the error that the call threw in the process */
   call<K extends keyof C & string>(name: K, ...input: Parameters<C[K]>): Promise<Awaited<ReturnType<C[K]>>>
   readonly pid: number
   close(): Promise<void>
 }
 
-/** What a process has used since its last `usage` call. */
+/** The resource usage of a process since its last `usage` call. */
 export interface Usage {
-  /** Part of the time that its event loop was busy, 0 to 1. Close to 1: the process is what limits. */
+  /** Utilization of the event loop, 0 to 1. Close to 1: the process is the bottleneck. */
   busy: number
-  /** Seconds of processor time, all threads together. */
+  /** Seconds of CPU time of all threads. */
   cpu: number
-  /** Bytes. */
+  /** Resident memory in bytes. */
   resident: number
 }
 
@@ -65,7 +65,7 @@ async function end(child: ChildProcess): Promise<void> {
   await ended
 }
 
-/** Makes this process do what the one that started it asks; ends with it. */
+/** Serves calls of the parent process; exits when the parent disconnects. */
 export function answer<C extends Calls>(calls: C, close: () => Promise<void>): C {
   process.on('message', async ({ id, name, input }: Question) => {
     try {
@@ -75,7 +75,7 @@ export function answer<C extends Calls>(calls: C, close: () => Promise<void>): C
     }
   })
   process.on('disconnect', () => void close().finally(() => process.exit()))
-  // The starting process ends this one; a Ctrl-C in the terminal reaches both.
+  // The parent process stops this one; a Ctrl-C in the terminal reaches both.
   process.on('SIGINT', () => {})
   return calls
 }

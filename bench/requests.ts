@@ -2,11 +2,11 @@ export interface RequestParts {
   method?: string
   path: string
   headers?: Record<string, string>
-  /** An object goes as JSON. */
+  /** An object is sent as JSON. */
   body?: string | object
 }
 
-/** A request as it goes over the wire (RFC 9112), written once and sent often. */
+/** Serializes a request (RFC 9112), to be sent many times. */
 export function request({ method = 'GET', path, headers = {}, body }: RequestParts): Buffer {
   const text = typeof body === 'object' ? JSON.stringify(body) : (body ?? '')
   const all = {
@@ -20,15 +20,15 @@ export function request({ method = 'GET', path, headers = {}, body }: RequestPar
 }
 
 /**
- * Reads of an answer only what a load has to know.
- * @param chunk its first bytes, the whole head among them
- * @returns how long it is, in bytes
- * @throws when it is not a success, or does not say its length
+ * Parses the length of a response.
+ * @param chunk the first bytes, which contain the whole head
+ * @returns the length of the response in bytes
+ * @throws when the status is not 2xx, or there is no `Content-Length`
  */
 export function answerLength(chunk: Buffer): number {
   const head = chunk.indexOf('\r\n\r\n') + 4
   const text = chunk.toString('latin1', 0, head)
   const length = /\r\ncontent-length: (\d+)/i.exec(text)?.[1]
-  if (text.charAt(9) !== '2' || length === undefined) throw new Error(`the answer was ${chunk.toString()}`)
+  if (text.charAt(9) !== '2' || length === undefined) throw new Error(`the response was ${chunk.toString()}`)
   return head + Number(length)
 }

@@ -11,14 +11,14 @@ import type { Row } from './table.ts'
 
 const SERVER = join(import.meta.dirname, 'servers/issue.ts')
 const CONNECTIONS = 32
-/** As many as a node has, one after another, in the order of its tokens. */
+/** Number of users; tokens are assigned to them in turn. */
 const PEOPLE = 100
 const PER_SECOND = 100
 const TICK_MS = 10
 
 type Server = Process<typeof calls>
 interface Run extends ServerOutcome {
-  /** Part of the revocations that were answered with success. */
+  /** Fraction of the revocations that succeeded. */
   made: number
 }
 interface Node {
@@ -28,7 +28,7 @@ interface Node {
   owners: string[]
 }
 
-/** What a node issues while tokens are revoked, by itself and by another node, of what it issues while none is. */
+/** Compares the issue rate of a node during revocations, by itself or by another node, with the rate without any. */
 export async function issuingBesideRevocations(bench: Bench): Promise<Row[]> {
   const environment = await bench.environment()
   const [node, other] = [await opened(bench, environment), await opened(bench, environment)]
@@ -82,16 +82,16 @@ function issuing({ server, url, owners }: Node, seconds: number): () => Promise<
   return () => load(server, { url, seconds, connections: CONNECTIONS, requests })
 }
 
-/** Requests at an even pace. @returns the part of them that was answered as it should be */
+/** Sends requests at a constant rate. @returns the fraction with the expected status */
 type Stream = () => Promise<number>
 
-/** Issues as many tokens; then each is revoked by its owner. */
+/** Issues `count` tokens; the stream revokes each as its owner. */
 async function revocations({ server, url, owners }: Node, count: number): Promise<Stream> {
   const texts = await server.call('issue', { count, scopes: ['orders:read'] })
   return deletions(url, count, 204, i => ({ id: decodeJwt(texts[i]!).jti as string, bearer: owners[i % PEOPLE]! }))
 }
 
-/** As many requests by nobody. */
+/** Sends `count` requests with an invalid token. */
 const refusals = ({ url }: Node, count: number): Stream =>
   deletions(url, count, 401, () => ({ id: 'current', bearer: 'nobody' }))
 
@@ -114,7 +114,7 @@ function deletions(url: string, count: number, expected: number, deletion: Delet
     const start = performance.now()
     const all: Promise<boolean>[] = []
     const begin = (one: Promise<boolean>) => {
-      // Whoever waits for all hears of it.
+      // Promise.all below reports the error.
       one.catch(() => {})
       all.push(one)
     }

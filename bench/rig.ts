@@ -3,9 +3,9 @@ import { Command, InvalidArgumentError } from 'commander'
 import { readClusterStatus } from '../src/status/cluster-status.ts'
 import { machine } from './machine.ts'
 import { type Fault, faults } from './rig/faults.ts'
-import { followFeed, hangUp } from './rig/http.ts'
-import { createJudge, type Judge, type RigToken } from './rig/judge.ts'
-import { askOnce, loop, type Pool, revoke, untilRefused } from './rig/load.ts'
+import { closeConnections, followFeed } from './rig/http.ts'
+import { loop, type Pool, revoke, sendRequest, untilRejected } from './rig/load.ts'
+import { createVerifier, type RigToken, type Verifier } from './rig/verifier.ts'
 import { createWorld, type World } from './rig/world.ts'
 import { percentile } from './rounds.ts'
 
@@ -18,8 +18,8 @@ interface Options {
   break?: true
 }
 
-/** What is promised while the feed runs, and what is added to the time that a list may be kept when it does not. */
-const PROMISED_MS = 1_000
+/** Maximum revocation delay while the feed is connected; without the feed, it is added to the `ttl` of a list. */
+const MAX_DELAY_MS = 1_000
 const STEADY = 20
 const REVOKERS = 3
 const EACH_FAULT = 20
@@ -33,14 +33,14 @@ const number = (text: string) => {
 
 await new Command('rig')
   .description(
-    'Three nodes and three resource servers on one PostgreSQL: how soon a revocation is obeyed, also in faults.',
+    'Measures the delay of revocations with three nodes and three resource servers on one PostgreSQL, also during faults.',
   )
   .option('--revocations <count>', 'revocations under load', number, 1_000)
   .option('--pause <seconds>', 'how long a resource server is paused', number, 60)
-  .option('--ttl <seconds>', 'how long a status list may be kept', number, 15)
-  .option('--server <url>', 'a PostgreSQL to use; it is not restarted (default: one of its own)')
-  .option('--no-faults', 'only measure')
-  .option('--break', 'the first resource server does not follow the feed: the check must fail')
+  .option('--ttl <seconds>', 'how long a status list may be cached', number, 15)
+  .option('--server <url>', 'a PostgreSQL to use; it is not restarted (default: a temporary one)')
+  .option('--no-faults', 'only measure, without faults')
+  .option('--break', 'the first resource server does not follow the feed, so the run must fail')
   .action(run)
   .parseAsync()
 
@@ -56,85 +56,94 @@ async function run(options: Options): Promise<void> {
     const { server, ttl, break: broken = false } = options
     const world = await createWorld({ server, ttl, broken, defer: work => void deferred.push(work) })
     say(`${await machine(world.databaseUrl)}\n`)
-    const violations = await shake(world, options)
-    say(violations === 0 ? '\nEvery bound was kept.' : `\n${violations} violations.`)
+    const violations = await runAll(world, options)
+    say(violations === 0 ? '\nAll revocations were within their bounds.' : `\n${violations} violations.`)
     process.exitCode = violations === 0 ? 0 : 1
   } finally {
-    hangUp()
+    closeConnections()
     await cleanUp()
   }
 }
 
-async function shake(world: World, options: Options): Promise<number> {
-  const judge = createJudge()
-  judge.begin(PROMISED_MS)
+async function runAll(world: World, options: Options): Promise<number> {
+  const verifier = createVerifier()
+  verifier.begin(MAX_DELAY_MS)
   const pool: Pool = { steady: await world.issue(STEADY), revoked: [] }
   const ending = new AbortController()
-  const loops = world.guards.map(guard => loop(guard, pool, judge, ending.signal))
+  const loops = world.guards.map(guard => loop(guard, pool, verifier, ending.signal))
   try {
-    let violations = await measure(world, pool, judge, options)
-    const without = options.ttl * 1000 + PROMISED_MS
+    let violations = await measure(world, pool, verifier, options)
+    const boundWithoutFeed = options.ttl * 1000 + MAX_DELAY_MS
     for (const fault of options.faults ? faults(world, options.pause) : []) {
-      violations += await suffer(world, pool, judge, fault, without)
+      violations += await runFault(world, pool, verifier, fault, boundWithoutFeed)
     }
     return violations
   } finally {
     ending.abort()
-    hangUp()
+    closeConnections()
     await Promise.all(loops)
   }
 }
 
-/** Revocations under load, one after the other in each of three loops. */
-async function measure(world: World, pool: Pool, judge: Judge, { revocations, ttl }: Options): Promise<number> {
+/** Measures revocations under load, in three concurrent loops. */
+async function measure(world: World, pool: Pool, verifier: Verifier, { revocations, ttl }: Options): Promise<number> {
   const waiting = await world.issue(revocations)
-  const heard = new Map<string, number[]>()
+  const arrivals = new Map<string, number[]>()
   const ending = new AbortController()
-  const note = (place: string, at: number) => void heard.set(place, [...(heard.get(place) ?? []), at])
+  const recordArrival = (reference: string, at: number) =>
+    void arrivals.set(reference, [...(arrivals.get(reference) ?? []), at])
   for (const { url } of world.nodes) {
-    followFeed(url, world.authorization, note, ending.signal).catch(() => {})
+    followFeed(url, world.authorization, recordArrival, ending.signal).catch(() => {})
   }
   await pause(SETTLE_MS)
-  const refusals: number[][] = world.guards.map(() => [])
-  const most = ttl * 1000 + PROMISED_MS * 2
+  const rejections: number[][] = world.guards.map(() => [])
+  const timeoutMs = ttl * 1000 + MAX_DELAY_MS * 2
   const feed: number[] = []
   async function revoker(first: number): Promise<void> {
     for (let token = waiting.pop(); token; token = waiting.pop()) {
-      // Known there beforehand: what is measured is the revocation and not a first look.
-      await Promise.all(world.guards.map(guard => askOnce(guard, token as RigToken, judge)))
+      // Each guard has the token cached, so that the revocation is measured and not the first verification.
+      await Promise.all(world.guards.map(guard => sendRequest(guard, token as RigToken, verifier)))
       const at = await revoke(world, token, first++)
       pool.revoked.push(token)
-      const took = await Promise.all(world.guards.map(guard => untilRefused(guard, token as RigToken, judge, most)))
-      for (const [i, ms] of took.entries()) refusals[i]?.push(ms)
-      for (const arrived of heard.get(token.place) ?? []) feed.push(Math.max(0, arrived - at))
+      const took = await Promise.all(
+        world.guards.map(guard => untilRejected(guard, token as RigToken, verifier, timeoutMs)),
+      )
+      for (const [i, ms] of took.entries()) rejections[i]?.push(ms)
+      for (const arrivedAt of arrivals.get(token.reference) ?? []) feed.push(Math.max(0, arrivedAt - at))
     }
   }
   await Promise.all(Array.from({ length: REVOKERS }, (_, i) => revoker(i)))
   ending.abort()
-  // A node says where it is within a tenth of a second.
+  // Waits until each node has written its heartbeat.
   await pause(SETTLE_MS)
   const { newest, nodes, seenBy, seenIn } = await readClusterStatus(world.services.db)
-  say(`${revocations} revocations under load, from the 204 on`)
-  for (const [i, guard] of world.guards.entries()) say(figures(`  refused by ${guard.name}`, refusals[i] ?? []))
+  say(`${revocations} revocations under load, measured from the 204 response`)
+  for (const [i, guard] of world.guards.entries()) say(figures(`  rejected by ${guard.name}`, rejections[i] ?? []))
   say(
     figures(
-      '  refused by all three',
-      (refusals[0] ?? []).map((_, n) => Math.max(...refusals.map(each => each[n] ?? 0))),
+      '  rejected by all three',
+      (rejections[0] ?? []).map((_, n) => Math.max(...rejections.map(each => each[n] ?? 0))),
     ),
   )
-  say(figures('  told by the feed of each node', feed))
+  say(figures('  received from the feed of each node', feed))
   say(`  change ${newest?.sequence}: seen by ${seenBy} of ${nodes.length} nodes in ${seenIn?.toFixed(1)} ms`)
-  return report(judge)
+  return report(verifier)
 }
 
-/** A fault, with revocations before, during and after it, judged until everything has had the time that is promised. */
-async function suffer(world: World, pool: Pool, judge: Judge, { name, happen }: Fault, bound: number): Promise<number> {
+/** Injects a fault, with revocations before, during and after it, and verifies responses until the bound has passed. */
+async function runFault(
+  world: World,
+  pool: Pool,
+  verifier: Verifier,
+  { name, happen }: Fault,
+  bound: number,
+): Promise<number> {
   const waiting = await world.issue(EACH_FAULT)
-  judge.begin(bound)
+  verifier.begin(bound)
   say(`\n${name}`)
-  let over = false
+  let isOver = false
   const revoking = (async () => {
-    for (let i = 0; waiting.length > 0 || !over; i++) {
+    for (let i = 0; waiting.length > 0 || !isOver; i++) {
       const token = waiting.pop()
       if (token) await revoke(world, token, i)
       if (token) pool.revoked.push(token)
@@ -143,18 +152,18 @@ async function suffer(world: World, pool: Pool, judge: Judge, { name, happen }: 
   })()
   await pause(SETTLE_MS)
   await happen(world).finally(() => {
-    over = true
+    isOver = true
   })
   await revoking
   await pause(bound + SETTLE_MS)
-  return report(judge)
+  return report(verifier)
 }
 
-function report(judge: Judge): number {
-  const { requests, unavailable, failed, latestAccepted, longestRefused, violations } = judge.verdict
+function report(verifier: Verifier): number {
+  const { requests, unavailable, failed, latestAccepted, longestRejected, violations } = verifier.result
   say(
-    `  ${requests} requests, ${unavailable} answered 503, ${failed} not at all; accepted at most ` +
-      `${latestAccepted.toFixed(0)} ms after a 204, a good token refused for ${longestRefused.toFixed(0)} ms`,
+    `  ${requests} requests: ${unavailable} with status 503, ${failed} without a response. A revoked token was accepted at ` +
+      `most ${latestAccepted.toFixed(0)} ms after the 204, a valid token was rejected for ${longestRejected.toFixed(0)} ms`,
   )
   for (const violation of violations.slice(0, 5)) say(`  VIOLATION: ${violation}`)
   if (violations.length > 5) say(`  … and ${violations.length - 5} more`)

@@ -10,7 +10,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-/** One measured run, and the runs of its reference before and after it. */
+/** One measured run, and the reference runs before and after it. */
 export interface Sandwich<T> {
   before: T
   measured: T
@@ -18,9 +18,9 @@ export interface Sandwich<T> {
 }
 
 /**
- * Measures cases against one reference, in rounds of A B A C A …: each case lies between two runs of the reference, so
- * that what else the machine does falls on both.
- * @returns for each case its rounds
+ * Measures cases against one reference, in rounds of A B A C A …: each case runs between two runs of the reference, so
+ * that other load on the machine affects both.
+ * @returns the rounds of each case
  */
 export async function sideBySide<T, K extends string>(
   rounds: number,
@@ -41,7 +41,7 @@ export async function sideBySide<T, K extends string>(
   return all
 }
 
-/** Measured over reference, for each round. */
+/** The ratio of measured to reference, for each round. */
 export function ratios<T>(rounds: readonly Sandwich<T>[], figure: (run: T) => number): number[] {
   return rounds.map(({ before, measured, after }) => figure(measured) / ((figure(before) + figure(after)) / 2))
 }

@@ -21,10 +21,10 @@ interface Flags {
 }
 
 const command = new Command('bench')
-  .description('Measures Postern side by side with what limits it.')
-  .argument('[cases...]', `any of ${NAMES.join(', ')}; all of them if none is named`)
-  .option('--quick', 'one short round of each, to see that it works')
-  .option('--embedded', 'no PostgreSQL: only what means something on the embedded database')
+  .description('Measures Postern in comparison with its limiting factors and with peers.')
+  .argument('[cases...]', `any of ${NAMES.join(', ')}; default: all`)
+  .option('--quick', 'one short round of each case, as a smoke test')
+  .option('--embedded', 'without PostgreSQL: only cases that are meaningful on the embedded database')
   .addHelpText('after', `\nBENCH_DATABASE_URL names the PostgreSQL, by default ${SERVER}.`)
   .action(runAll)
 await command.parseAsync()
@@ -36,7 +36,7 @@ async function runAll(chosen: string[], flags: Flags): Promise<void> {
   for (const name of chosen.length > 0 ? chosen : NAMES) {
     const { bench } = (await import(join(FOLDER, `${name}.ts`))) as { bench: Case }
     process.stdout.write(`\n${name}: ${bench.about}\n\n`)
-    if (flags.embedded && !bench.embedded) process.stdout.write('  left out: it needs a PostgreSQL\n')
+    if (flags.embedded && !bench.embedded) process.stdout.write('  skipped: it needs a PostgreSQL\n')
     else await runOne(bench, flags)
   }
 }

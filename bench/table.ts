@@ -3,21 +3,21 @@ import { median } from './rounds.ts'
 /** One line of a case's table. */
 export interface Row {
   what: string
-  /** One for each round. */
+  /** One value per round. */
   values: readonly number[]
   unit?: string
-  /** What is asked of the median. */
+  /** The target for the median. */
   atLeast?: number
   atMost?: number
 }
 
 /**
- * Median and spread of every row, and whether what is asked was reached.
- * @param judge false: the figures come from a run that is too short to say
+ * Formats median and spread of every row, and whether the target was reached.
+ * @param withTargets false: the run was too short to compare it with targets
  */
-export function table(rows: readonly Row[], judge: boolean): string {
-  const head = ['', 'median', 'min – max', 'rounds', ...(judge ? ['asked', ''] : [])]
-  const cells = [head, ...rows.map(row => [...figure(row), ...(judge ? verdict(row) : [])])]
+export function table(rows: readonly Row[], withTargets: boolean): string {
+  const head = ['', 'median', 'min – max', 'rounds', ...(withTargets ? ['target', ''] : [])]
+  const cells = [head, ...rows.map(row => [...figure(row), ...(withTargets ? targetCells(row) : [])])]
   const widths = head.map((_, column) => Math.max(...cells.map(row => row[column]!.length)))
   return cells
     .map(row => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '))
@@ -30,7 +30,7 @@ function figure({ what, values, unit = '' }: Row): string[] {
   return [what, `${short(median(values))}${unit && ` ${unit}`}`, spread, String(values.length)]
 }
 
-function verdict({ values, atLeast, atMost }: Row): [string, string] {
+function targetCells({ values, atLeast, atMost }: Row): [string, string] {
   const value = median(values)
   if (atLeast !== undefined) return [`≥ ${atLeast}`, value >= atLeast ? 'reached' : 'MISSED']
   if (atMost !== undefined) return [`≤ ${atMost}`, value <= atMost ? 'reached' : 'MISSED']

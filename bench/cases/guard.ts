@@ -11,7 +11,8 @@ const SERVER = join(import.meta.dirname, '../servers/guard.ts')
 const CONNECTIONS = 50
 
 export const bench: Case = {
-  about: 'a guarded route against the same route unguarded, distinct live tokens in rotation, status asked each time',
+  about:
+    'a guarded route compared with the same route unguarded, distinct live tokens in rotation, status checked each time',
   embedded: true,
   async run(bench) {
     const environment = await bench.environment()
@@ -64,7 +65,7 @@ async function runner({ quick, seconds }: Bench, server: Process<typeof calls>) 
       const requests = texts.map(text => request({ path, headers: { authorization: `Bearer ${text}` } }))
       return () => load(server, { url, connections: CONNECTIONS, requests, awake: true, ...(seconds && { seconds }) })
     }
-    // Every token is seen before anything counts, and the code is warm.
+    // Warm-up: every token has been verified once, and the code is compiled.
     for (const path of ['/guarded', '/open', '/guarded']) await to(path)()
     return (path: string) => to(path, seconds)
   }

@@ -12,7 +12,7 @@ const CONCURRENCY = 32
 type Run = Pick<ServerOutcome, 'perSecond' | 'p99'> & Partial<ServerOutcome>
 
 export const bench: Case = {
-  about: `POST /api/tokens with a bearer against bare single-row inserts by pg, ${CONCURRENCY} at a time, both after the commit`,
+  about: `POST /api/tokens with a bearer compared with bare single-row inserts by pg, ${CONCURRENCY} concurrent, both until the commit`,
   embedded: false,
   async run({ environment, defer, quick, rounds, seconds }) {
     const server = await startProcess<typeof calls>(SERVER, await environment())
@@ -62,7 +62,7 @@ async function issuing(
     const before = await server.call('count')
     const outcome = await load(server, { url, seconds, connections: CONCURRENCY, requests })
     const rows = (await server.call('count')) - before
-    if (rows !== outcome.requests) throw new Error(`${outcome.requests} tokens were issued, but ${rows} rows are there`)
+    if (rows !== outcome.requests) throw new Error(`${outcome.requests} tokens were issued, but there are ${rows} rows`)
     return outcome
   }
 }

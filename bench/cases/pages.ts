@@ -9,7 +9,7 @@ const SERVER = join(import.meta.dirname, '../servers/pages.ts')
 const TOKENS = 1_000
 
 export const bench: Case = {
-  about: `the page of somebody's tokens, ${TOKENS} of them in the list, by one process`,
+  about: `the page with the list of a user's tokens, ${TOKENS} tokens, one process`,
   embedded: true,
   async run(bench) {
     const server = await startProcess<typeof calls>(SERVER, await bench.environment())
@@ -22,9 +22,9 @@ export const bench: Case = {
     return {
       rows: [
         { what: 'pages', values: many.map(run => run.perSecond), unit: '/s', atLeast: 2_000 },
-        { what: 'one at a time: half of them within', values: alone.map(run => run.p50), unit: 'ms' },
-        { what: 'one at a time: 99 of 100 within', values: alone.map(run => run.p99), unit: 'ms', atMost: 20 },
-        { what: 'bytes of the answer', values: [bytes] },
+        { what: 'one at a time: p50', values: alone.map(run => run.p50), unit: 'ms' },
+        { what: 'one at a time: p99', values: alone.map(run => run.p99), unit: 'ms', atMost: 20 },
+        { what: 'size of the response in bytes', values: [bytes] },
         { what: 'event loop busy', values: many.map(run => run.server.busy) },
         { what: "server's processor time for a page", values: many.map(run => run.cpuPerThousand * 1000), unit: 'µs' },
       ],
@@ -41,7 +41,7 @@ async function rounds(
 ): Promise<ServerOutcome[]> {
   const requests = [request({ path: '/auth/tokens', headers: { cookie, accept: 'text/html' } })]
   const outcomes: ServerOutcome[] = []
-  // The first does not count: the code is not warm.
+  // The first round is a warm-up and does not count.
   for (let round = 0; round <= (quick ? 1 : rounds); round++) {
     outcomes.push(await load(server, { url, connections, requests, seconds }))
   }
@@ -49,8 +49,8 @@ async function rounds(
 }
 
 async function bytesOf(url: string, cookie: string): Promise<number> {
-  const answer = await fetch(url, { headers: { cookie, accept: 'text/html' } })
-  const page = await answer.text()
-  if (answer.status !== 200 || !page.includes('deploy')) throw new Error(`${url} answered ${answer.status}`)
+  const response = await fetch(url, { headers: { cookie, accept: 'text/html' } })
+  const page = await response.text()
+  if (response.status !== 200 || !page.includes('deploy')) throw new Error(`${url} responded with ${response.status}`)
   return Buffer.byteLength(page)
 }

@@ -32,8 +32,8 @@ interface Server {
   paths: Paths
 }
 
-/** Beside whom, and what is asked of each. The format is what the peer introspects. */
-const ASKED: Record<string, { issuing: number; introspection?: number; format: Format }> = {
+/** The peers, and the minimum ratio to each. The format is the one that the peer introspects. */
+const TARGETS: Record<string, { issuing: number; introspection?: number; format: Format }> = {
   'oidc-provider': { issuing: 1.5, introspection: 2.5, format: 'opaque' },
   jmondi: { issuing: 1, introspection: 2, format: 'jwt' },
   'better-auth': { issuing: 20, format: 'jwt' },
@@ -41,20 +41,20 @@ const ASKED: Record<string, { issuing: number; introspection?: number; format: F
 
 export const bench: Case = {
   about:
-    'the token endpoint and introspection beside peers; ours durable in PostgreSQL, oidc-provider and jmondi in memory',
+    'the token endpoint and introspection compared with peers; ours stores in PostgreSQL, oidc-provider and jmondi in memory',
   embedded: false,
   async run(bench) {
     if (!existsSync(join(PEERS, 'node_modules'))) {
-      return { rows: [], notes: ['The peers are not here: npm ci --legacy-peer-deps --prefix bench/peers'] }
+      return { rows: [], notes: ['The peers are not installed: npm ci --legacy-peer-deps --prefix bench/peers'] }
     }
     const ours = await open(bench, join(import.meta.dirname, '../servers/oauth.ts'))
     const rows: Row[] = []
-    for (const [peer, asked] of Object.entries(ASKED)) {
+    for (const [peer, target] of Object.entries(TARGETS)) {
       bench.say(peer)
       const theirs = await open(bench, join(PEERS, `${peer}.js`))
-      rows.push(...(await issuing(bench, peer, theirs, ours, asked.issuing)))
-      if (asked.introspection)
-        rows.push(...(await introspecting(bench, peer, theirs, ours, asked as Required<typeof asked>)))
+      rows.push(...(await issuing(bench, peer, theirs, ours, target.issuing)))
+      if (target.introspection)
+        rows.push(...(await introspecting(bench, peer, theirs, ours, target as Required<typeof target>)))
       await theirs.process.close()
     }
     return { rows }
@@ -92,26 +92,26 @@ async function issuing(bench: Bench, peer: string, theirs: Server, ours: Server,
       seconds: bench.seconds,
       requests: [post(server, server.paths.token, grant(server, 'jwt'), 'jwt')],
     })
-  return compare(bench, `client_credentials beside ${peer}`, run(theirs), run(ours), atLeast)
+  return compare(bench, `client_credentials, compared with ${peer}`, run(theirs), run(ours), atLeast)
 }
 
-interface Asked {
+interface Target {
   introspection: number
   format: Format
 }
 
-async function introspecting(bench: Bench, peer: string, theirs: Server, ours: Server, asked: Asked): Promise<Row[]> {
+async function introspecting(bench: Bench, peer: string, theirs: Server, ours: Server, target: Target): Promise<Row[]> {
   const run = async (server: Server, format: Format) => {
     const texts = await issue(server, format, bench.quick ? 20 : TOKENS)
     const requests = texts.map(token => post(server, server.paths.introspect, { token }, format))
-    // All of it is in memory, here and there.
+    // Both servers answer from memory.
     return loading(server, { seconds: bench.seconds, requests, awake: true })
   }
-  const reference = await run(theirs, asked.format)
+  const reference = await run(theirs, target.format)
   const rows: Row[] = []
   for (const format of ['jwt', 'opaque'] as const) {
-    const what = `introspection (${format}) beside ${peer} (${asked.format})`
-    rows.push(...(await compare(bench, what, reference, await run(ours, format), asked.introspection)))
+    const what = `introspection (${format}), compared with ${peer} (${target.format})`
+    rows.push(...(await compare(bench, what, reference, await run(ours, format), target.introspection)))
   }
   return rows
 }
@@ -121,8 +121,8 @@ async function issue(server: Server, format: Format, count: number): Promise<str
   const headers = { authorization: basic(credentials(server, format)) }
   const texts: string[] = []
   while (texts.length < count) {
-    const answer = await fetch(`${server.url}${server.paths.token}`, { method: 'POST', headers, body })
-    texts.push(((await answer.json()) as { access_token: string }).access_token)
+    const response = await fetch(`${server.url}${server.paths.token}`, { method: 'POST', headers, body })
+    texts.push(((await response.json()) as { access_token: string }).access_token)
   }
   return texts
 }

@@ -19,8 +19,8 @@ const CONNECTIONS = 50
 const TOKENS = 10_000
 const LONGEST_MS = 10_000
 
-/** Beside which means, and how many times as fast the guard is asked to be. */
-const ASKED = {
+/** The alternatives, and how many times as fast the guard must be. */
+const TARGETS = {
   'fastify-jwt': { name: '@fastify/jwt with its cache', atLeast: 1.3 },
   jose: { name: 'jose each time', atLeast: 4 },
   introspection: { name: 'introspection each time', atLeast: 3 },
@@ -30,11 +30,11 @@ type Run = () => Promise<ServerOutcome>
 
 export const bench: Case = {
   about:
-    'a route guarded far from its issuer, by status lists and feed, beside the same route unguarded and by other means',
+    'a route of a remote resource server, guarded by status lists and feed, compared with no guard and other guards',
   embedded: false,
   async run(bench) {
     if (!existsSync(join(PEERS, 'node_modules/@fastify/jwt'))) {
-      return { rows: [], notes: ['The peers are not here: npm ci --legacy-peer-deps --prefix bench/peers'] }
+      return { rows: [], notes: ['The peers are not installed: npm ci --legacy-peer-deps --prefix bench/peers'] }
     }
     const environment = { ...(await bench.environment()), AUDIENCE }
     const issuer = await launch(environment)
@@ -47,7 +47,7 @@ export const bench: Case = {
     return {
       rows: [...(await compare(bench, to)), await revocation(url, tokens)],
       notes: [
-        `${tokens.texts.length.toLocaleString('en')} tokens by ES256 in rotation; @fastify/jwt obeys no revocation.`,
+        `${tokens.texts.length.toLocaleString('en')} tokens signed with ES256 in rotation; @fastify/jwt does not check revocation.`,
       ],
     }
   },
@@ -59,7 +59,7 @@ interface Tokens {
   revokeFirst(): Promise<unknown>
 }
 
-/** By another node on the issuer's database. */
+/** Issues tokens on another node of the issuer's database. */
 async function issue({ quick, defer, say }: Bench, environment: NodeJS.ProcessEnv): Promise<Tokens> {
   const services = await createServices({ config: loadConfig(environment) })
   defer(() => services.close())
@@ -79,7 +79,7 @@ async function issue({ quick, defer, say }: Bench, environment: NodeJS.ProcessEn
   }
 }
 
-/** A load on one route, with every token in turn; without seconds until each was sent once. */
+/** Creates a load on one route that uses the tokens in turn. Without `seconds`, each token is used once. */
 function runner({ quick }: Bench, server: Process<typeof calls>, url: string, texts: string[]) {
   return (path: string, seconds?: number): Run => {
     const requests = texts.map(text => request({ path, headers: { authorization: `Bearer ${text}` } }))
@@ -95,7 +95,7 @@ async function compare({ rounds, seconds, say }: Bench, to: ReturnType<typeof ru
   for (const path of ['/guarded', '/open', '/guarded']) await to(path)()
   const { run } = await sideBySide(rounds, open, { run: guarded })
   const rows = guardRows(run)
-  for (const [path, { name, atLeast }] of Object.entries(ASKED)) {
+  for (const [path, { name, atLeast }] of Object.entries(TARGETS)) {
     say(name)
     for (let warm = 0; warm < 2; warm++) await to(`/${path}`)()
     const { run } = await sideBySide(rounds, to(`/${path}`, seconds), { run: guarded })
@@ -120,14 +120,19 @@ function guardRows(run: Sandwich<ServerOutcome>[]): Row[] {
   ]
 }
 
-/** What was fast must not have been blind. */
+/** Verifies that the fast guard does reject a revoked token. */
 async function revocation(url: string, { texts, revokeFirst }: Tokens): Promise<Row> {
   const headers = { authorization: `Bearer ${texts[0]}` }
   await revokeFirst()
   const start = performance.now()
   while ((await fetch(`${url}/guarded`, { headers })).status !== 401) {
-    if (performance.now() - start > LONGEST_MS) throw new Error('the guard did not hear of a revocation')
+    if (performance.now() - start > LONGEST_MS) throw new Error('the guard did not receive the revocation')
     await pause(1)
   }
-  return { what: 'a revoked token is refused after', values: [performance.now() - start], unit: 'ms', atMost: 1_000 }
+  return {
+    what: 'time until a revoked token is rejected',
+    values: [performance.now() - start],
+    unit: 'ms',
+    atMost: 1_000,
+  }
 }

@@ -14,7 +14,7 @@ const PER_SECOND = 200
 type Server = Process<typeof calls>
 
 export const bench: Case = {
-  about: 'checks that miss memory, and pruning, in tables of several sizes',
+  about: 'verification with cache misses, and pruning, for several table sizes',
   embedded: false,
   async run(bench) {
     const sizes = bench.quick ? QUICK : REAL
@@ -31,7 +31,7 @@ export const bench: Case = {
       notes: [
         `${Object.values(sizes).slice(0, 3).map(count).join(', ')} rows; a batch is ${count(sizes.batch)} rows, ` +
           'of a prune of three rows in four.',
-        `The p99 beside pruning is that of ${PER_SECOND} checks a second, each asking the database.`,
+        `The p99 during pruning is that of ${PER_SECOND} checks per second, each of which queries the database.`,
       ],
     }
   },
@@ -81,18 +81,18 @@ async function batches({ rounds }: Bench, middle: Server, large: Server, rows: n
 }
 
 async function meanwhile({ rounds, ...bench }: Bench, large: Server, pruner: Server, rows: number): Promise<Row[]> {
-  // As long as there is something to prune in every round.
+  // Short enough that rows to prune remain in every round.
   const seconds = Math.min(2, bench.seconds)
   const alone = () => large.call('check', { by: 'id', seconds, perSecond: PER_SECOND })
-  const beside = async () => {
+  const duringPruning = async () => {
     const [times] = await Promise.all([alone(), pruner.call('pruneFor', { seconds, rows })])
     return times
   }
   await alone()
-  const { compared } = await sideBySide(rounds, alone, { compared: beside })
+  const { compared } = await sideBySide(rounds, alone, { compared: duringPruning })
   return [
-    { what: 'check beside pruning over check alone: p99', values: ratios(compared, p99), atMost: 2 },
-    { what: 'check beside pruning: p99', values: figures(compared, p99), unit: 'ms' },
+    { what: 'check during pruning over check alone: p99', values: ratios(compared, p99), atMost: 2 },
+    { what: 'check during pruning: p99', values: figures(compared, p99), unit: 'ms' },
     { what: 'check alone: p99', values: references(compared, p99), unit: 'ms' },
   ]
 }

@@ -7,11 +7,11 @@ import { request } from '../requests.ts'
 import type { Row } from '../table.ts'
 
 const CONNECTIONS = 20
-/** As on the first start after installing: nothing compiled is kept. */
+/** As on the first start after the installation: the compile cache is empty. */
 const COLD = { NODE_DISABLE_COMPILE_CACHE: '1' }
 
 export const bench: Case = {
-  about: 'from the start of the process to the first answer, and memory after a load',
+  about: 'time from the start of the process to the first response, and memory after a load',
   embedded: true,
   async run(bench) {
     return {
@@ -22,8 +22,8 @@ export const bench: Case = {
         ...(bench.embedded ? [] : await afterLoad(bench, 'PostgreSQL', await bench.environment(), 150)),
       ],
       notes: [
-        `The first starts compile everything; ${existsSync(PREBUILT) ? 'they load the empty database that installing made' : 'no empty database was made in advance'}.`,
-        'The load: a thousand tokens reading /api/user, and every tenth request issues one.',
+        `First starts compile all code; ${existsSync(PREBUILT) ? 'they load the prebuilt empty database' : 'there is no prebuilt database'}.`,
+        'The load: a thousand tokens read /api/user; every tenth request issues a token.',
       ],
     }
   },
@@ -35,7 +35,7 @@ async function starts({ rounds }: Bench, database: string, environment: () => Pr
   for (let round = 0; round < rounds; round++) {
     const env = await environment()
     first.push(await startOnce({ ...env, ...COLD }))
-    // Once without counting, since it may still write what it compiled.
+    // Not counted, since this start may still write to the compile cache.
     await startOnce(env)
     later.push(await startOnce(env))
   }
@@ -69,11 +69,11 @@ async function afterLoad(bench: Bench, database: string, env: NodeJS.ProcessEnv,
     },
     { what: `${database}: resident at most`, values: mib(peak), unit: 'MiB' },
     { what: `${database}: resident after the start`, values: mib(idle.now), unit: 'MiB' },
-    { what: `${database}: answered under that load`, values: [perSecond], unit: '/s' },
+    { what: `${database}: responses under that load`, values: [perSecond], unit: '/s' },
   ]
 }
 
-/** Requests of as many tokens as asked for, issued by the administrator that a first start makes. */
+/** Requests with `count` tokens, which are issued by the administrator that the first start creates. */
 async function mixed(server: Launched, count: number): Promise<Buffer[]> {
   const [, email, password] = await server.printed(/e-mail\s+(\S+)\s+password\s+(\S+)/)
   const scopes = ['user:read', 'tokens:write']

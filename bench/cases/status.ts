@@ -19,7 +19,7 @@ const REVOKED = 0.001
 const MB = 1e6
 
 export const bench: Case = {
-  about: 'what the statuses of many tokens take: memory, bytes, time; and what revoking takes from issuing',
+  about: 'cost of the statuses of many tokens (memory, bytes, time), and the effect of revocations on issuing',
   embedded: false,
   async run(bench) {
     const issuing = await issuingBesideRevocations(bench)
@@ -55,12 +55,12 @@ async function lists(bench: Bench, environment: NodeJS.ProcessEnv): Promise<Row[
   }
   const node = await launch(environment)
   bench.defer(node.stop)
-  const here = { ...environment, ISSUER: node.url }
-  const services = await createServices({ config: loadConfig(here) })
+  const nodeEnvironment = { ...environment, ISSUER: node.url }
+  const services = await createServices({ config: loadConfig(nodeEnvironment) })
   bench.defer(() => services.close())
   const uris = await urisOf(node.url)
   const texts = await fetched(uris)
-  const memory = await startProcess<typeof calls>(SERVER, here)
+  const memory = await startProcess<typeof calls>(SERVER, nodeEnvironment)
   bench.defer(memory.close)
   return [
     { what: 'memory in a node', values: [(await memory.call('node')) / MB], unit: 'MB', atMost: 4 },
@@ -81,14 +81,14 @@ const urisOf = async (url: string) =>
 
 const fetched = (uris: string[]) => Promise.all(uris.map(async uri => (await fetch(uri)).text()))
 
-/** Seconds from the start of a process to the first list it hands out, for which it has read all of them. */
+/** Seconds from the start of a process to its first list; the process loads all lists before it serves one. */
 async function firstList(url: string, took: number): Promise<number> {
   const start = performance.now()
   await fetched((await urisOf(url)).slice(0, 1))
   return (took + performance.now() - start) / 1_000
 }
 
-/** Bytes in a resource server that has met a token of each list. */
+/** Memory in bytes of a resource server that has verified a token of each list. */
 async function guarded(
   services: Services,
   uris: string[],
@@ -109,14 +109,14 @@ async function guarded(
   return memory.call('guard', { ...options, texts: await Promise.all(texts) })
 }
 
-/** Milliseconds to ask for a list that a revocation has just changed: it is written, compressed and signed again. */
+/** Milliseconds to request a list right after a revocation has changed it: it is compressed and signed again. */
 async function rebuilt({ quick }: Bench, services: Services, uris: string[]): Promise<number[]> {
   const times: number[] = []
   for (const uri of uris.slice(0, quick ? 1 : undefined)) {
     const list = Number(uri.split('/').at(-1))
     const [before] = await fetched([uri])
     const [token] = await services.db.query<{ id: string; user: string }>(LIVE, [list])
-    // The newest list may have no token yet.
+    // The newest list may not have a token yet.
     if (!token) continue
     await services.tokens.revoke(token.user, token.id)
     const start = performance.now()

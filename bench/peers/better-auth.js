@@ -8,7 +8,7 @@ import pg from 'pg'
 import { CLIENT } from '../client.ts'
 import { answer, usageCall } from '../processes.ts'
 
-/** better-auth's OAuth provider on the same PostgreSQL, mounted in Fastify as its documentation has it; opaque tokens. */
+/** better-auth's OAuth provider on the same PostgreSQL, mounted in Fastify as documented; opaque tokens. */
 
 const BASE = 'http://localhost:3000'
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 })
@@ -42,7 +42,7 @@ const headers = new Headers({
     .map(cookie => cookie.split(';')[0])
     .join('; '),
 })
-const made = await auth.api.adminCreateOAuthClient({
+const client = await auth.api.adminCreateOAuthClient({
   headers,
   body: {
     client_name: 'bench',
@@ -58,12 +58,12 @@ const app = Fastify()
 await app.register(formbody)
 app.post('/api/auth/*', async (request, reply) => {
   const body = new URLSearchParams(request.body).toString()
-  const answered = await auth.handler(
+  const response = await auth.handler(
     new Request(`${BASE}${request.url}`, { method: 'POST', headers: request.headers, body }),
   )
-  reply.code(answered.status)
-  for (const [name, value] of answered.headers) reply.header(name, value)
-  return reply.send(await answered.text())
+  reply.code(response.status)
+  for (const [name, value] of response.headers) reply.header(name, value)
+  return reply.send(await response.text())
 })
 
 export const calls = answer(
@@ -74,7 +74,7 @@ export const calls = answer(
       introspect: '/api/auth/oauth2/introspect',
       jwt: {},
       opaque: {},
-      client: { id: made.client_id, secret: made.client_secret },
+      client: { id: client.client_id, secret: client.client_secret },
     }),
     usage: usageCall(),
   },

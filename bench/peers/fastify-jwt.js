@@ -1,12 +1,12 @@
 import fastifyJwt from '@fastify/jwt'
 
-/** Room for every token, so that none is checked twice; by itself it has room for a thousand. */
+/** Large enough for all tokens, so that no signature is verified twice; the default is 1,000. */
 const CACHE = 20_000
 
 /**
- * A route guarded by @fastify/jwt with its cache: the signature is checked once, the rest each time. It asks nobody
- * whether a token was revoked.
- * @param app a Fastify application; what is registered stays within it
+ * A route guarded by @fastify/jwt with its cache: the signature is verified once, the claims each time. It does not check
+ * revocation.
+ * @param app a Fastify application, in which the plugin is encapsulated
  */
 export async function fastifyJwtRoute(app, { path, handler, publicKey, issuer, audience, scope }) {
   const verify = { algorithms: ['ES256'], allowedIss: issuer, allowedAud: audience, cache: CACHE }

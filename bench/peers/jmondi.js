@@ -5,7 +5,7 @@ import Fastify from 'fastify'
 import { CLIENT } from '../client.ts'
 import { answer, usageCall } from '../processes.ts'
 
-/** @jmondi/oauth2-server as its README has it: HS256, with its repositories in memory. */
+/** @jmondi/oauth2-server as in its README: HS256, with repositories in memory. */
 
 const scope = { name: CLIENT.scope }
 const client = {
@@ -20,7 +20,7 @@ const tokens = new Map()
 
 const clients = {
   getByIdentifier: async () => client,
-  isClientValid: async (_grant, { secret }, given) => secret === given,
+  isClientValid: async (_grant, { secret }, sentSecret) => secret === sentSecret,
 }
 const repository = {
   issueToken: async (client, scopes, user) => ({

@@ -4,7 +4,7 @@ import { Provider } from 'oidc-provider'
 import { CLIENT } from '../client.ts'
 import { answer, usageCall } from '../processes.ts'
 
-/** oidc-provider with its own store in memory: JWTs by ES256 for a resource server, opaque tokens without one. */
+/** oidc-provider with its in-memory store: ES256 JWTs for a resource server, otherwise opaque tokens. */
 
 const { privateKey } = await generateKeyPair('ES256', { extractable: true })
 const RESOURCE = 'https://orders.example'

@@ -2,34 +2,34 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { answer } from '../processes.ts'
 
-/** The issuer's one name before its nodes: each connection goes to the next node that takes it. */
+/** A TCP load balancer in front of the nodes: each connection goes to the next available node. */
 const open = new Set<Socket>()
 let targets: number[] = []
 let next = 0
 let isCut = false
 
-const server = createServer({ noDelay: true }, near => {
-  near.on('error', () => {})
-  if (isCut) return void near.destroy()
-  forward(near, targets.length)
+const server = createServer({ noDelay: true }, client => {
+  client.on('error', () => {})
+  if (isCut) return void client.destroy()
+  forward(client, targets.length)
 })
 
-function forward(near: Socket, tries: number): void {
-  if (tries === 0) return void near.destroy()
-  const far = connect({ host: '127.0.0.1', port: targets[next++ % targets.length] as number, noDelay: true })
-  far.once('error', () => forward(near, tries - 1))
-  far.once('connect', () => {
-    far.removeAllListeners('error')
-    for (const socket of [near, far]) {
+function forward(client: Socket, attempts: number): void {
+  if (attempts === 0) return void client.destroy()
+  const upstream = connect({ host: '127.0.0.1', port: targets[next++ % targets.length] as number, noDelay: true })
+  upstream.once('error', () => forward(client, attempts - 1))
+  upstream.once('connect', () => {
+    upstream.removeAllListeners('error')
+    for (const socket of [client, upstream]) {
       open.add(socket)
       socket.on('error', () => {})
       socket.on('close', () => {
         open.delete(socket)
-        near.destroy()
-        far.destroy()
+        client.destroy()
+        upstream.destroy()
       })
     }
-    near.pipe(far).pipe(near)
+    client.pipe(upstream).pipe(client)
   })
 }
 
@@ -39,12 +39,12 @@ export const calls = answer(
       targets = input.targets
       await once(server.listen(input.port, '127.0.0.1'), 'listening')
     },
-    /** Breaks what is connected and takes nothing new. */
+    /** Closes all connections and rejects new ones. */
     cut() {
       isCut = true
       for (const socket of open) socket.destroy()
     },
-    mend() {
+    restore() {
       isCut = false
     },
   },

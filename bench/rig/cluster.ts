@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './ports.ts'
 
-/** A PostgreSQL of the rig's own, which may be restarted and killed. */
+/** A temporary PostgreSQL, which can be restarted and killed. */
 export interface Cluster {
   url: string
   restart(): void
-  /** As when the machine loses its power; then it is started again. */
+  /** Kills the server as a power failure would, and starts it again. */
   kill(): void
   remove(): void
 }
 
-/** undefined: PostgreSQL's programs are not installed here. */
+/** Creates a temporary PostgreSQL. @returns undefined: PostgreSQL is not installed */
 export async function ownCluster(): Promise<Cluster | undefined> {
   const bin = globSync('/usr/lib/postgresql/*/bin').sort().at(-1)
   if (!bin) return undefined
@@ -38,8 +38,8 @@ export async function ownCluster(): Promise<Cluster | undefined> {
     kill() {
       const postmaster = Number(execFileSync('head', ['-1', join(data, 'postmaster.pid')], { encoding: 'utf8' }))
       process.kill(postmaster, 'SIGKILL')
-      // Its children end when they see that it is gone; until then the memory they share is in use.
-      for (let tries = 0; tries < 50; tries++) {
+      // Until its child processes notice and exit, the shared memory is in use and a start fails.
+      for (let attempt = 0; attempt < 50; attempt++) {
         const { status } = spawnSync(
           join(bin, 'pg_ctl'),
           ['start', '-w', '-D', data, '-o', settings, '-l', join(folder, 'log')],

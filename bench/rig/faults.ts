@@ -2,16 +2,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { onServer } from '../databases.ts'
 import type { World } from './world.ts'
 
-/** Something that goes wrong, and is mended before it settles. */
+/** A fault to inject. */
 export interface Fault {
   name: string
+  /** Injects the fault, and resolves when it is over. */
   happen(world: World): Promise<void>
 }
 
-const AWAY_MS = 2_000
+const OUTAGE_MS = 2_000
 const TWO_HOURS_MS = 7_200_000
 
-/** @param seconds that a resource server is paused */
+/** The faults of a run. @param seconds how long a resource server is paused */
 export function faults(world: World, seconds: number): Fault[] {
   const { cluster } = world
   return [
@@ -19,16 +20,16 @@ export function faults(world: World, seconds: number): Fault[] {
       name: 'a node is killed, and started again',
       async happen({ nodes }) {
         await nodes[0]?.end('SIGKILL')
-        await pause(AWAY_MS)
+        await pause(OUTAGE_MS)
         await nodes[0]?.start()
       },
     },
     {
-      name: 'the feed is cut, and everything else of the issuer',
+      name: 'all connections to the issuer are cut, including the feed',
       async happen({ balancer }) {
         await balancer.call('cut')
-        await pause(AWAY_MS)
-        await balancer.call('mend')
+        await pause(OUTAGE_MS)
+        await balancer.call('restore')
       },
     },
     {
@@ -40,9 +41,12 @@ export function faults(world: World, seconds: number): Fault[] {
         await pause(seconds * 1000).finally(() => process.kill(pid, 'SIGCONT'))
       },
     },
-    { name: 'the clock of one goes forward by two hours', happen: ({ guards }) => moveClock(guards, TWO_HOURS_MS) },
-    { name: 'and back', happen: ({ guards }) => moveClock(guards, -TWO_HOURS_MS) },
-    { name: 'the database ends every connection', happen: ({ databaseUrl }) => endConnections(databaseUrl) },
+    {
+      name: 'the clock of a resource server is set forward by two hours',
+      happen: ({ guards }) => moveClock(guards, TWO_HOURS_MS),
+    },
+    { name: 'the clock is set back', happen: ({ guards }) => moveClock(guards, -TWO_HOURS_MS) },
+    { name: 'the database closes all connections', happen: ({ databaseUrl }) => endConnections(databaseUrl) },
     ...(cluster
       ? [
           { name: 'PostgreSQL is restarted', happen: async () => cluster.restart() },

@@ -1,36 +1,36 @@
 import { Agent, type IncomingMessage, request } from 'node:http'
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 })
-const LONGEST_MS = 120_000
+const TIMEOUT_MS = 120_000
 
-/** The status of an answer; rejects when there is none. `fetch` takes several times as long. */
-export function ask(method: string, url: string, token: string): Promise<number> {
+/** Sends a request and returns the status; rejects without a response. `fetch` takes several times as long. */
+export function fetchStatus(method: string, url: string, token: string): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
-  const asked = request(url, { method, agent, headers: { authorization: `Bearer ${token}` }, timeout: LONGEST_MS })
-  asked.on('response', (answer: IncomingMessage) => {
-    answer.resume()
-    answer.on('end', () => resolve(answer.statusCode as number))
-    answer.on('error', reject)
+  const outgoing = request(url, { method, agent, headers: { authorization: `Bearer ${token}` }, timeout: TIMEOUT_MS })
+  outgoing.on('response', (response: IncomingMessage) => {
+    response.resume()
+    response.on('end', () => resolve(response.statusCode as number))
+    response.on('error', reject)
   })
-  asked.on('timeout', () => asked.destroy(new Error('no answer')))
-  asked.on('error', reject)
-  asked.end()
+  outgoing.on('timeout', () => outgoing.destroy(new Error('no response')))
+  outgoing.on('error', reject)
+  outgoing.end()
   return promise
 }
 
-export const hangUp = () => agent.destroy()
+export const closeConnections = () => agent.destroy()
 
-/** Tells when each event of a node's feed arrived, by list and index, until it is ended. */
+/** Follows the feed of a node until the signal. @param arrived called with the status reference and time of each event */
 export async function followFeed(
   url: string,
   authorization: string,
-  arrived: (place: string, at: number) => void,
+  arrived: (reference: string, at: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const answer = await fetch(`${url}/oauth/events`, { headers: { authorization }, signal })
+  const response = await fetch(`${url}/oauth/events`, { headers: { authorization }, signal })
   const decoder = new TextDecoder()
   let text = ''
-  for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) {
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
     const at = performance.now()
     text += decoder.decode(chunk, { stream: true })
     const events = text.split('\n\n')

@@ -5,9 +5,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { freePort } from './ports.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
-const LONGEST_START_MS = 60_000
+const START_TIMEOUT_MS = 60_000
 
-/** A Postern process that may be killed and started again in its place. */
+/** A Postern process that can be killed and restarted on the same port. */
 export interface Node {
   readonly url: string
   readonly port: number
@@ -34,8 +34,8 @@ export async function createNode(environment: NodeJS.ProcessEnv): Promise<Node> 
       const env = { ...process.env, ...environment, PORT: String(port), LOG_LEVEL: 'silent' }
       child = spawn(process.execPath, ['src/server.ts'], { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'] })
       for (const began = performance.now(); !(await ready()); await pause(20)) {
-        if (child.exitCode !== null) throw new Error(`a node ended with ${child.exitCode}`)
-        if (performance.now() - began > LONGEST_START_MS) throw new Error('a node did not start')
+        if (child.exitCode !== null) throw new Error(`a node exited with ${child.exitCode}`)
+        if (performance.now() - began > START_TIMEOUT_MS) throw new Error('a node did not start')
       }
     },
     async end(signal) {

@@ -2,12 +2,12 @@ import Fastify from 'fastify'
 import { checkScopes, guard, type RemoteOptions } from '../../packages/guard/src/index.ts'
 import { answer } from '../processes.ts'
 
-/** A clock that can be moved, as the one of a machine can; the guard knows nothing of it. */
+/** Offset of the system clock in milliseconds, to simulate a change of the machine's clock. */
 let offset = 0
 const Real = Date
 globalThis.Date = class extends Real {
-  constructor(...given: [number]) {
-    if (given.length > 0) super(...given)
+  constructor(...args: [number]) {
+    if (args.length > 0) super(...args)
     else super(Real.now() + offset)
   }
 
@@ -20,7 +20,7 @@ const app = Fastify()
 
 export const calls = answer(
   {
-    /** @returns where it listens */
+    /** @returns the URL that it listens on */
     async listen(options: RemoteOptions): Promise<string> {
       await app.register(guard, options)
       app.get('/orders', { preHandler: checkScopes('orders:read') }, async () => ({ id: 1, total: 4200 }))

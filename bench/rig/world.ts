@@ -7,10 +7,10 @@ import { createDatabase } from '../databases.ts'
 import { type Process, startProcess } from '../processes.ts'
 import type { calls as balancerCalls } from './balancer.ts'
 import { type Cluster, ownCluster } from './cluster.ts'
-import type { RigToken } from './judge.ts'
 import { createNode, type Node } from './nodes.ts'
 import { freePort } from './ports.ts'
 import type { calls as resourceCalls } from './resource.ts'
+import type { RigToken } from './verifier.ts'
 
 export const AUDIENCE = 'https://orders.example.com'
 const NODES = 3
@@ -30,15 +30,15 @@ export interface World {
   balancer: Process<typeof balancerCalls>
   guards: Guard[]
   services: Services
-  /** Of a client that follows the feed: its `Authorization`. */
+  /** The `Authorization` header of a client that follows the feed. */
   authorization: string
   issue(count: number): Promise<RigToken[]>
 }
 
 export interface WorldOptions {
-  /** Seconds that a status list may be kept. */
+  /** Seconds for which a status list may be cached. */
   ttl: number
-  /** A PostgreSQL to use; without it one of the rig's own is made, where its programs are installed. */
+  /** URL of a PostgreSQL to use; undefined: starts a temporary one, if PostgreSQL is installed. */
   server: string | undefined
   /** The first resource server does not follow the feed. */
   broken: boolean
@@ -48,9 +48,9 @@ export interface WorldOptions {
 export async function createWorld({ ttl, server, broken, defer }: WorldOptions): Promise<World> {
   const cluster = server ? undefined : await ownCluster()
   if (cluster) defer(() => cluster.remove())
-  const where = server ?? cluster?.url
-  if (!where) throw new Error('PostgreSQL is not installed here: name a server with --server')
-  const database = await createDatabase(where)
+  const serverUrl = server ?? cluster?.url
+  if (!serverUrl) throw new Error('PostgreSQL is not installed: set a server with --server')
+  const database = await createDatabase(serverUrl)
   if (!cluster) defer(database.drop)
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
@@ -75,8 +75,8 @@ export async function createWorld({ ttl, server, broken, defer }: WorldOptions):
     Array.from({ length: GUARDS }, async (_, i) => {
       const process = await startProcess<typeof resourceCalls>(join(import.meta.dirname, 'resource.ts'), {})
       defer(() => process.close())
-      const deaf = broken && i === 0
-      const credentials = deaf ? {} : { clientId: client.id, clientSecret: secret as string }
+      const withoutFeed = broken && i === 0
+      const credentials = withoutFeed ? {} : { clientId: client.id, clientSecret: secret as string }
       const url = await process.call('listen', { issuer, audience: AUDIENCE, ...credentials })
       return { name: `resource server ${i + 1}`, url, process }
     }),
@@ -108,7 +108,7 @@ function issuing(services: Services): World['issue'] {
     for (let i = 0; i < count; i++) {
       const { plainText } = await services.tokens.issuePersonal({ user, name: 'rig', scopes: ['orders:read'] })
       const { idx, uri } = (decodeJwt(plainText).status as { status_list: { idx: number; uri: string } }).status_list
-      tokens.push({ text: plainText, place: `${uri.split('/').at(-1)} ${idx}`, asked: false })
+      tokens.push({ text: plainText, reference: `${uri.split('/').at(-1)} ${idx}`, revocationSent: false })
     }
     return tokens
   }

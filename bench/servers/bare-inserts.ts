@@ -7,19 +7,19 @@ const TABLE = 'bare_access_tokens'
 export interface Inserts {
   seconds: number
   concurrency: number
-  /** PostgreSQL reads and plans the statement once a connection, and not once a row. */
+  /** true: PostgreSQL parses and plans the statement once per connection instead of once per row. */
   prepared: boolean
 }
 
-/** What PostgreSQL gives `pg` for single rows of the same table, each in a transaction of its own. */
+/** Single-row inserts by `pg` into the same table, each in its own transaction. */
 export interface BareInserts {
   run(input: Inserts): Promise<{ perSecond: number; p99: number }>
   close(): Promise<void>
 }
 
-/** @param url a database with at least one token in it, whose row is the pattern */
+/** @param url a database with at least one token, whose row is the template */
 export async function createBareInserts(url: string, concurrency: number): Promise<BareInserts> {
-  // As text, so that a value goes back as it came.
+  // Values are read as text, so that they are written back unchanged.
   const types = { getTypeParser: () => (text: string) => text } as unknown as pg.CustomTypesConfig
   const pool = new pg.Pool({ connectionString: url, max: concurrency })
   await pool.query(`create table if not exists ${TABLE} (like oauth_access_tokens including all)`)

@@ -3,15 +3,15 @@ import type pg from 'pg'
 const TABLE = 'oauth_access_tokens'
 
 export interface FillOptions {
-  /** Part of the rows, which lie anywhere; none by default. */
+  /** Fraction of randomly chosen rows that are revoked; default: none. */
   revoked?: number
-  /** Part of the rows that has expired, which lie anywhere; none by default. */
+  /** Fraction of randomly chosen rows that have expired; default: none. */
   expired?: number
 }
 
-/** What differs from row to row; `i` counts, `t` is the pattern. The rest is as the server wrote the pattern. */
+/** SQL of the columns that differ between rows; `i` is a counter, `t` the template row. Other columns are copied. */
 const DIFFERENT: Record<string, string> = {
-  // UUIDv7: the milliseconds of `created_at`, then what nobody can guess.
+  // UUIDv7: the milliseconds of `created_at`, then random bits.
   id: `(lpad(to_hex((extract(epoch from r.created_at) * 1000)::bigint), 12, '0')
         || '7' || substr(r.chance, 1, 3) || 'a' || substr(r.chance, 4, 15))::uuid`,
   user_id: '(array(select id from users))[1 + i % (select count(*) from users)]',
@@ -26,7 +26,7 @@ const DIFFERENT: Record<string, string> = {
   revoked: 'r.revoked',
 }
 
-/** A list for every million or so, after the one of the pattern, where there is none yet; none has room for more. */
+/** One list per 2^20 rows, after the list of the template row, unless it exists. All lists are marked as full. */
 const LISTS = `
   with full_up as (update oauth_status_lists set reserved = size)
   insert into oauth_status_lists (id, size, reserved, created_at, expires_at)
@@ -35,13 +35,13 @@ const LISTS = `
 const NEXT_LIST = `select setval(pg_get_serial_sequence('oauth_status_lists', 'id'), max(id)) from oauth_status_lists`
 
 /**
- * Fills the table as a year of issuing would: ids in the order of time, one opaque token in five, expiry spread evenly
- * over a year, and in no order.
- * @param client a superuser's, of a database with at least one token in it, whose row is the pattern
+ * Fills the table like a year of issuing: ids in chronological order, one opaque token in five, expiry times distributed
+ * evenly over a year in random order.
+ * @param client a superuser's connection to a database with at least one token, whose row is the template
  */
 export async function fill(client: pg.Client, rows: number, options: FillOptions = {}): Promise<void> {
   const { revoked = 0, expired = 0 } = options
-  // Foreign keys are true by how the rows are made; checking them one by one takes longer than everything else.
+  // The rows satisfy the foreign keys by construction; checking each would take longer than everything else.
   await client.query(`set session_replication_role = replica; set maintenance_work_mem = '256MB'`)
   const indexes = await dropIndexes(client)
   const columns = await columnsOf(client)
@@ -60,7 +60,7 @@ export async function fill(client: pg.Client, rows: number, options: FillOptions
   await client.query('checkpoint')
 }
 
-/** Building an index over all rows is several times quicker than growing it row by row. */
+/** Drops the indexes, since rebuilding them at the end is several times faster than updating them for each row. */
 async function dropIndexes(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query(
     `select indexrelid::regclass as name, pg_get_indexdef(indexrelid) as definition from pg_index i

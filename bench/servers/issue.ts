@@ -6,13 +6,13 @@ const server = await openServer()
 const { config, db } = server.postern
 let bare: BareInserts | undefined
 
-/** Rows by `pg` alone, from this process, so that both sides have the same one. */
+/** Inserts rows by `pg` alone, in this process, so that both sides run in the same one. */
 async function insertBare(input: Inserts) {
   bare ??= await createBareInserts(config.databaseUrl!, input.concurrency)
   return bare.run(input)
 }
 
-/** How many tokens there are: an answer that came before its row would be missed here. */
+/** The number of stored tokens, which shows whether a response was sent before its row was committed. */
 async function count(): Promise<number> {
   const [row] = await db.query<{ count: number }>('select count(*)::int as count from oauth_access_tokens')
   return row!.count

@@ -1,5 +1,5 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
-import { Agent, request as ask, type IncomingMessage } from 'node:http'
+import { Agent, type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
@@ -20,7 +20,7 @@ const app = Fastify()
 const order = async () => ({ id: 1, total: 4200 })
 const bearer = ({ headers }: FastifyRequest) => headers.authorization!.slice('Bearer '.length)
 
-/** The same route by every means; each checks signature or status, issuer, audience, expiry and scope. */
+/** Serves the same route with each kind of guard. Each checks signature or status, issuer, audience, expiry and scope. */
 async function listen(resource: Resource): Promise<string> {
   const metadata = await json(`${resource.issuer}/.well-known/oauth-authorization-server`)
   const keys = (await json(metadata.jwks_uri!)) as unknown as JSONWebKeySet
@@ -50,16 +50,16 @@ function signatureEachTime({ issuer, audience }: Resource, keys: JSONWebKeySet) 
   }
 }
 
-/** By connections that are kept, which are 2.8 times as fast as `fetch`. */
+/** Uses keep-alive connections, which are 2.8 times as fast as `fetch`. */
 function introspectionEachTime({ clientId, clientSecret }: Resource, endpoint: string) {
   const agent = new Agent({ keepAlive: true })
   const authorization = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`
   const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' }
   app.addHook('onClose', async () => agent.destroy())
-  return async (request: FastifyRequest, reply: FastifyReply) => {
+  return async (incoming: FastifyRequest, reply: FastifyReply) => {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-    const asking = ask(endpoint, { method: 'POST', agent, headers }).on('response', resolve).on('error', reject)
-    asking.end(new URLSearchParams({ token: bearer(request) }).toString())
+    const outgoing = request(endpoint, { method: 'POST', agent, headers }).on('response', resolve).on('error', reject)
+    outgoing.end(new URLSearchParams({ token: bearer(incoming) }).toString())
     const { active, scope } = JSON.parse(await text(await promise))
     return active === true ? mayPass(scope, reply) : reply.code(401).send()
   }

@@ -10,7 +10,7 @@ const server = await openServer()
 const { db, bus, catalogue, config } = server.postern
 const url = config.databaseUrl!
 
-/** A node that has not heard of changes yet: it remembers nothing, and asks the database for every token. */
+/** Token records of a node that receives no notifications: it caches nothing and queries the database for every token. */
 const records = createTokenRecords(db, { ...bus, connected: false }, catalogue)
 
 const SAMPLE = 20_000
@@ -19,9 +19,9 @@ let sample: { id: string; name: string }[] = []
 export interface Checks {
   by: 'id' | 'text'
   seconds: number
-  /** So many at a time, one after another. */
+  /** Number of concurrent loops, each of which runs one check after another. */
   concurrency?: number
-  /** So many a second, whatever the answers take. */
+  /** Checks started per second, however long they take. */
   perSecond?: number
 }
 
@@ -33,9 +33,9 @@ export interface Times {
 
 async function check({ by, seconds, concurrency = 1, perSecond }: Checks): Promise<Times> {
   const times: number[] = []
-  let asked = 0
+  let count = 0
   const one = async () => {
-    const { id, name } = sample[asked++ % sample.length]!
+    const { id, name } = sample[count++ % sample.length]!
     const start = performance.now()
     const record = await (by === 'id' ? records.find(id) : records.findByText(name))
     times.push(performance.now() - start)
@@ -59,20 +59,20 @@ async function oneByOne(work: () => Promise<void>, seconds: number): Promise<voi
 
 async function paced(work: () => Promise<void>, seconds: number, perSecond: number): Promise<void> {
   const all: Promise<void>[] = []
-  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const { promise: done, resolve } = Promise.withResolvers<void>()
   const timer = setInterval(() => void all.push(work()), 1000 / perSecond)
   setTimeout(resolve, seconds * 1000)
-  await over
+  await done
   clearInterval(timer)
   await Promise.all(all)
 }
 
 /**
- * Begins to delete what has expired, and is stopped between two batches.
- * @param enough told how many there were, and milliseconds since the start
- * @returns milliseconds that each batch took
+ * Prunes expired tokens until `isDone` returns true after a batch.
+ * @param isDone called with the number of batches, and the milliseconds since the start
+ * @returns the duration of each batch in milliseconds
  */
-async function pruneUntil(enough: (batches: number, passed: number) => boolean, batch: number): Promise<number[]> {
+async function pruneUntil(isDone: (batches: number, elapsed: number) => boolean, batch: number): Promise<number[]> {
   const stopped = Symbol('stopped')
   const start = performance.now()
   const times: number[] = []
@@ -81,11 +81,11 @@ async function pruneUntil(enough: (batches: number, passed: number) => boolean, 
     const now = performance.now()
     times.push(now - before)
     before = now
-    if (enough(times.length, now - start)) throw stopped
+    if (isDone(times.length, now - start)) throw stopped
   }
   await prune(db, { expired: true, revoked: false, hours: 0, batch, onProgress }).then(
     () => {
-      throw new Error('nothing is left to prune')
+      throw new Error('there is nothing left to prune')
     },
     error => {
       if (error !== stopped) throw error
@@ -108,14 +108,14 @@ export const calls = answer(
       )
     },
     check,
-    /** @returns milliseconds that a batch took */
+    /** @returns the duration of a batch in milliseconds */
     async pruneBatch(rows: number): Promise<number> {
       const [took] = await pruneUntil(batches => batches === 1, rows)
       return took as number
     },
-    /** Batch after batch. @returns how many */
+    /** Prunes for this long. @returns the number of batches */
     async pruneFor({ seconds, rows }: { seconds: number; rows: number }): Promise<number> {
-      return (await pruneUntil((_, passed) => passed >= seconds * 1000, rows)).length
+      return (await pruneUntil((_, elapsed) => elapsed >= seconds * 1000, rows)).length
     },
   },
   () => server.app.close(),

@@ -9,13 +9,15 @@ export const CATALOGUE = {
 }
 
 const PEOPLE = 100
+/** Ends with the prefix of the plugin. */
+const ISSUER = 'http://localhost:3000/auth'
 
 export interface BenchServer {
   postern: Postern
   app: FastifyInstance
   /** @returns the address */
   listen(): Promise<string>
-  /** Live tokens of a hundred users, each another text. */
+  /** Issues distinct live tokens for a hundred users. */
   issue(input: IssueInput): Promise<string[]>
 }
 
@@ -25,9 +27,9 @@ export interface IssueInput {
   format?: 'jwt' | 'opaque'
 }
 
-/** A Fastify application with Postern in it, as an embedding project would have it; routes may be added. */
+/** Creates a Fastify application that embeds Postern; callers may add routes. */
 export async function openServer(): Promise<BenchServer> {
-  const postern = await openPostern({ catalogue: CATALOGUE })
+  const postern = await openPostern({ catalogue: CATALOGUE, issuer: ISSUER })
   const app = Fastify()
   await app.register(guard, postern.guard)
   await app.register(postern.plugin, { prefix: '/auth' })

@@ -8,7 +8,7 @@ import { answer } from '../processes.ts'
 setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
 
-/** What lies beside JavaScript's memory goes only after what held it has gone. */
+/** Runs the garbage collector several times, since external memory is freed only after the objects that own it. */
 async function collect(): Promise<void> {
   for (let times = 0; times < 5; times++) {
     gc()
@@ -16,8 +16,8 @@ async function collect(): Promise<void> {
   }
 }
 
-/** Bytes that work leaves behind, in JavaScript's memory and beside it. */
-async function left(work: () => Promise<unknown>): Promise<number> {
+/** The heap and external memory in bytes that remain allocated after the work. */
+async function retained(work: () => Promise<unknown>): Promise<number> {
   await collect()
   const before = process.memoryUsage()
   await work()
@@ -26,7 +26,7 @@ async function left(work: () => Promise<unknown>): Promise<number> {
   return after.heapUsed + after.external - before.heapUsed - before.external
 }
 
-/** Done once before, so that what a process loads and compiles only once is not counted. */
+/** Runs the work once before measuring, so that one-time loading and compiling is not counted. */
 async function twice(work: () => Promise<{ measured: number; close(): Promise<void> }>): Promise<number> {
   await (await work()).close()
   const { measured, close } = await work()
@@ -36,18 +36,18 @@ async function twice(work: () => Promise<{ measured: number; close(): Promise<vo
 
 export const calls = answer(
   {
-    /** What the lists take in a node. */
+    /** The memory of the status lists in a node. */
     node: () =>
       twice(async () => {
         const services = await createServices({ config: loadConfig() })
-        return { measured: await left(() => services.lists.catchUp()), close: services.close }
+        return { measured: await retained(() => services.lists.catchUp()), close: services.close }
       }),
-    /** What they take in a resource server. @param texts one token of each list */
+    /** Their memory in a resource server. @param texts one token of each list */
     guard: ({ texts, ...options }: RemoteOptions & { texts: string[] }) =>
       twice(async () => {
         const remote = createRemote(options)
         await remote.ready()
-        const measured = await left(async () => {
+        const measured = await retained(async () => {
           for (const text of texts) await remote.authenticate(text)
         })
         return { measured, close: remote.close }
