@@ -15,11 +15,11 @@ import { userCommands } from './cli/users.ts'
 
 /**
  * Runs one command.
- * @param args the words behind `postern`
- * @returns the exit code: 0 fine, 1 failed, 2 wrong usage; the reason stands on stderr in one line
+ * @param args the arguments after `postern`
+ * @returns the exit code: 0 success, 1 failure, 2 wrong usage; the reason is one line on stderr
  */
 export async function main(args: readonly string[]): Promise<number> {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', readerLeft)
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe)
   try {
     await program().parseAsync(args, { from: 'user' })
     return 0
@@ -38,10 +38,10 @@ function program(): Command {
     .addHelpText(
       'after',
       `
-Everything is configured by the environment: DATABASE_URL and APP_KEY for a PostgreSQL, DATA_DIR for the embedded
-database (./data), SCOPES_FILE for the catalogue, PORT, HOST and ISSUER for the server.
+Configuration is read from environment variables: DATABASE_URL and APP_KEY for PostgreSQL, DATA_DIR for the embedded
+database (./data), SCOPES_FILE for the scopes, and PORT, HOST and ISSUER for the server.
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage.
+Exit codes: 0 success, 1 failure, 2 wrong usage.
 ${examples(
   'postern serve',
   'postern user create --email ada@example.com --name "Ada Lovelace"',
@@ -64,7 +64,7 @@ ${examples(
   return postern
 }
 
-/** `postern token list | head -1` reads a line and leaves: no failure of ours. */
-function readerLeft(error: NodeJS.ErrnoException): void {
+/** `postern token list | head -1` closes the pipe early, which is not an error. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error
 }

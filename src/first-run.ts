@@ -10,8 +10,8 @@ export interface FirstAdministrator {
 }
 
 /**
- * Makes an administrator when there are no users yet.
- * @returns what to sign in with, which is nowhere else; undefined when there are users
+ * Creates an administrator when there are no users yet.
+ * @returns the credentials, which are not stored anywhere else; undefined when there are users
  */
 export async function ensureFirstAdministrator({ users, db }: Services): Promise<FirstAdministrator | undefined> {
   if ((await users.count()) > 0) return undefined
@@ -19,28 +19,28 @@ export async function ensureFirstAdministrator({ users, db }: Services): Promise
   try {
     await users.create({ email: EMAIL, name: 'Administrator', password, role: 'admin', mustChangePassword: true })
   } catch (error) {
-    // Another node that started in the same moment made it, and says so.
+    // Another node that started at the same time created it and printed its password.
     if ((await users.count()) > 0 && !db.embedded) return undefined
     throw error
   }
   return { email: EMAIL, password }
 }
 
-/** What a start prints; a first one adds how to sign in, and a line that gives a first token. */
+/** The message at the start. The first one also has the administrator's credentials and a command for a first token. */
 export function startMessage(issuer: string, administrator: FirstAdministrator | undefined): string {
-  const ready = `\n  Postern is ready at ${issuer}: sign in there, or try the API at ${issuer}/docs\n`
+  const ready = `\n  Postern is ready at ${issuer}. Sign in there, or try the API at ${issuer}/docs\n`
   return administrator ? ready + firstSteps(issuer, administrator) : ready
 }
 
 function firstSteps(issuer: string, { email, password }: FirstAdministrator): string {
   const body = JSON.stringify({ email, password, device_name: 'first token' })
   return `
-  The first administrator, shown this once; sign in to choose your own:
+  First administrator (shown only once; sign in and choose your own password):
 
     e-mail    ${email}
     password  ${password}
 
-  A first token:
+  Create a first token:
 
     curl -sS ${issuer}/api/tokens -H 'Content-Type: application/json' -d '${body}'
 

@@ -29,22 +29,27 @@ interface RotateOptions extends JsonOption {
 
 const EXCHANGE_AUDIENCE = [
   '--exchange-audience <uri...>',
-  'audience besides its own that it may exchange tokens for',
+  'audience that it may exchange tokens for, besides its own',
 ] as const
-const RESOURCE = ['--resource <uri...>', 'resource besides its own that it may name with client_credentials'] as const
+const RESOURCE = [
+  '--resource <uri...>',
+  'resource that it may request with client_credentials, besides its own',
+] as const
 
 export function clientCommands(postern: Command): void {
-  const client = postern.command('client').description('Create, list and revoke clients, and rotate their secrets.')
+  const client = postern
+    .command('client')
+    .description('Create, update, list and revoke clients, and rotate their secrets.')
 
   client
     .command('create')
-    .description('Register an application. Its secret is shown this once.')
-    .requiredOption('--name <name>', 'name that people see when they let it in')
-    .option('--public', 'without a secret: an app on a phone, in a browser, on a command line')
-    .option('--grant <grant...>', 'grant type it may use (default: what the other options call for)')
-    .option('--redirect-uri <uri...>', 'where people are sent back to')
-    .option('--scope <scope...>', 'scope it may ask for (default: every scope)')
-    .option('--audience <uri>', 'make it a resource server that tokens can be meant for')
+    .description('Register an app. Its secret is shown only once.')
+    .requiredOption('--name <name>', 'name that people see when they authorize the app')
+    .option('--public', 'app without a secret: on a phone, in a browser, on a command line')
+    .option('--grant <grant...>', 'grant type it may use (default: those that the other options need)')
+    .option('--redirect-uri <uri...>', 'URI that people are redirected to')
+    .option('--scope <scope...>', 'scope it may request (default: all scopes except admin)')
+    .option('--audience <uri>', 'register a resource server with this audience')
     .option(...EXCHANGE_AUDIENCE)
     .option(...RESOURCE)
     .addOption(new Option('--token-format <format>', 'format of its access tokens').choices(['jwt', 'opaque']))
@@ -65,9 +70,9 @@ ${examples(
   client
     .command('update')
     .description(
-      'Allow a client more or less. What is given replaces what was allowed before; an empty text allows nothing.',
+      'Change what a client is allowed. Each option replaces the previous values; an empty value allows nothing.',
     )
-    .argument('<id>', 'id of the client', idArgument)
+    .argument('<id>', 'ID of the client', idArgument)
     .option(...EXCHANGE_AUDIENCE)
     .option(...RESOURCE)
     .option(...JSON_OPTION)
@@ -82,9 +87,11 @@ ${examples(
 
   client
     .command('rotate-secret')
-    .description('Give a client a new secret, shown this once. The one before dies, at once or after the overlap.')
-    .argument('<id>', 'id of the client', idArgument)
-    .option('--overlap <duration>', 'how long the secret before lives on: 12h, 7d', durationOption)
+    .description(
+      'Give a client a new secret, which is shown only once. The old secret stops working, immediately or after --overlap.',
+    )
+    .argument('<id>', 'ID of the client', idArgument)
+    .option('--overlap <duration>', 'how long the old secret still works: 12h, 7d', durationOption)
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern client rotate-secret 01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12 --overlap 1d'))
     .action(rotateSecret)
@@ -98,8 +105,8 @@ ${examples(
 
   client
     .command('revoke')
-    .description('Revoke a client: none of its tokens opens anything from the next request on.')
-    .argument('<id>', 'id of the client', idArgument)
+    .description('Revoke a client. All of its tokens stop working immediately.')
+    .argument('<id>', 'ID of the client', idArgument)
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern client revoke 01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12'))
     .action(revoke)
@@ -131,17 +138,18 @@ async function create({
   showOnce(await withServices(({ clients }) => clients.create(options), 'create'), json)
 }
 
-/** An empty text, which a shell can pass, allows nothing. */
+/** An empty value allows nothing. */
 function allowances({ exchangeAudience, resource }: Allowances) {
   const list = (uris: string[] | undefined) => uris?.filter(Boolean)
   return { exchangeAudiences: list(exchangeAudience), resources: list(resource) }
 }
 
 async function update(id: string, { json, ...options }: UpdateOptions): Promise<void> {
-  if (!options.exchangeAudience && !options.resource) throw new UsageError('Name what to change: see --help.')
+  if (!options.exchangeAudience && !options.resource)
+    throw new UsageError('Nothing to change. Use --exchange-audience or --resource.')
   const { client } = await withServices(({ clients }) => clients.update(id, allowances(options)))
   const { toClient } = await import('../clients/schemas.ts')
-  answer(json, { data: toClient(client) }, `Changed client ${id}`)
+  answer(json, { data: toClient(client) }, `Updated client ${id}`)
 }
 
 async function rotateSecret(id: string, { overlap, json }: RotateOptions): Promise<void> {
@@ -151,7 +159,7 @@ async function rotateSecret(id: string, { overlap, json }: RotateOptions): Promi
 function showOnce({ client, secret }: ClientAndSecret, json: boolean | undefined): void {
   const text = `client_id      ${client.id}${secret ? `\nclient_secret  ${secret}` : ''}`
   answer(json, { client_id: client.id, client_secret: secret }, text)
-  if (secret && !json) note('The secret is shown this once: keep it now.')
+  if (secret && !json) note('Save the secret now. It is shown only once.')
 }
 
 async function list({ json }: JsonOption): Promise<void> {
@@ -161,11 +169,11 @@ async function list({ json }: JsonOption): Promise<void> {
     c.name,
     c.isConfidential() ? 'confidential' : 'public',
     c.grantTypes.map(g => g.split(':').at(-1)).join(' '),
-    c.scopes?.join(' ') ?? 'every',
-    c.revoked ? 'revoked' : 'live',
+    c.scopes?.join(' ') ?? 'all',
+    c.revoked ? 'revoked' : 'active',
   ])
   const { toClient } = await import('../clients/schemas.ts')
-  answer(json, { data: clients.map(toClient) }, table(['id', 'name', 'type', 'grants', 'scopes', 'state'], rows))
+  answer(json, { data: clients.map(toClient) }, table(['id', 'name', 'type', 'grants', 'scopes', 'status'], rows))
 }
 
 async function revoke(id: string, { json }: JsonOption): Promise<void> {

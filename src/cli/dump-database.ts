@@ -7,7 +7,7 @@ import { StartupError } from '../errors/errors.ts'
 import { openDatabase } from '../open-database.ts'
 
 /**
- * Dumps the database that the environment names.
+ * Dumps the configured database.
  * @param file see `writeFile`
  * @throws StartupError when there is no database, a server holds it, or the file cannot be written
  */
@@ -32,6 +32,4 @@ export async function dumpTo(file: string, version: string): Promise<{ rows: num
 }
 
 const noKey = (dataDir: string) =>
-  new StartupError(
-    `There is no app.key in ${dataDir}, and APP_KEY is not set. Set it to the key that this database was used with.`,
-  )
+  new StartupError(`There is no app.key in ${dataDir}, and APP_KEY is not set. Set it to the key of this database.`)

@@ -4,17 +4,17 @@ import { UsageError } from './errors.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer, note } from './output.ts'
 
-const WITH_KEY = 'The dump contains the APP_KEY of this database: keep it as secret as a password.'
-const WITHOUT_KEY = 'The dump does not contain APP_KEY, which its secrets are encrypted with: keep that key too.'
+const WITH_KEY = 'The dump contains the APP_KEY of this database. Keep it as secret as a password.'
+const WITHOUT_KEY = 'The dump does not contain APP_KEY, which its secrets are encrypted with. Back up that key too.'
 
 export function dumpCommands(postern: Command): void {
   postern
     .command('dump')
     .description(
-      'Write every row of the database into a new file, as of one moment, for `postern restore`. ' +
-        'The embedded database is dumped while no server runs on it, a PostgreSQL beside running servers.',
+      'Write a consistent snapshot of all rows to a new file, for `postern restore`. ' +
+        'Stop the server before you dump the embedded database. PostgreSQL is dumped while servers run.',
     )
-    .argument('<file>', 'a file that does not exist yet; - for standard output')
+    .argument('<file>', 'new file, or - for standard output')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern dump backup.gz', 'postern dump - | gpg -e -r ops@example.com > backup.gpg'))
     .action(dump)
@@ -22,10 +22,10 @@ export function dumpCommands(postern: Command): void {
   postern
     .command('restore')
     .description(
-      'Put a dump into an empty database: an empty or absent DATA_DIR, or a new database in DATABASE_URL. ' +
-        'It may come from an earlier version, and from either kind of database.',
+      'Restore a dump into an empty database: a new or empty DATA_DIR, or a new database in DATABASE_URL. ' +
+        'The dump can come from an earlier version and from either kind of database.',
     )
-    .argument('<file>', 'what `postern dump` wrote; - for standard input')
+    .argument('<file>', 'dump file, or - for standard input')
     .option(...JSON_OPTION)
     .addHelpText(
       'after',
@@ -36,7 +36,9 @@ export function dumpCommands(postern: Command): void {
 
 async function dump(file: string, { json }: JsonOption): Promise<void> {
   if (file === '-' && (json || process.stdout.isTTY)) {
-    throw new UsageError('A dump does not go to a terminal or beside JSON. Name a file, or redirect standard output.')
+    throw new UsageError(
+      'A dump cannot be written to a terminal, or to standard output with --json. Name a file, or redirect standard output.',
+    )
   }
   const { dumpTo } = await import('./dump-database.ts')
   const { rows, withKey } = await dumpTo(file, packageJson.version)

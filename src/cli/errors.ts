@@ -2,27 +2,27 @@ import { CommanderError } from 'commander'
 import { type FieldError, PosternError, StartupError } from '../errors/errors.ts'
 import { printable } from './output.ts'
 
-/** Wrong usage that only the command itself can see. */
+/** Wrong usage that Commander does not detect. */
 export class UsageError extends Error {}
 
-/** Something a person named that does not exist, or cannot be done now. */
+/** What was named does not exist, or the command cannot run now. */
 export class CommandError extends Error {}
 
-/** 2: the command line could not be understood, and nothing was tried. 1: it was tried and failed. */
+/** 2: wrong usage, nothing was done. 1: the command failed. */
 export function exitCode(error: unknown): 0 | 1 | 2 {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   return error instanceof UsageError ? 2 : 1
 }
 
-/** One line for what a person can mend, the whole error for what only we can. */
+/** One line for an error that the operator can fix; the stack for any other. */
 export function explain(error: unknown): string {
   if (error instanceof CommanderError) return oneLine(error.message.replace(/^error: /, ''))
-  if (error instanceof PosternError) return oneLine(inOptions(error))
+  if (error instanceof PosternError) return oneLine(withOptionNames(error))
   if (error instanceof StartupError || error instanceof UsageError || error instanceof CommandError) {
     return oneLine(error.message)
   }
-  const refusal = refusalOfDatabase(error)
-  if (refusal) return `The database refused it: ${oneLine(refusal)}.`
+  const message = databaseMessage(error)
+  if (message) return `The database reported an error: ${oneLine(message)}.`
   return (error as Error)?.stack ?? String(error)
 }
 
@@ -38,8 +38,8 @@ const OPTIONS: Record<string, string> = {
   password: 'The password',
 }
 
-/** The domain names fields as they are on the wire; here they are options. */
-function inOptions({ extra, message }: PosternError): string {
+/** The message with the names of options in place of fields. */
+function withOptionNames({ extra, message }: PosternError): string {
   const fields = extra.errors as FieldError[] | undefined
   if (!fields) return message
   return fields.map(({ path, message }) => `${option(path.split('/')[0] as string)} ${message}`).join('; ')
@@ -47,11 +47,11 @@ function inOptions({ extra, message }: PosternError): string {
 
 const option = (field: string) => OPTIONS[field] ?? `--${field.replaceAll('_', '-')}`
 
-/** A class and a condition, with at least one digit (PostgreSQL, appendix A); `EPIPE` is none. */
+/** Five characters with at least one digit (PostgreSQL, appendix A), unlike `EPIPE`. */
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/
 
-/** What PostgreSQL says, without the rows that it adds as a detail: a missing permission, a full disk. */
-function refusalOfDatabase(error: unknown): string | undefined {
+/** The first line of a PostgreSQL error, without the rows in its details: a missing permission, a full disk. */
+function databaseMessage(error: unknown): string | undefined {
   const { code, message } = error as { code?: unknown; message?: string }
   return SQLSTATE.test(String(code)) ? message?.split('\n', 1)[0] : undefined
 }

@@ -13,14 +13,14 @@ interface RotateOptions extends JsonOption {
   now?: boolean
 }
 
-const COST = `verifiers that cache the JWK Set may refuse new tokens for up to ${JWKS_MAX_AGE / 60} minutes`
+const COST = `verifiers that cache the JWK Set may reject new tokens for up to ${JWKS_MAX_AGE / 60} minutes`
 
 export function keyCommands(postern: Command): void {
   const keys = postern.command('keys').description('List, rotate and revoke the signing keys.')
 
   keys
     .command('list')
-    .description('List the keys, oldest first: past ones, the current one that signs, and the next one.')
+    .description('List the keys, oldest first: retired keys, the active key and the standby key.')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern keys list'))
     .action(async ({ json }: JsonOption) => {
@@ -32,8 +32,8 @@ export function keyCommands(postern: Command): void {
   keys
     .command('rotate')
     .description(
-      'Let the next key sign, once it has been published for so long that every cached JWK Set has it. ' +
-        'Tokens that the current one signed stay valid.',
+      'Activate the next key as soon as every cached JWK Set contains it. ' +
+        'Tokens signed with the current key stay valid.',
     )
     .addOption(
       new Option(
@@ -41,7 +41,7 @@ export function keyCommands(postern: Command): void {
         'algorithm of the key (default: that of a scheduled key, or SIGNING_ALGORITHM)',
       ).choices(ALGORITHMS),
     )
-    .option('--now', `sign at once, in an emergency: ${COST}`)
+    .option('--now', `in an emergency, activate the key immediately: ${COST}`)
     .option(...JSON_OPTION)
     .addHelpText(
       'after',
@@ -56,11 +56,11 @@ export function keyCommands(postern: Command): void {
   keys
     .command('revoke')
     .description(
-      'Withdraw a key that may be in other hands: it leaves the JWK Set at once, guards that follow the events forget it ' +
-        'within a second, and what it signed is refused everywhere. If it is the key that signs, the next one signs at ' +
-        'once. This cannot be undone.',
+      'Revoke a key that may have been stolen. It is removed from the JWK Set immediately and from guards that follow ' +
+        'the event feed within a second, and tokens signed with it are rejected everywhere. If it is the active key, the ' +
+        'next key replaces it immediately. This cannot be undone.',
     )
-    .argument('<kid>', 'id of the key', idArgument)
+    .argument('<kid>', 'ID of the key', idArgument)
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern keys revoke 01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a13'))
     .action(async (kid: string, { json }: JsonOption) => {
@@ -69,13 +69,13 @@ export function keyCommands(postern: Command): void {
       const { key, tokens } = await withTamperedKeys(services => revokeKey(services, kid))
       const { count: revoked, complete } = tokens
       const text =
-        `Key ${key.id} (${key.algorithm}) is revoked, and with it ${revoked} ${revoked === 1 ? 'token' : 'tokens'}.\n` +
-        `To list them: GET /admin/tokens?key_id=${key.id}&state=all`
+        `Revoked key ${key.id} (${key.algorithm}) and ${revoked} ${revoked === 1 ? 'token' : 'tokens'}.\n` +
+        `List the tokens: GET /admin/tokens?key_id=${key.id}&state=all`
       answer(json, { data: toKey(key), tokens: { revoked, complete } }, text)
     })
 }
 
-/** A row that was tampered with stops every other start; this is the way to withdraw it. */
+/** Other commands fail while a key row has been tampered with. This one has to work, since it revokes such a key. */
 function withTamperedKeys<T>(work: (services: Services) => Promise<T>): Promise<T> {
   const ready = async (services: Services) => {
     const { requireMigrated } = await import('../database/migrations.ts')
@@ -88,15 +88,17 @@ function withTamperedKeys<T>(work: (services: Services) => Promise<T>): Promise<
 function report(key: Rotation): string {
   const { id, algorithm, outcome } = key
   const name = `Key ${id} (${algorithm})`
-  if (outcome === 'signs') return `${name} signs from now on`
-  if (outcome === 'early') return `${name} signs from now on, but ${COST}`
-  const from = `signs from ${time(signsFrom(key) as Date)} on`
-  if (outcome === 'scheduled') return `${name} is published now and ${from}`
-  return `${name} was scheduled before and ${from}; with --now it signs at once`
+  if (outcome === 'signs') return `${name} is now active`
+  if (outcome === 'early') return `${name} is now active, but ${COST}`
+  const activation = `becomes active at ${time(signsFrom(key) as Date)}`
+  if (outcome === 'scheduled') return `${name} is now published and ${activation}`
+  return `${name} was already scheduled and ${activation}; use --now to activate it immediately`
 }
+
+const STATUS: Record<SigningKey['state'], string> = { next: 'standby', current: 'active', past: 'retired' }
 
 const asTable = (keys: SigningKey[]) =>
   table(
-    ['kid', 'algorithm', 'state', 'created', 'signs from', 'retired', 'revoked'],
-    keys.map(k => [k.id, k.algorithm, k.state, k.createdAt, signsFrom(k), k.retiredAt, k.revokedAt]),
+    ['kid', 'algorithm', 'status', 'created', 'active from', 'retired', 'revoked'],
+    keys.map(k => [k.id, k.algorithm, STATUS[k.state], k.createdAt, signsFrom(k), k.retiredAt, k.revokedAt]),
   )

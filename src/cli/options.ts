@@ -6,17 +6,17 @@ export interface JsonOption {
   json?: boolean
 }
 
-/** The flag that each command has. */
-export const JSON_OPTION = ['--json', 'answer in JSON'] as const
+/** The flag of every command. */
+export const JSON_OPTION = ['--json', 'output JSON'] as const
 
-/** Shown under a command's help. */
+/** Examples at the end of a command's help. */
 export const examples = (...lines: string[]) => `\nExamples:\n${lines.map(line => `  $ ${line}`).join('\n')}`
 
 /** @returns seconds */
 export function durationOption(text: string): number {
   const seconds = parseDuration(text)
   if (seconds !== undefined) return seconds
-  throw new InvalidArgumentError('It must be a length of time such as 30d, 12h or P1Y.')
+  throw new InvalidArgumentError('It must be a duration such as 30d, 12h or P1Y.')
 }
 
 export function hoursOption(text: string): number {
@@ -27,7 +27,7 @@ export function hoursOption(text: string): number {
 
 export function idArgument(text: string): string {
   if (isUuid(text)) return text
-  throw new InvalidArgumentError('It must be an id, as the list shows it.')
+  throw new InvalidArgumentError('It must be an ID from the list command.')
 }
 
 const MAX_COUNT = 10_000

@@ -15,13 +15,11 @@ interface Options extends JsonOption {
 export function pruneCommand(postern: Command): void {
   postern
     .command('prune')
-    .description(
-      'Delete tokens that have been dead for a while, and what else expired, in batches beside a running server.',
-    )
-    .option('--revoked', 'delete revoked tokens (default: revoked and expired ones)')
-    .option('--expired', 'delete expired tokens')
-    .option('--hours <hours>', 'how long they have been dead at least', hoursOption, 168)
-    .option('--dry-run', 'count them, and delete nothing')
+    .description('Delete old revoked and expired tokens and other expired rows, in batches. Servers can keep running.')
+    .option('--revoked', 'delete only revoked tokens (default: revoked and expired)')
+    .option('--expired', 'delete only expired tokens')
+    .option('--hours <hours>', 'minimum time since they were revoked or expired', hoursOption, 168)
+    .option('--dry-run', 'count the tokens without deleting them')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern prune', 'postern prune --revoked --hours 24', 'postern prune --dry-run'))
     .action(run)
@@ -32,24 +30,24 @@ async function run({ revoked = false, expired = false, hours, dryRun = false, js
   const options = { revoked: revoked || both, expired: expired || both, hours }
   const count = await withServices(
     ({ db, config: { refreshGrace } }) =>
-      dryRun ? countDead(db, options) : deleteDead(db, { ...options, refreshGrace }),
+      dryRun ? countTokens(db, options) : deleteTokens(db, { ...options, refreshGrace }),
     dryRun ? 'read' : 'change',
   )
   const tokens = `${count} ${count === 1 ? 'token' : 'tokens'}`
   answer(json, { count, dry_run: dryRun }, dryRun ? `${tokens} would be deleted` : `Deleted ${tokens}`)
 }
 
-async function countDead(db: Database, options: PruneOptions): Promise<number> {
+async function countTokens(db: Database, options: PruneOptions): Promise<number> {
   const { countPrunable } = await import('../tokens/prune.ts')
   return countPrunable(db, options)
 }
 
-async function deleteDead(db: Database, options: PruneOptions): Promise<number> {
+async function deleteTokens(db: Database, options: PruneOptions): Promise<number> {
   const { prune } = await import('../tokens/prune.ts')
   if (!process.stderr.isTTY) return prune(db, options)
   const { SingleBar, Presets } = await import('cli-progress')
   const bar = new SingleBar({ format: '{bar} {percentage}% | {value} of {total} tokens' }, Presets.rect)
-  bar.start(await countDead(db, options), 0)
+  bar.start(await countTokens(db, options), 0)
   try {
     return await prune(db, { ...options, onProgress: deleted => bar.update(deleted) })
   } finally {

@@ -6,17 +6,17 @@ import { type Dump, readDump, verifyDump } from '../dump/read.ts'
 import { openDatabase } from '../open-database.ts'
 import { restoreEmbedded } from './restore-embedded.ts'
 
-/** One connection loads rows while another migrates. */
+/** One connection loads rows while another one migrates. */
 const CONNECTIONS = 2
 
 /**
- * Restores a dump into the database that the environment names.
+ * Restores a dump into the configured database.
  * @param file see `withFile`
  * @returns how many rows, and when the dump was written
- * @throws StartupError when the database is not empty, the key is another one, or the file cannot be read to its end
+ * @throws StartupError when the database is not empty, the key does not match, or the file is incomplete
  */
 export async function restoreFrom(file: string): Promise<{ rows: number; createdAt: string }> {
-  // A file that can be read twice is read to its end before anything is created.
+  // A file can be read twice, so it is verified before anything is created.
   if (file !== '-') await withFile(file, verifyDump)
   return withFile(file, async source => {
     const dump = await readDump(source)

@@ -10,31 +10,31 @@ import type { Dump } from '../dump/read.ts'
 import { StartupError } from '../errors/errors.ts'
 import { openDatabase } from '../open-database.ts'
 
-/** Where a database grows until it is whole. Nothing looks for one there. */
-const growing = (dataDir: string) => join(dataDir, 'restoring')
-/** What an empty data directory may have in it: a lock, a key, what a restore left that was killed, what a disk has. */
+/** The database is restored here and moved to its place when it is complete. */
+const restoreFolder = (dataDir: string) => join(dataDir, 'restoring')
+/** Files that an empty data directory may contain: a lock, a key, an aborted restore, and what a file system creates. */
 const NOT_DATA = /^(lock(-journal)?|app\.key|restoring|lost\+found)$/
 
 /**
- * Puts a dump into a data directory that is empty or absent. The database appears in it whole or not at all.
+ * Restores a dump into an empty or new data directory, completely or not at all.
  * @param givenKey the APP_KEY of the environment
- * @returns how many rows
- * @throws StartupError when there is something in the directory, or the dump cannot be read to its end
+ * @returns the number of rows
+ * @throws StartupError when the directory is not empty, or the dump is incomplete
  */
 export async function restoreEmbedded(dataDir: string, dump: Dump, givenKey: string | undefined): Promise<number> {
-  requireVacant(dataDir)
+  requireEmpty(dataDir)
   requireAppKey(dump.header, [givenKey, readStoredAppKey(dataDir)])
   const unlock = lockFolder(dataDir)
   try {
-    requireVacant(dataDir)
-    return await grow(dataDir, dump)
+    requireEmpty(dataDir)
+    return await restoreRows(dataDir, dump)
   } finally {
-    rmSync(growing(dataDir), { recursive: true, force: true })
+    rmSync(restoreFolder(dataDir), { recursive: true, force: true })
     unlock()
   }
 }
 
-function requireVacant(dataDir: string): void {
+function requireEmpty(dataDir: string): void {
   const entries = entriesOf(dataDir).filter(name => !NOT_DATA.test(name))
   if (entries.length === 0) return
   throw new StartupError(
@@ -51,8 +51,8 @@ function entriesOf(dataDir: string): string[] {
   }
 }
 
-async function grow(dataDir: string, dump: Dump): Promise<number> {
-  const folder = growing(dataDir)
+async function restoreRows(dataDir: string, dump: Dump): Promise<number> {
+  const folder = restoreFolder(dataDir)
   rmSync(folder, { recursive: true, force: true })
   const db = await openDatabase({ databaseUrl: undefined, databasePoolSize: 1, dataDir: folder })
   const rows = await loadDump(db, dump).finally(() => db.close())

@@ -12,22 +12,22 @@ interface Options extends JsonOption {
 export function scopesCommand(postern: Command): void {
   postern
     .command('scopes')
-    .description('List the catalogue: every scope of this deployment, in order.')
-    .option('--types', 'print the declaration with which a misspelt scope does not compile')
+    .description('List all scopes of this deployment.')
+    .option('--types', 'print a TypeScript declaration that makes misspelled scopes compile errors')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern scopes', 'postern scopes --types > src/scopes.d.ts'))
     .action(async ({ types, json }: Options) => {
-      const catalogue = await catalogueHere()
+      const catalogue = await currentCatalogue()
       answer(json, catalogue.scopes, types ? declaration(catalogue) : asTable(catalogue))
     })
 }
 
 /**
- * The catalogue in SCOPES_FILE; else that of the server whose database is here, which an application may have given its
- * own; else the file that a server would begin with.
+ * The catalogue in SCOPES_FILE, else the one stored in the database, else the default file. An embedding application can
+ * have stored a catalogue of its own.
  * @throws StartupError when there is a database, and neither it nor a file can be read
  */
-async function catalogueHere(): Promise<Catalogue> {
+async function currentCatalogue(): Promise<Catalogue> {
   const config = loadConfig(process.env, {}, { create: false })
   const fromFile = () => loadCatalogue(config.scopesFile)
   if (process.env.SCOPES_FILE) return fromFile()
@@ -36,7 +36,7 @@ async function catalogueHere(): Promise<Catalogue> {
   try {
     return await withBareServices(async ({ catalogue }) => catalogue, { access: 'read' })
   } catch (error) {
-    // Such as a server that runs on the embedded database.
+    // For example, a running server holds the embedded database.
     if (chosenScopesFile()) return fromFile()
     throw error
   }

@@ -5,13 +5,13 @@ import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { answer } from './output.ts'
 import { withBareServices } from './services.ts'
 
-/** One connection holds the lock while another migrates. */
+/** One connection holds the lock while another one migrates. */
 const LOCK_AND_WORK = 2
 
 export function serveCommand(postern: Command): void {
   postern
     .command('serve')
-    .description('Run the server until SIGINT or SIGTERM. The embedded database is migrated at the start.')
+    .description('Run the server until SIGINT or SIGTERM. The embedded database is migrated at startup.')
     .addHelpText('after', examples('postern serve', 'PORT=8080 ISSUER=https://id.example.com postern serve'))
     .action(async () => {
       const { loadConfig } = await import('../config/config.ts')
@@ -24,8 +24,8 @@ export function migrateCommand(postern: Command): void {
   postern
     .command('migrate')
     .description(
-      'Bring the database up to date, and make the signing keys and the personal access client if there are none. ' +
-        'Any number of nodes may run it at once.',
+      'Migrate the database, and create the signing keys and the personal access client if they are missing. ' +
+        'Several nodes can run it at the same time.',
     )
     .option(...JSON_OPTION)
     .addHelpText('after', examples('DATABASE_URL=postgres://… APP_KEY=… postern migrate'))
@@ -36,7 +36,7 @@ export function migrateCommand(postern: Command): void {
     })
 }
 
-/** @returns the names of what it applied */
+/** @returns the names of the applied migrations */
 async function migrateDatabase(): Promise<string[]> {
   const { migrate } = await import('../database/migrations.ts')
   return withBareServices(
@@ -51,8 +51,8 @@ async function migrateDatabase(): Promise<string[]> {
 }
 
 /**
- * PostgreSQL lets two processes create one table at once, and then fails one of them. The lock goes with the
- * transaction, so it holds behind a pooler too, and whoever waited finds nothing left to do.
+ * When two processes create the same table, one of them fails. The lock belongs to the transaction, so it also works
+ * behind a pooler in transaction mode.
  */
 function oneAtATime<T>(db: Database, work: () => Promise<T>): Promise<T> {
   return db.transaction(async em => {

@@ -1,16 +1,16 @@
 import type { Services } from '../services.ts'
 
 /**
- * What a command does to the database: `create` creates it where there is none, `change` needs one, `read` needs one and
- * writes nothing.
+ * How a command uses the database: `create` creates a missing one, `change` requires one, `read` requires one and does
+ * not write.
  */
 export type Access = 'create' | 'change' | 'read'
 
 /**
- * Creates the services for one piece of work and closes it again. The rooms are loaded here, so that `--help` and wrong usage
- * need not wait for them.
- * @throws StartupError when another process holds the embedded database, a shared one is away or not migrated, or there is
- *   none and the command does not create it
+ * Runs `work` with the services, and closes them. Their modules are loaded only here, so that `--help` and usage errors are
+ * fast.
+ * @throws StartupError when another process holds the embedded database, PostgreSQL cannot be reached or is not migrated, or
+ *   the database is missing and the command does not create it
  */
 export function withServices<T>(work: (services: Services) => Promise<T>, access: Access = 'change'): Promise<T> {
   const ready = async (services: Services) => {
@@ -24,11 +24,11 @@ export function withServices<T>(work: (services: Services) => Promise<T>, access
 
 export interface BareOptions {
   access?: Access
-  /** At least so many, where the database is shared. */
+  /** Minimum for PostgreSQL. */
   connections?: number
 }
 
-/** As `withServices`, with a database that may lack its tables. */
+/** As `withServices`, for a database that need not be migrated. */
 export async function withBareServices<T>(
   work: (services: Services) => Promise<T>,
   { access = 'create', connections = 1 }: BareOptions = {},
@@ -37,18 +37,18 @@ export async function withBareServices<T>(
   const { commandCatalogue, readDeployment, resolveCommandConfig } = await import('../deployment/deployment.ts')
   const { startEmbedded } = await import('../database/embedded/embedded.ts')
   const checked = loadConfig(process.env, {}, { create: access === 'create' })
-  // It opens on a thread of its own while the rest is loaded.
+  // It opens in a thread of its own while the modules are loaded.
   const embedded = checked.databaseUrl ? undefined : startEmbedded(checked.dataDir, { mustExist: access !== 'create' })
   let opened: { close(): Promise<void> } | undefined
   try {
-    // A key is created only beside a database that is there.
+    // A key is created only for an existing database.
     const database = access === 'change' ? loadConfig() : checked
     const [{ openDatabase }, { createServices }] = await Promise.all([
       import('../open-database.ts'),
       import('../services.ts'),
     ])
     const databasePoolSize = Math.max(connections, database.databasePoolSize)
-    // Whoever gave a command waits for it as long as they like.
+    // A command has no time limit; the operator can interrupt it.
     const db = await openDatabase({ ...database, databasePoolSize, databaseTimeout: 0, embedded })
     opened = db
     const stored = await readDeployment(db)
@@ -67,7 +67,7 @@ export async function withBareServices<T>(
 
 const PAGE = 1_000
 
-/** All rows of a list that comes in pages. */
+/** Reads all pages of a list. */
 export async function everyRow<Row extends { id: string }>(
   list: (page: { limit: number; after?: string }) => Promise<Row[]>,
 ): Promise<Row[]> {

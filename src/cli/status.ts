@@ -10,15 +10,15 @@ interface Options extends JsonOption {
 }
 
 const WATCH_MS = 500
-const ONE_NODE = 'The database is embedded: there is one node, and a change is obeyed before it is acknowledged.'
+const ONE_NODE = 'The database is embedded: there is one node, and it applies every change before it confirms it.'
 
 export function statusCommand(postern: Command): void {
   postern
     .command('status')
     .description(
-      'Show how far each node, and each reader of its feed, has heard of changes: "seen by 3 of 3 in 12 ms".',
+      'Show which changes each node and each event feed subscriber has received: "seen by 3 of 3 nodes in 12 ms".',
     )
-    .option('--watch', 'show it again whenever it changes, until Ctrl-C; in JSON one line each')
+    .option('--watch', 'print the status whenever it changes, until Ctrl-C; with --json, one line each')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern status', 'postern status --watch'))
     .action(run)
@@ -30,7 +30,7 @@ async function run({ watch = false, json }: Options): Promise<void> {
   if (!databaseUrl) {
     const { requireDataDir } = await import('../database/embedded/existing.ts')
     requireDataDir(dataDir)
-    // The server holds the embedded database, and nothing about it could be behind.
+    // The server holds the embedded database, and a single node cannot be behind.
     return answer(json, { embedded: true, newest: null, nodes: [] }, ONE_NODE)
   }
   const { readClusterStatus } = await import('../status/cluster-status.ts')
@@ -38,9 +38,9 @@ async function run({ watch = false, json }: Options): Promise<void> {
     let shown = ''
     for (;;) {
       const clusterStatus = await readClusterStatus(db)
-      const signs = JSON.stringify(clusterStatus, (key, value) => (key === 'silentFor' ? undefined : value))
-      if (signs !== shown) show(clusterStatus, json, watch)
-      shown = signs
+      const current = JSON.stringify(clusterStatus, (key, value) => (key === 'silentFor' ? undefined : value))
+      if (current !== shown) show(clusterStatus, json, watch)
+      shown = current
       if (!watch) return
       await pause(WATCH_MS)
     }
@@ -77,19 +77,19 @@ function toText({ newest, nodes, seenBy, seenIn }: ClusterStatus): string {
   const time = seenIn === null ? '' : ` in ${milliseconds(seenIn)}`
   const first = newest
     ? `Change ${newest.sequence} of ${newest.at.toISOString()}: seen by ${seenBy} of ${nodes.length} nodes${time}`
-    : `Nothing has changed lately; ${nodes.length} nodes`
+    : `No recent changes; ${nodes.length} nodes`
   return [first, notListeningNote(nodes), ...tables].filter(Boolean).join('\n\n')
 }
 
 function notListeningNote(nodes: NodeState[]): string {
   const notListening = nodes.filter(node => !node.hearing).length
   if (notListening === 0) return ''
-  return `${notListening} of ${nodes.length} nodes cannot hear the others and ask the database for every token. Where that lasts, see that DATABASE_LISTEN_URL names the same database directly.`
+  return `${notListening} of ${nodes.length} nodes do not receive notifications and query the database for every token. If this persists, check that DATABASE_LISTEN_URL points directly to the same database.`
 }
 
 const nodeTable = (nodes: NodeState[]) =>
   table(
-    ['node', 'position', 'behind', 'seen in', 'listens', 'readers', 'last sign'],
+    ['node', 'position', 'behind', 'seen in', 'listens', 'readers', 'last seen'],
     nodes.map(({ name, sequence, behind, seenIn, hearing, readers, silentFor }) => [
       name,
       sequence,
@@ -105,5 +105,5 @@ function readerTable(newest: number, nodes: NodeState[]): string {
   const rows = nodes.flatMap(({ name, readers }) =>
     readers.map(({ client_id, sequence }) => [client_id, name, sequence, Math.max(0, newest - sequence)]),
   )
-  return rows.length > 0 ? table(['reader', 'node', 'told', 'behind'], rows) : ''
+  return rows.length > 0 ? table(['reader', 'node', 'position', 'behind'], rows) : ''
 }

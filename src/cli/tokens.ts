@@ -27,17 +27,13 @@ export function tokenCommands(postern: Command): void {
 
   token
     .command('issue')
-    .description('Issue a personal access token. Its plain text stands alone on stdout, this once.')
-    .requiredOption('--user <user>', 'whose it is: e-mail address or id')
-    .requiredOption('--name <name>', 'what it is for')
-    .option('--scope <scope...>', 'scope it carries (default: the default scopes of the catalogue)')
-    .option(
-      '--expires-in <duration>',
-      'how long it lives: 30d, 12h, P1Y (default: PERSONAL_TOKEN_LIFETIME)',
-      durationOption,
-    )
-    .option('--resource <uri...>', 'API that it is for, by its audience (default: every API, or those of its scopes)')
-    .addOption(new Option('--format <format>', 'format of the text').choices(['jwt', 'opaque']))
+    .description('Issue a personal access token. It is printed alone to stdout, only once.')
+    .requiredOption('--user <user>', 'owner: e-mail address or ID')
+    .requiredOption('--name <name>', 'name of the token, such as its purpose')
+    .option('--scope <scope...>', 'scope of the token (default: the default scopes of the catalogue)')
+    .option('--expires-in <duration>', 'lifetime: 30d, 12h, P1Y (default: PERSONAL_TOKEN_LIFETIME)', durationOption)
+    .option('--resource <uri...>', 'audience of an API that it is for (default: every API, or those of its scopes)')
+    .addOption(new Option('--format <format>', 'format of the token').choices(['jwt', 'opaque']))
     .option(...JSON_OPTION)
     .addHelpText(
       'after',
@@ -50,17 +46,17 @@ export function tokenCommands(postern: Command): void {
 
   token
     .command('list')
-    .description('List the personal access tokens of a user, newest first. Never the plain text.')
-    .requiredOption('--user <user>', 'whose they are: e-mail address or id')
-    .option('--all', 'revoked and expired ones too')
+    .description('List the personal access tokens of a user, newest first.')
+    .requiredOption('--user <user>', 'owner: e-mail address or ID')
+    .option('--all', 'include revoked and expired tokens')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern token list --user ada@example.com'))
     .action(list)
 
   token
     .command('revoke')
-    .description('Revoke a token: it opens nothing from the next request on.')
-    .argument('<id>', 'id of the token; the `jti` of a JWT', idArgument)
+    .description('Revoke a token. It stops working immediately.')
+    .argument('<id>', 'ID of the token (the `jti` of a JWT)', idArgument)
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern token revoke 01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11'))
     .action(revoke)
@@ -93,10 +89,10 @@ async function issue({
   const { toToken } = await import('../tokens/schemas.ts')
   const { toUser } = await import('../users/schemas.ts')
   answer(json, { token: plainText, data: toToken(catalogue, token), user: toUser(user) }, plainText)
-  if (!json) note(`${describe(token)} for ${user.email}; expires ${day(token.expiresAt)}; id ${token.id}`)
+  if (!json) note(`${describe(token)} for ${user.email}; expires ${day(token.expiresAt)}; ID ${token.id}`)
 }
 
-/** The token names an issuer: a server that starts later with another one has to know. */
+/** The token names an issuer, so a server that starts later with another issuer must be able to detect it. */
 async function recordIssuer(services: Services): Promise<void> {
   const { readDeployment } = await import('../deployment/deployment.ts')
   if (!(await readDeployment(services.db))) await services.saveDeployment()
@@ -111,13 +107,13 @@ async function list({ user: who, all, json }: ListOptions): Promise<void> {
       tokens: rows.map(token => ({ token, seen: services.usage.lastUse(token) })),
     }
   }, 'read')
-  const headings = ['id', 'name', 'scopes', 'format', 'state', 'created', 'last used', 'expires']
+  const headings = ['id', 'name', 'scopes', 'format', 'status', 'created', 'last used', 'expires']
   const rows = tokens.map(({ token: t }) => [
     t.id,
     t.name,
     scopes(t),
     t.format,
-    state(t),
+    status(t),
     t.createdAt,
     t.lastUsedAt,
     t.expiresAt,
@@ -136,7 +132,7 @@ async function revoke(id: string, { json }: JsonOption): Promise<void> {
     },
   )
   const { toToken } = await import('../tokens/schemas.ts')
-  const others = count > 1 ? `, and with it what it issued: ${count - 1} more` : ''
+  const others = count > 1 ? ` and ${count - 1} more that were issued with it` : ''
   answer(json, { data: toToken(catalogue, token, seen), count }, `Revoked ${describe(token)}${others}`)
 }
 
@@ -145,8 +141,8 @@ type Named = Pick<ShownToken, 'name' | 'scopes'>
 const describe = (token: Named) => `${printable(token.name ?? 'an unnamed token')} (${scopes(token)})`
 const scopes = (token: Pick<Named, 'scopes'>) => token.scopes.join(' ') || 'no scopes'
 
-function state({ revoked, suspended, expiresAt }: ShownToken): string {
+function status({ revoked, suspended, expiresAt }: ShownToken): string {
   if (revoked) return 'revoked'
   if (expiresAt.getTime() <= Date.now()) return 'expired'
-  return suspended ? 'suspended' : 'live'
+  return suspended ? 'suspended' : 'active'
 }

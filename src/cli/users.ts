@@ -16,14 +16,14 @@ interface CreateOptions extends JsonOption {
 }
 
 export function userCommands(postern: Command): void {
-  const user = postern.command('user').description('Create, change, disable, enable, unlock and list users.')
+  const user = postern.command('user').description('Create, update, disable, enable, unlock and list users.')
 
   user
     .command('create')
-    .description('Create a user. The password is asked for on a terminal, or read from standard input.')
-    .requiredOption('--email <address>', 'e-mail address, by which the user signs in')
+    .description('Create a user. The password is read from a prompt or from standard input.')
+    .requiredOption('--email <address>', 'e-mail address that the user signs in with')
     .requiredOption('--name <name>', 'name that people see')
-    .option('--admin', 'make an administrator')
+    .option('--admin', 'create an administrator')
     .option('--password-stdin', 'read the password from standard input')
     .option(...JSON_OPTION)
     .addHelpText(
@@ -38,9 +38,9 @@ export function userCommands(postern: Command): void {
   user
     .command('set-password')
     .description(
-      'Give a user a new password, which signs them out everywhere. It is asked for, or read from standard input.',
+      'Set a new password and sign the user out everywhere. It is read from a prompt or from standard input.',
     )
-    .requiredOption('--email <user>', 'e-mail address or id')
+    .requiredOption('--email <user>', 'e-mail address or ID')
     .option('--password-stdin', 'read the password from standard input')
     .option(...JSON_OPTION)
     .addHelpText(
@@ -51,9 +51,9 @@ export function userCommands(postern: Command): void {
 
   user
     .command('set-role')
-    .description('Make a user an administrator, or an administrator a user. The last administrator stays one.')
-    .requiredOption('--email <user>', 'e-mail address or id')
-    .addOption(new Option('--role <role>', 'what the user becomes').choices(['user', 'admin']).makeOptionMandatory())
+    .description('Change the role of a user. The last administrator cannot be demoted.')
+    .requiredOption('--email <user>', 'e-mail address or ID')
+    .addOption(new Option('--role <role>', 'new role').choices(['user', 'admin']).makeOptionMandatory())
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern user set-role --email ada@example.com --role admin'))
     .action(setRole)
@@ -61,7 +61,7 @@ export function userCommands(postern: Command): void {
   user
     .command('update')
     .description('Change the name or the e-mail address of a user.')
-    .argument('<user>', 'e-mail address or id')
+    .argument('<user>', 'e-mail address or ID')
     .option('--name <name>', 'new name')
     .option('--email <address>', 'new e-mail address')
     .option(...JSON_OPTION)
@@ -70,16 +70,16 @@ export function userCommands(postern: Command): void {
 
   user
     .command('disable')
-    .description('Disable a user: none of their tokens opens anything from the next request on.')
-    .argument('<user>', 'e-mail address or id')
+    .description('Disable a user. All of their tokens and sessions stop working immediately.')
+    .argument('<user>', 'e-mail address or ID')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern user disable ada@example.com'))
     .action((who: string, { json }: JsonOption) => change(who, json, 'disable'))
 
   user
     .command('enable')
-    .description('Enable a user again: tokens that are neither revoked nor expired work as before.')
-    .argument('<user>', 'e-mail address or id')
+    .description('Enable a user again. Tokens that are neither revoked nor expired work again.')
+    .argument('<user>', 'e-mail address or ID')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern user enable ada@example.com'))
     .action((who: string, { json }: JsonOption) => change(who, json, 'enable'))
@@ -87,9 +87,9 @@ export function userCommands(postern: Command): void {
   user
     .command('unlock')
     .description(
-      'Forget the failed sign-ins of a user, so that the next attempt is not delayed. Those of an address count on.',
+      'Reset the failed sign-in count of a user, so that the next attempt is not delayed. Counts of IP addresses are kept.',
     )
-    .argument('<user>', 'e-mail address or id')
+    .argument('<user>', 'e-mail address or ID')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern user unlock ada@example.com'))
     .action((who: string, { json }: JsonOption) => change(who, json, 'unlock'))
@@ -106,7 +106,7 @@ export function userCommands(postern: Command): void {
 export async function findUser({ users }: Services, who: string): Promise<User> {
   const user = isUuid(who) ? await users.find(who) : await users.findByEmail(who)
   if (user) return user
-  throw new CommandError(`There is no user ${who}. See who there is: postern user list`)
+  throw new CommandError(`There is no user ${who}. List all users: postern user list`)
 }
 
 async function create({ email, name, admin, passwordStdin, json }: CreateOptions): Promise<void> {
@@ -133,14 +133,14 @@ async function setRole({ email: who, role, json }: Changing): Promise<void> {
     if (found.role === role) return found
     return services.users.update(found.id, { role })
   })
-  await answerUser(json, user, 'The role is set:')
+  await answerUser(json, user, 'Set the role of')
 }
 
 async function update(
   who: string,
   { name, email, json }: JsonOption & { name?: string; email?: string },
 ): Promise<void> {
-  if (name === undefined && email === undefined) throw new UsageError('Say what changes: --name, --email.')
+  if (name === undefined && email === undefined) throw new UsageError('Nothing to change. Use --name or --email.')
   const user = await withServices(async services =>
     services.users.update((await findUser(services, who)).id, { name, email }),
   )
@@ -162,8 +162,8 @@ async function change(who: string, json: boolean | undefined, what: keyof typeof
 
 async function list({ json }: JsonOption): Promise<void> {
   const users = await withServices(services => everyRow(page => services.users.list(page)), 'read')
-  const rows = users.map(u => [u.id, u.email, u.name, u.role, u.disabledAt ? 'disabled' : 'enabled', u.createdAt])
-  const headings = ['id', 'e-mail', 'name', 'role', 'state', 'created']
+  const rows = users.map(u => [u.id, u.email, u.name, u.role, u.disabledAt ? 'disabled' : 'active', u.createdAt])
+  const headings = ['id', 'e-mail', 'name', 'role', 'status', 'created']
   const { toManagedUser } = await import('../admin/schemas.ts')
   answer(json, { data: users.map(toManagedUser) }, table(headings, rows))
 }

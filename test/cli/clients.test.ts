@@ -7,7 +7,7 @@ t.test('a confidential client: its secret is shown once, rotated with an overlap
   const made = await postern.run(['client', 'create', '--name', 'reports', '--scope', 'orders:read'])
   t.equal(made.code, 0)
   t.match(made.stdout, /^client_id {6}[0-9a-f-]{36}\nclient_secret {2}[\w-]{43}\n$/)
-  t.match(made.stderr, 'shown this once')
+  t.match(made.stderr, 'shown only once')
   const [, id = '', , first = ''] = made.stdout.split(/\s+/)
   const second = await postern.json(['client', 'rotate-secret', id, '--overlap', '1h'])
   t.same(Object.keys(second), ['client_id', 'client_secret'])

@@ -12,7 +12,7 @@ t.test('the next key signs after a rotation, and the one before still verifies',
   const { data: before } = await postern.json(['keys', 'list'])
   t.match(before, [{ algorithm: 'ES256', state: 'current' }, { state: 'next' }])
   const rotated = await postern.run(['keys', 'rotate'])
-  t.same(rotated, { code: 0, stdout: `Key ${before[1].id} (ES256) signs from now on\n`, stderr: '' })
+  t.same(rotated, { code: 0, stdout: `Key ${before[1].id} (ES256) is now active\n`, stderr: '' })
   await postern.overHttp(async app => {
     const published = (await app.inject({ url: '/.well-known/jwks.json' })).json().keys
     t.ok(kids(published).includes(before[0].id))
@@ -25,22 +25,22 @@ t.test('a rotation may change the algorithm; the list never shows a private key'
   const { data } = await postern.json(['keys', 'rotate', '--algorithm', 'EdDSA'])
   t.match(data, { algorithm: 'EdDSA', state: 'next', signs_from: /Z$/, activated_at: null, retired_at: null })
   const { stdout } = await postern.run(['keys', 'list'])
-  t.match(stdout, /^KID +ALGORITHM +STATE +CREATED +SIGNS FROM +RETIRED +REVOKED$/m)
-  t.match(stdout, new RegExp(`^${data.id} +EdDSA +next +[^ ]+ [^ ]+Z +[^ ]+ [^ ]+Z +- +-$`, 'm'))
+  t.match(stdout, /^KID +ALGORITHM +STATUS +CREATED +ACTIVE FROM +RETIRED +REVOKED$/m)
+  t.match(stdout, new RegExp(`^${data.id} +EdDSA +standby +[^ ]+ [^ ]+Z +[^ ]+ [^ ]+Z +- +-$`, 'm'))
   t.match(await postern.run(['keys', 'rotate', '--algorithm', 'HS256']), { code: 2, stdout: '', stderr: ONE_LINE })
 })
 
-t.test('a key that was published a moment ago waits, which is said, and signs at once with --now', async t => {
+t.test('a key that was just published is scheduled, and is activated immediately with --now', async t => {
   const { data: listed } = await postern.json(['keys', 'list'])
   const { id, signs_from } = listed.find((key: { state: string }) => key.state === 'next')
   const time = `${signs_from.slice(0, 19).replace('T', ' ')}Z`
   const again = await postern.run(['keys', 'rotate'])
-  const said = `Key ${id} (EdDSA) was scheduled before and signs from ${time} on; with --now it signs at once\n`
+  const said = `Key ${id} (EdDSA) was already scheduled and becomes active at ${time}; use --now to activate it immediately\n`
   t.same(again, { code: 0, stdout: said, stderr: '' })
   const other = await postern.run(['keys', 'rotate', '--algorithm', 'RS256'])
-  t.match(other.stdout, /^Key [^ ]+ \(RS256\) is published now and signs from [^ ]+ [^ ]+Z on\n$/)
+  t.match(other.stdout, /^Key [^ ]+ \(RS256\) is now published and becomes active at [^ ]+ [^ ]+Z\n$/)
   const now = await postern.run(['keys', 'rotate', '--now', '--algorithm', 'EdDSA'])
-  t.match(now, { code: 0, stdout: /\(EdDSA\) signs from now on, but verifiers that cache .+ for up to 5 minutes\n$/ })
+  t.match(now, { code: 0, stdout: /\(EdDSA\) is now active, but verifiers that cache .+ for up to 5 minutes\n$/ })
   t.match((await postern.run(['keys', 'rotate', '--help'])).stdout, /--now .+emergency/)
   const { data } = await postern.json(['keys', 'rotate', '--now'])
   t.match(data, { state: 'current', algorithm: 'ES256', signs_from: data.activated_at })
@@ -61,7 +61,7 @@ t.test('a revoked key is published no more, its tokens are counted, and the next
   t.match(revoked, {
     code: 0,
     stderr: '',
-    stdout: new RegExp(`^Key ${current.id} .+ is revoked, and with it 1 token\\.`),
+    stdout: new RegExp(`^Revoked key ${current.id} .+ and 1 token\\.`),
   })
   t.match(revoked.stdout, `key_id=${current.id}&state=all`)
   const again = await postern.json(['keys', 'revoke', current.id])

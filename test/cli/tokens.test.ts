@@ -24,7 +24,7 @@ t.test('the plain text stands alone on stdout, what it is on stderr', async t =>
   const issued = await postern.run(issue('--scope', 'orders:read', 'tokens:read', '--expires-in', '30d'))
   t.equal(issued.code, 0)
   t.match(issued.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
-  t.match(issued.stderr, /^deploy \(orders:read tokens:read\) for ada@example\.com; expires .+; id [0-9a-f-]{36}\n$/)
+  t.match(issued.stderr, /^deploy \(orders:read tokens:read\) for ada@example\.com; expires .+; ID [0-9a-f-]{36}\n$/)
   const kept = await postern.run(['token', 'list', '--user', 'ada@example.com'], { env: OTHER })
   t.match(
     kept,

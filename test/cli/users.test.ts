@@ -52,7 +52,7 @@ t.test('a user is unlocked', async t => {
 t.test('the list shows everyone, without passwords, and a hostile name as text', async t => {
   const { code, stdout } = await postern.run(['user', 'list'])
   t.equal(code, 0)
-  t.match(stdout, /^ID +E-MAIL +NAME +ROLE +STATE +CREATED\n/)
+  t.match(stdout, /^ID +E-MAIL +NAME +ROLE +STATUS +CREATED\n/)
   t.ok(stdout.includes('\\u001b[2J\\u202eevil'))
   for (const hidden of ['\u001b', '\u202e', 'argon2']) t.notOk(stdout.includes(hidden))
   const listed = await postern.run(['user', 'list', '--json'])
@@ -67,7 +67,7 @@ t.test('what cannot be is refused in one line', async t => {
   t.same(weak, { code: 1, stdout: '', stderr: 'postern: The password must have at least 8 characters\n' })
   const unknown = await postern.run(['user', 'disable', 'nobody@example.com'])
   t.match(unknown, { code: 1, stdout: '', stderr: ONE_LINE })
-  t.match(unknown.stderr, 'There is no user nobody@example.com. See who there is: postern user list')
+  t.match(unknown.stderr, 'There is no user nobody@example.com. List all users: postern user list')
 })
 
 t.test('a database that refuses is heard in one line', { skip: !SERVER && 'it never does' }, async t => {
@@ -90,17 +90,17 @@ t.test('without a terminal and without --password-stdin nothing is tried', async
 t.test('a terminal asks twice, without echo', { skip: !hasTerminal && 'there is no script(1)' }, async t => {
   const made = await onTerminal(postern, create('fay@example.com'), [
     ['Password: ', PASSWORD],
-    ['Once more: ', PASSWORD],
+    ['Confirm password: ', PASSWORD],
   ])
   t.equal(made.code, 0)
   t.match(made.shown, 'Created user fay@example.com')
   t.notMatch(made.shown, PASSWORD)
   const differing = await onTerminal(postern, create('gus@example.com'), [
     ['Password: ', PASSWORD],
-    ['Once more: ', `${PASSWORD}!`],
+    ['Confirm password: ', `${PASSWORD}!`],
   ])
   t.equal(differing.code, 1)
-  t.match(differing.shown, 'The two passwords differ.')
+  t.match(differing.shown, 'The passwords do not match.')
 })
 
 t.test('a password is set from standard input, and only the new one works', async t => {
