@@ -4,11 +4,10 @@ import { accessTokenClaims } from '../../packages/guard/src/claims.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createServices, type Services } from '../../src/services.ts'
 import type { Bench, Case } from '../bench.ts'
-import { onServer } from '../databases.ts'
+import { fillDatabase } from '../fill-database.ts'
 import { launch } from '../launch.ts'
 import { startProcess } from '../processes.ts'
 import { issuingBesideRevocations } from '../revoking.ts'
-import { fill } from '../servers/fill.ts'
 import type { calls } from '../servers/status.ts'
 import type { Row } from '../table.ts'
 
@@ -25,26 +24,12 @@ export const bench: Case = {
     const issuing = await issuingBesideRevocations(bench)
     const rows = bench.quick ? 50_000 : ROWS
     const environment = { ...(await bench.environment()), AUDIENCE }
-    await filled(bench, environment, rows)
+    await fillDatabase(bench, environment, rows, REVOKED)
     return {
       rows: [...(await lists(bench, environment)), ...issuing],
       notes: [`${rows.toLocaleString('en')} live tokens, ${REVOKED * 100} % of them revoked; MB and kB are decimal.`],
     }
   },
-}
-
-async function filled({ say }: Bench, environment: NodeJS.ProcessEnv, rows: number): Promise<void> {
-  const services = await createServices({ config: loadConfig(environment) })
-  try {
-    await services.ensure()
-    const person = { email: 'ada@example.com', name: 'Ada Lovelace', password: 'correct horse battery' }
-    const user = await services.users.create({ ...person, role: 'user' })
-    await services.tokens.issuePersonal({ user, name: 'pattern', scopes: ['orders:read'] })
-  } finally {
-    await services.close()
-  }
-  say(`filling a table with ${rows.toLocaleString('en')} rows`)
-  await onServer(environment.DATABASE_URL!, client => fill(client, rows, { revoked: REVOKED }))
 }
 
 async function lists(bench: Bench, environment: NodeJS.ProcessEnv): Promise<Row[]> {
