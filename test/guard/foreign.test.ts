@@ -135,7 +135,7 @@ t.test('registered twice on one instance it is a mistake that shows at the start
   await app.register(guard, { authenticate: accepts })
   t.ok(app.hasPlugin('postern-guard'))
   app.register(guard, { authenticate: accepts })
-  await t.rejects(Promise.resolve(app.ready()), { name: 'TypeError', message: /registered on this instance already/ })
+  await t.rejects(Promise.resolve(app.ready()), { name: 'TypeError', message: /already registered on this instance/ })
   t.equal(defaultExport, guard)
 })
 

@@ -30,7 +30,7 @@ declare module 'fastify' {
 }
 
 const REGISTERED_TWICE =
-  'The guard is registered on this instance already. For routes of another issuer or audience, register it in a plugin of their own.'
+  'A guard is already registered on this instance. For routes of another issuer or audience, register another guard in a plugin.'
 
 const plugin: FastifyPluginAsync<GuardOptions> = async (app, options) => {
   // A child instance may register a guard of its own.

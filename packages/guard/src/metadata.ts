@@ -9,13 +9,13 @@ const LIFETIME_SECONDS = 300
 
 interface NamedResource {
   url: string
-  /** The application may still name a resource of its own. */
+  /** Whether the application may replace it by a resource of its own. */
   isDefault: boolean
 }
 
 /**
  * Makes the guard's 401 name the URL of the resource's metadata (RFC 9728 §5.1).
- * @param isDefault only until the application names a resource of its own
+ * @param isDefault whether the application may replace it by a resource of its own
  * @throws TypeError for a second resource
  */
 export function nameResource(app: FastifyInstance, resource: string, isDefault = false): void {
@@ -23,7 +23,7 @@ export function nameResource(app: FastifyInstance, resource: string, isDefault =
   const named = Object.hasOwn(app, kResourceMetadata) ? namedResourceOf(app) : undefined
   if (!named) app.decorate(kResourceMetadata, { url, isDefault } satisfies NamedResource)
   else if (!named.isDefault && !isDefault) {
-    throw new TypeError(`protectedResource is registered on this instance already, with its metadata at ${named.url}.`)
+    throw new TypeError(`protectedResource is already registered on this instance, with its metadata at ${named.url}.`)
   } else if (named.isDefault) Object.assign(named, { url, isDefault })
 }
 
@@ -47,8 +47,8 @@ const plugin: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options
  * A Fastify plugin that serves the protected resource metadata (RFC 9728) at its well-known path, so that clients learn which
  * issuer to get a token from. The guard's 401 then names its URL (§5.1).
  *
- * Registration fails with a TypeError under a prefix, a second time, and for an option that is missing, empty or not a URL where one is
- * required.
+ * Registration fails with a TypeError under a prefix, for a second time, and for an option that is missing, empty or not a URL
+ * where one is required.
  * @example
  * await app.register(protectedResource, {
  *   resource: 'https://orders.example.com',

@@ -1,3 +1,3 @@
-/** The plugin alone, as a default export too, for whoever loads plugins by their files. */
+/** The plugin in a module of its own with a default export, for loaders of plugins such as `@fastify/autoload`. */
 export { protectedResource, protectedResource as default } from './metadata.ts'
 export type { ProtectedResourceOptions } from './resource.ts'

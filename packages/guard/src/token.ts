@@ -151,7 +151,7 @@ export class Token {
    * connections that outlive a request, such as a WebSocket or an event stream.
    * @returns a function that removes the listener; call it when the connection ends first
    * @example
-   * const stop = request.token.onEnd(() => socket.close(1008, 'The access token has ended'))
+   * const stop = tokenOf(request).onEnd(() => socket.close(1008, 'The access token has ended'))
    * socket.on('close', stop)
    */
   onEnd(listener: OnEnd): () => void {
