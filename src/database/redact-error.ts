@@ -1,12 +1,12 @@
-/** What PostgreSQL adds to an error and has rows, parameters or statements in it: hashes, e-mail addresses, tokens. */
+/** Fields of a PostgreSQL error that may contain rows, parameters or statements: hashes, e-mail addresses, tokens. */
 const WITH_VALUES = ['detail', 'where', 'internalQuery', 'query', 'params', 'parameters', 'queryOptions']
 /** Class 22, data exception (PostgreSQL, appendix A): its message quotes the value. */
 const DATA_EXCEPTION = /^22...$/
 
 /**
- * Takes from an error of the database what it says of rows and values, in place, before anything can log or show it.
- * What is left names the condition and, where there is one, the constraint, the table and the column.
- * @example `Key (hash)=(\x…) already exists.` goes; `violates unique constraint "users_email_unique"` stays
+ * Removes row values from a database error in place, before it can be logged or sent. It still names the condition and, if
+ * any, the constraint, the table and the column.
+ * @example `Key (hash)=(\x…) already exists.` is removed; `violates unique constraint "users_email_unique"` is not
  */
 export function redactError<T>(error: T): T {
   if (!(error instanceof Error)) return error

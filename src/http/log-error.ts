@@ -1,6 +1,6 @@
-/** What stands in a log besides message and stack: names, codes and places, which no request chooses. */
+/** Fields that are logged in addition to message and stack: names, codes and locations, which requests cannot control. */
 const FIELDS = ['code', 'statusCode', 'severity', 'schema', 'table', 'column', 'constraint', 'routine', 'syscall']
-/** Causes of causes; a circle of them ends here too. */
+/** Maximum depth of nested causes, which also ends cycles. */
 const MAX_DEPTH = 5
 
 export interface LoggedError {
@@ -13,8 +13,8 @@ export interface LoggedError {
 }
 
 /**
- * An error as it is logged. Only what is named here is written: libraries hang on their errors what they worked on,
- * rows and parameters of the database, bodies, tokens.
+ * Serializes an error for the log. Only the fields listed here are included, since libraries attach their input to errors:
+ * database rows and parameters, bodies, tokens.
  */
 export function serializeError(error: unknown, depth = 0): LoggedError {
   if (!(error instanceof Error)) return { type: typeof error, message: 'not an error', stack: '' }
@@ -24,14 +24,14 @@ export function serializeError(error: unknown, depth = 0): LoggedError {
     error[field as keyof Error],
   ])
   const errors = (error as AggregateError).errors
-  const deeper = depth < MAX_DEPTH
+  const isNestable = depth < MAX_DEPTH
   return {
     type: name,
     message,
     stack,
     ...Object.fromEntries(fields),
-    ...(deeper && cause instanceof Error && { cause: serializeError(cause, depth + 1) }),
-    ...(deeper &&
+    ...(isNestable && cause instanceof Error && { cause: serializeError(cause, depth + 1) }),
+    ...(isNestable &&
       Array.isArray(errors) && { errors: errors.slice(0, MAX_DEPTH).map(each => serializeError(each, depth + 1)) }),
   }
 }

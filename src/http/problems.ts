@@ -23,7 +23,7 @@ export function useErrorRenderer(app: FastifyInstance, render: RenderError, tran
   })
 }
 
-/** Handles requests that Fastify rejects before routing: a path that is not UTF-8 or has a segment that is too long. */
+/** Handles requests that Fastify rejects before routing: with a path that is not UTF-8, or a segment that is too long. */
 export function frameworkProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   sendProblem(reply, toPosternError(error, request))
 }

@@ -41,15 +41,15 @@ export async function rotate(change: KeyChange, { algorithm, configured, now }: 
   await promoteDue(change)
   const { em, publish } = change
   const next = await em.findOneOrFail(SigningKey, { state: 'next' })
-  const wanted = algorithm ?? (next.activatedAt ? next.algorithm : configured)
-  if (next.algorithm === wanted && next.activatedAt && !now) return Object.assign(next, { outcome: 'waiting' as const })
-  const key = next.algorithm === wanted ? next : await replaceNextKey(change, next, wanted)
+  const chosen = algorithm ?? (next.activatedAt ? next.algorithm : configured)
+  if (next.algorithm === chosen && next.activatedAt && !now) return Object.assign(next, { outcome: 'waiting' as const })
+  const key = next.algorithm === chosen ? next : await replaceNextKey(change, next, chosen)
   const ready = await readyAt(em, key)
   const time = new Date()
   const isEarly = ready > time
   const signsAt = isEarly && !now ? ready : time
   const current = await em.findOneOrFail(SigningKey, { state: 'current' })
-  const details = { retired: current.id, current: key.id, algorithm: wanted, signs_from: signsAt.toISOString() }
+  const details = { retired: current.id, current: key.id, algorithm: chosen, signs_from: signsAt.toISOString() }
   writeAudit(em, { kind: 'key.rotated', details })
   if (signsAt > time) em.assign(key, { activatedAt: signsAt })
   else await promote(change, key, signsAt)

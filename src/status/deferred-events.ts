@@ -6,8 +6,8 @@ import { markDemotedTokens } from './demoted-tokens.ts'
 import { PendingStatuses } from './pending.entity.ts'
 
 /**
- * Whose tokens changed: those of a user, of a client, those exchanged for a token, or those with `admin:*` scopes of a user
- * who is no longer an administrator.
+ * Which tokens changed: those of a user, those of a client, those exchanged for a token, or those with `admin:*` scopes of a
+ * user who is no longer an administrator.
  */
 type Kind = PendingStatuses['kind']
 
@@ -65,8 +65,8 @@ export interface DeferredEventsOptions {
 
 /**
  * Writes deferred status events in the background, one batch per transaction, so that the lock for sequence numbers is
- * held only briefly. Every node does so at its start and whenever a user, a client or a token with many exchanged ones changes: if one stops halfway, another
- * node continues.
+ * held only briefly. Every node does so at its start and whenever a user, a client or a token with many exchanged ones
+ * changes: if one stops halfway, another node continues.
  */
 export function startDeferredEvents({ bus, onError }: DeferredEventsOptions): DeferredEvents {
   let closed = false

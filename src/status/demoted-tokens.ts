@@ -3,7 +3,7 @@ import { hasAdminScopeSql } from '../scopes/admin.ts'
 
 /**
  * Marks tokens with `admin:*` scopes whose users are no longer administrators as changed, in the transaction of `em`.
- * @param column what the ids are of: users, or tokens
+ * @param column whether `ids` are ids of users or of tokens
  * @returns the ids of the tokens that were not marked before
  */
 export async function markDemotedTokens(em: Em, column: 'user_id' | 'id', ids: readonly string[]): Promise<string[]> {

@@ -11,7 +11,7 @@ import { createPermutation, type Permutation } from './permutation.ts'
 export const LIST_SIZE = 2 ** 20
 /** Number of positions that a node reserves at once; those left when it stops are never used. */
 const BLOCK = 512
-/** An embedded database has one connection: whoever holds it must not run out of indices while a refill waits for it. */
+/** An embedded database has one connection: its holder must not run out of indices while a refill waits for it. */
 const EMBEDDED_BLOCK = 16_384
 /** How long an issue inside a transaction waits for a refill, which may need another connection. */
 const MAX_WAIT_MS = 2_000

@@ -21,7 +21,7 @@ export interface StatusServicesOptions {
   log: Log
 }
 
-/** Close `lists` at the end. */
+/** Creates the services of token statuses. The caller must close `lists`. */
 export function createStatusServices({ db, bus, keys, config, log }: StatusServicesOptions): StatusServices {
   const lists = createStatusLists({
     db,
@@ -29,7 +29,7 @@ export function createStatusServices({ db, bus, keys, config, log }: StatusServi
     keys,
     issuer: config.issuer,
     ttl: config.statusListTtl,
-    onError: err => log.warn({ err }, 'could not read status events'),
+    onError: err => log.warn({ err }, 'cannot read status events'),
   })
   return {
     lists,
