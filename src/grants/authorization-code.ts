@@ -20,12 +20,12 @@ export interface AuthorizationCodeOptions {
   issueForGrant: IssueForGrant
 }
 
-/** What became of a try to redeem a code. */
+/** The result of an attempt to redeem a code. */
 type Outcome = { answer: TokenResponse } | { refusal: PosternError; replayed?: AuthCode }
 
-const INVALID_CODE = 'The code is unknown, expired, used, or of another client.'
+const INVALID_CODE = 'The code is unknown, expired, already used, or was issued to another client.'
 
-/** The grant type `authorization_code` (RFC 6749 §4.1.3) with PKCE (RFC 7636 §4.6). A code has one try. */
+/** The grant type `authorization_code` (RFC 6749 §4.1.3) with PKCE (RFC 7636 §4.6). A code can be tried only once. */
 export function authorizationCode({ bus, db, policy, issueForGrant }: AuthorizationCodeOptions): Grant {
   async function redeem(em: Em, client: Client, params: Params, grantTarget: GrantTarget): Promise<Outcome> {
     const code = await em.findOne(AuthCode, { hash: hashSecret(params.code as string), client: client.id })
@@ -42,7 +42,7 @@ export function authorizationCode({ bus, db, policy, issueForGrant }: Authorizat
     }
   }
 
-  /** In a transaction of its own: it stands although the request fails. */
+  /** Runs in a separate transaction, so that it is committed although the request fails. */
   const revokeReusedGrant = ({ id, user, client }: AuthCode) =>
     bus.transaction(async (em, publish) => {
       await revokeGrant(em, publish, id)
@@ -60,14 +60,14 @@ export function authorizationCode({ bus, db, policy, issueForGrant }: Authorizat
   }
 }
 
-/** The one statement that decides who wins. */
+/** A single statement, so that only one of several concurrent requests succeeds. */
 async function claim(em: Em, { id }: AuthCode): Promise<boolean> {
   return (await em.nativeUpdate(AuthCode, { id, usedAt: null }, { usedAt: new Date() })) === 1
 }
 
 /**
- * Only whoever knows the verifier replays: a used code lies about in histories and logs, and must not serve strangers to
- * end other people's access.
+ * Counts as a replay only with the correct verifier. A used code can be found in browser histories and logs, and must not
+ * allow others to revoke the user's tokens.
  */
 function alreadyUsed(code: AuthCode, params: Params): Outcome {
   const refusal = invalidGrant(INVALID_CODE)
@@ -76,7 +76,7 @@ function alreadyUsed(code: AuthCode, params: Params): Outcome {
 
 function mismatch(code: AuthCode, params: Params): string | undefined {
   if (code.expiresAt.getTime() <= Date.now()) return INVALID_CODE
-  if (params.redirect_uri !== code.redirectUri) return 'redirect_uri is not the one the code was sent to.'
+  if (params.redirect_uri !== code.redirectUri) return 'redirect_uri is not the one that the code was sent to.'
   if (params.code_verifier === undefined) return 'code_verifier is missing.'
   if (!matchesChallenge(code, params.code_verifier)) return 'code_verifier does not match the code_challenge.'
   return undefined

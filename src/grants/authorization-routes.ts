@@ -29,8 +29,8 @@ const show = ({ clientId, clientName, scopes, createdAt, updatedAt, lastUsedAt }
 
 const listAuthorizationsSchema = {
   operationId: 'listAuthorizations',
-  summary: 'List the applications you let in',
-  description: 'With the scopes they have and when they last used them.',
+  summary: 'List the applications that you have authorized',
+  description: 'With their scopes and when they last used a token.',
   tags,
   querystring: Type.Object(paging, closed),
   response: { 200: PageOf(AuthorizationSchema), 422: validationProblem },
@@ -38,14 +38,18 @@ const listAuthorizationsSchema = {
 
 const withdrawAuthorizationSchema = {
   operationId: 'withdrawAuthorization',
-  summary: 'Withdraw what you let an application do',
-  description: 'Its access and refresh tokens for you die at once.',
+  summary: 'Withdraw the authorization of an application',
+  description: 'Revokes its access and refresh tokens for you immediately.',
   tags,
   params: Type.Object({ client_id: Type.String({ description: 'Id of a client' }) }),
-  response: { 202: unfinished, 204: noContent('Withdrawn'), 404: problem('You let no such application in') },
+  response: {
+    202: unfinished,
+    204: noContent('Withdrawn'),
+    404: problem('You have not authorized such an application'),
+  },
 }
 
-/** The apps that a user let in. */
+/** The routes for the apps that a user has authorized. */
 export function authorizationRoutes(authorizations: Authorizations): FastifyPluginAsyncTypebox {
   return async app => {
     app.get(
@@ -61,8 +65,8 @@ export function authorizationRoutes(authorizations: Authorizations): FastifyPlug
       '/authorizations/:client_id',
       { preValidation: checkScopes('clients:write'), schema: withdrawAuthorizationSchema },
       async (request, reply) => {
-        const ending = { lastTokenId: tokenOf(request).id, timeoutMs: REQUEST_BUDGET_MS }
-        return sendProgress(reply, await authorizations.withdraw(ownerOf(request), request.params.client_id, ending))
+        const limits = { lastTokenId: tokenOf(request).id, timeoutMs: REQUEST_BUDGET_MS }
+        return sendProgress(reply, await authorizations.withdraw(ownerOf(request), request.params.client_id, limits))
       },
     )
   }

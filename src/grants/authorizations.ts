@@ -8,33 +8,33 @@ import type { Usage } from '../tokens/usage.ts'
 import { Consent } from './consent.entity.ts'
 import { type RevokeGrantsOptions, revokeGrants } from './refresh-family.ts'
 
-/** An app that a user let in. */
+/** An app that a user has authorized. */
 export interface Authorization {
   id: string
   clientId: string
   clientName: string
-  /** Who built the app; null: it belongs to the deployment, or to nobody. */
+  /** The owner of the app; null: it belongs to the deployment, or registered itself. */
   owner: { name: string; email: string } | null
-  /** By dynamic registration (RFC 7591). */
+  /** Whether it was registered dynamically (RFC 7591). */
   registeredItself: boolean
   scopes: string[]
   createdAt: Date
   updatedAt: Date
-  /** Of any token the app has for the user; null: never, or its tokens are gone. */
+  /** The last use of any token that the app has for the user; null: none, or its tokens have been deleted. */
   lastUsedAt: Date | null
 }
 
 export interface Authorizations {
-  /** Newest first. */
+  /** Lists authorizations, newest first. */
   list(userId: string, page: { limit: number; after?: string | undefined }): Promise<Authorization[]>
   find(userId: string, clientId: string): Promise<Authorization | undefined>
   /**
-   * Takes back what the user let the client do: its codes, access and refresh tokens for the user die, and then what the
-   * user said. Called again it goes on.
-   * @returns how many access tokens were revoked, and whether none is left
-   * @throws 404 when the user did not let it in
+   * Withdraws an authorization: revokes the client's codes, access and refresh tokens for the user, then deletes the
+   * consent. Call it again to continue.
+   * @returns how many access tokens were revoked, and whether all are done
+   * @throws 404 if the user has not authorized the client
    */
-  withdraw(userId: string, clientId: string, ending?: RevokeGrantsOptions): Promise<Progress>
+  withdraw(userId: string, clientId: string, options?: RevokeGrantsOptions): Promise<Progress>
 }
 
 interface Row {
@@ -58,7 +58,7 @@ export interface AuthorizationsOptions {
 }
 
 export function createAuthorizations({ db, bus, usage }: AuthorizationsOptions): Authorizations {
-  /** A use that is not in the database yet counts too. */
+  /** Includes uses that are not yet in the database. */
   function lastUsed({ last_used_at: written, live_tokens: ids }: Row): Date | null {
     const none = { scopes: [], lastUsedAt: null, usedScopes: null }
     const times = ids.map(id => usage.lastUse({ id, ...none }).lastUsedAt?.getTime() ?? 0)
@@ -111,7 +111,7 @@ export function createAuthorizations({ db, bus, usage }: AuthorizationsOptions):
   }
 }
 
-/** The youngest tokens are enough: an app that refreshes uses no other. */
+/** Reads only the newest tokens: an app that refreshes its tokens uses no others. */
 const SELECT = `
   select a.id, a.client_id, c.name as client_name, a.scopes, a.created_at, a.updated_at,
     o.name as owner_name, o.email as owner_email, c.registration_hash is not null as registered_itself,

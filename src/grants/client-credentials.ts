@@ -6,7 +6,7 @@ import { assertOwnResources } from './own-resources.ts'
 import type { ClientPolicy } from './policy.ts'
 import { toTokenResponse } from './token-response.ts'
 
-/** A machine's token for itself (RFC 6749 §4.4): no user, no refresh token. */
+/** The grant type `client_credentials` (RFC 6749 §4.4): a machine's token, without user and refresh token. */
 export function clientCredentials({
   policy,
   mint,
@@ -28,7 +28,7 @@ export function clientCredentials({
       format: client.tokenFormat,
       expiresAt: policy.expiry(client, 'client_credentials'),
     })
-    // Revoked between proving who it is and now.
+    // The client was revoked after it had been authenticated.
     if (!(await insertRow(issued.token))) throw invalidClient()
     return toTokenResponse(issued)
   }

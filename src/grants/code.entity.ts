@@ -6,7 +6,7 @@ const AuthCodeSchema = defineEntity({
   name: 'AuthCode',
   tableName: 'oauth_auth_codes',
   properties: {
-    /** Also the id of the grant: what the code gives carries it, and dies by it. */
+    /** Also the id of the grant: the tokens issued for the code have it, and are revoked by it. */
     id: p.uuid().primary(),
     /** SHA-256 of the code. */
     hash: p.blob().unique().hidden(),
@@ -15,9 +15,9 @@ const AuthCodeSchema = defineEntity({
     redirectUri: p.text(),
     scopes: p.json<string[]>(),
     audience: p.text().nullable().strictNullable(),
-    /** S256, always. */
+    /** Always S256. */
     codeChallenge: p.string().length(128),
-    /** Redeemed, or spoilt by a wrong verifier: a code has one try. */
+    /** When it was redeemed or invalidated by a wrong verifier. A code can be tried only once. */
     usedAt: p.datetime().nullable().strictNullable(),
     createdAt: p.datetime(),
     expiresAt: p.datetime().index(),

@@ -3,13 +3,13 @@ import { newId } from '../database/ids.ts'
 import { hashSecret, newSecret } from '../security/secrets.ts'
 import { AuthCode } from './code.entity.ts'
 
-/** What a code stands for: who lets which client have what, and what its redemption must match. */
+/** The authorization that a code represents, and the values that its redemption must match. */
 export type NewCode = Pick<AuthCode, 'user' | 'client' | 'redirectUri' | 'scopes' | 'audience' | 'codeChallenge'>
 
 /**
  * Stores a new authorization code in the transaction of `em` (RFC 6749 §4.1.2).
  * @param lifetime seconds
- * @returns its text, 256 random bits, of which only the SHA-256 is stored
+ * @returns the code, 256 random bits, of which only the SHA-256 is stored
  */
 export async function issueCode(em: Em, code: NewCode, lifetime: number): Promise<string> {
   const text = newSecret()

@@ -10,13 +10,13 @@ const ConsentSchema = defineEntity({
     id: p.uuid().primary(),
     user: () => p.manyToOne(User).mapToPk().fieldName('user_id').deleteRule('cascade').index(false),
     client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(),
-    /** Every scope the user let the client have so far. */
+    /** Every scope that the user has granted to the client so far. */
     scopes: p.json<string[]>(),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
   },
 })
 
-/** What a user let a client do. */
+/** The consent of a user to a client. */
 export class Consent extends ConsentSchema.class {}
 ConsentSchema.setClass(Consent)

@@ -5,23 +5,23 @@ import { newId } from '../database/ids.ts'
 import { Consent } from './consent.entity.ts'
 import { remember } from './remembered.ts'
 
-/** What a user lets a client have. */
+/** The scopes that a user grants to a client. */
 export interface ConsentGrant {
   /** Id of the user. */
   user: string
   client: Client
-  /** As in the row of a token; null: no resource was named. */
+  /** As in the row of a token; null: the request named no resource. */
   audience: string | null
   scopes: readonly string[]
 }
 
 /**
- * Records what a user let a client have, added to all that went before, and writes it down, in the transaction of
- * `em`. Two at once add up: it is one statement.
- * @param lifetime seconds for which the client need not ask again; 0: it always asks
+ * Adds the granted scopes to the consent of the user and writes the audit entry, in the transaction of `em`. A single
+ * statement, so that concurrent consents are merged.
+ * @param lifetime seconds for which the client needs no new consent; 0: it always does
  */
-export async function grantConsent(em: Em, consenting: ConsentGrant, lifetime: number): Promise<void> {
-  const { user, client, scopes } = consenting
+export async function grantConsent(em: Em, consent: ConsentGrant, lifetime: number): Promise<void> {
+  const { user, client, scopes } = consent
   const now = new Date()
   const [{ id }] = (await em.execute(
     `insert into oauth_consents as known (id, user_id, client_id, scopes, created_at, updated_at)
@@ -32,11 +32,11 @@ export async function grantConsent(em: Em, consenting: ConsentGrant, lifetime: n
      returning id`,
     [newId(), user, client.id, JSON.stringify(scopes), now, now],
   )) as [{ id: string }]
-  await remember(em, id, consenting, lifetime)
+  await remember(em, id, consent, lifetime)
   writeAudit(em, { kind: 'consent.granted', userId: user, clientId: client.id, details: { scopes } })
 }
 
-/** Every scope the user let the client have so far; undefined when the user never let it in. */
+/** Every scope that the user has granted to the client so far; undefined if there is no consent. */
 export async function consentedScopes(em: Em, user: string, client: string): Promise<ReadonlySet<string> | undefined> {
   const consent = await em.findOne(Consent, { user, client })
   return consent ? new Set(consent.scopes) : undefined

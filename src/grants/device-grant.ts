@@ -23,13 +23,13 @@ export interface DeviceGrantOptions {
 }
 
 export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
-const INVALID_CODE = 'The device code is unknown, used, or of another client.'
-/** A device that keeps to the interval may be early by what the network does. */
+const INVALID_CODE = 'The device code is unknown, already used, or was issued to another client.'
+/** Network jitter may make a device that respects the interval poll slightly early. */
 const POLL_TOLERANCE_MS = 500
 
-/** The grant by which a device asks whether its user has answered (RFC 8628 §3.4). */
+/** The grant type with which a device polls for the user's decision (RFC 8628 §3.4). */
 export function deviceGrant({ db, policy, issueForGrant }: DeviceGrantOptions): Grant {
-  /** @returns undefined when somebody else was faster */
+  /** @returns undefined if a concurrent request has redeemed the code */
   async function redeem(em: Em, client: Client, device: DeviceCode, grantTarget: GrantTarget) {
     const user = await lockLiveUser(em, device.user as string)
     if (!(await claim(em, device))) return undefined
@@ -54,13 +54,13 @@ export function deviceGrant({ db, policy, issueForGrant }: DeviceGrantOptions): 
       const answer = device.state === 'approved' ? await redeem(em, client, device, grantTarget) : undefined
       return answer ?? { refusal: await refusal(em, device) }
     })
-    // Thrown out here, since that it asked too soon has to be remembered.
+    // Thrown outside the transaction, so that the time of the poll is committed.
     if ('refusal' in outcome) throw outcome.refusal
     return outcome
   }
 }
 
-/** The one statement that decides who wins. */
+/** A single statement, so that only one of several concurrent requests succeeds. */
 async function claim(em: Em, { id }: DeviceCode): Promise<boolean> {
   const approved = { id, state: 'approved' as const, expiresAt: { $gt: new Date() } }
   return (await em.nativeUpdate(DeviceCode, approved, { state: 'redeemed' })) === 1
@@ -70,12 +70,12 @@ async function claim(em: Em, { id }: DeviceCode): Promise<boolean> {
 async function refusal(em: Em, { id }: DeviceCode): Promise<PosternError> {
   const { state, expiresAt, interval } = await em.findOneOrFail(DeviceCode, { id }, { refresh: true })
   if (state === 'redeemed') return invalidGrant(INVALID_CODE)
-  if (expiresAt.getTime() <= Date.now()) return expiredToken('The user did not answer in time. Start again.')
+  if (expiresAt.getTime() <= Date.now()) return expiredToken('The user did not respond in time. Start again.')
   if (state === 'denied') return accessDenied('The user denied access.')
   return (await registerPoll(em, id, interval)) ? authorizationPending() : slowDown(await increaseInterval(em, id))
 }
 
-/** Notes the poll. @returns false when it came too soon after the one before */
+/** Records the poll. @returns false if it came too soon after the previous one */
 async function registerPoll(em: Em, id: string, interval: number): Promise<boolean> {
   const now = Date.now()
   const latestAllowed = new Date(now - interval * 1000 + POLL_TOLERANCE_MS)
@@ -83,7 +83,7 @@ async function registerPoll(em: Em, id: string, interval: number): Promise<boole
   return (await em.nativeUpdate(DeviceCode, due, { lastPolledAt: new Date(now) })) === 1
 }
 
-/** @returns the seconds between polls from now on */
+/** @returns the new interval in seconds */
 async function increaseInterval(em: Em, id: string): Promise<number> {
   const [row] = await em.execute<{ interval: number }[]>(
     'update oauth_device_codes set "interval" = "interval" + 5, last_polled_at = ? where id = ? returning "interval"',

@@ -12,16 +12,16 @@ const DeviceCodeSchema = defineEntity({
     id: p.uuid().primary(),
     /** SHA-256 of the device code. */
     hash: p.blob().unique().hidden(),
-    /** SHA-256 of the user code as it is typed, without its dash. */
+    /** SHA-256 of the user code without its dash. */
     userCodeHash: p.blob().unique().hidden(),
     client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(),
-    /** Who approved or denied it. */
+    /** The user who approved or denied it. */
     user: () =>
       p.manyToOne(User).mapToPk().nullable().strictNullable().fieldName('user_id').deleteRule('cascade').index(),
     scopes: p.json<string[]>(),
     audience: p.text().nullable().strictNullable(),
     state: p.string().length(16).$type<DeviceState>(),
-    /** Seconds between polls; grows when the device polls too fast (RFC 8628 §3.5). */
+    /** Seconds between polls; increased when the device polls too fast (RFC 8628 §3.5). */
     interval: p.integer(),
     lastPolledAt: p.datetime().nullable().strictNullable(),
     createdAt: p.datetime(),

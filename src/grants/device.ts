@@ -19,7 +19,7 @@ import { newUserCode, readUserCode, showUserCode } from './user-code.ts'
 /** RFC 8628 §3.2. */
 export interface DeviceAuthorizationResponse {
   device_code: string
-  /** As people read it. */
+  /** Formatted for display. */
   user_code: string
   verification_uri: string
   verification_uri_complete: string
@@ -29,7 +29,7 @@ export interface DeviceAuthorizationResponse {
   interval: number
 }
 
-/** A device that waits for a user's answer. */
+/** A device authorization that waits for the user's decision. */
 export interface DeviceRequest {
   id: string
   client: Client
@@ -40,24 +40,24 @@ export interface DeviceRequest {
 
 export interface Device {
   /**
-   * Begins the wait for a user's answer.
+   * Starts a device authorization.
    * @throws 400 `invalid_scope`, `invalid_target`
    */
   start(request: GrantRequest): Promise<DeviceAuthorizationResponse>
   /**
-   * What waits under a code that somebody typed, or followed in a link; wrong ones are counted.
-   * @param peer where it was typed
-   * @returns undefined for a code that is unknown, expired or answered
+   * Finds the pending authorization of a user code that was typed or contained in a link. Wrong codes count against a limit.
+   * @param peer the address of the request
+   * @returns undefined for a code that is unknown, expired or already decided
    * @throws 429 with `Retry-After`
    */
   find(userCode: string, peer: Peer): Promise<DeviceRequest | undefined>
   /**
-   * Lets the client in.
-   * @param scopes what the user leaves of what it asked for; undefined: all
-   * @throws 409 when it does not wait any more
+   * Approves the authorization.
+   * @param scopes the requested scopes that the user grants; undefined: all
+   * @throws 409 if it is no longer pending
    */
   approve(id: string, user: { id: string; role: Role }, scopes?: readonly string[]): Promise<void>
-  /** Sends the client away. @throws 409 when it does not wait any more */
+  /** Denies the authorization. @throws 409 if it is no longer pending */
   deny(id: string, user: { id: string }): Promise<void>
 }
 
@@ -66,19 +66,25 @@ export interface DeviceOptions {
   policy: ClientPolicy
   throttle: Pick<Throttle, 'limitUserCode'>
   config: Pick<Config, 'issuer' | 'deviceCodeLifetime' | 'consentLifetime'>
-  /** What draws user codes. */
+  /** Generates user codes. */
   newUserCode?: () => string
 }
 
-/** Seconds between polls, until a device polls faster (RFC 8628 §3.2). */
+/** The initial number of seconds between polls (RFC 8628 §3.2). */
 const INTERVAL = 5
-/** User codes are short: one that another device has is drawn again. */
+/** User codes are short, so a collision with another device is possible: generates a new one then. */
 const MAX_ATTEMPTS = 5
 
-export function createDevice({ db, policy, throttle, config, newUserCode: draw = newUserCode }: DeviceOptions): Device {
+export function createDevice({
+  db,
+  policy,
+  throttle,
+  config,
+  newUserCode: generateCode = newUserCode,
+}: DeviceOptions): Device {
   /** @returns the user code */
   async function store(code: Omit<DeviceCode, 'userCodeHash'>, attempts = MAX_ATTEMPTS): Promise<string> {
-    const userCode = draw()
+    const userCode = generateCode()
     try {
       await db.run(em => em.insert(DeviceCode, { ...code, userCodeHash: hashSecret(userCode) }))
       return userCode
@@ -99,7 +105,7 @@ export function createDevice({ db, policy, throttle, config, newUserCode: draw =
 
   const decide = async (em: Em, id: string, values: Pick<DeviceCode, 'state' | 'user'>) => {
     const changed = await em.nativeUpdate(DeviceCode, { ...isPending(), id }, values)
-    if (changed === 0) throw conflict('The device does not wait for an answer any more. Start again on the device.')
+    if (changed === 0) throw conflict('The device authorization is no longer pending. Start again on the device.')
   }
 
   return {

@@ -7,19 +7,19 @@ import type { Inspect } from '../tokens/inspect.ts'
 import { refusalReason } from '../tokens/records.ts'
 import type { Targets } from '../tokens/target.ts'
 
-/** Which tokens a client may exchange for tokens of other audiences (RFC 8693). */
+/** Decides which tokens a client may exchange for tokens with another audience (RFC 8693). */
 export interface ExchangeAudiences {
   /**
-   * The subject token as one that was sent to this client, a resource server with a secret of its own.
-   * @returns undefined when the client is none, or the token is not good, or not meant for it
+   * Finds a subject token that was sent to this client as a resource server.
+   * @returns undefined if the client is not a confidential resource server, or the token is unusable or not meant for it
    */
   tokenSentTo(client: Client, text: string): Promise<Token | undefined>
   /**
-   * The `audience` of the new token: that of the subject token where none is asked for. Everybody may ask for a part of
-   * the resources that the subject token names, a resource server for itself, and a client for what an operator allowed
-   * it: beyond where the subject token is good only a resource server that it was sent to.
+   * Determines the `audience` of the new token; by default, that of the subject token. Any client may request a subset of
+   * the subject token's resources. A client may also request its own audience and those that an operator allowed it; if
+   * they are outside the subject token's audience, only if the subject token was sent to this client as a resource server.
    * @param subject the `audience` of the subject token
-   * @param target what was asked for; undefined: nothing
+   * @param target the requested audience; undefined: none
    * @throws 400 `invalid_target`
    */
   narrow(client: Client, subject: string | null, target: string | null | undefined): string | null
@@ -50,18 +50,18 @@ export function createExchangeAudiences({ inspect, targets, config }: ExchangeAu
         if (targets.isWithin(null, subject)) return null
         throw invalidTarget(OTHER_AUDIENCE)
       }
-      const refused = resourcesOf(target).filter(uri => !mayName(client, subject, uri))
-      if (refused.length === 0) return target
-      throw invalidTarget(`${OTHER_AUDIENCE} Refused: ${refused.join(', ')}.`)
+      const rejected = resourcesOf(target).filter(uri => !mayRequest(client, subject, uri))
+      if (rejected.length === 0) return target
+      throw invalidTarget(`${OTHER_AUDIENCE} Rejected: ${rejected.join(', ')}.`)
     },
   }
 
-  function mayName(client: Client, subject: string | null, uri: string): boolean {
+  function mayRequest(client: Client, subject: string | null, uri: string): boolean {
     if (subject !== null && isMeantFor(uri, resourcesOf(subject))) return true
-    // Good everywhere is more than another audience.
+    // The deployment's audience includes every API, so it is never granted as an additional one.
     if (coversDeployment(uri)) return false
-    const reached = isServer(client) && isMeantForResourceServer(audienceOf(subject, config), client.audience, config)
-    return isAllowed(client, uri) && (reached || targets.isWithin(uri, subject))
+    const wasSentTo = isServer(client) && isMeantForResourceServer(audienceOf(subject, config), client.audience, config)
+    return isAllowed(client, uri) && (wasSentTo || targets.isWithin(uri, subject))
   }
 
   function coversDeployment(target: string): boolean {
@@ -69,12 +69,12 @@ export function createExchangeAudiences({ inspect, targets, config }: ExchangeAu
   }
 }
 
-const CLIENT_REQUIRED = 'Name a client: without one the new token is for this server, as the personal access token is.'
+const CLIENT_REQUIRED = 'Authenticate as a client: without one, the new token has the audience of the subject token.'
 const OTHER_AUDIENCE =
-  'The subject token names other resources. The API that it was sent to exchanges it for further ones that an operator ' +
-  'allowed it: exchange_audiences of its client.'
+  'The subject token is for other resources. Only the API that it was sent to can exchange it for further resources, which ' +
+  'an operator must allow by setting exchange_audiences of its client.'
 
-/** Whether a client may get tokens for a resource that nobody gave a token for: its own, or what an operator allowed. */
+/** Whether a client may get tokens for a resource outside the subject token's audience: its own, or an allowed one. */
 function isAllowed(client: Client, uri: string): boolean {
   if (!client.isOperators() || !client.isConfidential()) return false
   const own = client.audience === null ? [] : [client.audience]

@@ -6,25 +6,25 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 const JWT = 'urn:ietf:params:oauth:token-type:jwt'
 const TYPES = [ACCESS_TOKEN, JWT]
 
-/** What is to be traded for what (RFC 8693 §2.1). */
+/** A token exchange request (RFC 8693 §2.1). */
 export interface Exchange {
   subject: string
-  /** What the subject token was said to be; undefined: either. */
+  /** The format that the request states for the subject token; undefined: any. */
   subjectFormat: TokenFormat | undefined
-  /** What the new token has to be; undefined: as the client has them. */
+  /** The requested format of the new token; undefined: the client's default. */
   format: TokenFormat | undefined
-  /** `issued_token_type` of the answer. */
+  /** `issued_token_type` of the response. */
   type: string
-  /** Resources by `resource`, `audience` or both: they are the same names here. Separated by spaces. */
+  /** The values of `resource` and `audience`, which are equivalent here, separated by spaces. */
   target: string | undefined
 }
 
-/** @throws 400 `invalid_request` that names what is missing or not understood, `invalid_target` */
+/** @throws 400 `invalid_request` that names the missing or unsupported parameter, `invalid_target` */
 export function readExchange(params: Params): Exchange {
   const { subject_token: subject, requested_token_type: type = ACCESS_TOKEN } = params
   if (subject === undefined) throw invalidRequest('subject_token is missing.')
   if (params.actor_token !== undefined || params.actor_token_type !== undefined) {
-    throw invalidRequest('actor_token is not supported: the new token acts for nobody but the subject.')
+    throw invalidRequest('actor_token is not supported: only the subject can act with the new token.')
   }
   const subjectFormat = format('subject_token_type', params.subject_token_type)
   return { subject, subjectFormat, format: format('requested_token_type', type), type, target: target(params) }

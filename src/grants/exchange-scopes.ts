@@ -6,10 +6,10 @@ import { requestedScopes } from '../scopes/requested.ts'
 import type { Role } from '../users/user.entity.ts'
 
 /**
- * What a holder keeps of the scopes of a personal token: those asked for, or all of them, `*` too; but none that has left
- * the catalogue, which nothing new gets.
+ * Downscopes a personal token for an exchange: to the requested scopes, or to all of its scopes, including `*`. Scopes that
+ * were removed from the catalogue are not granted.
  * @param scope space-delimited, as sent
- * @throws 400 `invalid_scope` that names what the token lacks
+ * @throws 400 `invalid_scope` that names the scopes that the token lacks
  */
 export function downscopePersonal(
   catalogue: Catalogue,
@@ -23,5 +23,5 @@ export function downscopePersonal(
   if (requested === undefined) return available
   const missing = requested.filter(id => !catalogue.covers(available, id) || !(id === WILDCARD || catalogue.has(id)))
   if (missing.length === 0) return catalogue.resolve(requested)
-  throw invalidScope(`${[...new Set(missing)].join(', ')}: the token does not have it.`)
+  throw invalidScope(`${[...new Set(missing)].join(', ')}: the token does not have this scope.`)
 }

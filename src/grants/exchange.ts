@@ -36,15 +36,15 @@ export interface TokenExchangeOptions {
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
 /**
- * Trades an access token for one that has no scope it lacks, lives no longer, and dies with it (RFC 8693). A registered
- * client trades any token it was handed. Under the personal access client whoever holds a personal token trades that:
- * docs/adr/0020-exchange-without-a-client.md.
+ * The token exchange grant (RFC 8693). The new token has no scope that the subject token lacks, expires no later, and is
+ * revoked with it. A registered client can exchange any token that it received. Without a client, the holder of a personal
+ * token can exchange that token (docs/adr/0020-exchange-without-a-client.md).
  */
 export function tokenExchange(options: TokenExchangeOptions): Grant {
   const { db, catalogue, policy, mint, authenticate } = options
   const audiences = createExchangeAudiences(options)
 
-  /** @throws 400 `invalid_request` whatever is wrong with it (RFC 8693 §2.2.2), `unauthorized_client` for a machine's */
+  /** @throws 400 `invalid_request` for any invalid token (RFC 8693 §2.2.2), `unauthorized_client` for a machine's token */
   async function subjectOf(text: string, client: Client): Promise<Token> {
     const token = (await audiences.tokenSentTo(client, text)) ?? (await authenticateSubject(authenticate, text))
     if (client.personalAccess && token.clientId !== client.id) throw invalidRequest(NOT_PERSONAL)
@@ -53,7 +53,7 @@ export function tokenExchange(options: TokenExchangeOptions): Grant {
     return token
   }
 
-  /** The token under its parent, which nobody can change or revoke until the transaction ends. */
+  /** The properties of the new token. Locks the parent, so that it cannot be changed or revoked before the commit. */
   async function buildSpec(
     em: Em,
     client: Client,
@@ -89,8 +89,8 @@ export function tokenExchange(options: TokenExchangeOptions): Grant {
   }
 }
 
-const NOT_MACHINES = 'The token of a machine is exchanged only by a client that an operator registered.'
-const NOT_PERSONAL = 'Name a client: without one only a personal access token is exchanged.'
+const NOT_MACHINES = 'Only a client that an operator registered can exchange the token of a machine.'
+const NOT_PERSONAL = 'Authenticate as a client: without one, only a personal access token can be exchanged.'
 
 async function authenticateSubject(authenticate: Authenticate, text: string): Promise<Token> {
   try {
@@ -104,8 +104,9 @@ async function authenticateSubject(authenticate: Authenticate, text: string): Pr
 async function lockSubject(em: Em, id: string, { subjectFormat }: Exchange): Promise<AccessToken> {
   const live = { id, revoked: false, suspended: false, expiresAt: { $gt: new Date() } }
   const parent = await em.findOne(AccessToken, live, { lockMode: LockMode.PESSIMISTIC_READ })
-  if (!parent) throw invalidRequest('subject_token: The access token opens nothing any more.')
-  if (parent.parent !== null) throw invalidRequest('subject_token: It was exchanged itself. Exchange the first one.')
+  if (!parent) throw invalidRequest('subject_token: The access token is no longer valid.')
+  if (parent.parent !== null)
+    throw invalidRequest('subject_token: The token was itself issued by an exchange. Exchange the original token.')
   if (subjectFormat && parent.format !== subjectFormat) throw invalidRequest('subject_token is not a JWT.')
   return parent
 }

@@ -1,6 +1,6 @@
 import type { Client, GrantType } from '../clients/client.entity.ts'
 
-/** The parameters of a token request: each once, none empty. */
+/** The parameters of a token request, without duplicates and empty values. */
 export type Params = Readonly<Record<string, string | undefined>>
 
 export interface GrantRequest {
@@ -15,14 +15,14 @@ export interface TokenResponse {
   token_type: 'Bearer'
   /** Seconds. */
   expires_in: number
-  /** Space-delimited; always said, since it may be less than what was asked for. */
+  /** Space-delimited. Always present, since it may be less than requested. */
   scope: string
   refresh_token?: string
   /** RFC 8693 §2.2.1. */
   issued_token_type?: string
 }
 
-/** One way to get an access token; throws protocol errors. */
+/** Handles a grant type of the token endpoint. @throws protocol errors */
 export type Grant = (request: GrantRequest) => Promise<TokenResponse>
 
 export type Grants = Readonly<Partial<Record<GrantType, Grant>>>

@@ -8,21 +8,21 @@ import type { ClientPolicy } from './policy.ts'
 import type { Refresh } from './refresh.ts'
 import { toTokenResponse } from './token-response.ts'
 
-/** What a user gave a client: by a code or at a device. */
+/** What a user granted to a client, by authorization code or device code. */
 export interface GrantedAccess {
   /** Id of the grant. */
   grant: string
   /** Id of the user. */
   user: string
   scopes: string[]
-  /** Resources that it is for, as in the row of a token. */
+  /** The resources that it is for, as in the row of a token. */
   audience: string | null
 }
 
 /**
- * Begins what a user gave, in the transaction of `em` that redeems it: an access token, and the first refresh token of a
- * family where the client may have one.
- * @param target what the access token is for; the family stays for all that was given
+ * Issues the tokens of a grant in the transaction of `em` that redeems it: an access token and, if the client may use
+ * refresh tokens, the first one of a family.
+ * @param target scopes and audience of the access token; the family keeps everything that was granted
  */
 export type IssueForGrant = (
   em: Em,

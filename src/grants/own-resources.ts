@@ -4,15 +4,15 @@ import { invalidTarget } from '../errors/protocol.ts'
 import { resourcesOf } from '../tokens/audience.ts'
 
 /**
- * Lets a client that acts for itself name its own audience, the resources that an operator allowed it, and those that
- * its scopes belong to.
- * @param named the resources that it names, separated by spaces; null, undefined: none
+ * Checks the resources of a `client_credentials` request. Allowed are the client's own audience, the resources that an
+ * operator allowed, and those that its scopes belong to.
+ * @param requested the requested resources, separated by spaces; null, undefined: none
  * @param implied the resources that its scopes belong to, in the same form
- * @throws 400 `invalid_target` that names the others (RFC 8707 §2)
+ * @throws 400 `invalid_target` that names the other resources (RFC 8707 §2)
  */
-export function assertOwnResources(client: Client, named: string | null | undefined, implied: string | null): void {
+export function assertOwnResources(client: Client, requested: string | null | undefined, implied: string | null): void {
   const allowed = [client.audience ?? [], client.resources ?? [], implied ? resourcesOf(implied) : []].flat()
-  const refused = named ? resourcesOf(named).filter(uri => !isMeantFor(uri, allowed)) : []
-  if (refused.length === 0) return
-  throw invalidTarget(`${refused.join(', ')}: an operator has to allow it, by resources of the client.`)
+  const rejected = requested ? resourcesOf(requested).filter(uri => !isMeantFor(uri, allowed)) : []
+  if (rejected.length === 0) return
+  throw invalidTarget(`${rejected.join(', ')}: an operator must allow this by setting resources of the client.`)
 }

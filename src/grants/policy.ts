@@ -8,52 +8,53 @@ import { requestedScopes } from '../scopes/requested.ts'
 import type { Target, Targets } from '../tokens/target.ts'
 import type { Role } from '../users/user.entity.ts'
 
-/** What a client may have, from whom, for how long: the questions that every grant asks. */
+/** The rules that every grant applies: which scopes and resources a client can get, and for how long. */
 export interface ClientPolicy {
   /**
-   * What a request for scopes comes to: all of what was asked for, or the defaults that the client may have.
+   * Resolves requested scopes: all of them, or by default the default scopes that the client is allowed.
    * @param scope space-delimited, as sent (RFC 6749 §3.3)
-   * @param role of the user on whose behalf; undefined: the client acts for itself
-   * @throws 400 `invalid_scope` that names what the client may not have
+   * @param role the role of the user; undefined for `client_credentials`
+   * @throws 400 `invalid_scope` that names the scopes that the client is not allowed
    */
   scopes(client: Client, scope: string | undefined, role?: Role): string[]
   /**
-   * What a request for some of the scopes granted before comes to: those asked for, or all that the client may still
-   * have.
+   * Resolves a request for a subset of granted scopes: the requested ones, or by default all that the client is still
+   * allowed.
    * @param scope space-delimited, as sent
-   * @throws 400 `invalid_scope` that names what was not granted (RFC 6749 §6)
+   * @throws 400 `invalid_scope` that names the scopes that were not granted (RFC 6749 §6)
    */
   downscope(client: Client, granted: readonly string[], scope: string | undefined, role?: Role): string[]
   /**
-   * The resources that `resource` parameters name (RFC 8707 §2), as a row's `audience`; null: none.
+   * Resolves `resource` parameters (RFC 8707 §2) to the `audience` of a row; null: none.
    * @param resource as sent, separated by spaces
    * @throws 400 `invalid_target`
    */
   audience(resource: string | undefined): Promise<string | null>
   /**
-   * What a request that may name resources comes to. Called before a transaction begins, used in it.
+   * Resolves the resources of a request. Call it before the transaction; the result can be used inside.
    * @param resource as sent, separated by spaces
-   * @throws 400 `invalid_target` for one that is not registered
+   * @throws 400 `invalid_target` for an unregistered resource
    */
   grantTarget(resource: string | undefined): Promise<GrantTarget>
-  /** When a token issued now expires: by the client, by the grant, or by default, in that order. */
+  /** The expiry of a token issued now: by the lifetime of the client, else that of the grant type. */
   expiry(client: Client, grant: GrantType): Date
 }
 
-/** What a request for a token says of resources. */
+/** The resources of a token request. */
 export interface GrantTarget {
-  /** The `audience` of a row; null: they come to naming none. undefined: none was named. */
+  /** The `audience` of a row; null: equivalent to naming none; undefined: the request names none. */
   readonly requested: string | null | undefined
   /**
-   * Some of the resources that a grant is for, or all (RFC 8707 §2.2); any of them, where it named none and is for all.
+   * The requested subset of a grant's resources, by default all of them (RFC 8707 §2.2). A grant without resources allows
+   * any resource.
    * @param granted the `audience` of the grant
-   * @throws 400 `invalid_target` for one that was not granted
+   * @throws 400 `invalid_target` for a resource that was not granted
    */
   narrow(granted: string | null): string | null
   /**
-   * What a token is for: the resources that its scopes belong to, where none is named; without the scopes of other
-   * resources, where some are.
-   * @throws 400 `invalid_target` when that leaves none of the scopes
+   * Resolves scopes and audience of a token: without an audience, to the resources that its scopes belong to; with one,
+   * without scopes that belong to other resources.
+   * @throws 400 `invalid_target` if no scope remains
    */
   resolve(scopes: string[], audience: string | null): Target
 }
@@ -66,9 +67,9 @@ export interface ClientPolicyOptions {
 
 export function createClientPolicy({ catalogue, targets, config }: ClientPolicyOptions): ClientPolicy {
   async function audience(resource: string | undefined): Promise<string | null> {
-    const named = split(resource ?? '')
-    if (named.length > MAX_RESOURCES) throw invalidTarget(`A token is for at most ${MAX_RESOURCES} resources.`)
-    return targets.resolve(named, i => invalidTarget(`No resource server is registered under ${named[i]}.`))
+    const uris = split(resource ?? '')
+    if (uris.length > MAX_RESOURCES) throw invalidTarget(`A token can be for at most ${MAX_RESOURCES} resources.`)
+    return targets.resolve(uris, i => invalidTarget(`No resource server is registered under ${uris[i]}.`))
   }
 
   function scopes(client: Client, scope: string | undefined, role?: Role): string[] {
@@ -76,7 +77,7 @@ export function createClientPolicy({ catalogue, targets, config }: ClientPolicyO
     const requested = requestedScopes(catalogue, scope)
     if (requested === undefined) return catalogue.defaults.filter(isAllowed)
     const denied = requested.filter(id => id === WILDCARD || !catalogue.has(id) || !isAllowed(id))
-    if (denied.length > 0) throw invalidScope(`The client may not have ${list(denied)}.`)
+    if (denied.length > 0) throw invalidScope(`The client is not allowed ${list(denied)}.`)
     return catalogue.resolve(requested)
   }
 
@@ -90,7 +91,7 @@ export function createClientPolicy({ catalogue, targets, config }: ClientPolicyO
         return catalogue.resolve(ids.filter(id => catalogue.has(id) && isScopeAllowed(catalogue, client, id, role)))
       }
       const denied = requested.filter(id => !catalogue.covers(granted, id))
-      if (denied.length > 0) throw invalidScope(`${list(denied)}: not among the scopes that were granted.`)
+      if (denied.length > 0) throw invalidScope(`${list(denied)}: not among the granted scopes.`)
       return scopes(client, scope, role)
     },
 
@@ -109,7 +110,7 @@ export function createClientPolicy({ catalogue, targets, config }: ClientPolicyO
         resolve(scopes, audience) {
           const target = resolveTarget(scopes, audience)
           if (target.scopes.length > 0 || scopes.length === 0) return target
-          throw invalidTarget(`${list(scopes)}: of no use at the resources that the token is for.`)
+          throw invalidTarget(`${list(scopes)}: belongs to other resources than those of the token.`)
         },
       }
     },
@@ -123,17 +124,17 @@ export function createClientPolicy({ catalogue, targets, config }: ClientPolicyO
   }
 }
 
-/** More than any client needs, and few enough for one token. */
+/** More than any client needs, and small enough for a token. */
 export const MAX_RESOURCES = 20
 
 const split = (scope: string) => scope.split(' ').filter(Boolean)
 const list = (ids: string[]) => [...new Set(ids)].join(', ')
 
-/** `*` by the names of what it grants: it is never handed on. */
+/** Replaces `*` by the scopes that it grants. Clients never get `*`. */
 const expandWildcard = (catalogue: Catalogue, granted: readonly string[]) =>
   granted.includes(WILDCARD) ? catalogue.scopes.map(s => s.id).filter(id => catalogue.covers(granted, id)) : granted
 
-/** `admin:*` is for administrators, and for clients that were given it by name. */
+/** `admin:*` requires that the user is an administrator and that the client's scopes list it by name. */
 function isScopeAllowed(catalogue: Catalogue, client: Client, scope: string, role: Role | undefined): boolean {
   if (isAdminScope(scope)) {
     return (client.scopes?.includes(scope) ?? false) && (role === undefined || isForRole(scope, role))

@@ -9,34 +9,34 @@ import { AuthCode } from './code.entity.ts'
 import { DeviceCode } from './device.entity.ts'
 import { RefreshToken } from './refresh.entity.ts'
 
-/** What a refresh token stands for. */
+/** The authorization that a refresh token represents. */
 export interface Family {
-  /** Id of the grant: of the code or device code that began it. */
+  /** Id of the grant: the authorization code or device code. */
   grant: string
-  /** Id of the access token that it is given with. */
+  /** Id of the access token that is issued with it. */
   accessToken: string
-  /** Id. */
+  /** Id of the user. */
   user: string
   client: Pick<Client, 'id' | 'refreshTokenLifetime'>
   scopes: string[]
   audience: string | null
 }
 
-/** Prefixes of before included. Other texts need no look-up. */
+/** Whether a text can be a refresh token, also with an earlier prefix. Other texts need no look-up. */
 export function isRefreshText(tokenPrefix: string, text: string): boolean {
   const prefix = text.slice(0, -RANDOM_CHARACTERS)
   const isPrefix = prefix === refreshPrefix(tokenPrefix) || /^[\w-]*r_$/.test(prefix)
   return isPrefix && /^[\w-]+$/.test(text.slice(prefix.length)) && text.length > RANDOM_CHARACTERS
 }
 
-/** 256 random bits behind a prefix that secret scanners find: `post_` makes `postr_`. */
+/** Generates a refresh token: a prefix that secret scanners recognize (`postr_` for `post_`) and 256 random bits. */
 export const newRefreshText = (tokenPrefix: string) => refreshPrefix(tokenPrefix) + newSecret()
 
-/** Of 256 bits in base64url. */
+/** The length of 256 bits in base64url. */
 const RANDOM_CHARACTERS = 43
 const refreshPrefix = (tokenPrefix: string) => tokenPrefix.replace(/_$/, 'r_')
 
-/** Stores a link of a family in the transaction of `em`. */
+/** Stores a refresh token in the transaction of `em`. */
 export async function storeRefreshToken(em: Em, family: Family, text: string, expiresAt: Date): Promise<void> {
   await em.insert(RefreshToken, {
     ...family,
@@ -51,20 +51,20 @@ export async function storeRefreshToken(em: Em, family: Family, text: string, ex
   })
 }
 
-/** How something ends that may be too much for one request. */
+/** Limits of a revocation that may take more than one request. */
 export interface RevokeGrantsOptions {
-  /** Id of an access token that goes last, so that a request that is cut off can be sent again with it. */
+  /** Id of the access token to revoke last, so that an interrupted request can be repeated with it. */
   lastTokenId?: string | undefined
-  /** Milliseconds after which no further batch begins; omitted: it goes on to the end. */
+  /** Milliseconds after which no further batch starts; default: no limit. */
   timeoutMs?: number
 }
 
-/** All grants that a user gave, or gave a client. */
+/** Selects all grants of a user, optionally those to one client. */
 export type GrantSelector = { user: string; client?: string }
 
 /**
- * Ends a grant in the transaction of `em`: its access and refresh tokens die.
- * @returns how many access tokens died
+ * Revokes the access and refresh tokens of a grant in the transaction of `em`.
+ * @returns how many access tokens were revoked
  */
 export async function revokeGrant(em: Em, publish: Publish, grant: string): Promise<number> {
   const owners = 'select user_id from oauth_refresh_tokens where grant_id = ?'
@@ -75,33 +75,38 @@ export async function revokeGrant(em: Em, publish: Publish, grant: string): Prom
 }
 
 /**
- * Ends the next batch of what a user's grants gave, in the transaction of `em`: access and refresh tokens die, also those
- * that came without a grant, and codes that were not redeemed yet give nothing any more.
+ * Revokes the next batch of a user's access and refresh tokens, including those without a grant, and invalidates codes that
+ * have not been redeemed, in the transaction of `em`.
  *
- * Whoever redeems something holds its user's row shared, so this waits for what is under way, and the statements that
- * follow see what it made; who comes later finds nothing to redeem.
- * @param lastTokenId id of an access token that goes last
+ * Redeeming a code or token locks the user's row (shared). This waits for such transactions, and the following statements
+ * see their rows. Later requests find nothing to redeem.
+ * @param lastTokenId id of the access token to revoke last
  */
-export async function revokeGrants(em: Em, publish: Publish, of: GrantSelector, lastTokenId?: string): Promise<Batch> {
-  await em.execute('select id from users where id = ? for no key update', [of.user])
-  await invalidateCodes(em, of)
-  const { last } = await revokeRefreshTokens(em, of)
+export async function revokeGrants(
+  em: Em,
+  publish: Publish,
+  selector: GrantSelector,
+  lastTokenId?: string,
+): Promise<Batch> {
+  await em.execute('select id from users where id = ? for no key update', [selector.user])
+  await invalidateCodes(em, selector)
+  const { last } = await revokeRefreshTokens(em, selector)
   if (!last) return { count: 0, last }
-  return revokeTokenBatch(em, publish, of, lastTokenId)
+  return revokeTokenBatch(em, publish, selector, lastTokenId)
 }
 
-/** No event belongs to them, so more of them share a transaction. */
+/** Refresh tokens have no status events, so more of them fit into a transaction. */
 const REFRESH_BATCH = 5 * BATCH_SIZE
 
 /** Revokes the next batch of refresh tokens of a user, of a client or of both, in the transaction of `em`. */
-export async function revokeRefreshTokens(em: Em, of: { user?: string; client?: string }): Promise<Batch> {
-  const links = await em.find(RefreshToken, { ...of, revoked: false }, { fields: ['id'], limit: REFRESH_BATCH })
-  const id = { $in: links.map(link => link.id) }
-  if (links.length > 0) await em.nativeUpdate(RefreshToken, { id }, { revoked: true, replay: null })
-  return { count: links.length, last: links.length < REFRESH_BATCH }
+export async function revokeRefreshTokens(em: Em, selector: { user?: string; client?: string }): Promise<Batch> {
+  const rows = await em.find(RefreshToken, { ...selector, revoked: false }, { fields: ['id'], limit: REFRESH_BATCH })
+  const id = { $in: rows.map(row => row.id) }
+  if (rows.length > 0) await em.nativeUpdate(RefreshToken, { id }, { revoked: true, replay: null })
+  return { count: rows.length, last: rows.length < REFRESH_BATCH }
 }
 
-async function invalidateCodes(em: Em, of: GrantSelector): Promise<void> {
-  await em.nativeUpdate(AuthCode, { ...of, usedAt: null }, { usedAt: new Date() })
-  await em.nativeUpdate(DeviceCode, { ...of, state: 'approved' }, { state: 'denied' })
+async function invalidateCodes(em: Em, selector: GrantSelector): Promise<void> {
+  await em.nativeUpdate(AuthCode, { ...selector, usedAt: null }, { usedAt: new Date() })
+  await em.nativeUpdate(DeviceCode, { ...selector, state: 'approved' }, { state: 'denied' })
 }

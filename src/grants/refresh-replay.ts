@@ -3,7 +3,7 @@ import { decryptUnder, encryptUnder } from '../security/encrypt.ts'
 import type { TokenResponse } from './grant.ts'
 import { RefreshToken } from './refresh.entity.ts'
 
-/** The answer that a refresh token was traded for, kept for whoever lost it. */
+/** The response to a refresh request, stored in case the client did not receive it. */
 export interface Replay {
   answer: TokenResponse
   /** When its access token expires, in milliseconds since the epoch. */
@@ -13,8 +13,8 @@ export interface Replay {
 const PURPOSE = 'postern refresh replay'
 
 /**
- * Keeps the answer with the token that was traded for it. The one before it in the family goes: its refresh token is being
- * used, so somebody received it.
+ * Stores the response with the refresh token that was redeemed for it. Deletes the previous response of the family: its
+ * refresh token has now been used, so the client has received it.
  */
 export async function storeReplay(em: Em, refreshToken: RefreshToken, text: string, replay: Replay): Promise<void> {
   await em.nativeUpdate(RefreshToken, { grant: refreshToken.grant, replay: { $ne: null } }, { replay: null })
@@ -22,8 +22,8 @@ export async function storeReplay(em: Em, refreshToken: RefreshToken, text: stri
 }
 
 /**
- * The very same answer once more, for as long as the grace lasts and it is kept.
- * @returns undefined when it is not to be had any more
+ * Returns the stored response again, within the grace period.
+ * @returns undefined if it is no longer available
  */
 export async function readReplay(refreshToken: RefreshToken, text: string, graceMs: number) {
   const now = Date.now()

@@ -7,27 +7,27 @@ const RefreshTokenSchema = defineEntity({
   tableName: 'oauth_refresh_tokens',
   properties: {
     id: p.uuid().primary(),
-    /** SHA-256 of the text. */
+    /** SHA-256 of the plain text. */
     hash: p.blob().unique().hidden(),
-    /** The family: all that came from one code or device. */
+    /** The id of the grant, an authorization code or device code, which identifies the family. */
     grant: p.uuid().fieldName('grant_id').index(),
-    /** The access token it was given with. */
+    /** The access token that was issued with it. */
     accessToken: p.uuid().fieldName('access_token_id').index(),
     user: () => p.manyToOne(User).mapToPk().fieldName('user_id').deleteRule('cascade').index(),
     client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(),
     scopes: p.json<string[]>(),
     audience: p.text().nullable().strictNullable(),
     revoked: p.boolean().default(false),
-    /** Rotated: using it again is theft or a lost answer. */
+    /** When it was rotated. A later use means that it was stolen, or that the response was lost. */
     usedAt: p.datetime().nullable().strictNullable(),
-    /** The answer it was traded for, readable only with the token's own text, for as long as the grace lasts. */
+    /** The response to its use, kept for the grace period. It is encrypted with a key derived from the token's plain text. */
     replay: p.text().nullable().strictNullable().hidden(),
     createdAt: p.datetime(),
-    /** Of the family: rotation does not move it. */
+    /** The expiry of the family, which rotation does not extend. */
     expiresAt: p.datetime().index(),
   },
 })
 
-/** A refresh token (RFC 6749 §6), one link of a family. */
+/** A refresh token (RFC 6749 §6) of a family. */
 export class RefreshToken extends RefreshTokenSchema.class {}
 RefreshTokenSchema.setClass(RefreshToken)

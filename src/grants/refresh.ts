@@ -19,16 +19,16 @@ import { type Family, newRefreshText, revokeGrant, storeRefreshToken } from './r
 import { readReplay, storeReplay } from './refresh-replay.ts'
 import { toTokenResponse } from './token-response.ts'
 
-/** Refresh tokens: families that begin with a grant, live on by rotation, and die together. */
+/** Refresh tokens. A family starts with a grant, continues by rotation, and is revoked as a whole. */
 export interface Refresh {
   /**
-   * Begins a family, in the transaction of `em` that makes its access token.
+   * Starts a family, in the transaction of `em` that inserts its access token.
    * @returns the plain text of its first refresh token
    */
   start(em: Em, family: Family): Promise<string>
   /**
-   * Kills every access and refresh token of a grant, in the transaction of `em`.
-   * @returns how many access tokens died
+   * Revokes every access and refresh token of a grant, in the transaction of `em`.
+   * @returns how many access tokens were revoked
    */
   revokeGrant(em: Em, publish: Publish, grant: string): Promise<number>
   /** The grant type `refresh_token` (RFC 6749 §6). */
@@ -45,7 +45,7 @@ export interface RefreshOptions {
 export function createRefresh({ bus, mint, policy, config }: RefreshOptions): Refresh {
   const graceMs = config.refreshGrace * 1000
 
-  /** @returns undefined when a rotated token came back, and not for an answer that was lost */
+  /** @returns undefined if the refresh token was already rotated and its response cannot be repeated */
   async function rotate(
     em: Em,
     publish: Publish,
@@ -55,7 +55,7 @@ export function createRefresh({ bus, mint, policy, config }: RefreshOptions): Re
     grantTarget: GrantTarget,
   ) {
     const user = await lockLiveUser(em, refreshToken.user)
-    // Before the refresh token is redeemed: whoever revokes the client has its row first, and the refresh tokens then.
+    // Locked before the refresh token: revoking a client locks the client's row first, then the refresh tokens.
     if (!(await lockClients(em, [client.id]))) throw revokedMeanwhile()
     const scopes = policy.downscope(client, refreshToken.scopes, params.scope, user.role)
     const target = grantTarget.resolve(scopes, grantTarget.narrow(refreshToken.audience))
@@ -72,7 +72,7 @@ export function createRefresh({ bus, mint, policy, config }: RefreshOptions): Re
   async function issue(em: Em, client: Client, refreshToken: RefreshToken, target: Target): Promise<IssuedToken> {
     const { user, grant } = refreshToken
     const expiresAt = earlierOf(policy.expiry(client, 'refresh_token'), refreshToken.expiresAt)
-    const draft = {
+    const spec = {
       user,
       client: client.id,
       name: null,
@@ -81,13 +81,13 @@ export function createRefresh({ bus, mint, policy, config }: RefreshOptions): Re
       grant,
       expiresAt,
     }
-    const issued = await mint(draft)
+    const issued = await mint(spec)
     const details = { replaces: refreshToken.accessToken }
     await insertForGrant(em, issued.token, { kind: 'token.refreshed', details })
     return issued
   }
 
-  /** @returns the text of the next link */
+  /** @returns the plain text of the next refresh token */
   async function issueNext(em: Em, client: Client, refreshToken: RefreshToken, accessToken: string): Promise<string> {
     const { grant, user, scopes, audience } = refreshToken
     const text = newRefreshText(config.tokenPrefix)
@@ -96,7 +96,7 @@ export function createRefresh({ bus, mint, policy, config }: RefreshOptions): Re
     return text
   }
 
-  /** In a transaction of its own, since it needs the user's row for itself, and stands although the request fails. */
+  /** Runs in a separate transaction: it locks the user's row exclusively, and is committed although the request fails. */
   const revokeReusedFamily = (refreshToken: RefreshToken) =>
     bus.transaction(async (em, publish) => {
       await revokeGrant(em, publish, refreshToken.grant)
@@ -122,13 +122,13 @@ export function createRefresh({ bus, mint, policy, config }: RefreshOptions): Re
       const text = request.params.refresh_token
       if (text === undefined) throw invalidRequest('refresh_token is missing.')
       const grantTarget = await policy.grantTarget(request.params.resource)
-      const { link, given: response } = await bus.transaction(async (em, publish) => {
-        const link = await em.findOne(RefreshToken, { hash: hashSecret(text), client: request.client.id })
-        if (!link) throw invalidGrant(INVALID_REFRESH_TOKEN)
-        return { link, given: await rotate(em, publish, request, link, text, grantTarget) }
+      const { refreshToken, response } = await bus.transaction(async (em, publish) => {
+        const refreshToken = await em.findOne(RefreshToken, { hash: hashSecret(text), client: request.client.id })
+        if (!refreshToken) throw invalidGrant(INVALID_REFRESH_TOKEN)
+        return { refreshToken, response: await rotate(em, publish, request, refreshToken, text, grantTarget) }
       })
       if (response) return response
-      await revokeReusedFamily(link)
+      await revokeReusedFamily(refreshToken)
       throw invalidGrant(INVALID_REFRESH_TOKEN)
     },
   }
@@ -136,13 +136,13 @@ export function createRefresh({ bus, mint, policy, config }: RefreshOptions): Re
 
 const INVALID_REFRESH_TOKEN = 'The refresh token is unknown, expired or revoked.'
 
-/** The one statement that decides who wins. @returns false when the token was rotated before */
+/** A single statement, so that only one of several concurrent requests succeeds. @returns false if already rotated */
 async function markUsed(em: Em, { id }: RefreshToken): Promise<boolean> {
   const now = new Date()
   const live = { id, revoked: false, usedAt: null, expiresAt: { $gt: now } }
   if ((await em.nativeUpdate(RefreshToken, live, { usedAt: now })) > 0) return true
-  const link = await em.findOneOrFail(RefreshToken, { id }, { refresh: true })
-  if (link.revoked || link.expiresAt <= now) throw invalidGrant(INVALID_REFRESH_TOKEN)
+  const current = await em.findOneOrFail(RefreshToken, { id }, { refresh: true })
+  if (current.revoked || current.expiresAt <= now) throw invalidGrant(INVALID_REFRESH_TOKEN)
   return false
 }
 

@@ -5,10 +5,10 @@ import { Session } from '../users/session.entity.ts'
 import { type RevokeGrantsOptions, revokeGrants } from './refresh-family.ts'
 
 /**
- * Ends every session of a user, and every access and refresh token, whoever they were given to; called again it goes on.
- * @returns how many access tokens were revoked, and whether none is left
+ * Ends every session of a user and revokes every access and refresh token, of any client. Call it again to continue.
+ * @returns how many access tokens were revoked, and whether all are done
  */
-export type SignOut = (userId: string, ending?: RevokeGrantsOptions) => Promise<Progress>
+export type SignOut = (userId: string, options?: RevokeGrantsOptions) => Promise<Progress>
 
 export const createSignOut =
   (bus: InvalidationBus): SignOut =>
@@ -18,7 +18,7 @@ export const createSignOut =
       bus.transaction(async (em, publish) => {
         const sessions = await em.nativeDelete(Session, { user: userId })
         const done = await revokeGrants(em, publish, { user: userId }, lastTokenId)
-        // Each token that ended was announced by itself.
+        // The change of each token has been published separately.
         publish({ kind: 'user', id: userId }, 'nothing')
         if (first) writeAudit(em, { kind: 'session.ended', userId, details: { sessions, everywhere: true } })
         return done

@@ -1,7 +1,7 @@
 import type { IssuedToken } from '../tokens/mint.ts'
 import type { TokenResponse } from './grant.ts'
 
-/** What a client is told of a token that was just issued (RFC 6749 §5.1). */
+/** The response that contains a newly issued token (RFC 6749 §5.1). */
 export function toTokenResponse({ plainText, token }: IssuedToken, refreshToken?: string): TokenResponse {
   return {
     access_token: plainText,

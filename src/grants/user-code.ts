@@ -1,16 +1,16 @@
 import { randomInt } from 'node:crypto'
 
-/** No vowels, so that no words come up, no digits, and nothing that looks like another (RFC 8628 §6.1). */
+/** Without vowels, so that no words occur, and without digits and similar letters (RFC 8628 §6.1). */
 const ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ'
 const LENGTH = 8
 
-/** A code that can be read over the telephone: eight letters, 34 bits. */
+/** Generates a user code of eight letters (34 bits), short enough to read out on the phone. */
 export const newUserCode = () => Array.from({ length: LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('')
 
-/** As people read it: `BCDF-GHJK`. */
+/** Formats a user code for display: `BCDF-GHJK`. */
 export const showUserCode = (code: string) => `${code.slice(0, LENGTH / 2)}-${code.slice(LENGTH / 2)}`
 
-/** What somebody meant who typed it, in any case, with any dashes and blanks; undefined: it cannot be a code. */
+/** Normalizes a typed user code, in any case, with any dashes and blanks; undefined: it cannot be a code. */
 export function readUserCode(text: string): string | undefined {
   const code = text
     .normalize('NFKC')
