@@ -1,58 +1,64 @@
 import type { FastifyInstance } from 'fastify'
-import type { GuardOptions } from '../packages/guard/src/index.ts'
-import { checkOptions, isObject } from '../packages/guard/src/options.ts'
+import type { Authenticate } from '../packages/guard/src/requirements.ts'
 import { createApp } from './app.ts'
-import { type ConfigOptions, loadConfig } from './config/config.ts'
-import { requireMigrated } from './database/migrations.ts'
+import type { Clients } from './clients/clients.ts'
+import type { Config } from './config/config.ts'
 import { createEmbeddedPlugins, type EmbeddedPlugins } from './embed.ts'
-import type { CatalogueInput } from './scopes/catalogue.ts'
-import { createServices, type Services } from './services.ts'
+import { openServices, type PosternOptions } from './open-services.ts'
+import type { Catalogue } from './scopes/catalogue.ts'
+import type { Tokens } from './tokens/tokens.ts'
+import type { Users } from './users/users.ts'
 
-export { checkAnyScope, checkScopes, guard, requireToken, Token } from '../packages/guard/src/index.ts'
+export { checkAnyScope, checkScopes, guard, requireToken, Token, tokenOf } from '../packages/guard/src/index.ts'
+export type { Client } from './clients/client.entity.ts'
+export type { Clients } from './clients/clients.ts'
 export type { Config } from './config/config.ts'
 export { PosternError, StartupError } from './errors/errors.ts'
-export type { CatalogueInput, Scope } from './scopes/catalogue.ts'
-export type { Services } from './services.ts'
+export type { PosternOptions } from './open-services.ts'
+export type { Catalogue, CatalogueInput, Scope } from './scopes/catalogue.ts'
+export type { AccessToken } from './tokens/token.entity.ts'
+export type { Tokens } from './tokens/tokens.ts'
+export type { User } from './users/user.entity.ts'
+export type { Users } from './users/users.ts'
 
-export interface PosternOptions extends ConfigOptions {
-  /** The scopes of this deployment, in place of SCOPES_FILE. */
-  catalogue?: CatalogueInput
-}
-
-/** A server in your own process, its tables migrated and its keys made. */
-export interface Postern extends Services, EmbeddedPlugins {
+/** A server in your own process, its tables migrated and its keys created. */
+export interface Postern extends EmbeddedPlugins {
+  /** The settings in force: those of the options, the environment and the defaults. */
+  readonly config: Config
+  /** The scopes of this deployment. */
+  readonly catalogue: Catalogue
+  readonly users: Users
+  readonly clients: Clients
+  readonly tokens: Tokens
   /** For `app.register(guard, postern.guard)`: guards your own routes. */
-  guard: GuardOptions
+  readonly guard: { authenticate: Authenticate; catalogue: Catalogue }
+  /** Closes the database and every timer. Closing an application that registered `plugin` does so too. */
+  close(): Promise<void>
 }
 
 /**
  * Opens Postern without listening. What is not given comes from the environment.
  * @throws StartupError in one line that says what is wrong; TypeError that names an option that is given and empty
+ * @example
+ * const postern = await openPostern({ issuer: 'https://example.com/auth' })
+ * await app.register(postern.plugin, { prefix: '/auth' })
  */
 export async function openPostern(options: PosternOptions = {}): Promise<Postern> {
-  checkOptions('openPostern', options, { catalogue: isObject })
-  const { catalogue, ...settings } = options
-  const config = loadConfig(process.env, settings)
-  const services = await createServices({ config, catalogue })
-  await ready(services).catch(async error => {
-    await services.close()
-    throw error
-  })
+  const services = await openServices(options)
+  const { config, catalogue, users, clients, tokens, authenticate } = services
   return {
-    ...services,
-    guard: { authenticate: services.authenticate, catalogue: services.catalogue },
+    ...{ config, catalogue, users, clients, tokens },
+    guard: { authenticate, catalogue },
     ...createEmbeddedPlugins(services),
+    close: () => services.close(),
   }
 }
 
-async function ready(services: Services): Promise<void> {
-  await requireMigrated(services.db)
-  await services.ensure()
-  await services.saveDeployment()
-  services.listen()
-}
-
-/** A Fastify server with every route, ready for `listen` or `inject`. */
+/**
+ * A Fastify server with every route, ready for `listen` or `inject`. Closing it closes the database.
+ * @throws what `openPostern` throws
+ * @example const app = await buildApp({ issuer: 'http://localhost:3000' })
+ */
 export async function buildApp(options: PosternOptions = {}): Promise<FastifyInstance> {
-  return createApp(await openPostern(options))
+  return createApp(await openServices(options))
 }

@@ -242,3 +242,17 @@ t.test('a route that asks for a scope which nobody can have stops the start', as
   const misspelt = () => app.get('/misspelt', { preHandler: checkScopes('parcels:raed' as never) }, async () => 'never')
   t.throws(misspelt, { name: 'TypeError', message: 'parcels:raed' })
 })
+
+t.test('it offers what an application needs, and none of its insides', async t => {
+  t.strictSame(Object.keys(postern).sort(), [
+    'catalogue',
+    'clients',
+    'close',
+    'config',
+    'guard',
+    'plugin',
+    'tokens',
+    'users',
+    'wellKnown',
+  ])
+})

@@ -1,5 +1,8 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import { guard, openPostern, type Postern } from '../../src/index.ts'
+import { createEmbeddedPlugins } from '../../src/embed.ts'
+import { guard } from '../../src/index.ts'
+import { openServices } from '../../src/open-services.ts'
+import type { Services } from '../../src/services.ts'
 
 export const CATALOGUE = {
   scopes: [
@@ -13,7 +16,7 @@ const PEOPLE = 100
 const ISSUER = 'http://localhost:3000/auth'
 
 export interface BenchServer {
-  postern: Postern
+  postern: Services
   app: FastifyInstance
   /** @returns the address */
   listen(): Promise<string>
@@ -29,10 +32,11 @@ export interface IssueInput {
 
 /** Creates a Fastify application that embeds Postern; callers may add routes. */
 export async function openServer(): Promise<BenchServer> {
-  const postern = await openPostern({ catalogue: CATALOGUE, issuer: ISSUER })
+  const postern = await openServices({ catalogue: CATALOGUE, issuer: ISSUER })
+  const { authenticate, catalogue } = postern
   const app = Fastify()
-  await app.register(guard, postern.guard)
-  await app.register(postern.plugin, { prefix: '/auth' })
+  await app.register(guard, { authenticate, catalogue })
+  await app.register(createEmbeddedPlugins(postern).plugin, { prefix: '/auth' })
   let owners: Promise<{ id: string; role: 'user' }[]> | undefined
   return {
     postern,
@@ -49,7 +53,7 @@ export async function openServer(): Promise<BenchServer> {
   }
 }
 
-function people({ users }: Postern): Promise<{ id: string; role: 'user' }[]> {
+function people({ users }: Services): Promise<{ id: string; role: 'user' }[]> {
   const each = Array.from({ length: PEOPLE }, async (_, i) => {
     const email = `bench-${i}-${Date.now()}@example.com`
     const { id } = await users.create({ email, name: 'Ada Lovelace', password: 'correct horse battery' })

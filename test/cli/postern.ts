@@ -5,8 +5,10 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { FastifyInstance } from 'fastify'
 import { loadConfig } from '../../src/config/config.ts'
-import { buildApp, openPostern, type Services } from '../../src/index.ts'
+import { buildApp } from '../../src/index.ts'
 import { openDatabase } from '../../src/open-database.ts'
+import { openServices } from '../../src/open-services.ts'
+import type { Services } from '../../src/services.ts'
 import { APP_KEY } from '../helpers/app.ts'
 import { emptyDatabase, SERVER, testDatabase } from '../helpers/database.ts'
 import { freePort } from '../helpers/port.ts'
@@ -69,7 +71,7 @@ export function commandsOn(given: Record<string, string>): CommandLine {
       return work(app).finally(() => app.close())
     },
     async inside(work) {
-      const services = await openPostern(loadConfig(env))
+      const services = await openServices(loadConfig(env))
       return work(services).finally(() => services.close())
     },
   }

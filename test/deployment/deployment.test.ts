@@ -95,7 +95,7 @@ t.test('commands in the folder of an application work with its issuer, prefix an
   const jwt = (await postern.json([...issue])).token
   const opaque = (await postern.json([...issue, '--format', 'opaque'])).token
   t.match(opaque, /^parcel_/)
-  await at.open(options, async ({ authenticate }) => {
+  await at.open(options, async ({ guard: { authenticate } }) => {
     for (const text of [jwt, opaque]) t.strictSame((await authenticate(text)).scopes, ['parcels:send'])
   })
   const refused = await postern.run(issue, { env: { ISSUER: NEW } })

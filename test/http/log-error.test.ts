@@ -1,22 +1,23 @@
 import Fastify from 'fastify'
 import t from 'tap'
+import { createEmbeddedPlugins } from '../../src/embed.ts'
 import { PASSWORD } from '../helpers/app.ts'
-import { embedded } from '../helpers/embedding.ts'
+import { embeddedServices } from '../helpers/embedding.ts'
 import { isProblem } from '../helpers/problem.ts'
 import { bearer, requester } from '../helpers/requester.ts'
 
 /** PostgreSQL quotes rows in its errors: the log of the application around us gets none of them. */
 
-const postern = await embedded(t)
+const services = await embeddedServices(t)
 const lines: string[] = []
 const app = Fastify({ logger: { level: 'trace', stream: { write: line => void lines.push(line) } } })
-await app.register(postern.plugin)
+await app.register(createEmbeddedPlugins(services).plugin)
 t.teardown(() => app.close())
 
 const email = 'administrator@example.com'
-const user = await postern.users.create({ email, name: 'Ada', password: PASSWORD, role: 'admin' })
+const user = await services.users.create({ email, name: 'Ada', password: PASSWORD, role: 'admin' })
 const scopes = ['tokens:write', 'admin:read', 'admin:write']
-const { plainText } = await postern.tokens.issuePersonal({ user, name: 'test', scopes })
+const { plainText } = await services.tokens.issuePersonal({ user, name: 'test', scopes })
 const ask = requester(app, bearer(plainText))
 
 async function errorOf(work: () => ReturnType<typeof ask.post>) {
@@ -28,7 +29,7 @@ async function errorOf(work: () => ReturnType<typeof ask.post>) {
 }
 
 t.test('a value that is there already', async t => {
-  await postern.db.query('create unique index test_unique on oauth_access_tokens (name)')
+  await services.db.query('create unique index test_unique on oauth_access_tokens (name)')
   await ask.post('/api/tokens', { name: 'SECRET-NAME' })
   const { text, errors } = await errorOf(() => ask.post('/api/tokens', { name: 'SECRET-NAME' }))
   t.match(errors, [{ code: '23505', constraint: 'test_unique', table: 'oauth_access_tokens' }])
@@ -37,7 +38,7 @@ t.test('a value that is there already', async t => {
 })
 
 t.test('a row that a rule of the table refuses, with the hash of a password in it', async t => {
-  await postern.db.query(`alter table users add constraint test_rule check (name <> 'SECRET-NAME')`)
+  await services.db.query(`alter table users add constraint test_rule check (name <> 'SECRET-NAME')`)
   const person = { email: 'secret@example.com', name: 'SECRET-NAME', password: 'SECRET-PASSWORD' }
   const { text, errors } = await errorOf(() => ask.post('/admin/users', person))
   t.match(errors, [{ code: '23514', constraint: 'test_rule' }])
@@ -45,9 +46,9 @@ t.test('a row that a rule of the table refuses, with the hash of a password in i
 })
 
 t.test('a value that has another form than its column', async t => {
-  await postern.db.query(`create function test_cast() returns trigger language plpgsql as
+  await services.db.query(`create function test_cast() returns trigger language plpgsql as
     $$ begin perform new.name::uuid; return new; end $$`)
-  await postern.db.query(
+  await services.db.query(
     'create trigger test_cast before insert on oauth_clients for each row execute function test_cast()',
   )
   const client = { name: 'SECRET-NAME', redirect_uris: ['https://app.example/cb'] }
@@ -57,7 +58,7 @@ t.test('a value that has another form than its column', async t => {
 })
 
 t.test('whoever embeds the server gets no rows either', async t => {
-  const error = await postern.tokens.issuePersonal({ user, name: 'test', scopes: [] }).catch(error => error)
+  const error = await services.tokens.issuePersonal({ user, name: 'test', scopes: [] }).catch(error => error)
   t.equal(error.code, '23505')
   t.notMatch(JSON.stringify([error, error.message, error.stack, { ...error }]), /Key \(|already exists/)
 })
