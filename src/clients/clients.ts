@@ -1,11 +1,9 @@
 import { LockMode } from '@mikro-orm/postgresql'
 import { checkOptions, renamedTo } from '../../packages/guard/src/options.ts'
 import { writeAudit } from '../audit/audit.ts'
-import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
-import { newId } from '../database/ids.ts'
-import { type Batch, REQUEST_BUDGET_MS, runBatches } from '../database/run-batches.ts'
 import { conflict, invalid, notFound } from '../errors/errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { newSecret } from '../security/secrets.ts'
@@ -13,8 +11,9 @@ import { isUuid } from '../text/uuid.ts'
 import { assertAudienceFree } from './audiences.ts'
 import { Client } from './client.entity.ts'
 import { clientDefaults } from './defaults.ts'
+import { createInsertClient } from './insert.ts'
 import { createPersonalAccess, PERSONAL_ACCESS } from './personal-access.ts'
-import { assertClientQuota } from './quota.ts'
+import { type ClientRevocation, createRevokeClient } from './revoke.ts'
 import { assertConsistent, type ClientSettings, standardGrants, validateSettings } from './rules.ts'
 import { afterRotation, toStoredSecret } from './secrets.ts'
 
@@ -88,17 +87,10 @@ export interface ClientsOptions {
   revocation: ClientRevocation
 }
 
-/** What a revoked client takes along. Passed in, since tokens and grants import clients and not the other way round. */
-export interface ClientRevocation {
-  /** Revokes what its tokens issued, in the transaction that revokes the client. */
-  revokeIssued(em: Em, publish: Publish, clientId: string): Promise<void>
-  /** Marks the next batch of its refresh tokens as revoked; they are refused before, by the state of the client. */
-  revokeRefreshTokens(em: Em, of: { client: string }): Promise<Batch>
-}
-
 const MAX_OVERLAP_SECONDS = 30 * 86_400
 
 export function createClients({ db, bus, catalogue, config, revocation }: ClientsOptions): Clients {
+  const insert = createInsertClient(db, config)
   const rules = { catalogue, maxLifetime: config.tokenMaxLifetime }
 
   /** Locks the row, so that concurrent changes are applied one after another. */
@@ -174,46 +166,9 @@ export function createClients({ db, bus, catalogue, config, revocation }: Client
       })
     },
 
-    async revoke(id) {
-      await bus.transaction(async (em, publish) => {
-        const where = { id, personalAccess: false }
-        const client = isUuid(id) && (await em.findOne(Client, where, { lockMode: LockMode.PESSIMISTIC_WRITE }))
-        if (!client) throw notFound('client')
-        if (client.revoked) return
-        writeAudit(em, { kind: 'client.revoked', clientId: id, userId: client.user, details: { name: client.name } })
-        // Its tokens are not updated: checks read the client's state. Its audience becomes available to other clients.
-        em.assign(client, { revoked: true, audience: null, updatedAt: new Date() })
-        publish({ kind: 'client', id })
-        await revocation.revokeIssued(em, publish, id)
-      })
-      await runBatches(
-        () => db.transaction(em => revocation.revokeRefreshTokens(em, { client: id })),
-        REQUEST_BUDGET_MS,
-      )
-    },
+    revoke: createRevokeClient({ db, bus, revocation }),
 
     personalAccess: createPersonalAccess(db, () => insert({ ...clientDefaults(), ...PERSONAL_ACCESS })),
-  }
-
-  function insert(row: ReturnType<typeof clientDefaults>, withinQuota = false): Promise<Client> {
-    return db.transaction(async em => {
-      if (withinQuota && row.user) await assertClientQuota(em, row.user, config.clientsPerUser)
-      if (row.audience) await assertAudienceFree(em, row.audience)
-      const now = new Date()
-      const client = em.create(Client, { ...row, id: newId(), createdAt: now, updatedAt: now })
-      const { name, grantTypes, scopes, audience, exchangeAudiences, resources, issuesPersonalTokens, user } = row
-      const details = {
-        name,
-        grant_types: grantTypes,
-        scopes,
-        audience,
-        ...(exchangeAudiences && { exchange_audiences: exchangeAudiences }),
-        ...(resources && { resources }),
-        ...(issuesPersonalTokens && { issues_personal_tokens: true }),
-      }
-      writeAudit(em, { kind: 'client.created', clientId: client.id, userId: user, details })
-      return client
-    })
   }
 }
 

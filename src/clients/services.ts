@@ -3,9 +3,10 @@ import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { type ClientAuthentication, createClientAuthentication } from './authenticate.ts'
-import { type ClientRevocation, type Clients, createClients } from './clients.ts'
+import { type Clients, createClients } from './clients.ts'
 import { createExplorer, type EnsureExplorer } from './explorer.ts'
 import { createResources, type Resources } from './resources.ts'
+import type { ClientRevocation } from './revoke.ts'
 
 export interface ClientServices {
   clients: Clients

@@ -1,62 +1,35 @@
 import { type FilterQuery, LockMode } from '@mikro-orm/postgresql'
 import type { Token } from '../../packages/guard/src/token.ts'
-import { writeAudit } from '../audit/audit.ts'
-import type { TokenFormat } from '../clients/client.entity.ts'
 import type { Clients } from '../clients/clients.ts'
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { type Progress, runBatches } from '../database/run-batches.ts'
-import { conflict, notFound } from '../errors/errors.ts'
+import { notFound } from '../errors/errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { validateName } from '../text/name.ts'
 import { isUuid } from '../text/uuid.ts'
+import { type ChangeToken, createChange } from './change.ts'
 import type { InsertIssuedToken } from './insert-batch.ts'
+import { createIssuePersonal, type IssuePersonal } from './issue-personal.ts'
 import { createLimits } from './limits.ts'
 import { createTokenList, type TokenQuery } from './list.ts'
-import { assertMayIssue } from './may-issue.ts'
-import type { IssuedToken, Mint } from './mint.ts'
-import { issuerOf, RIGHT_LOST, type TokenOwner } from './owner.ts'
-import { publishTokenChange } from './parent.ts'
+import type { Mint } from './mint.ts'
 import { createPersonalTarget } from './personal-target.ts'
-import { assertTokenQuota } from './quota.ts'
 import { revokeTokenBatch } from './revoke.ts'
 import type { RevokeToken } from './revoke-batch.ts'
-import { assertLive, createRotate, type Rotate } from './rotate.ts'
+import { createRotate, type Rotate } from './rotate.ts'
 import type { Targets } from './target.ts'
 import { AccessToken, type ShownToken } from './token.entity.ts'
 import type { Usage } from './usage.ts'
 
-export interface NewToken {
-  user: TokenOwner
-  name: string
-  /** Default: the catalogue's default scopes. */
-  scopes?: readonly string[] | undefined
-  /** Default: after the configured lifetime of personal tokens. */
-  expiresAt?: Date | undefined
-  format?: TokenFormat | undefined
-  /** URIs of the APIs that it is for. Default: every API, or those that its scopes belong to. */
-  resources?: readonly string[] | undefined
-  /** The token that makes the request. The new token gets only scopes that it has, and expires no later. */
-  issuingToken?: Token | undefined
-  /** Whether the user's quota applies. It does for tokens that users issue, not for those that operators issue. */
-  withinQuota?: boolean
-}
-
-export interface TokenChange {
-  name?: string | undefined
-  scopes?: readonly string[] | undefined
-  suspended?: boolean | undefined
-}
-
 export interface Tokens {
   /** @throws 422 for an unknown or disallowed scope, an invalid name or an invalid expiry; 403 beyond the user's quota */
-  issuePersonal(input: NewToken): Promise<IssuedToken>
+  issuePersonal: IssuePersonal
   /** Lists a user's personal tokens, newest first. */
   list(userId: string, page: TokenQuery): Promise<ShownToken[]>
   /** @throws 404 if it is not a personal token of this user */
   find(userId: string, id: string): Promise<AccessToken>
-  change(user: TokenOwner, id: string, change: TokenChange, issuingToken?: Token): Promise<AccessToken>
+  change: ChangeToken
   rotate: Rotate
   /** @returns how many tokens were revoked, including those that it issued; 0: it was already revoked */
   revoke(userId: string, id: string): Promise<number>
@@ -86,7 +59,7 @@ export interface TokensOptions {
 }
 
 export function createTokens(options: TokensOptions): Tokens {
-  const { db, bus, catalogue, clients, targets, mint, insertRow, revokeToken, usage, config } = options
+  const { db, bus, catalogue, clients, targets, mint, revokeToken, usage, config } = options
 
   /** Selects the tokens that a user created and named. Tokens exchanged for them are excluded; they are revoked with them. */
   const personalTokens = async (
@@ -110,54 +83,17 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   const list = createTokenList(db)
-  const { scopesFor, expiryFor, familyEnd, assertNotOutlasting } = createLimits(catalogue, config)
+  const limits = createLimits(catalogue, config)
   const personalTarget = createPersonalTarget(targets)
 
   return {
-    async issuePersonal({ user, name, scopes, expiresAt, format, resources, issuingToken, withinQuota = false }) {
-      if (issuingToken) await assertMayIssue(issuingToken, clients)
-      const client = await clients.personalAccess()
-      const issued = await mint({
-        user: user.id,
-        client: client.id,
-        name: validateName(name),
-        ...(await personalTarget.resolve(scopesFor(user, scopes, issuingToken), resources, scopes !== undefined)),
-        format: format ?? client.tokenFormat,
-        expiresAt: expiryFor(expiresAt, issuingToken),
-        issuedBy: issuerOf(issuingToken),
-        familyExpiresAt: familyEnd(issuingToken),
-      })
-      const limit = withinQuota ? config.tokensPerUser : undefined
-      if (await insertRow(issued.token, issuingToken?.id, limit)) return issued
-      if (limit !== undefined) await assertTokenQuota(db, issued.token, limit)
-      throw conflict(RIGHT_LOST)
-    },
+    issuePersonal: createIssuePersonal({ ...options, limits, personalTarget }),
 
     list: async (userId, page) => list(userId, (await clients.personalAccess()).id, page),
 
     find: (userId, id) => find(userId, id),
 
-    change: (user, id, { name, scopes, suspended }, issuingToken) =>
-      bus.transaction(async (em, publish) => {
-        const token = await find(user.id, id, em)
-        assertLive(token)
-        const newScopes = scopes && scopesFor(user, scopes, issuingToken, token.scopes)
-        if (newScopes) personalTarget.assertWithinAudience(newScopes, token)
-        if (newScopes && issuingToken) assertNotOutlasting(issuingToken, token, newScopes)
-        if (newScopes) Object.assign(token, { scopes: newScopes, changed: true })
-        if (name !== undefined) token.name = validateName(name)
-        if (suspended !== undefined) token.suspended = suspended
-        token.updatedAt = new Date()
-        await publishTokenChange(em, publish, token.id)
-        writeAudit(em, {
-          kind: 'token.changed',
-          tokenId: token.id,
-          userId: user.id,
-          clientId: token.client,
-          details: { name, scopes, suspended },
-        })
-        return token
-      }),
+    change: createChange({ bus, find, limits, personalTarget }),
 
     rotate: createRotate({ bus, catalogue, clients, mint, usage, config, find }),
 
@@ -195,4 +131,6 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 }
 
+export type { TokenChange } from './change.ts'
+export type { NewToken } from './issue-personal.ts'
 export type { IssuedToken } from './mint.ts'
