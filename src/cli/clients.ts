@@ -19,6 +19,8 @@ interface CreateOptions extends JsonOption, Allowances {
 interface Allowances {
   exchangeAudience?: string[] | undefined
   resource?: string[] | undefined
+  issuesPersonalTokens?: boolean | undefined
+  requirePushedRequests?: boolean | undefined
 }
 
 type UpdateOptions = JsonOption & Allowances
@@ -36,13 +38,23 @@ const RESOURCE = [
   'resource that it may request with client_credentials, besides its own',
 ] as const
 
+/** A pair of opposite options has no default, so that an update leaves what is not named as it is. */
+const SWITCHES = [
+  ['--issues-personal-tokens', 'its tokens may issue and rotate personal tokens'],
+  ['--no-issues-personal-tokens', 'its tokens may not (default)'],
+  ['--require-pushed-requests', 'it must push its authorization requests (RFC 9126)'],
+  ['--no-require-pushed-requests', 'it need not push them (default)'],
+] as const
+
+const withSwitches = (command: Command): Command =>
+  SWITCHES.reduce((each, [flags, description]) => each.option(flags, description), command)
+
 export function clientCommands(postern: Command): void {
   const client = postern
     .command('client')
     .description('Create, update, list and revoke clients, and rotate their secrets.')
 
-  client
-    .command('create')
+  withSwitches(client.command('create'))
     .description('Register an app. Its secret is shown only once.')
     .requiredOption('--name <name>', 'name that people see when they authorize the app')
     .option('--public', 'app without a secret: on a phone, in a browser, on a command line')
@@ -67,8 +79,7 @@ ${examples(
     )
     .action(create)
 
-  client
-    .command('update')
+  withSwitches(client.command('update'))
     .description(
       'Change what a client is allowed. Each option replaces the previous values; an empty value allows nothing.',
     )
@@ -119,6 +130,8 @@ async function create({
   scope,
   exchangeAudience,
   resource,
+  issuesPersonalTokens,
+  requirePushedRequests,
   ...rest
 }: CreateOptions): Promise<void> {
   if (rest.public && !redirectUri && !grant && !rest.audience) {
@@ -133,20 +146,19 @@ async function create({
     ...(grant && { grantTypes: grant.map(fullName) }),
     ...(redirectUri && { redirectUris: redirectUri }),
     ...(scope && { scopes: scope }),
-    ...allowances({ exchangeAudience, resource }),
+    ...allowances({ exchangeAudience, resource, issuesPersonalTokens, requirePushedRequests }),
   }
   showOnce(await withServices(({ clients }) => clients.create(options), 'create'), json)
 }
 
 /** An empty value allows nothing. */
-function allowances({ exchangeAudience, resource }: Allowances) {
+function allowances({ exchangeAudience, resource, ...switches }: Allowances) {
   const list = (uris: string[] | undefined) => uris?.filter(Boolean)
-  return { exchangeAudiences: list(exchangeAudience), resources: list(resource) }
+  return { exchangeAudiences: list(exchangeAudience), resources: list(resource), ...switches }
 }
 
 async function update(id: string, { json, ...options }: UpdateOptions): Promise<void> {
-  if (!options.exchangeAudience && !options.resource)
-    throw new UsageError('Nothing to change. Use --exchange-audience or --resource.')
+  if (Object.keys(options).length === 0) throw new UsageError('Nothing to change. See --help for the options.')
   const { client } = await withServices(({ clients }) => clients.update(id, allowances(options)))
   const { toClient } = await import('../clients/schemas.ts')
   answer(json, { data: toClient(client) }, `Updated client ${id}`)

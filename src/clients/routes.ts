@@ -21,6 +21,13 @@ import {
   withSecret,
 } from './schemas.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** By a session of the pages, only within ten minutes after the password was entered. */
+    needsFreshSignIn?: boolean
+  }
+}
+
 const unknownClient = problem('There is no such client')
 const revokedClient = problem('The client has been revoked, or has no secret')
 const mayNotCreate = (write: string) =>
@@ -131,6 +138,7 @@ function clientSchemas({ tag, descriptions, write, create, change }: ClientRoute
 function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
   const { clients, owner, read, write } = options
   const schemas = clientSchemas(options)
+  const mayWrite = { config: { needsFreshSignIn: true }, preValidation: checkScopes(write) }
   const find = (request: FastifyRequest, id: string): Promise<Client> => clients.find(id, owner(request))
 
   return async app => {
@@ -139,7 +147,7 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
       return page(request.query, pageRequest => clients.list({ ...pageRequest, userId }), toClient)
     })
 
-    app.post('/clients', { preValidation: checkScopes(write), schema: schemas.create }, async (request, reply) => {
+    app.post('/clients', { ...mayWrite, schema: schemas.create }, async (request, reply) => {
       const { name } = request.body
       const made = await clients.create({
         ...toSettings(request.body),
@@ -154,28 +162,20 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
       data: toClient(await find(request, request.params.id)),
     }))
 
-    app.patch('/clients/:id', { preValidation: checkScopes(write), schema: schemas.change }, async request => {
+    app.patch('/clients/:id', { ...mayWrite, schema: schemas.change }, async request => {
       const { id } = await find(request, request.params.id)
       return withSecret(await clients.update(id, toSettings(request.body)))
     })
 
-    app.post(
-      '/clients/:id/secret',
-      { preValidation: checkScopes(write), schema: schemas.rotateSecret },
-      async (request, reply) => {
-        const { id } = await find(request, request.params.id)
-        const rotated = await clients.rotateSecret(id, { overlapSeconds: request.body?.overlap })
-        return reply.code(201).send(withSecret(rotated))
-      },
-    )
+    app.post('/clients/:id/secret', { ...mayWrite, schema: schemas.rotateSecret }, async (request, reply) => {
+      const { id } = await find(request, request.params.id)
+      const rotated = await clients.rotateSecret(id, { overlapSeconds: request.body?.overlap })
+      return reply.code(201).send(withSecret(rotated))
+    })
 
-    app.delete(
-      '/clients/:id',
-      { preValidation: checkScopes(write), schema: schemas.revoke },
-      async (request, reply) => {
-        await clients.revoke((await find(request, request.params.id)).id)
-        return reply.code(204).send(null)
-      },
-    )
+    app.delete('/clients/:id', { ...mayWrite, schema: schemas.revoke }, async (request, reply) => {
+      await clients.revoke((await find(request, request.params.id)).id)
+      return reply.code(204).send(null)
+    })
   }
 }

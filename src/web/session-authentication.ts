@@ -4,7 +4,7 @@ import { forbidden, signedOut } from '../errors/errors.ts'
 import { problem } from '../http/schemas.ts'
 import type { SessionToken } from '../tokens/session-token.ts'
 import { toUser, UserSchema } from '../users/schemas.ts'
-import type { Sessions } from '../users/sessions.ts'
+import { isFresh, type Sessions } from '../users/sessions.ts'
 import { csrfBinding, readSession, useSessions } from './session.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
@@ -46,7 +46,11 @@ export async function useSessionAuthentication(
     // With a token nothing has to be waited for.
     if (hasBearerToken(request) || hasCredentialsInBody(request) || !isSameOrigin(request)) return done()
     const changes = () => request.signedIn && !SAFE.has(request.method)
-    authenticateSession(request).then(() => (changes() ? api.csrfProtection(request, reply, done) : done()), done)
+    const checkFreshness = (error?: Error) => done(error ?? freshnessProblem(request))
+    authenticateSession(request).then(
+      () => (changes() ? api.csrfProtection(request, reply, checkFreshness) : done()),
+      done,
+    )
   })
   api.get('/session', { schema }, async (request, reply) => {
     if (!request.signedIn) throw signedOut()
@@ -55,6 +59,13 @@ export async function useSessionAuthentication(
 }
 
 const CSRF_REQUIRED = 'By a session this needs its CSRF token in X-CSRF-Token; GET /api/session tells it.'
+
+const NOT_FRESH =
+  'By a session this is possible for ten minutes after the password was entered. Sign in again, or use the page of the app.'
+
+/** Redirect URIs and secrets of apps decide who gets tokens, so that a session alone is not enough, as on the pages. */
+const freshnessProblem = ({ signedIn, routeOptions }: FastifyRequest): Error | undefined =>
+  signedIn && routeOptions.config.needsFreshSignIn && !isFresh(signedIn.session) ? forbidden(NOT_FRESH) : undefined
 
 const hasBearerToken = ({ headers, query }: FastifyRequest) =>
   headers.authorization !== undefined || Object.hasOwn(query as object, 'access_token')

@@ -80,6 +80,36 @@ t.test('by the session, the API gives administrative scopes for ten minutes only
   t.match((await browser.submit(page, { ...fields, own_password: PASSWORD }, /tokens$/)).statusCode, /^[23]/)
 })
 
+t.test('by the session, the API changes own apps and their secrets for ten minutes only', async t => {
+  const browser = new Browser(app)
+  const user = await newUser(services)
+  await browser.signIn(user)
+  const cookies = Object.fromEntries(browser.cookies)
+  const headers = { 'x-csrf-token': (await app.inject({ url: '/api/session', cookies })).json().csrf_token }
+  const ask = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, payload?: object) =>
+    app.inject({ method, url, headers, cookies, ...(payload && { payload }) })
+  const fields = { name: 'Calendar', redirect_uris: ['https://app.example/cb'] }
+  const made = await ask('POST', '/api/clients', fields)
+  t.equal(made.statusCode, 201, made.body)
+  const path = `/api/clients/${made.json().data.id}`
+  t.equal((await ask('POST', `${path}/secret`)).statusCode, 201)
+  await passing(11)
+  const refused = [
+    await ask('POST', '/api/clients', fields),
+    await ask('PATCH', path, { redirect_uris: ['https://thief.example/cb'] }),
+    await ask('POST', `${path}/secret`),
+    await ask('DELETE', path),
+  ]
+  for (const answer of refused) {
+    t.equal(answer.statusCode, 403, answer.body)
+    t.match(answer.json().detail, /ten minutes .* Sign in again/)
+  }
+  t.equal((await ask('GET', path)).json().data.revoked, false, 'reading asks for nothing')
+  const { plainText } = await services.tokens.issuePersonal({ user, name: 'x', scopes: ['clients:write'] })
+  const byToken = { method: 'POST' as const, url: `${path}/secret`, headers: { authorization: `Bearer ${plainText}` } }
+  t.equal((await app.inject(byToken)).statusCode, 201, 'a token is not asked')
+})
+
 t.test('whoever signs in with the printed password chooses another first', async t => {
   const world = await testApp(t)
   const first = await ensureFirstAdministrator(world.services)

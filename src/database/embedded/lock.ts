@@ -29,6 +29,7 @@ export function lockFolder(folder: string): () => void {
     closeToOthers(folder)
     return unlock
   } catch (error) {
+    if (error instanceof StartupError) throw error
     throw lockProblem(folder, error)
   }
 }

@@ -21,6 +21,36 @@ const tab = 'clients'
 
 const lines = (typed: string) => typed.split(/\s+/).filter(Boolean)
 
+/** The form of what an operator allows an app, as it is filled in. */
+interface Fields {
+  exchange: string
+  resources: string
+  personal: boolean
+  pushed: boolean
+}
+
+const fieldsOf = (client: Client): Fields => ({
+  exchange: client.exchangeAudiences?.join('\n') ?? '',
+  resources: client.resources?.join('\n') ?? '',
+  personal: client.issuesPersonalTokens,
+  pushed: client.requirePushedRequests,
+})
+
+const sentFields = (body: Params): Fields => ({
+  exchange: body.exchange_audiences ?? '',
+  resources: body.resources ?? '',
+  personal: body.issues_personal_tokens !== undefined,
+  pushed: body.require_pushed_authorization_requests !== undefined,
+})
+
+/** Only an operator's own app has more than the demand to push requests. */
+function toChange(client: Client, { exchange, resources, personal, pushed }: Fields) {
+  const demand = { requirePushedRequests: pushed }
+  if (!client.isOperators()) return demand
+  const more = { ...demand, issuesPersonalTokens: personal }
+  return client.isConfidential() ? { ...more, exchangeAudiences: lines(exchange), resources: lines(resources) } : more
+}
+
 /** Every app, whoever built it: seen, allowed more, and revoked. */
 export function manageClients({ site, clients, displayNames }: ManageClientsOptions): FastifyPluginAsync {
   const path = `${site.base}/manage/clients`
@@ -28,16 +58,9 @@ export function manageClients({ site, clients, displayNames }: ManageClientsOpti
   const ownersOf = (some: readonly Client[]) => displayNames.users(some.map(({ user }) => user))
 
   /** @param given what was filled in and refused */
-  async function detail(
-    reply: FastifyReply,
-    client: Client,
-    given?: FormError & { exchange: string; resources: string },
-  ) {
+  async function detail(reply: FastifyReply, client: Client, given?: FormError & Fields) {
     const owner = (await ownersOf([client])).get(client.user ?? '')
-    const fields = given ?? {
-      exchange: client.exchangeAudiences?.join('\n') ?? '',
-      resources: client.resources?.join('\n') ?? '',
-    }
+    const fields = given ?? fieldsOf(client)
     const data = { title: text.one, section, tab, client, owner, fields, refusal: given?.message }
     return reply.page('manage/client.eta', data, { status: given?.status ?? 200 })
   }
@@ -53,11 +76,11 @@ export function manageClients({ site, clients, displayNames }: ManageClientsOpti
 
     app.post('/clients/:id', async (request, reply) => {
       const client = await clients.find(idOf(request))
-      const { exchange_audiences: exchange = '', resources = '' } = (request.body ?? {}) as Params
+      const fields = sentFields((request.body ?? {}) as Params)
       try {
-        await clients.update(client.id, { exchangeAudiences: lines(exchange), resources: lines(resources) })
+        await clients.update(client.id, toChange(client, fields))
       } catch (error) {
-        return detail(reply, client, { exchange, resources, ...formErrorOf(error) })
+        return detail(reply, client, { ...fields, ...formErrorOf(error) })
       }
       return reply.goOn(`/manage/clients/${client.id}`, 'clientChanged', { name: client.name })
     })

@@ -130,11 +130,13 @@ export const manage = {
     exchangeAudiences: 'Exchange audiences',
     resources: 'Allowed resources',
     allow: {
-      title: 'Token exchange and resources',
+      title: 'Settings of the operator',
       exchangeHint:
         'Audiences of other APIs, one per line. The app can exchange tokens sent to it for tokens for these APIs.',
       resourcesHint:
         'Audiences of APIs, one per line. The app can get tokens of its own for these APIs (client_credentials).',
+      personal: 'Its tokens can issue and rotate personal access tokens.',
+      pushed: 'It must push its authorization requests (PAR).',
       submit: 'Save',
     },
     format: 'Token format',

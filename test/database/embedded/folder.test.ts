@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { POSTGRES_MAJOR } from '../../../src/database/embedded/opening.ts'
@@ -22,7 +32,7 @@ t.test('what is no directory is named as what it is', async t => {
     ['/dev/null/x', /\/dev\/null is not a directory/],
     [join(folder, 'dangling'), /dangling is a symbolic link to nothing\. Create its target, or/],
     [join(folder, 'dangling', 'in'), /dangling is a symbolic link to nothing/],
-    [join(folder, 'circle'), /round in a circle/],
+    [join(folder, 'circle'), /form a loop/],
     ['/proc/x', /no directory can be created there|no permission/],
     ['/sys/x', /no directory can be created there|no permission|read-only/],
     [join(folder, 'x'.repeat(300)), /the path is too long/],
@@ -55,6 +65,24 @@ t.test(
     t.equal(mode(dataDir), 0o777, 'a directory that others may need stays as it is')
   },
 )
+
+t.test('a directory of another user that everybody can write to is refused in one line', ONLY_EMBEDDED, async t => {
+  if (process.getuid?.() !== 0) return t.pass('this user cannot give a directory away')
+  const dataDir = t.testdir()
+  chownSync(dataDir, 12_345, 12_345)
+  for (const mode of [0o777, 0o1777]) {
+    chmodSync(dataDir, mode)
+    const refused = await launch(t, { DATA_DIR: dataDir })
+    t.equal(await refused.ended, 1)
+    t.match(
+      refused.stderr(),
+      /^postern: DATA_DIR [^\n]+ belongs to another user and everybody can write to it\. [^\n]+\n$/,
+    )
+    t.same(readdirSync(dataDir), [], 'no key is written there')
+  }
+  chmodSync(dataDir, 0o770)
+  await (await open(dataDir)).close()
+})
 
 t.test('a disk that is full before the start', ONLY_EMBEDDED, async t => {
   const disk = smallDisk(t, 'size=4k')

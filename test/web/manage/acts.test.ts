@@ -145,6 +145,22 @@ t.test('an app is allowed to exchange tokens for other APIs, and to name them', 
   t.notMatch((await browser.get(`/manage/clients/${theirs.id}`)).body, 'exchange_audiences')
 })
 
+t.test('an operator lets the tokens of an app issue personal tokens, and has requests pushed', async t => {
+  const redirectUris = ['https://a.example']
+  const { client } = await services.clients.create({ name: 'Deployer', redirectUris, authMethod: 'none' })
+  const save = (fields: Record<string, string | undefined>, id = client.id) =>
+    send(`/manage/clients/${id}`, fields, /clients\/[\w-]+$/)
+  const both = { issues_personal_tokens: '1', require_pushed_authorization_requests: '1' }
+  const page = await save(both)
+  t.match(await services.clients.find(client.id), { issuesPersonalTokens: true, requirePushedRequests: true })
+  t.equal([...page.body.matchAll(/type="checkbox"[^>]* checked/g)].length, 2)
+  await save({ issues_personal_tokens: undefined, require_pushed_authorization_requests: undefined })
+  t.match(await services.clients.find(client.id), { issuesPersonalTokens: false, requirePushedRequests: false })
+  const theirs = (await services.clients.create({ name: 'x', userId: admin.id, redirectUris })).client
+  t.notMatch((await save({ require_pushed_authorization_requests: '1' }, theirs.id)).body, 'issues_personal_tokens')
+  t.match(await services.clients.find(theirs.id), { requirePushedRequests: true })
+})
+
 t.test('apps are revoked, but not the one of personal tokens', async t => {
   const { client } = await services.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
   const path = `/manage/clients/${client.id}`
