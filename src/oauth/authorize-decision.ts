@@ -13,20 +13,20 @@ import type { AuthorizeRequest } from './authorize-request.ts'
 import { AuthorizationErrorResponse, successLocation } from './authorize-response.ts'
 import { consumePushed } from './pushed.ts'
 
-/** What the person answers to an authorization request. */
+/** The user's decisions on authorization requests. */
 export interface AuthorizationDecisions {
   /**
-   * What the client would get from this person.
-   * @throws AuthorizationErrorResponse `invalid_scope` when the person cannot give it
+   * The scopes that the client would get from this user.
+   * @throws AuthorizationErrorResponse `invalid_scope` if the user cannot grant them
    */
   scopes(request: AuthorizeRequest, signedIn: SignedIn): Promise<string[]>
   /**
-   * Answers without asking what was answered before, where that counts: for the same audience, and a client that
-   * can prove who it is and is what it was then.
-   * @returns where the browser is sent with a code; undefined: ask
+   * Approves a request without asking, if the user has already consented for the same audience and the client is
+   * confidential and unchanged.
+   * @returns the redirect with a code; undefined: ask the user
    */
   approveFromConsent(request: AuthorizeRequest, signedIn: SignedIn, scopes: string[]): Promise<string | undefined>
-  /** @returns where the browser is sent with a code */
+  /** @returns the redirect with a code */
   approve(request: AuthorizeRequest, signedIn: SignedIn, scopes: string[]): Promise<string>
   /** @throws AuthorizationErrorResponse `access_denied` */
   deny(request: AuthorizeRequest): Promise<never>
@@ -39,7 +39,7 @@ export interface DecisionsOptions {
 }
 
 export function createAuthorizationDecisions({ db, policy, config }: DecisionsOptions): AuthorizationDecisions {
-  async function answer(em: Em, request: AuthorizeRequest, { user }: SignedIn, scopes: string[]): Promise<string> {
+  async function respond(em: Em, request: AuthorizeRequest, { user }: SignedIn, scopes: string[]): Promise<string> {
     const { client, redirectUri, audience, codeChallenge, stored } = request
     if (stored) await consumePushed(em, stored)
     const consented = { user: user.id, client: client.id, redirectUri, scopes, audience, codeChallenge }
@@ -64,7 +64,7 @@ export function createAuthorizationDecisions({ db, policy, config }: DecisionsOp
         await assertSignedIn(em, signedIn)
         const known = await rememberedScopes(em, { user: signedIn.user.id, client, audience })
         const isCovered = known !== undefined && scopes.every(scope => known.has(scope))
-        return isCovered ? answer(em, request, signedIn, scopes) : undefined
+        return isCovered ? respond(em, request, signedIn, scopes) : undefined
       })
     },
 
@@ -73,20 +73,20 @@ export function createAuthorizationDecisions({ db, policy, config }: DecisionsOp
         await assertSignedIn(em, signedIn)
         const { client, audience } = request
         await grantConsent(em, { user: signedIn.user.id, client, audience, scopes }, config.consentLifetime)
-        return answer(em, request, signedIn, scopes)
+        return respond(em, request, signedIn, scopes)
       }),
 
     async deny(request) {
       const { stored } = request
       if (stored) await db.transaction(em => consumePushed(em, stored))
-      throw new AuthorizationErrorResponse(request, accessDenied('The user did not let the app in.'))
+      throw new AuthorizationErrorResponse(request, accessDenied('The user denied access.'))
     },
   }
 }
 
 /**
- * Without the scopes that only administrators can give, where the user is none and asked for more than those: the
- * explorer's "select all" names them, and the answer's `scope` says what is left (RFC 6749 §3.3).
+ * Removes administrative scopes if the user is not an administrator and other scopes were requested too. The explorer's
+ * "select all" includes them; `scope` of the response contains the granted ones (RFC 6749 §3.3).
  */
 function withinReach(scope: string | undefined, role: Role): string | undefined {
   if (role === 'admin') return scope

@@ -4,7 +4,7 @@ import { badRequest } from '../errors/errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
 import { ANSWER_SECONDS } from './pushed.ts'
 
-/** What a consent form was about, as the person saw it. */
+/** The content of a consent form as the user saw it. */
 export interface ConsentFormData {
   /** The query of the authorization request. */
   query: string
@@ -12,22 +12,22 @@ export interface ConsentFormData {
 }
 
 /**
- * Keeps what a consent form is about inside the form: signed, for this session, for as long as an answer may take. So
- * nothing about it can be changed, and no node has to remember it.
+ * Stores the content of a consent form in the form itself, signed and bound to the session, with an expiry. It cannot be
+ * changed, and no node has to store it.
  */
 export interface ConsentForms {
   seal(data: ConsentFormData, signedIn: SignedIn): Promise<string>
   /**
-   * @returns what it was about; `current` is false when it has expired, or is another session's: then it answers nothing
-   * @throws 400 when it is not ours, or was changed
+   * @returns the content; `current` is false if it has expired or belongs to another session, and must not be accepted then
+   * @throws 400 if it was not issued by this server, or was changed
    */
   open(text: string | undefined, signedIn: SignedIn): Promise<ConsentFormData & { current: boolean }>
-  /** The request of a form of ours, also of another session or an expired one; undefined: it is not ours. */
+  /** The request of a form, also of an expired one or another session's; undefined if this server did not issue it. */
   queryOf(text: string | undefined): Promise<string | undefined>
 }
 
 const TYPE = 'consent-form+jwt'
-/** How long after its end a form still says which request to ask again. */
+/** How long after its expiry a form can still be used to show the request again. */
 const MAX_STALE_SECONDS = 86_400
 
 /** @param appKey at least 32 random bytes in base64 */

@@ -2,7 +2,7 @@ import { invalidRequest } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
 import { isTarget, joined, pairs } from './form.ts'
 
-/** What an authorization request may say; the rest is ignored (RFC 6749 §3.1). */
+/** Supported parameters of an authorization request. Others are ignored (RFC 6749 §3.1). */
 const KNOWN: ReadonlySet<string> = new Set([
   'client_id',
   'redirect_uri',
@@ -18,16 +18,16 @@ const KNOWN: ReadonlySet<string> = new Set([
   'request_uri',
 ])
 
-/** The parameters as sent; those apart that came more than once and must not: of these none counts. */
+/** The parameters as sent, without those that were repeated although they must not be; these are listed separately. */
 export interface ParsedQuery {
   params: Params
   repeated: readonly string[]
 }
 
 /**
- * Reads the query of an authorization request. Whether a repeated parameter can be told to the client depends on which
- * it is, so nothing is refused yet.
- * @throws 400 for what is not text
+ * Parses the query of an authorization request. It does not reject repeated parameters: whether the error can be sent to
+ * the client depends on which parameter is repeated.
+ * @throws 400 for a query that is not valid UTF-8
  */
 export function readQuery(query: string): ParsedQuery {
   const params: Record<string, string> = Object.create(null)
@@ -42,7 +42,7 @@ export function readQuery(query: string): ParsedQuery {
   return { params, repeated: [...repeated] }
 }
 
-/** The parameters of a request that are worth storing: no credentials. */
+/** The parameters of a request to store, without credentials. */
 export function knownParams(params: Params): Record<string, string> {
   const known = Object.entries(params).filter(([name]) => KNOWN.has(name))
   return Object.fromEntries(known) as Record<string, string>
@@ -52,14 +52,15 @@ const PROMPTS = ['none', 'login', 'consent', 'select_account'] as const
 export type Prompt = (typeof PROMPTS)[number]
 
 /**
- * What the client wants the person to be asked (OpenID Connect Core §3.1.2.1).
+ * Parses the `prompt` parameter (OpenID Connect Core §3.1.2.1).
  * @throws 400 `invalid_request`
  */
 export function readPrompt(text: string | undefined): ReadonlySet<Prompt> {
   const words = text?.split(' ').filter(Boolean) ?? []
   const known = words.map(word => PROMPTS.find(prompt => prompt === word))
   const prompts = new Set(known.filter(prompt => prompt !== undefined))
-  if (prompts.size < words.length) throw invalidRequest(`prompt must be of ${PROMPTS.join(', ')}, each once.`)
-  if (prompts.has('none') && prompts.size > 1) throw invalidRequest('prompt=none stands alone.')
+  if (prompts.size < words.length)
+    throw invalidRequest(`prompt may contain only ${PROMPTS.join(', ')}, each at most once.`)
+  if (prompts.has('none') && prompts.size > 1) throw invalidRequest('prompt=none cannot be combined with other values.')
   return prompts
 }

@@ -15,29 +15,30 @@ import {
 } from './authorize-response.ts'
 import type { PushedRequests, StoredRequest } from './pushed.ts'
 
-/** An authorization request that holds, whoever will answer it. */
+/** A valid authorization request. */
 export interface AuthorizeRequest extends RedirectTarget {
   client: Client
   /** Space-delimited, as sent; undefined: the defaults. */
   scope: string | undefined
-  /** The resources it is for (RFC 8707), as in the row of a token; null: it names none. */
+  /** The resources that it is for (RFC 8707), as in the row of a token; null: it names none. */
   audience: string | null
   /** S256 (RFC 7636 §4.2). */
   codeChallenge: string
   prompt: ReadonlySet<Prompt>
-  /** All of it, as it would be pushed. */
+  /** All parameters, as they would be pushed. */
   parameters: Record<string, string>
-  /** Where it was stored on the server and the browser came with a `request_uri` (RFC 9126 §4). */
+  /** The stored request, if the browser sent a `request_uri` (RFC 9126 §4). */
   stored: StoredRequest | undefined
 }
 
 export interface AuthorizeRequests {
   /**
-   * Reads the query of an authorization request, in the order that decides who is told of an error (RFC 6749 §4.1.2.1).
-   * @throws 400 for the person when the client or its redirect URI does not hold; AuthorizationErrorResponse for everything else
+   * Validates the query of an authorization request. Client and redirect URI come first, since errors there must not be sent
+   * to the client (RFC 6749 §4.1.2.1).
+   * @throws 400, to be shown to the user, for an invalid client or redirect URI; AuthorizationErrorResponse otherwise
    */
   read(query: string): Promise<AuthorizeRequest>
-  /** The same for what an authenticated client pushes. @throws 400 */
+  /** The same for a pushed request of an authenticated client. @throws 400 */
   check(client: Client, params: Params): Promise<AuthorizeRequest>
 }
 
@@ -74,7 +75,7 @@ export function createAuthorizeRequests(options: AuthorizeRequestsOptions): Auth
     const { scope } = params
     assertCodeResponse(client, params)
     const rest = { codeChallenge: readChallenge(params), prompt: readPrompt(params.prompt) }
-    // Says early what no user could let the client have.
+    // Rejects early the scopes that no user can grant to the client.
     policy.scopes(client, scope)
     return { client, scope, audience: await policy.audience(params.resource), ...rest }
   }
@@ -85,35 +86,35 @@ export function createAuthorizeRequests(options: AuthorizeRequestsOptions): Auth
       const client = await clientOf(parsed)
       const uri = parsed.params.request_uri
       const stored = uri === undefined ? undefined : await pushedRequests.find(uri, client.id)
-      // One that came with the browser and is only kept here was not pushed.
+      // A stored request that the browser sent was not pushed.
       if (client.requirePushedRequests && !stored?.oneTime) throw invalidRequest(NOT_PUSHED)
       if (!stored) return read(client, parsed)
-      // What was pushed counts alone (RFC 9126 §4).
+      // Only the pushed parameters apply (RFC 9126 §4).
       return read(client, { params: stored.parameters, repeated: [] }, stored)
     },
     check: (client, params) => read(client, { params, repeated: [] }),
   }
 }
 
-const NOT_PUSHED = 'The app has to push its authorization requests (RFC 9126), and did not push this one.'
+const NOT_PUSHED = 'The app must push its authorization requests (RFC 9126), but did not push this one.'
 
-/** Nobody is sent anywhere that the client did not register. */
+/** Browsers are redirected only to registered URIs. */
 function redirectTarget(client: Client, { params, repeated }: ParsedQuery): RedirectTarget {
   const { redirect_uri: redirectUri, state } = params
   if (repeated.includes('redirect_uri')) throw invalidRequest('redirect_uri was sent more than once.')
   if (redirectUri === undefined) throw invalidRequest('redirect_uri is missing.')
   if (!isRegistered(redirectUri, client.redirectUris))
     throw invalidRequest('The app did not register this redirect_uri.')
-  // Registered by an earlier version, which took such a URI.
+  // Earlier versions accepted such a URI at registration.
   const reserved = findReservedParameter(new URL(redirectUri))
   if (reserved !== undefined)
     throw invalidRequest(
-      `The redirect_uri has ${reserved} in its query, which the answer to the app says itself. Register one without it.`,
+      `The redirect_uri has ${reserved} in its query, which is a parameter of the authorization response. Register one without it.`,
     )
   const to = { redirectUri, state }
   if (redirectLength(to) <= MAX_REDIRECT_LENGTH) return to
   throw invalidRequest(
-    `redirect_uri and state are too long: together they may have ${MAX_REDIRECT_LENGTH} characters, with state as it is encoded in a URL. Keep the data in the app and send a reference as state.`,
+    `redirect_uri and state are too long: together they may have at most ${MAX_REDIRECT_LENGTH} characters, counting state as encoded in a URL. Keep the data in the app and send a reference as state.`,
   )
 }
 
@@ -130,9 +131,9 @@ function assertCodeResponse(client: Client, { response_type: type, response_mode
   throw unauthorizedClient('The client is not registered for authorization_code.')
 }
 
-/** Of every client, confidential or not (RFC 9700 §2.1.1). */
+/** Reads the PKCE challenge, which is required of every client, confidential or not (RFC 9700 §2.1.1). */
 function readChallenge({ code_challenge: challenge, code_challenge_method: method }: Params): string {
-  if (challenge === undefined) throw invalidRequest('code_challenge is missing: PKCE is needed (RFC 7636).')
+  if (challenge === undefined) throw invalidRequest('code_challenge is missing: PKCE is required (RFC 7636).')
   if (method !== 'S256') throw invalidRequest('code_challenge_method must be S256.')
   if (CHALLENGE.test(challenge)) return challenge
   throw invalidRequest('code_challenge must be a SHA-256 in base64url.')

@@ -1,7 +1,7 @@
 import { PosternError } from '../errors/errors.ts'
 import { printable } from '../errors/protocol.ts'
 
-/** Where an answer goes, once that has been proved. */
+/** The verified redirect URI of an authorization response. */
 export interface RedirectTarget {
   redirectUri: string
   /** As the client sent it. */
@@ -9,17 +9,17 @@ export interface RedirectTarget {
 }
 
 /**
- * Characters of a redirect URI and a state, so that every answer fits into the 4 kB that a proxy reads of a response's
- * headers (nginx: `proxy_buffer_size`): with them go a refusal of at most 200 characters, and 700 bytes of other headers.
+ * Maximum characters of a redirect URI and a state. Every response must fit into the 4 kB that a proxy reads of response
+ * headers (nginx: `proxy_buffer_size`), with an error description of at most 200 characters and 700 bytes of other headers.
  */
 export const MAX_REDIRECT_LENGTH = 2_500
 const MAX_DESCRIPTION_LENGTH = 200
 
-/** @returns how many characters of an answer's `Location` come from the client; compare with {@link MAX_REDIRECT_LENGTH} */
+/** @returns how many characters of the `Location` come from the client; compare with {@link MAX_REDIRECT_LENGTH} */
 export const redirectLength = ({ redirectUri, state = '' }: RedirectTarget): number =>
   redirectUri.length + new URLSearchParams({ state }).toString().length
 
-/** A refusal that the client is told, by way of the browser (RFC 6749 §4.1.2.1); any other is told to the person. */
+/** An error that is sent to the client by a redirect (RFC 6749 §4.1.2.1). Other errors are shown to the user. */
 export class AuthorizationErrorResponse extends PosternError {
   readonly to: RedirectTarget
 
@@ -30,8 +30,8 @@ export class AuthorizationErrorResponse extends PosternError {
 }
 
 /**
- * Where the browser is sent with an answer (RFC 6749 §4.1.2): the redirect URI letter by letter as the client gave it,
- * and behind it the answer, the state, and who answers (RFC 9207 §2).
+ * The `Location` of an authorization response (RFC 6749 §4.1.2): the redirect URI exactly as the client sent it, followed by
+ * the parameters, the state and the issuer (RFC 9207 §2).
  */
 export function successLocation(issuer: string, to: RedirectTarget, answer: Record<string, string>): string {
   const { redirectUri, state } = to

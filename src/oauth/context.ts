@@ -6,12 +6,12 @@ import { useErrorRenderer } from '../http/problems.ts'
 import { readForm } from './form.ts'
 
 /**
- * The protocol's own context: form bodies read strictly, errors as RFC 6749 §5.2 shapes them, nothing ever stored.
+ * Configures a context for the OAuth routes: strict form bodies, errors in the format of RFC 6749 §5.2, `no-store`.
  */
 export async function useProtocolErrors(app: FastifyInstance): Promise<void> {
   app.removeContentTypeParser(['application/json', 'text/plain'])
   await app.register(formbody, { parser: readForm })
-  // Texts by name are all that a schema can ask of a form; what is missing is said in the protocol's words.
+  // Forms contain only strings, so there is nothing to validate. Handlers report missing parameters as protocol errors.
   app.setValidatorCompiler(() => () => true)
   useErrorRenderer(app, sendProtocolError)
   app.addHook('onSend', (_request, reply, _payload, done) => {
@@ -31,10 +31,10 @@ export function sendProtocolError(reply: FastifyReply, error: PosternError): Fas
     .send({ error: code, error_description: printable(message) })
 }
 
-/** Refusals that were not written for the protocol, in its vocabulary. */
+/** Converts other errors to protocol errors. */
 function toProtocolError(error: PosternError): PosternError {
   if (error.status === 422 || error.code === 'bad_request') return invalidRequest(error.message, error.cause)
-  // Too large, or not a form: HTTP's status says it better, and the protocol has one word for both.
+  // Keeps the more specific HTTP status; the protocol has only `invalid_request` for both.
   if (error.status === 413 || error.status === 415) {
     return new PosternError({
       status: error.status,
@@ -49,7 +49,7 @@ function toProtocolError(error: PosternError): PosternError {
   return error
 }
 
-/** Refuses every method but POST where the protocol names POST (RFC 6749 §3.2). */
+/** Rejects every method but POST on an endpoint that requires POST (RFC 6749 §3.2). */
 export function rejectOtherMethods(app: FastifyInstance, url: string): void {
   app.route({
     method: ['GET', 'PUT', 'PATCH', 'DELETE'],

@@ -21,7 +21,7 @@ const DeviceAnswerSchema = Type.Object({
 })
 
 const description = `The first step for a device without a browser or a keyboard (RFC 8628 §3.1). Show the user \
-\`user_code\` and \`verification_uri\`, then ask the token endpoint every \`interval\` seconds with \
+\`user_code\` and \`verification_uri\`, then poll the token endpoint every \`interval\` seconds with \
 \`grant_type=${DEVICE_CODE}\` and \`device_code\`.`
 
 export interface DeviceRoutesOptions {

@@ -3,8 +3,8 @@ import type { Params } from '../grants/grant.ts'
 import { VALIDATED_BODY } from '../http/validation.ts'
 
 /**
- * Reads a form body. A parameter that comes twice is refused, but for those that may, whose values are joined; one
- * without a value counts as absent (RFC 6749 §3.2).
+ * Parses a form body. Rejects repeated parameters, except those that may be repeated, whose values are joined. Parameters
+ * without a value are treated as absent (RFC 6749 §3.2).
  * @throws 400 `invalid_request`, `invalid_target`
  */
 export function readForm(text: string): Params {
@@ -18,21 +18,21 @@ export function readForm(text: string): Params {
   return params
 }
 
-/** What may come more than once (RFC 8707 §2, RFC 8693 §2.1): for a token that is for several. */
+/** Whether a parameter may be repeated, to name several resources (RFC 8707 §2, RFC 8693 §2.1). */
 export const isTarget = (name: string) => name === 'resource' || name === 'audience'
 
 /**
- * Values of a parameter that may come more than once, in one text: a URI has no space.
+ * Joins the values of a repeated parameter by spaces, which a URI cannot contain.
  * @throws 400 `invalid_target`
  */
 export function joined(before: string | undefined, uri: string): string {
-  if (/\s/.test(uri)) throw invalidTarget('A resource is an absolute URI, which has no space.')
+  if (/\s/.test(uri)) throw invalidTarget('A resource must be an absolute URI without spaces.')
   return before === undefined ? uri : `${before} ${uri}`
 }
 
 /**
- * Names and values in the order they were sent, decoded; application/x-www-form-urlencoded.
- * @throws 400 `invalid_request` for what is not text, or holds what PostgreSQL would refuse
+ * Parses application/x-www-form-urlencoded to decoded names and values, in the order in which they were sent.
+ * @throws 400 `invalid_request` for invalid UTF-8 and for NUL characters, which PostgreSQL rejects
  */
 export function pairs(text: string): [name: string, value: string][] {
   mustBeText(text)
@@ -49,7 +49,7 @@ function mustBeText(text: string): void {
   if (text.includes('\uFFFD')) throw invalidRequest('The form is not valid UTF-8.')
 }
 
-/** Tokens and names have nothing to decode, and they are most of what is sent. */
+/** Most values, such as tokens and names, have nothing to decode. */
 const decode = (text: string) => (/[%+]/.test(text) ? decoded(text) : text)
 
 function decoded(text: string): string {

@@ -29,15 +29,15 @@ const Answer = Type.Object(
     username: Type.Optional(
       Type.String({
         description:
-          'E-mail address; only to the resource server that the token is meant for, and only with `user:read`',
+          'E-mail address; only for the resource server that the token is meant for, and only with `user:read`',
       }),
     ),
-    token_type: Type.Optional(Type.String({ description: 'Not said of a refresh token' })),
+    token_type: Type.Optional(Type.String({ description: 'Absent for a refresh token' })),
     exp: Type.Optional(Type.Integer()),
     iat: Type.Optional(Type.Integer()),
     sub: Type.Optional(Type.String({ description: 'Id of the user; for a machine, of the client' })),
     aud: Type.Optional(
-      Type.Union([Type.String(), Type.Array(Type.String())], { description: 'As it was signed: one, or a list' }),
+      Type.Union([Type.String(), Type.Array(Type.String())], { description: 'The signed value: a string or an array' }),
     ),
     iss: Type.Optional(Type.String()),
     jti: Type.Optional(Type.String()),
@@ -64,12 +64,13 @@ const Answer = Type.Object(
   },
 )
 
-const description = `RFC 7662. A resource server (a client registered with an \`audience\`) learns of the access tokens \
-that are meant for it, or for the whole deployment; every confidential client learns of its own. Anything else is \`{"active": false}\`: expired, \
-revoked, suspended, unknown, or none of its business. The answer is the token as it is now: scopes that were edited \
-since are told as edited. A resource server's question counts as a use of the token.
+const description = `RFC 7662. A resource server (a client registered with an \`audience\`) can introspect the access tokens \
+that are meant for it or for the whole deployment; every confidential client can introspect its own tokens. For any other \
+token the response is \`{"active": false}\`: expired, revoked, suspended, unknown, or of other clients. The response \
+contains the current state of the token, such as changed scopes. Introspection by a resource server counts as a use of \
+the token.
 
-With \`Accept: ${SIGNED_TYPE}\` the answer is signed (RFC 9701).`
+With \`Accept: ${SIGNED_TYPE}\` the response is signed (RFC 9701).`
 
 export function introspectionEndpoint(options: IntrospectRoutesOptions): FastifyPluginAsyncTypebox {
   const { clientAuthentication, introspect, keys, config } = options
@@ -88,7 +89,7 @@ export function introspectionEndpoint(options: IntrospectRoutesOptions): Fastify
       {
         schema: {
           operationId: 'introspect',
-          summary: 'Ask about a token',
+          summary: 'Introspect a token',
           description,
           tags: ['OAuth'],
           consumes: ['application/x-www-form-urlencoded'],
@@ -96,13 +97,13 @@ export function introspectionEndpoint(options: IntrospectRoutesOptions): Fastify
           body: formBody(
             {
               token: Type.String({ description: 'An access token of either format, or a refresh token' }),
-              token_type_hint: Type.Optional(Type.String({ description: 'Not needed' })),
+              token_type_hint: Type.Optional(Type.String({ description: 'Ignored' })),
             },
             { token: 'post_…' },
           ),
           response: {
             200: {
-              description: 'What the client may know of the token',
+              description: 'The properties of the token that the client may see',
               content: {
                 [JSON_TYPE]: { schema: Answer },
                 [SIGNED_TYPE]: { schema: Type.String({ examples: ['eyJ0eXAiOiJ0b2tlbi1pbnRyb3NwZWN0aW9uK2p3dCI…'] }) },
@@ -116,7 +117,7 @@ export function introspectionEndpoint(options: IntrospectRoutesOptions): Fastify
         const { headers } = request
         const params = (request.body ?? {}) as Params
         const client = await clientAuthentication.authenticate({ authorization: headers.authorization, params })
-        if (!client.isConfidential()) throw invalidClient('Only a client that proves who it is may ask about tokens.')
+        if (!client.isConfidential()) throw invalidClient('Only confidential clients can introspect tokens.')
         setActor({ clientId: client.id })
         if (params.token === undefined) throw invalidRequest('token is missing.')
         const answer = await introspect(client, params.token)
@@ -127,7 +128,7 @@ export function introspectionEndpoint(options: IntrospectRoutesOptions): Fastify
   }
 }
 
-/** Whoever does not name it, as written, cannot read it: a wildcard is no wish for a signature. */
+/** Only clients that name the signed type explicitly can read it; a wildcard does not request a signature. */
 const prefersSigned = (accept: string | undefined): boolean =>
   accept?.includes(SIGNED_TYPE) === true &&
   new Negotiator({ headers: { accept } }).mediaType([SIGNED_TYPE, JSON_TYPE]) === SIGNED_TYPE

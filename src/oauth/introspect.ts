@@ -13,14 +13,14 @@ import { signedAudience } from '../tokens/mint.ts'
 import { refusalReason } from '../tokens/records.ts'
 import type { Usage } from '../tokens/usage.ts'
 
-/** RFC 7662 §2.2. Of an inactive token nothing else is said. Times are in seconds since the epoch. */
+/** RFC 7662 §2.2. For an inactive token, only `active` is present. Times are in seconds since the epoch. */
 export interface Introspection {
   active: boolean
   scope?: string
   client_id?: string
-  /** The e-mail address; only to the resource server that the token is meant for, and only with `user:read`. */
+  /** The e-mail address; only for the resource server that the token is meant for, and only with `user:read`. */
   username?: string
-  /** Not said of a refresh token: it is nothing to be let in with. */
+  /** Absent for a refresh token, which does not authorize requests. */
   token_type?: 'Bearer'
   exp?: number
   iat?: number
@@ -28,13 +28,13 @@ export interface Introspection {
   aud?: Audience
   iss?: string
   jti?: string
-  /** Where the status stands, so that the answer can be kept until that changes (draft-ietf-oauth-status-list §6). */
+  /** The status reference, so that the response can be cached until the status changes (draft-ietf-oauth-status-list §6). */
   status?: { status_list: { idx: number; uri: string } }
 }
 
 /**
- * What a client may know of a token: a resource server of those for its audience or the whole deployment, and everyone
- * of their own. Another's is to it as one that does not exist.
+ * Introspects a token for a client. A resource server sees tokens for its audience or for the whole deployment; every client
+ * sees its own tokens. Other tokens are inactive, like unknown ones.
  */
 export type Introspect = (client: Client, text: string) => Promise<Introspection>
 
@@ -54,7 +54,7 @@ export function createIntrospect({ db, inspect, usage, config }: IntrospectOptio
     const isMeantForClient = isMeantForResourceServer(audience, client.audience, config)
     if (refusalReason(record) || !(isMeantForClient || record.token.clientId === client.id)) return INACTIVE
     const { token, user, issuedAt, expiresAt } = record
-    // A resource server asks because the token was used there; a client that looks at its own has not used it.
+    // A resource server introspects a token when it is used there. A client that introspects its own token does not use it.
     if (isMeantForClient) usage.touch(token.id)
     return {
       active: true,
@@ -74,18 +74,18 @@ export function createIntrospect({ db, inspect, usage, config }: IntrospectOptio
     }
   }
 
-  /** Only to the client it was given to: a resource server that took one for an access token would let it in. */
+  /** Only for the client that it was issued to: a resource server could mistake it for an access token and accept it. */
   async function introspectRefreshToken(client: Client, text: string): Promise<Introspection> {
     if (!isRefreshText(config.tokenPrefix, text)) return INACTIVE
-    const [link] = await db.query<RefreshRow>(LIVE_REFRESH, [hashSecret(text), client.id])
-    if (!link) return INACTIVE
+    const [row] = await db.query<RefreshRow>(LIVE_REFRESH, [hashSecret(text), client.id])
+    if (!row) return INACTIVE
     return {
       active: true,
-      scope: link.scopes.join(' '),
+      scope: row.scopes.join(' '),
       client_id: client.id,
-      exp: wholeSecond(new Date(link.expires_at).getTime()),
-      iat: wholeSecond(new Date(link.created_at).getTime()),
-      sub: link.user_id,
+      exp: wholeSecond(new Date(row.expires_at).getTime()),
+      iat: wholeSecond(new Date(row.created_at).getTime()),
+      sub: row.user_id,
       iss,
     }
   }

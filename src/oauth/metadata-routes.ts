@@ -47,15 +47,15 @@ const Metadata = Type.Object({
   deployment_audience: Type.Optional(
     Type.String({
       description:
-        'The `aud` of tokens that name no resource: every API registered here accepts it beside its own. Not stated with `REQUIRE_RESOURCE=on`',
+        'The `aud` of tokens that name no resource. Every registered API accepts it beside its own audience. Absent with `REQUIRE_RESOURCE=on`',
       examples: ['https://auth.example.com'],
     }),
   ),
-  token_prefix: Type.String({ description: 'What opaque tokens begin with', examples: ['post_'] }),
+  token_prefix: Type.String({ description: 'The prefix of opaque tokens', examples: ['post_'] }),
   previous_issuers: Type.Optional(
     Type.Array(Type.String(), {
       description:
-        'What this issuer was called before (`ISSUER_PREVIOUS`): tokens that name it are still accepted, by the same keys',
+        'Earlier identifiers of this issuer (`ISSUER_PREVIOUS`). Their tokens, signed with the same keys, are still accepted',
       examples: [['https://old.example.com']],
     }),
   ),
@@ -63,8 +63,8 @@ const Metadata = Type.Object({
 })
 
 /**
- * Where clients look first (RFC 8414 §3). The path of the issuer stands behind the well-known one, or, for servers that
- * are found by their own path only, before it.
+ * Routes of the authorization server metadata (RFC 8414 §3). The path of the issuer follows the well-known path, or precedes
+ * it if only requests below the issuer's path reach the server.
  */
 export function metadataRoutes(options: MetadataOptions): FastifyPluginAsyncTypebox {
   const { issuer } = options.config
@@ -76,8 +76,8 @@ export function metadataRoutes(options: MetadataOptions): FastifyPluginAsyncType
         {
           schema: {
             operationId: url === WELL_KNOWN ? 'getServerMetadata' : 'getServerMetadataOfIssuer',
-            summary: 'What this server can do',
-            description: 'Authorization server metadata (RFC 8414). It states what works here, and nothing else.',
+            summary: 'Get the metadata of this server',
+            description: 'Authorization server metadata (RFC 8414). It lists only what this server supports.',
             tags: ['OAuth'],
             response: { 200: Metadata },
           },
@@ -94,13 +94,13 @@ export function metadataRoutes(options: MetadataOptions): FastifyPluginAsyncType
 const pathOf = (issuer: string) => new URL(issuer).pathname.replace(/\/$/, '')
 const serverPaths = (issuer: string) => [...new Set([WELL_KNOWN, WELL_KNOWN + pathOf(issuer)])]
 
-/** The routes may be mounted under a prefix that is the issuer's path; or a proxy takes that path away. */
+/** The routes may be mounted under the issuer's path as a prefix, or a proxy may remove that path. */
 function routesBelow(app: FastifyInstance, issuerPath: string): HasRoute {
   const prefixes = [...new Set([app.prefix, issuerPath])]
   return (method, path) => prefixes.some(prefix => app.hasRoute({ method, url: prefix + path }))
 }
 
-/** The API that the server is itself, when tokens for it are meant for a place of the issuer's own host. */
+/** The server's own API as a protected resource, if its audience is a URI on the issuer's host. */
 export function ownResource({
   issuer,
   audience,
@@ -115,7 +115,7 @@ export function wellKnownPaths(config: MetadataOptions['config']): string[] {
 }
 
 /**
- * Everything that is found at the root of a host: this server's metadata, and that of the API it is itself (RFC 9728
+ * Routes at the root of the host: the metadata of this server, and that of its own API as a protected resource (RFC 9728
  * §3).
  */
 export function wellKnown(options: MetadataOptions): FastifyPluginAsyncTypebox {

@@ -13,12 +13,12 @@ export interface MetadataOptions {
   grants: Grants
 }
 
-/** Whether a route is really there; its path below the issuer's. */
+/** Whether a route is registered. `path` is relative to the issuer. */
 export type HasRoute = (method: 'GET' | 'POST', path: string) => boolean
 
 const CONFIDENTIAL = AUTH_METHODS.filter(method => method !== 'none')
 
-/** What a client has to know of this server (RFC 8414 §2): what works, read off what is there, and nothing else. */
+/** Authorization server metadata (RFC 8414 §2), derived from the registered routes, so that it lists only what exists. */
 export function describeServer({ config, catalogue, keys, grants }: MetadataOptions, has: HasRoute) {
   const { issuer, issuerPrevious, tokenPrefix, audience, requireResource } = config
   const endpoint = (name: string, method: 'GET' | 'POST', path: string, more: object = {}) =>
@@ -42,19 +42,19 @@ export function describeServer({ config, catalogue, keys, grants }: MetadataOpti
     ...endpoint('revocation_endpoint', 'POST', '/oauth/revoke', authentication('revocation', AUTH_METHODS)),
     ...endpoint('registration_endpoint', 'POST', '/oauth/register'),
     ...endpoint('status_list_aggregation_endpoint', 'GET', '/oauth/status-lists'),
-    // Ours: the event stream of what becomes of tokens.
+    // Extension: the stream of status events.
     ...endpoint('status_events_endpoint', 'GET', '/oauth/events'),
-    // Ours: where resource servers tell of the use of tokens.
+    // Extension: the endpoint where resource servers report the use of tokens.
     ...endpoint('token_usage_endpoint', 'POST', '/oauth/usage'),
     ...endpoint('jwks_uri', 'GET', '/.well-known/jwks.json'),
     // A client may request all of these at once.
     scopes_supported: publicScopes(catalogue),
     protected_resources: [audience],
-    // Ours: the `aud` of tokens that name no resource, which every registered API accepts.
+    // Extension: the `aud` of tokens that name no resource, which every registered API accepts.
     ...(!requireResource && { deployment_audience: audience }),
-    // Ours: guards ask about no opaque text that is not made like one of these.
+    // Extension: guards introspect only opaque texts with this prefix.
     token_prefix: tokenPrefix,
-    // Ours: what this issuer was called before; tokens that name it are accepted, here and by guards.
+    // Extension: earlier issuer identifiers, whose tokens the issuer and guards still accept.
     ...(issuerPrevious.length > 0 && { previous_issuers: issuerPrevious }),
     ...endpoint('service_documentation', 'GET', '/docs'),
   }

@@ -19,9 +19,9 @@ export interface ParRoutesOptions {
   throttle: Pick<Throttle, 'limitUnauthenticated'>
 }
 
-const description = `RFC 9126: what would be sent to the authorization endpoint with the browser is sent here by the \
-client itself, and checked at once. The browser then comes with \`client_id\` and \`request_uri\` alone. A \`request_uri\` \
-is good for one answer.`
+const description = `RFC 9126: the client sends the parameters of an authorization request here, and they are validated \
+immediately. It then sends the browser to the authorization endpoint with only \`client_id\` and \`request_uri\`. A \
+\`request_uri\` can be used for one authorization.`
 
 const Pushed = Type.Object({
   request_uri: Type.String({ examples: ['urn:ietf:params:oauth:request_uri:6esc_11ACC5bwc014ltc14eY22c'] }),
@@ -53,7 +53,7 @@ export function parEndpoint(options: ParRoutesOptions): FastifyPluginAsyncTypebo
           security: clientSecurity,
           body: formBody({ response_type: Type.Optional(Type.String()) }, example),
           response: {
-            201: { ...Pushed, description: 'Where the browser is to ask' },
+            201: { ...Pushed, description: 'The reference to the stored request' },
             ...protocolErrors,
             ...tooManyRequestsResponse,
           },
@@ -64,7 +64,7 @@ export function parEndpoint(options: ParRoutesOptions): FastifyPluginAsyncTypebo
         const client = await clientAuthentication.authenticate({ authorization: request.headers.authorization, params })
         await throttle.limitUnauthenticated(client, peerOf(request))
         setActor({ clientId: client.id })
-        if (params.request_uri !== undefined) throw invalidRequest('A pushed request has no request_uri.')
+        if (params.request_uri !== undefined) throw invalidRequest('A pushed request must not contain request_uri.')
         await authorizeRequests.check(client, params)
         const { requestUri, expiresIn } = await pushedRequests.push(client.id, knownParams(params))
         return reply.code(201).send({ request_uri: requestUri, expires_in: expiresIn })

@@ -6,10 +6,10 @@ const PushedRequestSchema = defineEntity({
   tableName: 'oauth_pushed_requests',
   properties: {
     id: p.uuid().primary(),
-    /** SHA-256 of what follows the prefix in the `request_uri`. */
+    /** SHA-256 of the part of the `request_uri` after its prefix. */
     hash: p.blob().unique().hidden(),
     client: () => p.manyToOne(Client).mapToPk().fieldName('client_id').deleteRule('cascade').index(),
-    /** A compact JWE under a key made of the `request_uri`: `state` and `nonce` are secrets between app and browser. */
+    /** A compact JWE under a key derived from the `request_uri`: `state` and `nonce` are secrets of app and browser. */
     parameters: p.json<string>().hidden(),
     createdAt: p.datetime(),
     expiresAt: p.datetime().index(),

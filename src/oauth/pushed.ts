@@ -10,41 +10,41 @@ import { PushedRequest } from './pushed-request.entity.ts'
 export interface StoredRequest extends Pick<PushedRequest, 'id' | 'createdAt'> {
   parameters: Record<string, string>
   requestUri: string
-  /** One that a client pushed takes one answer (RFC 9126 §2.2). One that was sent with the browser is not used up. */
+  /** Whether it can be used once: true if the client pushed it (RFC 9126 §2.2), false if the browser sent it. */
   oneTime: boolean
 }
 
 /**
- * Authorization requests that wait on the server: those that clients push before they send anybody (RFC 9126), and those
- * whose user has to sign in first (docs/adr/0041).
+ * Authorization requests stored on the server: those that clients push before they redirect the user (RFC 9126), and those
+ * whose user must sign in first (docs/adr/0041).
  */
 export interface PushedRequests {
   /**
-   * @param parameters checked
-   * @returns the `request_uri`, good for one answer, and how many seconds it may wait for somebody to come with it
+   * @param parameters validated parameters
+   * @returns the `request_uri`, valid for one authorization, and its lifetime in seconds until it is first used
    */
   push(client: string, parameters: Record<string, string>): Promise<{ requestUri: string; expiresIn: number }>
   /**
-   * Stores a request that came with the browser, so that the browser need not carry it through the sign-in.
-   * @param parameters checked
-   * @returns its `request_uri`, good for an hour and for any number of answers, so that Back and Reload work
+   * Stores a request that the browser sent, so that it need not be passed through the sign-in pages.
+   * @param parameters validated parameters
+   * @returns its `request_uri`, valid for an hour and any number of authorizations, so that Back and Reload work
    */
   store(client: string, parameters: Record<string, string>): Promise<string>
   /**
-   * What is stored for this client under the URI. From then on the person has the time that an answer takes.
-   * @throws 400 when it is unknown, answered, expired or another client's
+   * Finds the request of this client. From then on, the user has 15 minutes to decide.
+   * @throws 400 if it is unknown, already used, expired or another client's
    */
   find(requestUri: string, client: string): Promise<StoredRequest>
 }
 
 const PREFIX = 'urn:ietf:params:oauth:request_uri:'
-/** Begins what names a request that the server keeps. It is part of the hash, so nobody can add it to a pushed one. */
+/** Marks a request that the browser sent. It is part of the hash, so that it cannot be added to a pushed one. */
 const STORED_PREFIX = 'kept.'
 const PURPOSE = 'postern authorization request'
 const PUSHED_SECONDS = 90
-/** For a sign-in page that stays open for a while. */
+/** Long enough for a sign-in page that stays open for a while. */
 const STORED_SECONDS = 60 * 60
-/** To sign in and to make up one's mind. */
+/** The time to sign in and decide. */
 export const ANSWER_SECONDS = 15 * 60
 
 export function createPushedRequests(db: Database): PushedRequests {
@@ -77,7 +77,7 @@ export function createPushedRequests(db: Database): PushedRequests {
         const { id, createdAt } = found
         const parameters = await decryptUnder<Record<string, string>>(text, PURPOSE, found.parameters).catch(unreadable)
         const oneTime = !text.startsWith(STORED_PREFIX)
-        // A page that is loaded anew does not prolong a pushed request, but it may a kept one.
+        // Reloading a page does not extend a pushed request, but it may extend one that the browser sent.
         const until = addSeconds(oneTime ? createdAt : new Date(), ANSWER_SECONDS)
         if (oneTime || found.expiresAt < until) await em.nativeUpdate(PushedRequest, { id }, { expiresAt: until })
         return { id, parameters, createdAt, requestUri, oneTime }
@@ -86,17 +86,17 @@ export function createPushedRequests(db: Database): PushedRequests {
 }
 
 /**
- * Takes a pushed request away in the transaction of `em` that answers it.
- * @throws 400 when it was answered before
+ * Deletes a pushed request in the transaction of `em` that completes it.
+ * @throws 400 if it has already been used
  */
 export async function consumePushed(em: Em, { id, oneTime }: StoredRequest): Promise<void> {
   if (oneTime && (await em.nativeDelete(PushedRequest, { id })) === 0) throw expiredRequest()
 }
 
 const expiredRequest = () =>
-  invalidRequest('This request has expired or was answered before. Go back to the app and start again.')
+  invalidRequest('This request has expired or was already used. Go back to the app and start again.')
 
-/** Versions before this one stored the parameters in clear. Such a row lives a quarter of an hour at most. */
+/** Earlier versions stored the parameters unencrypted. Such a row exists for at most 15 minutes. */
 function unreadable(): never {
   throw expiredRequest()
 }

@@ -6,18 +6,18 @@ import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
 import type { RegistrationBody } from './registration-schemas.ts'
 
-/** A client that registered itself. `secret` is the text of a new secret, undefined where there is no new one. */
+/** A client that registered itself. `secret` is the plain text of a new secret; undefined if none was created. */
 export interface Registered extends ClientAndSecret {
-  /** The text that manages the client. */
+  /** The plain text of the registration access token. */
   registrationToken: string
 }
 
 const UNNAMED = 'Unnamed application'
 
-/** Every setting, so that what is left out is as RFC 7591 §2 says it is then. */
+/** Returns every setting, with the defaults of RFC 7591 §2 for omitted ones. */
 export function toSettings(catalogue: Catalogue, body: RegistrationBody): ClientSettings & { name: string } {
   if (body.jwks_uri !== undefined) {
-    throw invalid({ path: 'jwks_uri', message: 'is never fetched: send the keys themselves, in jwks' })
+    throw invalid({ path: 'jwks_uri', message: 'is not supported: send the keys themselves, in jwks' })
   }
   const grantTypes = body.grant_types ?? ['authorization_code']
   assertResponseTypes(grantTypes, body.response_types)
@@ -77,18 +77,18 @@ export function toInformation({ client, secret, registrationToken }: Registered,
   }
 }
 
-/** Where the domain's words differ from the wire's. */
+/** Names that differ between settings and RFC 7591. */
 const WIRE_NAMES: Record<string, string> = { name: 'client_name', scopes: 'scope' }
 
 /** RFC 7591 §3.2.2. */
 export function asRegistrationError(error: PosternError): PosternError {
   if (error.status !== 422) return error
   const { errors = [] } = error.extra as { errors?: FieldError[] }
-  const said = errors.map(({ path, message }) => ({
+  const renamed = errors.map(({ path, message }) => ({
     path: path.replace(/^\w+/, word => WIRE_NAMES[word] ?? word),
     message,
   }))
-  const uri = said[0]?.path.startsWith('redirect_uris')
-  const detail = said.map(({ path, message }) => `${path} ${message}`.trim()).join('; ')
+  const uri = renamed[0]?.path.startsWith('redirect_uris')
+  const detail = renamed.map(({ path, message }) => `${path} ${message}`.trim()).join('; ')
   return uri ? invalidRedirectUri(detail) : invalidClientMetadata(detail || error.message)
 }

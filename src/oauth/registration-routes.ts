@@ -26,7 +26,7 @@ const Params = Type.Object({ id: Type.String({ description: 'The `client_id`' })
 const registerClientSchema = {
   operationId: 'registerClient',
   summary: 'Register a client',
-  description: 'RFC 7591, with the initial access token that the operator gave out.',
+  description: 'RFC 7591, with the initial access token from the operator.',
   tags,
   security,
   body: RegistrationBody,
@@ -35,8 +35,8 @@ const registerClientSchema = {
 
 const readRegistrationSchema = {
   operationId: 'readRegistration',
-  summary: 'Read what a client registered',
-  description: 'RFC 7592 §2.1, with the registration access token. Its secret is not told again.',
+  summary: 'Read the registration of a client',
+  description: 'RFC 7592 §2.1, with the registration access token. The response does not contain the secret.',
   tags,
   security,
   params: Params,
@@ -45,8 +45,8 @@ const readRegistrationSchema = {
 
 const replaceRegistrationSchema = {
   operationId: 'replaceRegistration',
-  summary: 'Replace what a client registered',
-  description: 'RFC 7592 §2.2. What is left out goes back to its default.',
+  summary: 'Replace the registration of a client',
+  description: 'RFC 7592 §2.2. Omitted properties get their default.',
   tags,
   security,
   params: Params,
@@ -57,14 +57,14 @@ const replaceRegistrationSchema = {
 const removeRegistrationSchema = {
   operationId: 'removeRegistration',
   summary: 'Remove a client',
-  description: 'RFC 7592 §2.3. Its tokens open nothing from the next request on.',
+  description: 'RFC 7592 §2.3. Its tokens are rejected from the next request on.',
   tags,
   security,
   params: Params,
-  response: { 204: noContent('The client is gone'), ...errorResponses },
+  response: { 204: noContent('The client has been removed'), ...errorResponses },
 }
 
-/** Clients that register themselves (RFC 7591, RFC 7592); nothing without an initial access token. */
+/** Dynamic client registration (RFC 7591, RFC 7592). Without an initial access token there are no routes. */
 export function registrationRoutes({
   clients,
   catalogue,
@@ -128,7 +128,7 @@ const credentialsOf = (request: { params: { id: string } }): [string, string] =>
   bearerText(request as never),
 ]
 
-/** JSON in, errors as RFC 7591 §3.2.2 shapes them, nothing ever stored. */
+/** Configures JSON bodies, errors in the format of RFC 7591 §3.2.2, and `no-store`. */
 function useRegistrationErrors(app: FastifyInstance): void {
   app.addHook('preValidation', async (request: FastifyRequest) => {
     request.body = withoutNulls(request.body)
@@ -139,7 +139,7 @@ function useRegistrationErrors(app: FastifyInstance): void {
   })
 }
 
-/** What is null was left out (RFC 7592 §2.2). */
+/** Null properties count as omitted (RFC 7592 §2.2). */
 function withoutNulls(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))

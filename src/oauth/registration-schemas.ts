@@ -11,19 +11,19 @@ const metadataProperties = {
   client_name: Type.Optional({ ...Text, maxLength: 1_020 }),
   redirect_uris: Type.Optional(Type.Array(Uri, { maxItems: 50, examples: [['https://viewer.example.com/callback']] })),
   grant_types: Type.Optional(
-    Type.Array(Type.Enum([...GRANT_TYPES]), { maxItems: 10, description: 'Omitted: `authorization_code`' }),
+    Type.Array(Type.Enum([...GRANT_TYPES]), { maxItems: 10, description: 'Default: `authorization_code`' }),
   ),
   response_types: Type.Optional(
-    Type.Array(Type.String(), { maxItems: 10, description: '`code` with `authorization_code`, none without' }),
+    Type.Array(Type.String(), { maxItems: 10, description: '`code` with `authorization_code`, otherwise empty' }),
   ),
   require_pushed_authorization_requests: Type.Optional(Type.Boolean()),
   token_endpoint_auth_method: Type.Optional(
-    Type.Enum([...AUTH_METHODS], { description: 'Omitted: `client_secret_basic`; `none`: a public client' }),
+    Type.Enum([...AUTH_METHODS], { description: 'Default: `client_secret_basic`; `none`: a public client' }),
   ),
   scope: Type.Optional(
-    Type.String({ maxLength: 8_000, description: 'What it may ask for; omitted: every scope but `admin:*`' }),
+    Type.String({ maxLength: 8_000, description: 'Scopes that it can request. Default: every scope but `admin:*`' }),
   ),
-  jwks: Type.Optional({ ...Jwks, description: 'The public keys that `private_key_jwt` signs with' }),
+  jwks: Type.Optional({ ...Jwks, description: 'The public keys for `private_key_jwt`' }),
   client_uri: Type.Optional(Uri),
   logo_uri: Type.Optional(Uri),
   tos_uri: Type.Optional(Uri),
@@ -36,12 +36,14 @@ const metadataProperties = {
 const app = { client_name: 'Order viewer', redirect_uris: ['https://viewer.example.com/callback'] }
 const id = '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12'
 
-/** What it does not know it ignores (RFC 7591 §2). */
+/** Unknown properties are ignored (RFC 7591 §2). */
 export const RegistrationBody = Type.Object(
   {
     ...metadataProperties,
-    jwks_uri: Type.Optional(Type.String({ description: 'Refused: it would have to be fetched. Send `jwks`' })),
-    client_id: Type.Optional(Type.String({ description: 'Needed to replace a registration' })),
+    jwks_uri: Type.Optional(
+      Type.String({ description: 'Not supported, since the server does not fetch it. Send `jwks`' }),
+    ),
+    client_id: Type.Optional(Type.String({ description: 'Required to replace a registration' })),
     client_secret: Type.Optional(Type.String()),
   },
   { additionalProperties: true, examples: [app] },
@@ -52,7 +54,9 @@ export const Information = Type.Object(
   {
     client_id: Type.String(),
     client_id_issued_at: Type.Integer(),
-    client_secret: Type.Optional(Type.String({ description: 'It is shown once, when it is new' })),
+    client_secret: Type.Optional(
+      Type.String({ description: 'The plain text. Only the response that creates the secret contains it' }),
+    ),
     client_secret_expires_at: Type.Optional(Type.Integer({ description: '0: never' })),
     registration_access_token: Type.String(),
     registration_client_uri: Type.String(),
@@ -78,5 +82,5 @@ export const Information = Type.Object(
 
 export const errorResponses = {
   400: protocolError('`invalid_redirect_uri` or `invalid_client_metadata`; the description names the field'),
-  401: protocolError('No token, or one that is wrong'),
+  401: protocolError('The token is missing or invalid'),
 }

@@ -10,16 +10,16 @@ import type { RegistrationBody } from './registration-schemas.ts'
 /** Clients that register and manage themselves (RFC 7591, RFC 7592). */
 export interface Registration {
   /**
-   * Whether a request may go on, before its body is looked at.
-   * @param id of the client that it manages; undefined: it registers one
+   * Authorizes a request before its body is validated.
+   * @param id id of the client to manage; undefined for a registration
    * @throws 401 `invalid_token`
    */
   authorize(id: string | undefined, token: string): Promise<void>
-  /** @throws 401 `invalid_token`, 422 that names the field */
+  /** @throws 401 `invalid_token`; 422 that names the field */
   register(initialToken: string, body: RegistrationBody): Promise<Registered>
-  /** @throws 401 `invalid_token`, also for a client that is gone */
+  /** @throws 401 `invalid_token`, also for a revoked client */
   read(id: string, registrationToken: string): Promise<Registered>
-  /** Replaces all that was registered: what is left out goes back to its default. @throws 400, 401, 422 */
+  /** Replaces the whole registration: omitted properties get their default. @throws 400, 401, 422 */
   replace(id: string, registrationToken: string, body: RegistrationBody): Promise<Registered>
   remove(id: string, registrationToken: string): Promise<void>
 }
@@ -27,7 +27,7 @@ export interface Registration {
 export interface RegistrationOptions {
   clients: Clients
   catalogue: Catalogue
-  /** Lets whoever holds it register clients. */
+  /** Authorizes its holder to register clients. */
   initialAccessToken: string
 }
 
@@ -40,12 +40,12 @@ export function createRegistration({ clients, catalogue, initialAccessToken }: R
     })
     const known = client?.registrationHash ?? Buffer.alloc(initialHash.length)
     if (isSecret(token, known) && client && !client.revoked) return client
-    throw invalidToken('The registration access token does not manage this client, or the client is gone.')
+    throw invalidToken('The registration access token is not valid for this client, or the client has been revoked.')
   }
 
   function assertMayRegister(token: string): void {
     if (isSecret(token, initialHash)) return
-    throw invalidToken('The initial access token is wrong: ask whoever runs this server for it.')
+    throw invalidToken('The initial access token is wrong. Ask the operator of this server for it.')
   }
 
   return {
@@ -77,7 +77,7 @@ export function createRegistration({ clients, catalogue, initialAccessToken }: R
   }
 }
 
-/** What only the server says (RFC 7592 §2.2). */
+/** Properties that only the server sets (RFC 7592 §2.2). */
 const ISSUER_METADATA = [
   'registration_access_token',
   'registration_client_uri',
@@ -86,11 +86,11 @@ const ISSUER_METADATA = [
 ]
 
 function assertMatches({ id, secrets }: Client, body: RegistrationBody & Record<string, unknown>): void {
-  const secretMatches = ISSUER_METADATA.find(name => body[name] !== undefined)
-  if (secretMatches) throw invalidRequest(`Leave ${secretMatches} out: it is not for the client to say.`)
+  const issuerProperty = ISSUER_METADATA.find(name => body[name] !== undefined)
+  if (issuerProperty) throw invalidRequest(`Omit ${issuerProperty}: only the server sets it.`)
   if (body.client_id !== id) throw invalidRequest('client_id must be that of the client.')
   const given = body.client_secret
   if (given !== undefined && !secrets.some(secret => isSecret(given, Buffer.from(secret.hash, 'hex')))) {
-    throw invalidRequest('client_secret is not that of the client. It is not needed here.')
+    throw invalidRequest('client_secret is wrong. It is not required here.')
   }
 }

@@ -14,14 +14,14 @@ export interface RevokeRoutesOptions {
   revoke: Revoke
 }
 
-const description = `RFC 7009, for access tokens of either format and refresh tokens. A token takes along what came from \
-the same grant: a refresh token its access tokens, an access token its refresh token. Unknown, expired and revoked ones \
-are answered with 200 as well; one that was issued to another client is refused with \`invalid_grant\`.
+const description = `RFC 7009, for access tokens of either format and refresh tokens. Revoking a token also revokes the other \
+tokens of the same grant: its refresh token and access tokens. The response is 200 also for unknown, expired and revoked \
+tokens; a token that was issued to another client is rejected with \`invalid_grant\`.
 
-A personal access token belongs to no client: whoever holds it revokes it with \`DELETE /api/tokens/current\`.`
+A personal access token does not belong to a client: its holder revokes it with \`DELETE /api/tokens/current\`.`
 
 const NO_CLIENT =
-  'Name the client that the token was issued to. A personal access token is revoked with DELETE /api/tokens/current.'
+  'Authenticate as the client of the token. Use DELETE /api/tokens/current to revoke a personal access token.'
 
 /** Token revocation (RFC 7009). */
 export function revocationEndpoint({ clientAuthentication, revoke }: RevokeRoutesOptions): FastifyPluginAsyncTypebox {
@@ -38,11 +38,11 @@ export function revocationEndpoint({ clientAuthentication, revoke }: RevokeRoute
           consumes: ['application/x-www-form-urlencoded'],
           security: clientSecurity,
           body: formBody(
-            { token: Type.String(), token_type_hint: Type.Optional(Type.String({ description: 'Not needed' })) },
+            { token: Type.String(), token_type_hint: Type.Optional(Type.String({ description: 'Ignored' })) },
             { token: 'post_…' },
           ),
           response: {
-            200: Type.Object({}, { description: 'The token opens nothing any more', examples: [{}] }),
+            200: Type.Object({}, { description: 'The token is no longer valid', examples: [{}] }),
             ...protocolErrors,
           },
         },
@@ -55,7 +55,7 @@ export function revocationEndpoint({ clientAuthentication, revoke }: RevokeRoute
         setActor({ clientId: client.id })
         if (params.token === undefined) throw invalidRequest('token is missing.')
         await revoke(client, params.token)
-        // Only the status counts (RFC 7009 §2.2); some clients read an answer as JSON, or not at all.
+        // Clients use only the status code (RFC 7009 §2.2), but some parse every response as JSON.
         return {}
       },
     )

@@ -13,10 +13,10 @@ import type { RevokeToken } from '../tokens/revoke-batch.ts'
 import { AccessToken } from '../tokens/token.entity.ts'
 
 /**
- * Revokes one of the client's own tokens, and what came from the same grant (RFC 7009 §2.1); settles when it is
- * committed. A text that names no token is as good as revoked.
- * @throws 400 `invalid_grant` for another client's token, which lives on: RFC 6749 §5.2 has that code for a token that
- *   "was issued to another client"
+ * Revokes one of the client's own tokens and the tokens of the same grant (RFC 7009 §2.1). Resolves when it is committed.
+ * Does nothing for a text that names no token.
+ * @throws 400 `invalid_grant` for another client's token, which stays valid: RFC 6749 §5.2 defines that code for a token
+ *   that "was issued to another client"
  */
 export type Revoke = (client: Client, text: string) => Promise<void>
 
@@ -30,13 +30,13 @@ export interface RevokeOptions {
 }
 
 const OTHER_CLIENT =
-  'The token was issued to another client. A personal access token is revoked with DELETE /api/tokens/current.'
+  'The token was issued to another client. Use DELETE /api/tokens/current to revoke a personal access token.'
 
 export function createRevoke({ db, bus, inspect, refresh, revokeToken, config }: RevokeOptions): Revoke {
   async function findAccessToken(id: string): Promise<void> {
     const token = await db.run(em => em.findOne(AccessToken, { id }, { fields: ['grant'] }))
     const grant = token?.grant
-    // People who revoke what an app has do not expect the app to go and get another.
+    // Users who revoke an app's token do not expect that the app can refresh it.
     if (grant) await bus.transaction((em, publish) => refresh.revokeGrant(em, publish, grant))
     else await revokeToken(id)
   }
@@ -46,7 +46,7 @@ export function createRevoke({ db, bus, inspect, refresh, revokeToken, config }:
     if (!link) return
     if (link.client !== client.id) throw invalidGrant(OTHER_CLIENT)
     const revoked = await refresh.revokeGrant(em, publish, link.grant)
-    // Each access token's end is written down by itself; that of a grant without any is written here.
+    // Each revoked access token has an audit entry of its own. This one is for a grant without access tokens.
     if (revoked > 0 || link.revoked) return
     writeAudit(em, { kind: 'token.revoked', userId: link.user, clientId: link.client, details: { grant: link.grant } })
   }

@@ -15,7 +15,7 @@ export type OAuthRoutesOptions = TokenRoutesOptions &
   ParRoutesOptions &
   RevokeOptions
 
-/** The protocol's routes, in the protocol's own context. */
+/** The OAuth routes, with protocol errors and form bodies. */
 export function oauthRoutes(options: OAuthRoutesOptions): FastifyPluginAsync {
   return async app => {
     await useProtocolErrors(app)

@@ -2,7 +2,7 @@ import { type TProperties, Type } from 'typebox'
 import { tooManyRequests } from '../errors/errors.ts'
 import { CLIENT_BASIC } from '../http/schemas.ts'
 
-/** `{error, error_description}` (RFC 6749 §5.2), for OpenAPI; the error handler writes it itself. */
+/** `{error, error_description}` (RFC 6749 §5.2), for OpenAPI only; the error handler creates the response. */
 const ProtocolError = Type.Object({
   error: Type.String({ examples: ['invalid_request'] }),
   error_description: Type.Optional(Type.String({ examples: ['grant_type is missing.'] })),
@@ -11,36 +11,36 @@ const ProtocolError = Type.Object({
 export const protocolError = (description: string) => ({ ...ProtocolError, description })
 
 export const protocolErrors = {
-  400: protocolError('The request is refused; `error` says why'),
+  400: protocolError('The request is invalid; `error` gives the reason'),
   401: {
-    ...protocolError('`invalid_client`: the client did not prove who it is'),
+    ...protocolError('`invalid_client`: client authentication failed'),
     examples: [{ error: 'invalid_client', error_description: 'The client is not known, or its secret is wrong.' }],
   },
 }
 
-/** Where a public client begins what is stored until somebody answers it. */
+/** For routes where a public client's request is stored until a user acts on it. */
 export const tooManyRequestsResponse = {
   429: {
     ...protocolError(
-      '`too_many_requests`: public clients began too much from this address; `Retry-After` says when to try again',
+      '`too_many_requests`: too many requests of public clients from this address; `Retry-After` says when to try again',
     ),
     examples: [{ error: 'too_many_requests', error_description: tooManyRequests(60).message }],
   },
 }
 
-/** A client proves who it is by Basic, or in the body. */
+/** A client authenticates by Basic, or in the body. */
 export const clientSecurity = [{ [CLIENT_BASIC]: [] }, {}]
 
 /**
- * A form body for OpenAPI. It is not closed, since unknown parameters are ignored (RFC 6749 §3.2), and what is missing
- * is said in the protocol's words by the handler rather than by the validator.
+ * A form body for OpenAPI. It allows unknown parameters, which are ignored (RFC 6749 §3.2). The handler, not the validator,
+ * reports missing parameters, with the error codes of the protocol.
  */
 export function formBody(properties: TProperties, example: Record<string, string>) {
   return Type.Unsafe<Record<string, string | undefined>>({
     type: 'object',
     properties: {
       ...properties,
-      client_id: Type.Optional(Type.String({ description: 'Unless the Authorization header says it' })),
+      client_id: Type.Optional(Type.String({ description: 'Required unless the Authorization header contains it' })),
       client_secret: Type.Optional(Type.String()),
     },
     additionalProperties: true,

@@ -23,23 +23,23 @@ const TokenAnswerSchema = Type.Object({
   issued_token_type: Type.Optional(Type.String()),
 })
 
-/** Also of one that registered for it when that could be had. */
-const NOT_FOR_ITSELF = 'Only a client that an operator registered acts for itself.'
+/** Applies also to clients of users that registered for `client_credentials` when that was still allowed. */
+const OPERATOR_CLIENT_REQUIRED = 'Only a client that an operator registered can use client_credentials.'
 
 const param = (description: string) => Type.Optional(Type.String({ description }))
 
 const TokenParams = {
   grant_type: Type.String({ examples: [...GRANT_TYPES] }),
   scope: param('Space-delimited'),
-  resource: param('The audience of a registered resource server (RFC 8707); may come more than once'),
+  resource: param('The audience of a registered resource server (RFC 8707); may be repeated'),
   code: param('For `authorization_code`'),
-  redirect_uri: param('For `authorization_code`: where the code was sent to'),
+  redirect_uri: param('For `authorization_code`: the URI that the code was sent to'),
   code_verifier: param('For `authorization_code` (RFC 7636)'),
   refresh_token: param('For `refresh_token`'),
   device_code: param('For the device grant (RFC 8628)'),
-  subject_token: param('For token exchange (RFC 8693): the access token that is traded'),
+  subject_token: param('For token exchange (RFC 8693): the access token to exchange'),
   subject_token_type: param('For token exchange: `urn:ietf:params:oauth:token-type:access_token` or `…:jwt`'),
-  requested_token_type: param('For token exchange: one of the same'),
+  requested_token_type: param('For token exchange: one of the same values'),
   audience: param('For token exchange: another name for `resource`'),
 }
 
@@ -85,10 +85,10 @@ export function tokenEndpoint({
   }
 
   async function clientOf(credentials: Credentials, type: GrantType): Promise<Client> {
-    // Whoever holds a personal token has no client, and may trade it all the same: docs/adr/0020-exchange-without-a-client.md.
+    // The holder of a personal token can exchange it without a client: docs/adr/0020-exchange-without-a-client.md.
     if (type === TOKEN_EXCHANGE && lacksClient(credentials)) return clients.personalAccess()
     const client = await clientAuthentication.authenticate(credentials)
-    if (type === 'client_credentials' && !client.isOperators()) throw unauthorizedClient(NOT_FOR_ITSELF)
+    if (type === 'client_credentials' && !client.isOperators()) throw unauthorizedClient(OPERATOR_CLIENT_REQUIRED)
     if (client.grantTypes.includes(type)) return client
     throw unauthorizedClient(`The client is not registered for ${type}.`)
   }

@@ -10,14 +10,14 @@ import { createIngestUsageReport, type UsageReportOptions } from '../tokens/usag
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Where the use of tokens is reported: the audience of the client that does. */
+    /** The audience of the client that reports the use of tokens. */
     resource: string
   }
 }
 
 export type UsageRoutesOptions = UsageReportOptions & { clientAuthentication: ClientAuthentication }
 
-/** Uses in one report, and the bytes it may take. */
+/** Maximum uses and bytes of a report. */
 const MAX_USES = 2_000
 const MAX_REPORT_BYTES = 524_288
 
@@ -31,7 +31,7 @@ const Report = Type.Object(
           scopes: Type.Optional(
             Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
               maxItems: 100,
-              description: 'Scopes that were asked for and that it had',
+              description: 'Scopes that were required and that it had',
             }),
           ),
         },
@@ -54,28 +54,28 @@ const reportUsageSchema = {
   operationId: 'reportUsage',
   summary: 'Report the use of tokens',
   description: `For a resource server (a client registered with an \`audience\`): when tokens that are meant for \
-it were last used, and which of their scopes were asked for. Any other token is passed over in silence. A time in the \
-future counts as now; one before the token was made counts as none. At most ${MAX_USES} uses at once.`,
+it were last used, and which of their scopes were required. Other tokens are ignored without an error. A time in the \
+future is treated as now; a use before the token was issued is ignored. At most ${MAX_USES} uses at once.`,
   tags: ['OAuth'],
   security: [{ [CLIENT_BASIC]: [] }],
   body: Report,
   response: {
     204: noContent('Stored'),
-    401: problem('The client did not prove who it is'),
-    403: problem('The client is no resource server'),
+    401: problem('Client authentication failed'),
+    403: problem('The client is not a resource server'),
     413: problem('The report is too large'),
     422: validationProblem,
   },
 }
 
-/** Where resource servers tell when tokens were used, and what for: ours, since no standard has a word for it. */
+/** The endpoint where resource servers report when and with which scopes tokens were used. No standard defines one. */
 export function usageRoutes(options: UsageRoutesOptions): FastifyPluginAsyncTypebox {
   const ingestUsageReport = createIngestUsageReport(options)
 
   async function resourceOf({ headers: { authorization } }: FastifyRequest): Promise<string> {
     const client = await options.clientAuthentication.authenticate({ authorization, params: {} })
     if (!client.isConfidential() || client.audience === null) {
-      throw forbidden('Only a client with an audience, which is a resource server, may report the use of tokens.')
+      throw forbidden('Only a resource server, a client with an audience, can report the use of tokens.')
     }
     setActor({ clientId: client.id })
     return client.audience
