@@ -9,6 +9,7 @@ import type { Catalogue } from './scopes/catalogue.ts'
 import type { Tokens } from './tokens/tokens.ts'
 import type { Users } from './users/users.ts'
 
+export type { ErrorCode } from '../packages/guard/src/error-code.ts'
 export { checkAnyScope, checkScopes, guard, requireToken, Token, tokenOf } from '../packages/guard/src/index.ts'
 export type { Client } from './clients/client.entity.ts'
 export type { Clients } from './clients/clients.ts'

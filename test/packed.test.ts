@@ -69,9 +69,9 @@ await import('postern/guard').catch(error => console.log(error.code))`,
   const { stdout, stderr } = await node(path, 'lean.js')
   t.equal(stderr, '')
   t.strictSame(stdout.trim().split('\n'), [
-    'Token describeResource expressGuard invalidToken',
-    'Token describeResource honoGuard invalidToken',
-    'Token describeResource invalidToken nodeGuard',
+    'PosternError Token default describeResource expressGuard invalidToken tokenOf',
+    'PosternError Token default describeResource honoGuard invalidToken',
+    'PosternError Token default describeResource invalidToken nodeGuard',
     'ERR_MODULE_NOT_FOUND',
   ])
 })

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../packages/guard/src/error-code.ts'
 import { PosternError } from '../../packages/guard/src/postern-error.ts'
 
 export {
@@ -59,7 +60,7 @@ export const signedOut = () =>
   new PosternError({ status: 401, code: 'signed_out', detail: 'You are signed out. Sign in again to continue.' })
 
 /** @param retryAfter seconds until the next attempt is accepted; sent as `Retry-After` (RFC 9110 §10.2.3). */
-const tooMany = (code: string, what: string) => (retryAfter: number) => {
+const tooMany = (code: ErrorCode, what: string) => (retryAfter: number) => {
   const seconds = Math.max(1, Math.ceil(retryAfter))
   return new PosternError({
     status: 429,

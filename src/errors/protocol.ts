@@ -1,8 +1,9 @@
+import type { ErrorCode } from '../../packages/guard/src/error-code.ts'
 import { PosternError } from './errors.ts'
 
 /** Errors of the protocol routes (RFC 6749 §5.2 and its extensions), rendered as `{error, error_description}`. */
 const protocolError =
-  (status: number, code: string) =>
+  (status: number, code: ErrorCode) =>
   (detail: string, cause?: unknown): PosternError =>
     new PosternError({ status, code, detail, cause })
 

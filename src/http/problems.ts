@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorCode } from '../../packages/guard/src/error-code.ts'
 import { type FieldError, internalError, invalid, notFound, PosternError, toProblem } from '../errors/errors.ts'
 
 /** Renders errors as problem details (RFC 9457), whatever `Accept` says. Internal details are not disclosed. */
@@ -72,7 +73,8 @@ function unsupportedMediaType({ server, headers }: FastifyRequest, cause: Error)
 export const requestError = (status: number, detail: string, cause?: unknown) =>
   new PosternError({ status, code: codeOf(status), detail, cause })
 
-const codeOf = (status: number) => (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_')
+const codeOf = (status: number) =>
+  (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_') as ErrorCode
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
 
 interface Violation {

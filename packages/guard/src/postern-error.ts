@@ -1,3 +1,5 @@
+import type { ErrorCode } from './error-code.ts'
+
 /**
  * The error type of Postern. Domain functions throw it, and an error handler renders it: as problem details (RFC 9457) in the
  * JSON API, as `{error, error_description}` (RFC 6749 §5.2) in protocol routes, as a page in the web interface.
@@ -6,7 +8,7 @@ export interface ErrorInit {
   /** HTTP status. */
   status: number
   /** A stable, machine-readable name in snake_case. */
-  code: string
+  code: ErrorCode
   /** One sentence for the person who has to fix it. Never contains a secret, a path or a query. */
   detail: string
   /** Response headers of the error, such as its challenge. */
@@ -19,7 +21,7 @@ export interface ErrorInit {
 
 export class PosternError extends Error {
   readonly status: number
-  readonly code: string
+  readonly code: ErrorCode
   readonly headers: Record<string, string>
   readonly extra: Record<string, unknown>
 

@@ -1,7 +1,9 @@
 import type { GuardOptions, GuardState } from '../authenticator.ts'
 import type { ScopeName } from '../token.ts'
 
+export type { ErrorCode } from '../error-code.ts'
 export { invalidToken } from '../errors.ts'
+export { PosternError } from '../postern-error.ts'
 export type { GuardHealth } from '../remote/monitor.ts'
 export type { RemoteOptions } from '../remote/remote.ts'
 export type { Authenticate } from '../requirements.ts'
