@@ -15,9 +15,9 @@ export interface EmbeddedPlugins {
 }
 
 /**
- * The server inside another application. It stays an instance of its own and gets whole requests, because a Fastify
- * plugin would inherit the hooks, decorators, parsers and compilers of what is around it: so neither sees anything of
- * the other. Only what the application does in `onRequest`, such as a rate limit, comes first.
+ * The server inside another application. It is a separate Fastify instance and receives whole requests, because a plugin
+ * would inherit the hooks, decorators, parsers and compilers of the application. Only `onRequest` hooks of the application,
+ * such as a rate limit, run first.
  */
 export function createEmbeddedPlugins(services: Services): EmbeddedPlugins {
   let server: FastifyInstance | undefined
@@ -37,7 +37,7 @@ export function createEmbeddedPlugins(services: Services): EmbeddedPlugins {
       assertPrefix(services.config, app)
       server = await createApp(services, app)
       await server.ready()
-      // First what would keep the application's connections open, last what its own requests may still need.
+      // preClose ends streams that keep connections open; onClose runs after the application's last requests.
       app.addHook('preClose', () => server?.close())
       app.addHook('onClose', () => services.close())
       delegate(app, ['/', '/*'])
@@ -57,9 +57,9 @@ export function createEmbeddedPlugins(services: Services): EmbeddedPlugins {
 }
 
 /**
- * Links, redirects and metadata begin with the issuer, and so lead nowhere under another prefix. A proxy may take away
- * what stands before the prefix.
- * @throws StartupError; an issuer that nobody chose is only warned of
+ * Links, redirects and metadata begin with the issuer, so they do not work under another prefix. A proxy can remove the
+ * path before the prefix.
+ * @throws StartupError for a configured issuer; a default issuer causes a warning
  */
 function assertPrefix({ issuer, issuerChosen }: Config, { prefix, log }: FastifyInstance): void {
   const path = new URL(issuer).pathname.replace(/\/$/, '')

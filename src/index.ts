@@ -38,7 +38,7 @@ export interface Postern extends EmbeddedPlugins {
 }
 
 /**
- * Opens Postern without listening. What is not given comes from the environment.
+ * Opens Postern without listening. Other settings come from the environment.
  * @throws StartupError in one line that says what is wrong; TypeError that names an option that is given and empty
  * @example
  * const postern = await openPostern({ issuer: 'https://example.com/auth' })

@@ -11,9 +11,9 @@ const MAX_CLOSE_MS = 10_000
 export async function serve(config: Config): Promise<void> {
   let close: () => Promise<unknown> = async () => {}
   closeOnSignal(() => close())
-  // The server reads it again; but a mistake in it is told at once, before anything is made.
+  // The server reads it again. An error in it is reported before anything is created.
   loadCatalogue(config.scopesFile)
-  // The rest is loaded only now, while the embedded database opens on a thread of its own.
+  // Other modules are loaded while the embedded database opens in a thread of its own.
   const embedded = config.databaseUrl ? undefined : startEmbedded(config.dataDir)
   try {
     const { start } = await import('./start.ts')
@@ -26,9 +26,8 @@ export async function serve(config: Config): Promise<void> {
 }
 
 /**
- * A signal comes twice when a terminal and npm both pass it on: the second changes nothing, where `close-with-grace`
- * would exit with 1. One that comes during the start ends it at once, since nobody is being served and both databases
- * stand it.
+ * A signal arrives twice when both a terminal and npm send it. The second one is ignored; `close-with-grace` would exit
+ * with 1. A signal during the start exits immediately, which is safe for both databases.
  */
 function closeOnSignal(close: () => Promise<unknown>): void {
   let closing = false
@@ -45,14 +44,14 @@ function closeOnSignal(close: () => Promise<unknown>): void {
   }
 }
 
-/** One line for what a person can mend, the whole error for what only we can. */
+/** One line for an error that the operator can fix; the stack for any other. */
 export function explain(error: unknown): string {
   return error instanceof StartupError ? error.message : ((error as Error)?.stack ?? String(error))
 }
 
 if (import.meta.main) {
   try {
-    // Beside the code, where only whoever may change the code can write. Where nobody can, a start takes longer.
+    // Beside the code, so that only who can change the code can write it. Without write access the start is slower.
     enableCompileCache(resolve(import.meta.dirname, '..', 'node_modules', '.cache', 'postern'))
     await serve(loadConfig())
   } catch (error) {

@@ -13,8 +13,8 @@ import { warnOfRemovedScopes } from './tokens/removed-scopes-warning.ts'
 
 /**
  * Creates the services and listens.
- * @param embedded the embedded database, starting
- * @throws StartupError in one line that says what is wrong
+ * @param embedded the embedded database, which may still be starting
+ * @throws StartupError with a one-line message
  */
 export async function start(config: Config, embedded: Embedded | undefined): Promise<FastifyInstance> {
   const log = { warn: () => {}, error: () => {} } as Log
@@ -39,7 +39,7 @@ async function startServer(services: Services, log: Log): Promise<FastifyInstanc
   Object.assign(log, { warn: app.log.warn.bind(app.log), error: app.log.error.bind(app.log) })
   try {
     await app.listen({ port: config.port, host: config.host })
-    // Not before the port is ours: a password that nobody sees is no use to anyone.
+    // After listening: when the port is taken, nobody would see the password.
     const administrator = await ensureFirstAdministrator(services)
     process.stdout.write(startMessage(config.issuer, administrator))
     void warnOfRemovedScopes(services.removedScopes, log)

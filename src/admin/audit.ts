@@ -18,7 +18,7 @@ export function adminAudit(auditLog: AuditLog): FastifyPluginAsyncTypebox {
         preValidation: checkScopes('admin:read'),
         schema: {
           operationId: 'adminListAudit',
-          summary: 'Read the audit trail',
+          summary: 'List audit events',
           description:
             'Newest first; who did what, to whom, with which token or in which session, and from where. Events of authentication, successful or not, have the `user_agent` in `details`. All conditions must hold: `user_id`, `client_id` and `token_id` find what was done to or by them.',
           tags: ['Administration'],

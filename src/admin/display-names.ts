@@ -2,9 +2,9 @@ import { Client } from '../clients/client.entity.ts'
 import type { Database } from '../database/database.ts'
 import { User } from '../users/user.entity.ts'
 
-/** Names for lists that hold ids, a query for a whole page of them. */
+/** Names of users and clients for a list of ids, with one query for each. */
 export interface DisplayNames {
-  /** Ids that name nobody (any more) are left out. */
+  /** Unknown and deleted ids are left out. */
   users(ids: Iterable<string | null>): Promise<ReadonlyMap<string, { name: string; email: string }>>
   clients(ids: Iterable<string | null>): Promise<ReadonlyMap<string, string>>
 }

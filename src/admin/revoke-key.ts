@@ -4,16 +4,16 @@ import type { Keys } from '../keys/keys.ts'
 import { signedIds } from '../keys/revocation.ts'
 import type { TokenAdmin } from '../tokens/bulk.ts'
 
-/** A revoked key, and what became of the signed tokens that were made while it signed. */
+/** A revoked key, and the progress of revoking the tokens signed with it. */
 export interface RevokedKey {
   key: SigningKey
   tokens: Progress
 }
 
 /**
- * Revokes a signing key, then the tokens that were made while it signed. They are refused from the first step on, since
- * nothing verifies them; the second makes lists and pages say so. Called again it goes on.
- * @param timeoutMs milliseconds after which it begins no further batch of tokens; without it, it revokes them all
+ * Revokes a signing key, then the tokens that were signed with it. Revoking the key invalidates their signatures; revoking
+ * the tokens updates status lists and pages. A repeated call continues.
+ * @param timeoutMs milliseconds after which no further batch of tokens starts; default: no limit
  * @throws 404 for a `kid` that no key has
  */
 export async function revokeKey(

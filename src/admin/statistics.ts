@@ -25,7 +25,7 @@ export interface Statistics {
   expiring: number[]
 }
 
-/** What the administration sees of the deployment as a whole, at most a minute old. */
+/** Statistics of the deployment, at most a minute old. */
 export type ReadStatistics = (span: Span) => Promise<Statistics>
 
 const DAY_MS = 86_400_000
@@ -39,7 +39,7 @@ export function createStatistics(db: Database): ReadStatistics {
     if (found && found.until > Date.now()) return found.figures
     const entry = { until: Date.now() + CACHE_MS, figures: readStatistics(db, span) }
     cache.set(span, entry)
-    // Whoever waits for it hears of the error; the next one looks again.
+    // Current callers get the error; the next call tries again.
     entry.figures.catch(() => cache.delete(span))
     return entry.figures
   }
@@ -85,7 +85,7 @@ function countEvents(db: Database, from: Date): Promise<EventCount[]> {
 
 /** Days are counted from the first of the span. */
 interface TokenCount {
-  /** 0 for all that were made before it. */
+  /** 0 for all tokens created before the span. */
   made: number
   /** From `span` on: still live, and how many times 24 hours after now it expires; at most twice the span. */
   ended: number

@@ -153,5 +153,5 @@ async function signedBy(kid: string, keys: Keys): Promise<readonly [string, stri
   return signedIds(key) ?? NO_IDS
 }
 
-/** No id is in it. */
+/** An empty range. */
 const NO_IDS = ['ffffffff-ffff-ffff-ffff-ffffffffffff', '00000000-0000-0000-0000-000000000000'] as const

@@ -26,7 +26,7 @@ export interface AccountPagesOptions {
 
 const text = texts.account
 
-/** Where people change name, e-mail address and password, and see and end their sessions. */
+/** The account page: name, e-mail address, password and sessions. */
 export function accountPages({
   users,
   throttle,
@@ -54,7 +54,7 @@ export function accountPages({
     )
   }
 
-  /** Does what a form asks for; what is wrong with it is said beside it, in the same page. */
+  /** Processes a form. When it is invalid, the page is shown again with the error beside that form. */
   async function attempt(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -94,7 +94,7 @@ export function accountPages({
           throw invalid({ path: '', message: text.password.differ })
         await confirmPassword(user.id, peerOf(request), current_password)
         await users.setPassword(user.id, password)
-        // That ended every session, this one too.
+        // setPassword ended all sessions, including this one.
         await startSession(request, reply, await users.find(user.id))
         return reply.goOn('/account', 'passwordChanged')
       }),

@@ -7,7 +7,7 @@ import { brotliCompress, gzip } from 'node:zlib'
 import type { FastifyPluginAsync } from 'fastify'
 import { acceptedEncodings } from './accept.ts'
 
-/** A file that pages load. Its name changes with it, so that browsers may keep it for good. */
+/** A file that pages load. Its URL changes with its content, so browsers can cache it permanently. */
 interface Asset {
   path: string
   type: string
@@ -17,7 +17,7 @@ interface Asset {
 const own = (name: string) => readFileSync(`${import.meta.dirname}/assets/${name}`, 'utf8')
 const pico = readFileSync(fileURLToPath(import.meta.resolve('@picocss/pico/css/pico.min.css')), 'utf8')
 
-/** One sheet, the library's and then ours: one request, and ours has the last word. */
+/** The library's stylesheet and ours in one file, to save a request. Ours comes last and overrides the library's. */
 const stylesheet: Asset = {
   path: '/assets/postern.css',
   type: 'text/css',
@@ -28,13 +28,13 @@ export const icon: Asset = { path: '/assets/icon.svg', type: 'image/svg+xml', te
 
 const versioned = ({ path, text }: Asset) => `${path}?v=${hash('sha256', text).slice(0, 12)}`
 
-/** Where pages find what they load, below the base of the site. */
+/** Paths of the assets, relative to the base of the site. */
 export const ASSETS = { stylesheet: versioned(stylesheet), script: versioned(script), icon: versioned(icon) } as const
 
 const compressors = { br: promisify(brotliCompress), gzip: promisify(gzip) } as const
 type Encoding = keyof typeof compressors
 
-/** Of all that people are sent, only this is compressed (docs/adr/0021). */
+/** Assets are compressed; pages are not (docs/adr/0021). */
 export const assetRoutes: FastifyPluginAsync = async app => {
   for (const asset of [stylesheet, script, icon]) {
     const send = encoder(asset.text)
@@ -42,7 +42,7 @@ export const assetRoutes: FastifyPluginAsync = async app => {
     app.get(asset.path, { schema: { hide: true } as never }, async (request, reply) => {
       const encoding = accepted(request.raw)
       reply.type(`${asset.type}; charset=utf-8`).header('vary', 'accept-encoding')
-      // By another name, which an older or newer node gave it, it must not be kept as what that node would send.
+      // A URL of an older or newer node names another content, so the response must not be cached under it.
       const named = request.url.endsWith(name)
       reply.header('cache-control', named ? 'public, max-age=31536000, immutable' : 'no-cache')
       if (!encoding) return asset.text
@@ -52,7 +52,7 @@ export const assetRoutes: FastifyPluginAsync = async app => {
   }
 }
 
-/** Compresses a text once for each encoding, when it is first asked for. */
+/** Compresses a text once for each encoding, at the first request. */
 function encoder(text: string): (encoding: Encoding) => Promise<Buffer> {
   const made = new Map<Encoding, Promise<Buffer>>()
   return encoding => {
@@ -62,7 +62,7 @@ function encoder(text: string): (encoding: Encoding) => Promise<Buffer> {
   }
 }
 
-/** The best of ours that is named; what weighs more does not matter for two. */
+/** Brotli if it is acceptable, else gzip. The client's preference between the two is ignored. */
 const accepted = (request: IncomingMessage): Encoding | undefined => {
   const named = acceptedEncodings(request)
   return (['br', 'gzip'] as const).find(encoding => named.includes(encoding))

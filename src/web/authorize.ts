@@ -28,7 +28,7 @@ export interface AuthorizeRoutesOptions {
   config: Pick<Config, 'issuer'>
 }
 
-/** Below /oauth: the authorization endpoint (RFC 6749 §3.1), and the form by which a person answers. */
+/** Below /oauth: the authorization endpoint (RFC 6749 §3.1) and the consent form. */
 export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginAsync {
   const { site, requests, decisions, forms, consentView, storeRequest, config } = options
 
@@ -40,7 +40,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     refusal?: { status: number; message: string },
   ) {
     const scopes = await decisions.scopes(request, signedIn)
-    // Whoever has just answered a form that no longer counts decides anew, whatever was let in before.
+    // After an outdated form the user decides again, even if the app was authorized before.
     const location = refusal ? undefined : await decisions.approveFromConsent(request, signedIn, scopes)
     if (location) return reply.redirect(location, 303)
     if (request.prompt.has('none'))
@@ -57,7 +57,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     )
   }
 
-  /** A form of before signing in again: nothing is answered, and the person is asked once more, or to sign in. */
+  /** Handles a form from an earlier session: shows the consent page again, or a link to sign in. */
   async function staleConsent(error: { code?: string }, request: FastifyRequest, reply: FastifyReply) {
     if (!isStaleForm(error)) throw error
     const query = await forms.queryOf(((request.body ?? {}) as Params).form)
@@ -69,7 +69,7 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
     return reply.page('error.eta', { title: texts.error.title, detail: refusal.message, signIn }, { status: 403 })
   }
 
-  /** The answer to the form: what it was about comes out of the form alone. */
+  /** Processes the consent form. The sealed form contains the request that it belongs to. */
   async function decide(reply: FastifyReply, body: Params, signedIn: SignedIn) {
     const { _csrf, form, decision, ...rest } = body
     if (Object.keys(rest).length > chosenScopes(rest).length)
@@ -119,8 +119,8 @@ export function authorizeRoutes(options: AuthorizeRoutesOptions): FastifyPluginA
 }
 
 /**
- * A request may also be posted (RFC 6749 §3.1). It comes from elsewhere, so the session's cookie does not: the browser
- * is sent back for it with the `request_uri` of the same request.
+ * Authorization requests by POST (RFC 6749 §3.1). A cross-site POST has no session cookie, so the browser is redirected to
+ * the same request by GET, with a `request_uri`.
  */
 function postedRequests({ requests, storeRequest }: AuthorizeRoutesOptions): FastifyPluginAsync {
   return async app => {
@@ -153,22 +153,22 @@ const text = (description: string) => Type.Optional(Type.String({ description })
 /** For the document: the handler says in the protocol's words what is missing. */
 const schema = {
   operationId: 'authorize',
-  summary: 'Ask a user to let an app in',
+  summary: 'Request authorization from a user',
   description:
-    'The authorization endpoint of RFC 6749 §3.1: browsers are sent here. It also takes POST. What the app may be told of an error goes to its `redirect_uri`; the rest is a page for the person.',
+    'The authorization endpoint of RFC 6749 §3.1: browsers are redirected here. POST works too. Errors go to the `redirect_uri` of the app, or are shown as a page when it is missing or invalid.',
   tags: ['OAuth'],
   querystring: Type.Object({
     client_id: Type.String(),
     response_type: text('`code`'),
     redirect_uri: text('Exactly as registered; the port of a loopback address is free'),
     scope: text('Space-delimited; left out: the defaults'),
-    state: text('Comes back with the answer; with `redirect_uri` at most 2,500 characters, encoded as in a URL'),
+    state: text('Returned with the response; with `redirect_uri` at most 2,500 characters, encoded as in a URL'),
     code_challenge: text('SHA-256 of the code verifier in base64url (RFC 7636)'),
     code_challenge_method: text('`S256`'),
     resource: text('The audience of a registered resource server (RFC 8707); may come more than once'),
     prompt: text('`none`, or of `login`, `consent` and `select_account`'),
     response_mode: text('`query`'),
-    request_uri: text('What was pushed (RFC 9126), in place of all but `client_id`'),
+    request_uri: text('A pushed request (RFC 9126), in place of all other parameters except `client_id`'),
   }),
   response: {
     200: {
@@ -179,7 +179,7 @@ const schema = {
       description: 'To the sign-in page, or to the app with `code`, `state` and `iss`, or with `error`',
     }),
     400: {
-      description: 'A page that says what is wrong with the app’s link',
+      description: 'A page that describes the error',
       content: { 'text/html': { schema: Type.String({ examples: ['<!doctype html>…'] }) } },
     },
     429: {

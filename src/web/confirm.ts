@@ -10,7 +10,7 @@ import type { Site } from './site.ts'
 import { toResubmittedForm } from './stale-form.ts'
 import { texts } from './texts.ts'
 
-/** The field in which the own password comes beside those of the form. */
+/** The field with the user's password, which is added to those of the form. */
 const FIELD = 'own_password'
 
 export interface ConfirmOptions {
@@ -18,18 +18,19 @@ export interface ConfirmOptions {
   throttle: Throttle
   sessions: Pick<Sessions, 'confirm'>
   site: Site
-  /** Which forms ask; default: all of them. */
+  /** Which forms need a confirmation. Default: all. */
   isSensitive?: (fields: Params) => boolean
 }
 
 /**
- * Asks for the password again before a form of this context counts, unless it was asked for in the last ten minutes (OWASP ASVS
- * 7.5.3). What was filled in is sent again with it, but for passwords. For after the check of the CSRF token.
+ * Requires the password again before a form of this context is processed, unless it was confirmed in the last ten minutes
+ * (OWASP ASVS 7.5.3). The confirmation page contains the fields of the form, except passwords. It is a hook for after the
+ * check of the CSRF token.
  */
 export function createConfirm({ users, throttle, sessions, site, isSensitive = () => true }: ConfirmOptions) {
   const confirmPassword = createConfirmPassword(users, throttle)
 
-  function ask(request: FastifyRequest, reply: FastifyReply, refusal?: FormError) {
+  function confirmPage(request: FastifyRequest, reply: FastifyReply, refusal?: FormError) {
     const form = toResubmittedForm(request, site.absoluteUrl(request.url)) ?? {
       action: site.absoluteUrl(request.url),
       fields: [],
@@ -46,13 +47,13 @@ export function createConfirm({ users, throttle, sessions, site, isSensitive = (
     const { session, user } = signedInOf(request)
     const { [FIELD]: password, ...rest } = body
     if (password === undefined && isFresh(session)) return
-    if (password === undefined) return reply.send(await ask(request, reply))
+    if (password === undefined) return reply.send(await confirmPage(request, reply))
     try {
       await confirmPassword(user.id, peerOf(request), password, FIELD)
     } catch (error) {
       const { status } = formErrorOf(error)
       const message = status === 429 ? formErrorOf(error).message : texts.confirm.wrong
-      return reply.send(await ask(request, reply, { status, message }))
+      return reply.send(await confirmPage(request, reply, { status, message }))
     }
     await sessions.confirm(session.id)
     request.body = rest

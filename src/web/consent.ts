@@ -18,40 +18,40 @@ import type { Site } from './site.ts'
 import { texts } from './texts.ts'
 import { lengthInWords } from './times.ts'
 
-/** What a person is told before letting an app in; whatever is HTML already says so. */
+/** Data of the consent page. Names that end in `Html` are escaped already. */
 export interface Consent {
   title: string
   headingHtml: string
   ownerHtml: string
   accountHtml: string
-  /** The resource servers that its tokens would be good at. */
+  /** The resource servers that would accept its tokens. */
   placesHtml: string[]
-  /** How long it would have access, and whether it asks again. */
+  /** How long the access lasts, and whether the consent is remembered. */
   lasting: string
   scopes: RequestedScope[]
-  /** The person let the app in before, with other scopes or the same. */
+  /** The user has authorized the app before, with any scopes. */
   knownBefore: boolean
-  /** The app cannot prove who it is. */
+  /** The app is a public client, so its identity cannot be verified. */
   unproved: boolean
 }
 
-/** A scope that the person may untick. */
+/** A scope that the user can uncheck. */
 export interface RequestedScope extends Scope {
   /** Name of its field. */
   field: string
-  /** Not among what the person let this app have before; nothing is new to whoever never did. */
+  /** Not granted to this app before. False for all scopes at the first authorization. */
   isNew: boolean
 }
 
-/** What an app asks for. */
+/** What an app requests. */
 export interface Asked {
   client: Client
   scopes: readonly string[]
-  /** As in the row of a token; null: it names no resource. */
+  /** As in the row of a token; null: the request names no resource. */
   audience: string | null
 }
 
-/** Who asks, for what, where and how long, and with whose account. */
+/** Creates the data of the consent page for a request and a user. */
 export type ConsentView = (requested: Asked, user: SafeUser) => Promise<Consent>
 
 export interface ConsentViewOptions {
@@ -98,7 +98,7 @@ export function createConsentView(options: ConsentViewOptions): ConsentView {
   async function owner(client: Client): Promise<string> {
     if (client.registrationHash) return phrase(text.by.itself, { site: site.name })
     if (!client.user) return phrase(text.by.operator, { site: site.name })
-    // Nobody has confirmed the e-mail address, so it says nothing about who somebody is.
+    // The e-mail address is not verified, so it does not identify anyone.
     const { name } = await users.find(client.user)
     return phrase(text.by.person, { name, site: site.name })
   }
@@ -122,8 +122,8 @@ export function createConsentView(options: ConsentViewOptions): ConsentView {
 }
 
 /**
- * What a person left ticked of what an app asks for.
- * @returns undefined when nothing is left of something
+ * The scopes that the user left checked.
+ * @returns undefined when scopes were requested and none is checked
  * @throws 400 for a scope that the form did not show
  */
 export function tickedScopes(shown: readonly string[], fields: Params): string[] | undefined {
@@ -132,7 +132,7 @@ export function tickedScopes(shown: readonly string[], fields: Params): string[]
   return shown.length > 0 && ticked.length === 0 ? undefined : shown.filter(scope => ticked.includes(scope))
 }
 
-/** Where an answer goes, as HTML: a host, or an app on the person's own device (RFC 8252 §7). */
+/** The redirect target as HTML: a host, or an app on the user's device (RFC 8252 §7). */
 export function destination(redirectUri: string): string {
   const { protocol, host, hostname } = new URL(redirectUri)
   if (protocol === 'https:') return phrase(text.destination.web, { place: host })

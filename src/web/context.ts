@@ -18,7 +18,7 @@ import { isStaleForm, staleFormText, toResubmittedForm } from './stale-form.ts'
 import { texts } from './texts.ts'
 import { formatRelative, isSoon, when } from './times.ts'
 
-/** What a view is told besides what every view knows: the site, the texts, who is signed in. */
+/** Data of a view, in addition to the site, the texts and the signed-in user. */
 export type PageData = { title: string; section?: Section } & Readonly<Record<string, unknown>>
 
 /** The part of the navigation that a page belongs to. */
@@ -26,15 +26,15 @@ export type Section = 'tokens' | 'apps' | 'account' | 'manage'
 
 export interface PageOptions {
   status?: number
-  /** Its forms lead on to an app, wherever that sends the browser next (docs/adr/0025-no-form-action-towards-apps.md). */
+  /** Its forms redirect to an app, which can redirect anywhere (docs/adr/0025-no-form-action-towards-apps.md). */
   redirects?: boolean
 }
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** Renders a page for people, for `return reply.page(…)`. */
+    /** Renders a page, for `return reply.page(…)`. */
     page(view: string, data: PageData, options?: PageOptions): Promise<string>
-    /** Goes on to a page of ours, given below the site's base, for `return reply.goOn(…)`; it says what was done. */
+    /** Redirects to a path below the site's base, whose page shows the notice, for `return reply.goOn(…)`. */
     goOn(path: string, notice?: NoticeName, values?: Record<string, string>): FastifyReply
   }
 }
@@ -46,8 +46,8 @@ export interface ContextOptions {
 }
 
 /**
- * The pages' own context: a session by cookie, forms that only this server can have made, errors as pages, nothing ever
- * stored, framed or fetched from elsewhere, nor compressed (docs/adr/0021).
+ * Sets up the context of the pages: sessions by cookie, CSRF protection, errors as pages. Pages are not cached, framed or
+ * compressed (docs/adr/0021), and load nothing from other origins.
  */
 export async function usePageRendering(app: FastifyInstance, { site, sessions }: ContextOptions): Promise<void> {
   app.removeAllContentTypeParsers()
@@ -56,7 +56,7 @@ export async function usePageRendering(app: FastifyInstance, { site, sessions }:
   const { name, base } = site
   const assets = Object.fromEntries(Object.entries(ASSETS).map(([name, path]) => [name, base + path]))
   const shared = { site: { name, base }, texts, assets, say: phrase, when, inWords: formatRelative, isSoon }
-  // Production: templates are read once.
+  // production: templates are read once.
   const engine = { eta: new Eta() }
   await app.register(view, { engine, root: `${import.meta.dirname}/views`, production: true, defaultContext: shared })
 
@@ -83,14 +83,14 @@ function pageOf(site: Site): FastifyReply['page'] {
   }
 }
 
-/** Everything comes from this server; the stylesheet carries its few icons itself. */
+/** Only this server is a source. The icons in the stylesheet are data URLs. */
 const contentSecurityPolicy = (redirects = false) =>
   [
     "default-src 'none'",
     "style-src 'self'",
     "script-src 'self'",
     "img-src 'self' data:",
-    // Chromium holds every redirect that follows a form to `form-action`, also those of the app.
+    // Chromium also applies `form-action` to all redirects after a form, including those of the app.
     ...(redirects ? [] : ["form-action 'self'"]),
     "frame-ancestors 'none'",
     "base-uri 'none'",

@@ -1,6 +1,6 @@
 import { texts } from './texts.ts'
 
-/** In this order: most browsers also say the names of others. */
+/** The order matters, because most browsers also name others. */
 const BROWSERS: [RegExp, string][] = [
   [/\bEdgA?\//, 'Edge'],
   [/\bOPR\//, 'Opera'],
@@ -20,7 +20,7 @@ const LONGEST = 60
 
 const named = (among: [RegExp, string][], userAgent: string) => among.find(([sign]) => sign.test(userAgent))?.[1]
 
-/** What a browser that says this of itself probably is, as people call it. */
+/** The probable browser and system of a `User-Agent`, such as `Firefox on Linux`. */
 export function deviceName(userAgent: string): string {
   const text = texts.account.sessions
   const browser = named(BROWSERS, userAgent)

@@ -53,7 +53,7 @@ export function deviceRoutes({ site, device, policy, consentView }: DeviceRoutes
     return reply.page('device-confirm.eta', data, { status })
   }
 
-  /** A form that is out of date answers nothing: the user is asked again, with all that has to be compared, or to sign in. */
+  /** Handles an outdated form: shows the confirmation page again, or a link to sign in. */
   async function staleAnswer(error: { code?: string }, request: FastifyRequest, reply: FastifyReply) {
     if (!isStaleForm(error)) throw error
     const message = staleFormText(error)

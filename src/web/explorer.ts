@@ -5,7 +5,7 @@ import { texts } from './texts.ts'
 
 const own = (name: string) => readFileSync(`${import.meta.dirname}/assets/${name}`, 'utf8')
 
-/** A sheet and a script that put the API explorer, which is a page of its own, into the frame of the others. */
+/** A stylesheet and a script that add the header of the other pages to the API explorer. */
 export function explorerTheme({ name, base }: Site) {
   const { nav, lang } = texts
   const links = [

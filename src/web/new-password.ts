@@ -17,7 +17,7 @@ export interface NewPasswordOptions {
   startSession: StartSession
 }
 
-/** Where whoever signed in with a password that the server made chooses another. */
+/** The page where users replace a generated password with their own. */
 export function newPassword({ users, site, startSession }: NewPasswordOptions): FastifyPluginAsync {
   const form = (reply: FastifyReply, next: string | undefined, refusal?: FormError) => {
     const data = { title: text.title, next, refusal: refusal?.message, shortest: String(MIN_PASSWORD_LENGTH) }
@@ -37,7 +37,7 @@ export function newPassword({ users, site, startSession }: NewPasswordOptions): 
       const { password = '', password_confirmation = '', ...rest } = (request.body ?? {}) as Params
       const next = localPath(rest.next)
       const { user } = signedInOf(request)
-      // Whoever has a password of their own proves it first, at the account page.
+      // Users with a password of their own change it on the account page, which requires the current one.
       if (!user.mustChangePassword) return reply.redirect(`${site.base}/account`, 303)
       try {
         if (normalizePassword(password) !== normalizePassword(password_confirmation))
@@ -48,7 +48,7 @@ export function newPassword({ users, site, startSession }: NewPasswordOptions): 
       } catch (error) {
         return form(reply, next, formErrorOf(error))
       }
-      // That ended every session, this one too.
+      // setPassword ended all sessions, including this one.
       await startSession(request, reply, await users.find(user.id))
       return reply.redirect(next ?? `${site.base}/tokens`, 303)
     })

@@ -2,12 +2,12 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { notFound } from '../errors/errors.ts'
 import { acceptedTypes } from './accept.ts'
 
-/** What is for programs only: below these everything that goes wrong is JSON, whoever asks. */
+/** Below these paths errors are always JSON. */
 const API_PREFIXES = new Set(['api', 'oauth', 'admin'])
 
-/** What no route answers: a page for a person who asked for one, and the problem that everybody else gets. */
+/** Requests that match no route: a page for browsers, a JSON problem for others. */
 export const notFoundPages: FastifyPluginAsync = async app => {
-  // Nobody reads what is sent along.
+  // Bodies are ignored.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
   app.all('/*', { schema: { hide: true } as never }, (request, reply) => {
@@ -16,7 +16,7 @@ export const notFoundPages: FastifyPluginAsync = async app => {
   })
 }
 
-/** Browsers name HTML; programs name what they can read, or take whatever comes. */
+/** Browsers accept HTML explicitly; other clients accept JSON, or anything. */
 function wantsHtml({ params, headers }: FastifyRequest): boolean {
   const [firstSegment = ''] = (params as { '*': string })['*'].split('/')
   const named = acceptedTypes({ headers })

@@ -3,21 +3,21 @@ import { phrase } from './phrase.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
 
-/** What a page says after a redirect: a text of `texts.notices`, and what is put in. */
+/** Name of a text in `texts.notices`, which a page shows after a redirect. */
 export type NoticeName = keyof typeof texts.notices
 
 const SECONDS = 60
 
 /**
- * Carries what was done over the redirect that follows it. The browser keeps it, no node has to; it names a text of ours,
- * so whoever plants one can say nothing else.
+ * Stores a notice in a cookie for the page after the redirect. The cookie contains the name of a text, so a forged one can
+ * only show texts of this server.
  */
 export function sendNotice(reply: FastifyReply, site: Site, name: NoticeName, values: Record<string, string>): void {
   const text = Buffer.from(JSON.stringify([name, values])).toString('base64url')
   reply.setCookie(site.noticeCookie, text, { ...site.cookieOptions, maxAge: SECONDS })
 }
 
-/** @returns the notice as HTML, which is then gone; undefined when there is none */
+/** Reads and deletes the notice. @returns HTML; undefined without a notice */
 export function takeNotice(request: FastifyRequest, reply: FastifyReply, site: Site): string | undefined {
   const text = request.cookies[site.noticeCookie]
   if (text === undefined) return undefined
@@ -25,12 +25,12 @@ export function takeNotice(request: FastifyRequest, reply: FastifyReply, site: S
   return read(text)
 }
 
-function read(text: string): string | undefined {
+function read(cookie: string): string | undefined {
   try {
-    const [name, values] = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
-    const said = Object.entries<string>(texts.notices).find(([key]) => key === name)?.[1]
-    const words = Object.entries(values as object).map(([key, value]) => [key, String(value)])
-    return said && phrase(said, Object.fromEntries(words))
+    const [name, values] = JSON.parse(Buffer.from(cookie, 'base64url').toString('utf8'))
+    const text = Object.entries<string>(texts.notices).find(([key]) => key === name)?.[1]
+    const entries = Object.entries(values as object).map(([key, value]) => [key, String(value)])
+    return text && phrase(text, Object.fromEntries(entries))
   } catch {
     return undefined
   }

@@ -37,7 +37,7 @@ export type PagesOptions = DecisionsOptions &
     CreatedHere
   > & { config: Readonly<Config>; authorizeRequests: AuthorizeRequests }
 
-/** Everything that people see, in the pages' own context. */
+/** All pages, in a context of their own. */
 export function pages(options: PagesOptions): FastifyPluginAsync {
   const { config, authorizeRequests: requests } = options
   const decisions = createAuthorizationDecisions(options)

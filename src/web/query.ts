@@ -5,29 +5,29 @@ import { readForm } from '../oauth/form.ts'
 import { queryOf } from './authorize.ts'
 
 /**
- * What a page is asked for in its address; read as a form is, so what is empty counts as absent.
+ * The query of a page. Empty values count as absent, as in forms.
  * @throws 400
  */
 export const queryParams = (request: FastifyRequest): Params => readForm(queryOf(request))
 
 export const idOf = ({ params }: FastifyRequest): string => (params as { id: string }).id
 
-/** How many rows a page shows: more would make it too heavy, since it is sent uncompressed (docs/adr/0021). */
+/** Rows per page. Pages are uncompressed, so more rows would make them too large (docs/adr/0021). */
 export const PER_PAGE = 10
 
-/** A part of a list, and the addresses of what comes before and after it. */
+/** One page of a list, with the URLs of the first and the next page. */
 export interface ListPage<T> {
   rows: T[]
-  /** undefined: this is the beginning. */
+  /** undefined: this is the first page. */
   first: string | undefined
-  /** undefined: this is the end. */
+  /** undefined: this is the last page. */
   next: string | undefined
 }
 
 /**
  * @param path of the page as browsers know it
- * @param query what it was asked for; all of it is kept from page to page
- * @throws 422 when the cursor is not one of ours
+ * @param query its query, which the links to other pages keep
+ * @throws 422 for an invalid cursor
  */
 export async function listPage<Row extends { id: string }, T>(
   path: string,

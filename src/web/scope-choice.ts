@@ -12,38 +12,38 @@ export interface ScopeBox {
   name: string
   description: string
   checked: boolean
-  /** Not ticked, but granted by one that is, by inheritance. */
+  /** Not checked, but inherited from a checked scope. */
   included: boolean
 }
 
-/** Scopes that begin with the same word. */
+/** Scopes with the same first segment. */
 export interface ScopeGroup {
   word: string
   boxes: ScopeBox[]
 }
 
-/** What may be chosen: the deployment's scopes in groups, and apart from them the reserved ones. */
+/** The scopes of a form: those of the deployment in groups, and the reserved ones. */
 export interface ScopeChoice {
   groups: ScopeGroup[]
   reserved: ScopeBox[]
-  /** Scopes that are held and have no box: they stay unless their removal is ticked. */
+  /** Scopes of the token without a checkbox. They stay unless their removal is checked. */
   kept: RemovedScopeBox[]
 }
 
-/** A scope that has left the catalogue, or is for administrators only and held by somebody who no longer is one. */
+/** A scope that is no longer in the catalogue, or an administrative scope of a user who is no longer an administrator. */
 export interface RemovedScopeBox {
   id: string
   /** Of the field that removes it. */
   name: string
 }
 
-/** Each box is a field of its own, since a form here holds no field twice. */
+/** Each checkbox has a field name of its own, because forms must not repeat a field. */
 const FIELD = 'scope.'
 const REMOVE = 'remove.'
 
 export const scopeField = (id: string) => FIELD + id
 
-/** The scopes that were ticked, in the order of the form. */
+/** The checked scopes, in the order of the form. */
 export function chosenScopes(fields: Params): string[] {
   return Object.keys(fields)
     .filter(name => name.startsWith(FIELD))
@@ -51,8 +51,7 @@ export function chosenScopes(fields: Params): string[] {
 }
 
 /**
- * The scopes that whatever is changed is to have: those that were ticked, and of the scopes that it holds and the form
- * has no box for those whose removal was not ticked.
+ * The new scopes of a token: the checked ones, and those without a checkbox whose removal is not checked.
  */
 export function changedScopes(fields: Params, choice: ScopeChoice): string[] {
   const keptIds = choice.kept.filter(({ name }) => fields[name] === undefined).map(({ id }) => id)
@@ -60,13 +59,13 @@ export function changedScopes(fields: Params, choice: ScopeChoice): string[] {
 }
 
 export interface ScopeChoiceOptions {
-  /** Ids of the ticked ones. */
+  /** Ids of the checked scopes. */
   checked: readonly string[]
   /** `admin:*` is shown to administrators only. */
   role: Role
-  /** What is said of `*`. */
+  /** Description of `*`. */
   wildcard: string
-  /** Scopes of whatever is changed; omitted: it is new. */
+  /** Scopes of the existing token; omitted for a new one. */
   existing?: readonly string[]
 }
 
@@ -74,7 +73,7 @@ export function scopeChoice(
   catalogue: Catalogue,
   { checked, role, wildcard, existing = [] }: ScopeChoiceOptions,
 ): ScopeChoice {
-  // `*` says itself that it grants everything.
+  // `*` includes everything by its description, so it marks no other scope as included.
   const narrow = checked.filter(id => id !== WILDCARD)
   const box = ({ id, description }: Pick<Scope, 'id' | 'description'>): ScopeBox => ({
     id,

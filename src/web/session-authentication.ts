@@ -58,7 +58,7 @@ export async function useSessionAuthentication(
   })
 }
 
-const CSRF_REQUIRED = 'By a session this needs its CSRF token in X-CSRF-Token; GET /api/session tells it.'
+const CSRF_REQUIRED = 'Requests with a session need its CSRF token in X-CSRF-Token. Get it from GET /api/session.'
 
 const NOT_FRESH =
   'By a session this is possible for ten minutes after the password was entered. Sign in again, or use the page of the app.'

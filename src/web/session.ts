@@ -10,7 +10,7 @@ import type { Site } from './site.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Where a session counts: who is signed in. */
+    /** The signed-in user, in contexts that read the session. */
     signedIn: SignedIn | undefined
   }
 }
@@ -21,13 +21,13 @@ export interface SessionOptions {
   csrfToken: (request: FastifyRequest) => string | undefined
 }
 
-/** Makes sessions count in this context: their cookie, and the CSRF tokens that belong to them. */
+/** Sets up cookies and CSRF tokens in this context. */
 export async function useSessions(app: FastifyInstance, { site, csrfToken }: SessionOptions): Promise<void> {
   await app.register(cookie)
   await app.register(csrf, {
     cookieKey: site.csrfCookie,
     cookieOpts: site.cookieOptions,
-    // A text that is none is verified like any other.
+    // A missing token is verified as undefined, and fails.
     getToken: request => csrfToken(request) as string,
     getUserInfo: csrfBinding,
     csrfOpts: { hmacKey: site.csrfKey, userInfo: true },
@@ -35,10 +35,10 @@ export async function useSessions(app: FastifyInstance, { site, csrfToken }: Ses
   app.decorateRequest('signedIn', undefined)
 }
 
-/** A CSRF token works in the session that it was made in, and in no other. */
+/** A CSRF token is valid only in the session that it was created in. */
 export const csrfBinding = ({ signedIn }: FastifyRequest) => signedIn?.session.id ?? 'nobody'
 
-/** Finds out who is signed in; from here on the request acts for them. */
+/** Reads the session and sets its user as the actor of the request. */
 export async function readSession(request: FastifyRequest, site: Site, sessions: Sessions): Promise<void> {
   const text = request.cookies[site.sessionCookie]
   request.signedIn = text === undefined ? undefined : await sessions.find(text)
@@ -48,7 +48,7 @@ export async function readSession(request: FastifyRequest, site: Site, sessions:
   }
 }
 
-/** Begins a session in the browser that sent a request, for a user who has just proved the password. */
+/** Starts a session in the browser, for a user whose password was just verified. */
 export type StartSession = (request: FastifyRequest, reply: FastifyReply, user: User) => Promise<void>
 
 export interface StartSessionOptions {

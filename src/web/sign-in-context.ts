@@ -3,13 +3,13 @@ import type { AuthorizeRequests } from '../oauth/authorize-request.ts'
 import { AuthorizationErrorResponse } from '../oauth/authorize-response.ts'
 import type { Site } from './site.ts'
 
-/** What somebody signs in for. */
+/** Why a user signs in. */
 export interface SignInContext {
-  /** The name of the app that sent them; undefined when its request will be refused. */
+  /** The name of the app that requests authorization; undefined when its request is invalid. */
   app: string | undefined
 }
 
-/** What a path on this server is about, if an app asks for something there. */
+/** The context of a path on this server; undefined unless it is an authorization request. */
 export type SignInContextOf = (path: string) => Promise<SignInContext | undefined>
 
 export function createSignInContextOf(requests: AuthorizeRequests, { base }: Site): SignInContextOf {

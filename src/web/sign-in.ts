@@ -54,8 +54,8 @@ export function signInRoutes({
   }
 
   /**
-   * A form of another tab, or of before signing in. Whoever is signed in meanwhile as the same user is led on; anybody
-   * else gets a fresh form with what was typed, but for the password.
+   * Handles a form with an outdated CSRF token. If the same user is signed in already, redirects; otherwise shows a new
+   * form with the e-mail address that was entered.
    */
   async function staleSignIn(error: { code?: string }, request: FastifyRequest, reply: FastifyReply) {
     if (!isStaleForm(error)) throw error

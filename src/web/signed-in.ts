@@ -6,13 +6,13 @@ import { texts } from './texts.ts'
 
 export interface RequireSignedInOptions {
   site: Site
-  /** Whom the pages are for: everybody who is signed in, or administrators only. */
+  /** Who may open the pages: all users, or administrators only. */
   role?: 'user' | 'admin'
 }
 
 /**
- * Makes every route of this context a page for people who are signed in: others are sent to sign in and then back, each
- * form needs its CSRF token, and none of it stands in the API's document.
+ * Requires a signed-in user for every route of this context. Others are redirected to sign in and then back. Forms need a
+ * CSRF token, and the routes are not in the OpenAPI document.
  */
 export function requireSignedIn(app: FastifyInstance, { site, role = 'user' }: RequireSignedInOptions): void {
   app.addHook('onRoute', route => {
@@ -31,28 +31,28 @@ export function requireSignedIn(app: FastifyInstance, { site, role = 'user' }: R
   )
 }
 
-/** Who is signed in, in a context of `requireSignedIn`. */
+/** The signed-in user, in a context of `requireSignedIn`. */
 export function signedInOf({ signedIn }: FastifyRequest): SignedIn {
   if (signedIn) return signedIn
   throw signedOut()
 }
 
-/** What a form was refused for. */
+/** Why a form was rejected. */
 export interface FormError {
   status: number
   message: string
 }
 
 /**
- * What is wrong with what somebody filled in, so that the form is shown again as it was.
- * @throws whatever is not for the person to mend
+ * The error of a form that the user can correct, to show the form again.
+ * @throws any other error
  */
 export function formErrorOf(error: unknown): FormError {
   if (!(error instanceof PosternError) || ![400, 403, 409, 422, 429].includes(error.status)) throw error
   return { status: error.status === 422 ? 400 : error.status, message: toMessage(error) }
 }
 
-/** Fields by the names that people read. */
+/** The message, with field names as on the pages. */
 function toMessage({ message, extra }: PosternError): string {
   const errors = extra.errors as FieldError[] | undefined
   if (!errors) return message

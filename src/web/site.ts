@@ -3,13 +3,13 @@ import type { CookieSerializeOptions } from '@fastify/cookie'
 import { deriveKey } from '../config/app-key.ts'
 import type { Config } from '../config/config.ts'
 
-/** Where browsers see the pages, and how they keep what the pages give them. */
+/** The public address of the pages, and their cookies. */
 export interface Site {
-  /** The host of the issuer, which people know the deployment by. */
+  /** The host of the issuer, which is the name of the site on the pages. */
   name: string
-  /** What the paths of all pages begin with; empty, or without a slash at its end. */
+  /** Prefix of all paths: empty, or without a slash at its end. */
   base: string
-  /** Every cookie is named after the issuer, so that two instances on one host do not sign each other out. */
+  /** Cookie names contain a hash of the issuer, so that two instances on one host do not overwrite each other's cookies. */
   sessionCookie: string
   csrfCookie: string
   deviceCookie: string
@@ -17,7 +17,7 @@ export interface Site {
   madeCookie: string
   cookieOptions: CookieSerializeOptions
   csrfKey: Buffer
-  /** The path by which browsers know what this server knows by the URL of a request. */
+  /** The path that browsers use for the URL of a request. */
   absoluteUrl(url: string): string
 }
 
@@ -47,28 +47,28 @@ export function createSite({ issuer, appKey }: Pick<Config, 'issuer' | 'appKey'>
   }
 }
 
-/** Characters of a place to go on to after signing in, so that a redirect with it fits into every proxy's buffers. */
+/** Maximum length of the path to return to after signing in, so that redirects fit into the buffers of proxies. */
 const MAX_NEXT_LENGTH = 2_000
 
 /**
- * Where somebody signs in and then goes on.
- * @param next path and query on this server; without its query when it is too long, and dropped when that is too long
+ * The path of the sign-in page.
+ * @param next path and query to return to. If it is too long, its query is dropped, then the whole path.
  */
 export function signInPath({ base }: Pick<Site, 'base'>, next: string): string {
-  const places = [next, next.split('?', 1).join()].map(place => encodeURIComponent(place))
-  const fits = places.find(({ length }) => length <= MAX_NEXT_LENGTH)
+  const candidates = [next, next.split('?', 1).join()].map(path => encodeURIComponent(path))
+  const fits = candidates.find(({ length }) => length <= MAX_NEXT_LENGTH)
   return fits === undefined ? `${base}/login` : `${base}/login?next=${fits}`
 }
 
 /**
- * A place on this server that somebody may be sent to, from a text that anybody may have written.
- * @returns its path and query; undefined when it is not plainly here, or too long
+ * Validates an untrusted redirect target.
+ * @returns its path and query; undefined when it is not on this server, or too long
  */
 export function localPath(text: unknown): string | undefined {
   if (typeof text !== 'string' || !text.startsWith('/')) return undefined
   const origin = 'http://here.invalid'
   const url = URL.parse(text, origin)
   const path = url?.origin === origin ? url.pathname + url.search : ''
-  // Two slashes, or one of each kind, would name a host once they stand alone.
+  // A path that starts with two slashes, or a slash and a backslash, would name a host.
   return /^\/(?![/\\])/.test(path) && path.length <= MAX_NEXT_LENGTH ? path : undefined
 }

@@ -2,14 +2,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Params } from '../grants/grant.ts'
 import { texts } from './texts.ts'
 
-/** Whether a form was refused for its CSRF token: it is out of date, of another session, or somebody else's. */
+/** Whether a form was rejected for its CSRF token: it is outdated, of another session, or forged. */
 export const isStaleForm = (error: { code?: string }): boolean => error.code?.startsWith('FST_CSRF_') === true
 
-/** What to say of it. Without the cookie that the token belongs to, the browser keeps none, or they were deleted. */
+/** The message for it. A missing CSRF cookie means that the browser rejects cookies, or deleted them. */
 export const staleFormText = ({ code }: { code?: string }): string =>
   code === 'FST_CSRF_MISSING_SECRET' ? texts.error.cookies : texts.error.stale
 
-/** What somebody typed into a form that was refused, to be sent again; passwords have to be typed again. */
+/** The values of a rejected form, to be submitted again. Passwords have to be entered again. */
 export interface ResubmittedForm {
   action: string
   fields: [name: string, value: string][]
@@ -17,7 +17,7 @@ export interface ResubmittedForm {
 }
 
 /**
- * The fields of a refused form, for a fresh form that shows them. Nothing of what another site sent comes back.
+ * The values of a rejected form, for a new form. Values from another site are dropped.
  * @returns undefined when nobody is signed in, or the form came from another site
  */
 export function toResubmittedForm(request: FastifyRequest, action: string): ResubmittedForm | undefined {
@@ -30,7 +30,7 @@ export function toResubmittedForm(request: FastifyRequest, action: string): Resu
   return { action, fields, passwords: names.filter(isPassword) }
 }
 
-/** Signing out twice is no harm: whoever is signed out already is led on. Nothing is changed, no cookie either. */
+/** Redirects users who sign out with an outdated form and are signed out already. Changes nothing, cookies included. */
 export function redirectOnSignOut(base: string) {
   return (error: { code?: string }, request: FastifyRequest, reply: FastifyReply) => {
     if (!isStaleForm(error) || request.signedIn) throw error

@@ -5,10 +5,10 @@ import type { Throttle } from '../users/throttle.ts'
 import type { Site } from './site.ts'
 
 /**
- * Keeps an authorization request on the server while the browser goes elsewhere, for instance to sign in. In a URL it
- * would be encoded twice and outgrow the headers that proxies accept (docs/adr/0041).
+ * Stores an authorization request on the server while the user signs in. In a URL it would be encoded twice and exceed the
+ * headers that proxies accept (docs/adr/0041).
  * @param who the id of the signed-in user, or the IP address; each may store a limited number of requests
- * @returns the path at which the browser goes on with it; of a stored request the same one again
+ * @returns the path to continue at; the same path for a request that is stored already
  * @throws 429 with `Retry-After`
  */
 export type StoreRequest = (request: AuthorizeRequest, who: Peer) => Promise<string>
@@ -19,7 +19,7 @@ export interface StoreRequestOptions {
   throttle: Pick<Throttle, 'limitUnauthenticated'>
 }
 
-/** Here nobody proves to be the client, confidential or not: everybody can send a request in its name. */
+/** Authorization requests are not authenticated, so even a confidential client is limited like a public one. */
 const publicClient = { isConfidential: () => false }
 
 export function createStoreRequest({ site, pushedRequests, throttle }: StoreRequestOptions): StoreRequest {

@@ -18,14 +18,14 @@ export interface AuthorizationPagesOptions {
 const text = texts.apps
 const section = 'apps' as const
 
-/** The apps that a person let in: what they may do, when they last did, and how to shut them out. */
+/** The apps that a user authorized: their scopes, their last use, and how to revoke their access. */
 export function authorizationPages({ site, authorizations, catalogue }: AuthorizationPagesOptions): FastifyPluginAsync {
   const path = `${site.base}/apps`
 
   const show = (found: Authorization) => ({
     ...found,
     ownerHtml: ownerOf(found, site.name),
-    // A scope that has left the catalogue since goes by its id.
+    // A scope that is no longer in the catalogue is shown by its id.
     scopes: found.scopes.map(id => ({ id, description: catalogue.scopes.find(s => s.id === id)?.description ?? id })),
   })
 

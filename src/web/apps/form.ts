@@ -2,18 +2,18 @@ import type { Client } from '../../clients/client.entity.ts'
 import type { ClientSettings } from '../../clients/rules.ts'
 import type { Params } from '../../grants/grant.ts'
 
-/** What the form of an app says; each checkbox is a field of its own. */
+/** The values of the form of an app. Each checkbox has a field name of its own. */
 export interface AppFields {
   name: string
   confidential: boolean
-  /** One on each line. */
+  /** One per line. */
   redirectUris: string
   grants: readonly string[]
-  /** null: every scope but those of the administration. */
+  /** null: every scope except the administrative ones. */
   scopes: readonly string[] | null
 }
 
-/** The grants that a person's app may use: to act for itself is for an operator to allow. */
+/** The grant types of a user's app. Only operators can allow client_credentials. */
 export const GRANTS = [
   'authorization_code',
   'refresh_token',
@@ -37,12 +37,12 @@ export const fieldsOf = (client: Client): AppFields => ({
   scopes: client.scopes,
 })
 
-/** Of the field that removes a scope for which the form has no box. */
+/** Name of the field that removes a scope without a checkbox. */
 export const removeField = (id: string) => `remove:${id}`
 
 /**
- * What was filled in, whether it is right or not.
- * @param kept scopes that the app has and the form has no box for: they stay unless their removal is ticked
+ * The values of a submitted form, not validated.
+ * @param kept scopes of the app without a checkbox: they stay unless their removal is checked
  */
 export function readFields(body: Params, kept: readonly string[] = []): AppFields {
   const left = kept.filter(id => body[removeField(id)] === undefined)
@@ -58,8 +58,8 @@ export function readFields(body: Params, kept: readonly string[] = []): AppField
 }
 
 /**
- * The same as settings of a client.
- * @param before the client as it is; one that proves who it is in some other way than by default goes on doing so
+ * Converts the form to settings of a client.
+ * @param before the existing client; it keeps its authentication method
  */
 export function settingsOf({ name, confidential, redirectUris, grants, scopes }: AppFields, before?: Client) {
   const authMethod = confidential ? confidentialMethod(before) : 'none'

@@ -4,6 +4,6 @@ import type { Clients } from '../../clients/clients.ts'
 import { idOf } from '../query.ts'
 import { signedInOf } from '../signed-in.ts'
 
-/** A person's own app, by the id in the address. @throws 404 for anybody else's */
+/** The user's own app, by the id in the URL. @throws 404 for an app of another user */
 export const ownApp = (clients: Clients, request: FastifyRequest): Promise<Client> =>
   clients.find(idOf(request), signedInOf(request).user.id)

@@ -8,7 +8,7 @@ import { texts } from '../texts.ts'
 import { issuedBefore, newFormId, rememberIssued } from '../tokens/issued-cookie.ts'
 import { ownApp } from './own-app.ts'
 
-/** How long the secret before may live on; `0` is not at all. */
+/** How long the old secret can stay valid. */
 const OVERLAPS = ['0', '1h', '1d', '7d', '30d'] as const
 
 const text = texts.apps
@@ -16,7 +16,7 @@ const section = 'apps' as const
 
 const onceOf = ({ body }: FastifyRequest) => (body as Params | undefined)?.once
 
-/** The one page that holds a secret: it is in no other answer, and stored nowhere on the way. */
+/** Shows a secret. It is in no other response and not stored in plain text. */
 export function showSecret(reply: FastifyReply, site: Site, client: Client, secret: string) {
   const { request } = reply
   const once = onceOf(request)
@@ -25,13 +25,13 @@ export function showSecret(reply: FastifyReply, site: Site, client: Client, secr
   return reply.page('apps/secret.eta', data)
 }
 
-/** The same form sent again, as a reload does, leads to the app that it was about; undefined when it is new. */
+/** Redirects to the app when the same form was submitted before, for example by a reload; undefined for a new form. */
 export function alreadyRotated(reply: FastifyReply, site: Site): FastifyReply | undefined {
   const id = issuedBefore(reply.request, site, onceOf(reply.request))
   return id === undefined ? undefined : reply.redirect(`${site.base}/apps/own/${id}`, 303)
 }
 
-/** Gives a person's own app a new secret. */
+/** Pages that regenerate the secret of a user's own app. */
 export function ownAppSecrets({ site, clients }: { site: Site; clients: Clients }): FastifyPluginAsync {
   const path = `${site.base}/apps/own`
 
@@ -46,9 +46,9 @@ export function ownAppSecrets({ site, clients }: { site: Site; clients: Clients 
       const { id } = await ownApp(clients, request)
       const again = alreadyRotated(reply, site)
       if (again) return again
-      const wish = ((request.body ?? {}) as Params).overlap ?? '0'
-      // What is no length of time is refused where the others are.
-      const overlapSeconds = wish === '0' ? 0 : (parseDuration(wish) ?? Number.NaN)
+      const requested = ((request.body ?? {}) as Params).overlap ?? '0'
+      // rotateSecret rejects NaN with the other invalid values.
+      const overlapSeconds = requested === '0' ? 0 : (parseDuration(requested) ?? Number.NaN)
       const { client, secret } = await clients.rotateSecret(id, { overlapSeconds })
       return showSecret(reply, site, client, secret)
     })

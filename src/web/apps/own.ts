@@ -23,7 +23,7 @@ export interface OwnAppsOptions {
 const text = texts.apps
 const section = 'apps' as const
 
-/** The apps that a person built: made, changed, revoked, by the same functions as at /api/clients. */
+/** A user's own apps: create, edit and revoke, by the same functions as /api/clients. */
 export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPluginAsync {
   const path = `${site.base}/apps/own`
   const scopes = catalogue.scopes.filter(({ id }) => !isAdminScope(id))

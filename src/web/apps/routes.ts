@@ -10,14 +10,14 @@ export type AppsOptions = AuthorizationPagesOptions &
   Parameters<typeof ownAppSecrets>[0] &
   ConfirmOptions
 
-/** Below /apps: the apps that a person let in, and those that a person built. */
+/** Below /apps: authorized apps and the user's own apps. */
 export function appsRoutes(options: AppsOptions): FastifyPluginAsync {
   return async app => {
     requireSignedIn(app, options)
     await app.register(authorizationPages(options))
     await app.register(
       async own => {
-        // Where answers go and what an app authenticates with.
+        // Redirect URIs and secrets are sensitive.
         own.addHook('preHandler', createConfirm(options))
         await own.register(ownApps(options))
         await own.register(ownAppSecrets(options))

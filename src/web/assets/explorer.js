@@ -1,9 +1,9 @@
-// The explorer's own page, in the frame of the others. `frame` stands before this: its links and its words.
+// Adds the header of the other pages to the API explorer. `frame`, its links and texts, is defined before this script.
 
 const dark = matchMedia('(prefers-color-scheme: dark)')
-const follow = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
-dark.addEventListener('change', follow)
-follow()
+const applyTheme = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
+dark.addEventListener('change', applyTheme)
+applyTheme()
 
 document.documentElement.lang = frame.lang
 const header = document.createElement('header')

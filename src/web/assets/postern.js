@@ -1,4 +1,4 @@
-// Everything works without this; it only adds what a page cannot do by itself.
+// Progressive enhancement: the pages also work without this script.
 
 /** Buttons that copy. */
 for (const button of document.querySelectorAll('button[data-copy]')) {
@@ -18,17 +18,17 @@ for (const button of document.querySelectorAll('button[data-copy]')) {
   })
 }
 
-/** A field that is there to be copied is selected as a whole. */
+/** Fields that select their whole content on focus. */
 for (const field of document.querySelectorAll('[data-select]')) field.addEventListener('focus', () => field.select())
 
-/** Forms that ask before they are sent. */
+/** Forms that need a confirmation. */
 for (const form of document.querySelectorAll('form[data-confirm]')) {
   form.addEventListener('submit', event => {
     if (!confirm(form.dataset.confirm)) event.preventDefault()
   })
 }
 
-/** "All of these" in a group of checkboxes. */
+/** "Select all" in a group of checkboxes. */
 for (const all of document.querySelectorAll('button[data-all]')) {
   const boxes = [...all.closest('fieldset').querySelectorAll('input[type=checkbox]')]
   all.addEventListener('click', () => {
@@ -37,7 +37,7 @@ for (const all of document.querySelectorAll('button[data-all]')) {
   })
 }
 
-/** Exact times in the reader's own time zone. */
+/** Exact times in the local time zone. */
 for (const time of document.querySelectorAll('time[datetime]')) {
   time.title = new Date(time.dateTime).toLocaleString(document.documentElement.lang, {
     dateStyle: 'medium',
@@ -45,12 +45,12 @@ for (const time of document.querySelectorAll('time[datetime]')) {
   })
 }
 
-/** A date that is chosen says that the expiry is on a date. */
+/** Entering a date selects the option for a custom date. */
 for (const field of document.querySelectorAll('[data-chooses]')) {
   field.addEventListener('input', () => {
     if (field.value !== '') field.form.elements.namedItem(field.dataset.chooses).value = 'date'
   })
 }
 
-/** A page that is the answer to a form is loaded anew as the page that it leads to. */
+/** A page that is the response to a form: a reload opens the page that its link leads to. */
 for (const link of document.querySelectorAll('a[data-replaces]')) history.replaceState(null, '', link.href)

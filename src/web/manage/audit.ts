@@ -20,7 +20,7 @@ export interface ManageAuditOptions {
 
 const text = texts.manage.audit
 
-/** Who did what to whom, from where. */
+/** The audit log. */
 export function manageAudit({ site, auditLog, users, displayNames }: ManageAuditOptions): FastifyPluginAsync {
   async function filterOf({ kind, user, client, token, since, until }: Params): Promise<AuditFilter> {
     const known = EVENT_KINDS.find(k => k === kind)

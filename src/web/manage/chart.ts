@@ -1,10 +1,10 @@
-/** A row of bars, as a view draws it; lengths in units of the picture's own, which is HEIGHT high. */
+/** A bar chart as an SVG path, in units of its view box, which is HEIGHT high. */
 export interface Chart {
-  /** Which texts say what it shows. */
+  /** Key of its texts. */
   of: 'live' | 'issued' | 'revoked' | 'expiring' | 'failedSignIns'
   width: number
   height: number
-  /** All bars as one path: a stroke each, from the ground up. */
+  /** All bars as one path, one stroke each. */
   path: string
   total: number
   highest: number
@@ -12,7 +12,7 @@ export interface Chart {
 }
 
 const HEIGHT = 100
-/** From one bar to the next. */
+/** Distance between two bars. */
 const STEP = 10
 
 export function toChart(of: Chart['of'], values: readonly number[]): Chart {

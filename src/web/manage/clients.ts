@@ -21,7 +21,7 @@ const tab = 'clients'
 
 const lines = (typed: string) => typed.split(/\s+/).filter(Boolean)
 
-/** The form of what an operator allows an app, as it is filled in. */
+/** The form fields of what an operator allows an app. */
 interface Fields {
   exchange: string
   resources: string
@@ -43,7 +43,7 @@ const sentFields = (body: Params): Fields => ({
   pushed: body.require_pushed_authorization_requests !== undefined,
 })
 
-/** Only an operator's own app has more than the demand to push requests. */
+/** For apps of users, only the requirement to push requests can be changed. */
 function toChange(client: Client, { exchange, resources, personal, pushed }: Fields) {
   const demand = { requirePushedRequests: pushed }
   if (!client.isOperators()) return demand
@@ -51,13 +51,13 @@ function toChange(client: Client, { exchange, resources, personal, pushed }: Fie
   return client.isConfidential() ? { ...more, exchangeAudiences: lines(exchange), resources: lines(resources) } : more
 }
 
-/** Every app, whoever built it: seen, allowed more, and revoked. */
+/** All apps: details, allowed audiences, and revocation. */
 export function manageClients({ site, clients, displayNames }: ManageClientsOptions): FastifyPluginAsync {
   const path = `${site.base}/manage/clients`
 
   const ownersOf = (some: readonly Client[]) => displayNames.users(some.map(({ user }) => user))
 
-  /** @param given what was filled in and refused */
+  /** @param given the values of a rejected form */
   async function detail(reply: FastifyReply, client: Client, given?: FormError & Fields) {
     const owner = (await ownersOf([client])).get(client.user ?? '')
     const fields = given ?? fieldsOf(client)

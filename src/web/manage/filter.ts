@@ -9,12 +9,12 @@ import type { Users } from '../../users/users.ts'
 import { phrase } from '../phrase.ts'
 import { texts } from '../texts.ts'
 
-/** The fields by which tokens are chosen, on the list and on the page that asks before they are revoked. */
+/** The filter fields of the token list and of the confirmation page. */
 export const FIELDS = ['user', 'client', 'scope', 'made_before', 'unused_since'] as const
 
 export interface TokenChoice {
   filter: BulkFilter
-  /** Each condition in words, as HTML. */
+  /** A description of each condition, as HTML. */
   conditionsHtml: string[]
 }
 
@@ -23,12 +23,12 @@ export interface ReadFilterOptions {
   displayNames: DisplayNames
 }
 
-/** @throws 400 that says which field names nothing */
+/** @throws 400 that names the invalid field */
 export type ReadFilter = (fields: Params) => Promise<TokenChoice>
 
 const text = texts.manage.tokens.conditions
 
-/** What somebody filled in, as the selector that it means. */
+/** Creates the function that converts filter fields to a filter of the database query. */
 export function createReadFilter({ users, displayNames }: ReadFilterOptions): ReadFilter {
   return async ({ user, client, scope, made_before, unused_since }) => {
     const person = await userOf(users, user)
@@ -51,13 +51,15 @@ export function createReadFilter({ users, displayNames }: ReadFilterOptions): Re
 /** @param text an e-mail address or an id @throws 400 */
 export async function userOf({ find, findByEmail }: ReadFilterOptions['users'], given: string | undefined) {
   if (given === undefined) return undefined
-  const person: User | undefined = isUuid(given) ? await find(given).catch(nobody) : await findByEmail(given)
+  const person: User | undefined = isUuid(given)
+    ? await find(given).catch(undefinedIfNotFound)
+    : await findByEmail(given)
   if (person) return person
   throw badRequest(text.noUser)
 }
 
-/** A database that does not answer says nothing about the user. */
-function nobody(error: PosternError): undefined {
+/** Only a 404 means that there is no such user. */
+function undefinedIfNotFound(error: PosternError): undefined {
   if (error.status !== 404) throw error
 }
 
@@ -67,7 +69,7 @@ export function idFrom(field: string, given: string | undefined): string | undef
   throw badRequest(`${field}: ${text.noId}`)
 }
 
-/** @returns midnight UTC with which the day begins @throws 400 */
+/** @returns midnight UTC at the start of the day @throws 400 */
 export function dayFrom(field: string, given: string | undefined): Date | undefined {
   if (given === undefined) return undefined
   const day = parseDay(given)

@@ -31,7 +31,7 @@ export interface ManageKeysOptions {
   tokenAdmin: TokenAdmin
 }
 
-/** What tokens are signed with, its rotation, and the withdrawal of a key. */
+/** Signing keys: list, rotate and revoke. */
 export function manageKeys({ site, keys, tokenAdmin }: ManageKeysOptions): FastifyPluginAsync {
   const back = `${site.base}/manage/keys`
 

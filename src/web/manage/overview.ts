@@ -8,7 +8,7 @@ const text = texts.manage.overview
 const day = new Intl.DateTimeFormat(texts.lang, { month: 'short', day: 'numeric', timeZone: 'UTC' })
 const PAST = ['live', 'issued', 'revoked', 'failedSignIns'] as const
 
-/** The deployment in pictures. */
+/** Charts of the deployment. */
 export function overview({ readStatistics }: { readStatistics: ReadStatistics }): FastifyPluginAsync {
   return async app => {
     app.get('/', async (request, reply) => {

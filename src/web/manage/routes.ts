@@ -17,7 +17,7 @@ export type ManageOptions = OptionsOf<typeof overview> &
   OptionsOf<typeof manageAudit> &
   ConfirmOptions
 
-/** Below /manage: what administrators see and do, by the same functions as the management API. */
+/** Below /manage: the administration pages, by the same functions as the management API. */
 export function manageRoutes(options: ManageOptions): FastifyPluginAsync {
   return async app => {
     requireSignedIn(app, { site: options.site, role: 'admin' })

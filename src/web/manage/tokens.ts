@@ -33,7 +33,7 @@ const text = texts.manage.tokens
 const section = 'manage' as const
 const tab = 'tokens'
 
-/** Everybody's tokens: chosen by conditions, and revoked one by one or all that were chosen. */
+/** The tokens of all users: filter them, and revoke one or all that match. */
 export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
   const { site, tokenAdmin, revokeToken, usage, displayNames, catalogue, removedScopes } = options
   const readChoice = createReadFilter(options)
@@ -59,8 +59,8 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
     return { list, people, apps, lastUsed, count: await tokenAdmin.count(filter), chosen: chosenIn(query) }
   }
 
-  /** Says how many tokens a choice holds, and asks whether to revoke them: the dry run. */
-  async function ask(reply: FastifyReply, query: Params) {
+  /** The confirmation page of a bulk revocation: shows how many tokens match. */
+  async function confirmPage(reply: FastifyReply, query: Params) {
     const { filter, conditionsHtml } = await readChoice(query)
     if (conditionsHtml.length === 0) throw badRequest(text.revokeAll.noCondition)
     const count = await tokenAdmin.count(filter)
@@ -83,14 +83,14 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
       }
     })
 
-    app.get('/tokens/revoke', async (request, reply) => ask(reply, queryParams(request)))
+    app.get('/tokens/revoke', async (request, reply) => confirmPage(reply, queryParams(request)))
 
     app.post('/tokens/revoke', async (request, reply) => {
       const sent = (request.body ?? {}) as Params
       const { filter, conditionsHtml } = await readChoice(sent)
       if (conditionsHtml.length === 0) throw badRequest(text.revokeAll.noCondition)
       const { count, complete } = await tokenAdmin.revoke(filter, REQUEST_BUDGET_MS)
-      // Where some are left, the page that asks says how many.
+      // If some are left, the confirmation page shows how many.
       if (!complete)
         return reply.goOn(`${path}/revoke?${chosenIn(sent)}`, 'tokensRevokedSoFar', { count: String(count) })
       return reply.goOn('/manage/tokens', 'tokensRevoked', { count: String(count) })

@@ -21,7 +21,7 @@ export interface ManageUsersOptions {
 const text = texts.manage.users
 const section = 'manage' as const
 
-/** Every user: found, made, disabled, given another password, signed out. */
+/** All users: search, create, reset a password, disable, sign out. */
 export function manageUsers({ site, users, signOut }: ManageUsersOptions): FastifyPluginAsync {
   const find = (request: FastifyRequest): Promise<User> => {
     const id = idOf(request)
@@ -69,7 +69,7 @@ export function manageUsers({ site, users, signOut }: ManageUsersOptions): Fasti
 
     app.post('/users/:id/password', async (request, reply) => {
       const person = await find(request)
-      // A session alone is no proof of the password that it would replace.
+      // A session does not prove that the user knows the current password.
       if (isSelf(request, person)) throw conflict(text.password.notSelf)
       try {
         await users.setPassword(person.id, ((request.body ?? {}) as Params).password ?? '')
@@ -81,7 +81,7 @@ export function manageUsers({ site, users, signOut }: ManageUsersOptions): Fasti
 
     app.post('/users/:id/disable', async (request, reply) => {
       const person = await find(request)
-      // Nobody would be left to undo it.
+      // A disabled administrator could not undo it.
       if (isSelf(request, person)) throw conflict(text.notSelf)
       await users.disable(person.id)
       return reply.goOn(`/manage/users/${person.id}`, 'userDisabled', { name: person.name })

@@ -9,7 +9,7 @@ export interface ExpiryOption {
   selected: boolean
 }
 
-/** What the select of a form offers, and between which dates its date field lies. */
+/** The options of the expiry field, and the limits of the date field. */
 export interface ExpiryChoice {
   options: ExpiryOption[]
   date: string
@@ -28,7 +28,7 @@ const inDays = (count: number) => text.days.replace('{count}', String(count))
 
 /**
  * @param maxLifetime seconds that a token may live
- * @param choice what a link or a form says: a duration (`30d`, `P30D`) or `date`; nonsense is as good as nothing
+ * @param choice from a link or a form: a duration (`30d`, `P30D`) or `date`; invalid values are ignored
  */
 export function expiryChoice(maxLifetime: number, choice = '', date = ''): ExpiryChoice {
   const now = Date.now()
@@ -48,7 +48,7 @@ export function expiryChoice(maxLifetime: number, choice = '', date = ''): Expir
 }
 
 /**
- * When a token expires by what was chosen. A date means its last second in UTC, or as much of it as a token may live.
+ * The chosen expiry. A date means its last second in UTC, or the maximum lifetime if that is earlier on that day.
  * @throws 422
  */
 export function chosenExpiry(maxLifetime: number, choice: string | undefined, date: string | undefined): Date {

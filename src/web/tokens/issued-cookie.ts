@@ -6,12 +6,12 @@ import type { Site } from '../site.ts'
 const MAX_REMEMBERED = 5
 const SECONDS = 86_400
 
-/** What a form that makes a token carries, so that it makes no more than one. */
+/** The id of a form that creates a token, so that submitting it twice creates only one. */
 export const newFormId = () => randomBytes(9).toString('base64url')
 
 /**
- * Which token the form made that was sent before, if this is the same form again: a browser that loads the answer anew
- * sends it once more. The browser itself remembers it: nothing depends on it but the person's own convenience.
+ * The token that the same form created before: a browser that reloads the response submits the form again. A cookie is
+ * enough to remember it, because it is only a convenience for the user.
  */
 export function issuedBefore({ cookies }: FastifyRequest, site: Site, once: string | undefined): string | undefined {
   const [, id = ''] = entries(cookies[site.madeCookie]).find(([key]) => key === once) ?? []
@@ -30,7 +30,7 @@ export function rememberIssued(
   reply.setCookie(site.madeCookie, text, { ...site.cookieOptions, maxAge: SECONDS })
 }
 
-/** What nobody here wrote is dropped. */
+/** Parses the cookie and drops malformed entries. */
 const entries = (text = '') =>
   text
     .split('~')

@@ -18,7 +18,7 @@ const text = texts.tokens.list
 const STATES = Object.keys(text.states) as ListState[]
 const MAX_SEARCH_LENGTH = 128
 
-/** A person's personal access tokens, newest first: searched, filtered, a page at a time. */
+/** The user's personal access tokens, newest first, with search, filter and pages. */
 export function tokenList({ site, tokens, view }: TokenListOptions): FastifyPluginAsync {
   return async app => {
     app.get('/tokens', async (request, reply) => {
@@ -50,7 +50,7 @@ export function tokenList({ site, tokens, view }: TokenListOptions): FastifyPlug
   }
 }
 
-/** Whatever a link holds that cannot be meant counts as absent. */
+/** Invalid values in the query are ignored. */
 function filtersOf({ query }: FastifyRequest) {
   const { q, state, cursor } = query as Record<string, unknown>
   return {

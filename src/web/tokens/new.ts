@@ -20,7 +20,7 @@ export interface NewTokenOptions {
   config: Pick<Config, 'tokenMaxLifetime'>
 }
 
-/** What stands in the form. */
+/** The values of the form. */
 interface FormValues {
   name: string
   expiresIn: string | undefined
@@ -31,7 +31,7 @@ interface FormValues {
 
 const text = texts.tokens.form
 
-/** The form that makes a personal access token. A link may fill it in; only the person sends it. */
+/** The form that creates a personal access token. A link can fill it in, but only the user can submit it. */
 export function newTokenPages({ tokens, catalogue, resources, show, config }: NewTokenOptions): FastifyPluginAsync {
   const maxLifetime = config.tokenMaxLifetime
 
@@ -60,7 +60,7 @@ export function newTokenPages({ tokens, catalogue, resources, show, config }: Ne
       const before = show.before(request, reply)
       if (before) return before
       const scopes = chosenScopes(fields)
-      const named = chosenResources(fields)
+      const chosen = chosenResources(fields)
       const { name = '', expires_in: expiresIn, expires_on: expiresOn } = fields
       try {
         const expiresAt = chosenExpiry(maxLifetime, expiresIn, expiresOn)
@@ -69,20 +69,20 @@ export function newTokenPages({ tokens, catalogue, resources, show, config }: Ne
           name,
           scopes,
           expiresAt,
-          resources: named,
+          resources: chosen,
           withinQuota: true,
         })
         return show.show(request, reply, issued)
       } catch (error) {
-        const refusal = formErrorOf(error)
-        const said = name.trim() === '' ? { ...refusal, message: text.noName } : refusal
-        return form(reply, user, { name, expiresIn, expiresOn, scopes, resources: named ?? [] }, said)
+        const formError = formErrorOf(error)
+        const refusal = name.trim() === '' ? { ...formError, message: text.noName } : formError
+        return form(reply, user, { name, expiresIn, expiresOn, scopes, resources: chosen ?? [] }, refusal)
       }
     })
   }
 }
 
-/** `?name=deploy&scopes=orders:read,orders:create&expires_in=30d`; what cannot be meant counts as absent. */
+/** `?name=deploy&scopes=orders:read,orders:create&expires_in=30d`; invalid values are ignored. */
 function fromLink({ query }: FastifyRequest, defaults: readonly string[]): FormValues {
   const { name, scopes, resources, expires_in } = query as Record<string, unknown>
   return {

@@ -26,11 +26,11 @@ interface FormValues {
 
 const section = 'tokens' as const
 
-/** Seconds that the old text lives on, by what the form says. */
+/** Seconds that the old token stays valid, by the value of the form. */
 const OVERLAPS = { none: 0, hour: 3_600, day: 86_400, week: 604_800 } as const
 type Overlap = keyof typeof OVERLAPS
 
-/** A personal access token: what is known of it, and everything that can be done with it. */
+/** The page of a personal access token: details, edit, rotate, suspend and revoke. */
 export function singleTokenPages({ tokens, catalogue, view, show }: SingleTokenPagesOptions): FastifyPluginAsync {
   const find = (request: FastifyRequest) => tokens.find(signedInOf(request).user.id, idOf(request))
 
@@ -59,7 +59,7 @@ export function singleTokenPages({ tokens, catalogue, view, show }: SingleTokenP
     return reply.page('tokens/one.eta', data, { status: no?.status ?? 200 })
   }
 
-  /** Does something with a token, and shows its page with what is wrong if it cannot be done. */
+  /** Runs an action on a token. If it fails, shows the page of the token with the error. */
   async function attempt<T>(request: FastifyRequest, reply: FastifyReply, work: () => Promise<T>, filled?: FormValues) {
     try {
       return await work()
@@ -80,7 +80,7 @@ export function singleTokenPages({ tokens, catalogue, view, show }: SingleTokenP
         request,
         reply,
         async () => {
-          // A token whose scopes stay the same stays good without asking wherever it is checked offline.
+          // Unchanged scopes are left out, because a change makes guards introspect a token that they could check offline.
           const scopes = sameScopes(filled.scopes, before.scopes) ? undefined : filled.scopes
           const token = await tokens.change(user, before.id, { name: filled.name, scopes })
           return reply.goOn(`/tokens/${token.id}`, 'tokenChanged', { name: nameOf(token) })

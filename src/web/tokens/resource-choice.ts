@@ -1,17 +1,17 @@
 import type { Resource } from '../../clients/resources.ts'
 import type { Params } from '../../grants/grant.ts'
 
-/** A checkbox for an API that the token may be for. */
+/** A checkbox for an API that the token can be limited to. */
 export interface ResourceBox {
   uri: string
   name: string
-  /** Name of its field: a form here holds no field twice. */
+  /** Name of its field, which is unique in the form. */
   field: string
   checked: boolean
 }
 
 const FIELD = 'resource.'
-/** A page stays small; whoever has more APIs names them by the API. */
+/** Keeps the page small. For more APIs, tokens can be created through the API. */
 const MOST = 50
 
 export const resourceChoice = (resources: readonly Resource[], checked: readonly string[]): ResourceBox[] =>
@@ -19,7 +19,7 @@ export const resourceChoice = (resources: readonly Resource[], checked: readonly
     .slice(0, MOST)
     .map(({ uri, name = '' }) => ({ uri, name, field: FIELD + uri, checked: checked.includes(uri) }))
 
-/** The resources that were ticked; undefined: none, which means every API. */
+/** The checked resources; undefined: none, which means every API. */
 export function chosenResources(fields: Params): string[] | undefined {
   const chosen = Object.keys(fields).filter(name => name.startsWith(FIELD))
   return chosen.length > 0 ? chosen.map(name => name.slice(FIELD.length)) : undefined

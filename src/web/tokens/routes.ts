@@ -20,7 +20,7 @@ export type TokenPagesOptions = Omit<NewTokenOptions, 'show'> &
     config: Pick<Config, 'issuer'>
   }
 
-/** Where people make and manage their personal access tokens: the same work as at /api/tokens. */
+/** The pages of a user's personal access tokens, by the same functions as /api/tokens. */
 export function tokenPages(options: TokenPagesOptions): FastifyPluginAsync {
   const { tokens, usage, catalogue, resources, config, site } = options
   const view = tokenViews(usage)
@@ -34,5 +34,5 @@ export function tokenPages(options: TokenPagesOptions): FastifyPluginAsync {
   }
 }
 
-/** An administrator's token outlives the sign-in that it comes from. */
+/** An administrative token outlives the session that it was created in, so it needs a confirmation. */
 const namesAdminScope = (fields: Params) => chosenScopes(fields).some(isAdminScope)

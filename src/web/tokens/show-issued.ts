@@ -8,15 +8,15 @@ import { issuedBefore, newFormId, rememberIssued } from './issued-cookie.ts'
 import { nameOf } from './view.ts'
 
 /**
- * Shows the plain text of a token: in the answer to the form that made it and nowhere else, so that no cookie, no memory
- * and no table ever holds it. The form sent again, as a reload does, leads to the token's page, which does not know it.
+ * Shows the plain text of a token only in the response to the form that created it, so it is never stored in a cookie, in
+ * memory or in a table. Submitting the form again, as a reload does, redirects to the page of the token, without its text.
  */
 export interface ShowIssued {
-  /** For the form that makes a token. */
+  /** An id for a form that creates a token. */
   newFormId(): string
-  /** Goes on to the token that the same form made before; undefined when it is new. */
+  /** Redirects to the token that the same form created before; undefined for a new form. */
   before(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined
-  /** @param overlap seconds that the text before it lives on; undefined: there was none */
+  /** @param overlap seconds that the old token stays valid; undefined: there is no old token */
   show(request: FastifyRequest, reply: FastifyReply, issued: IssuedToken, overlap?: number): Promise<string>
 }
 

@@ -6,7 +6,7 @@ import { texts } from '../texts.ts'
 
 export type TokenState = 'live' | 'suspended' | 'revoked' | 'expired'
 
-/** A token as pages show it. */
+/** A token for the pages. */
 export interface TokenView {
   id: string
   name: string
@@ -41,7 +41,7 @@ export const tokenViews =
     }
   }
 
-/** What it is called, in one line that is what it seems to be. */
+/** The name of a token, without bidirectional control characters. */
 export const nameOf = ({ name }: Pick<AccessToken, 'name'>) => asWritten(name ?? texts.tokens.unnamed)
 
 function stateOf({ revoked, suspended, expiresAt }: Pick<AccessToken, 'revoked' | 'suspended' | 'expiresAt'>) {
