@@ -21,6 +21,8 @@ interface Known {
   scopes: string[]
   dead: boolean
   suspended: boolean
+  /** It has a successor, which was used. */
+  rotated: boolean
 }
 interface Person {
   user: User
@@ -58,7 +60,15 @@ const issue = fc.tuple(one, wishes).map(
       const answer = await person.me.post('/api/tokens', { name: 'x', expires_in: DAY, ...wish })
       if (expect(answer.statusCode, person.disabled ? 401 : 201) !== 201) return
       const { token, data } = answer.json()
-      tokens.push({ id: data.id, text: token, person, scopes: sorted(wish.scopes), dead: false, suspended: false })
+      tokens.push({
+        id: data.id,
+        text: token,
+        person,
+        scopes: sorted(wish.scopes),
+        dead: false,
+        suspended: false,
+        rotated: false,
+      })
     },
 )
 
@@ -84,10 +94,11 @@ const patch = onToken(
 
 const rotate = onToken(fc.constantFrom(0, 3600), async (token, overlap, { tokens }) => {
   const answer = await token.person.me.post(`/api/tokens/${token.id}/rotate`, { overlap })
-  if (expect(answer.statusCode, refusal(token) ?? (token.suspended ? 409 : 201)) !== 201) return
+  if (expect(answer.statusCode, refusal(token) ?? (token.suspended || token.rotated ? 409 : 201)) !== 201) return
   if (overlap === 0) token.dead = true
+  token.rotated = true
   const { token: text, data } = answer.json()
-  tokens.push({ ...token, id: data.id, text, dead: false })
+  tokens.push({ ...token, id: data.id, text, dead: false, rotated: false })
 })
 
 const revoke = onToken(fc.boolean(), async (token, itself) => {

@@ -63,7 +63,7 @@ t.test('a scope that is had by inheritance is shown as included, and saving neit
   const { token, browser, scopes } = await person()
   const page = await browser.get(`/tokens/${token.id}`)
   t.same(ticked(page.body), ['scope.orders:read'])
-  t.match(page.body, /orders:read:status<\/code> <span class="badge">included/)
+  t.match(page.body, /orders:read:status<\/code> <span class="badge">Included/)
   await browser.submit(page, { name: 'again' }, new RegExp(`${token.id}$`))
   t.same(await scopes(), HELD)
 })
