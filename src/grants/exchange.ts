@@ -5,7 +5,7 @@ import { setActor } from '../audit/actor.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { Database, Em } from '../database/database.ts'
 import type { PosternError } from '../errors/errors.ts'
-import { invalidRequest, unauthorizedClient } from '../errors/protocol.ts'
+import { invalidRequest, invalidTarget, unauthorizedClient } from '../errors/protocol.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { AudienceConfig } from '../tokens/audience.ts'
 import { lockClients } from '../tokens/insert.ts'
@@ -41,7 +41,7 @@ export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
  * token can exchange that token (docs/adr/0020-exchange-without-a-client.md).
  */
 export function tokenExchange(options: TokenExchangeOptions): Grant {
-  const { db, catalogue, policy, mint, authenticate } = options
+  const { db, catalogue, policy, mint, authenticate, targets } = options
   const audiences = createExchangeAudiences(options)
 
   /** @throws 400 `invalid_request` for any invalid token (RFC 8693 §2.2.2), `unauthorized_client` for a machine's token */
@@ -73,6 +73,8 @@ export function tokenExchange(options: TokenExchangeOptions): Grant {
     const expiresAt = earlierOf(policy.expiry(client, TOKEN_EXCHANGE), parent.expiresAt)
     const format = exchange.format ?? client.tokenFormat
     const target = grantTarget.resolve(scopes, audience)
+    // The owners of its scopes must not widen the audience where none was requested.
+    if (audience === null && !targets.isWithin(target.audience, parent.audience)) throw invalidTarget(WIDER)
     return { user: parent.user, client: client.id, name: null, ...target, format, parent: parent.id, expiresAt }
   }
 
@@ -89,6 +91,7 @@ export function tokenExchange(options: TokenExchangeOptions): Grant {
   }
 }
 
+const WIDER = 'The scopes belong to an API that the subject token is not meant for.'
 const NOT_MACHINES = 'Only a client that an operator registered can exchange the token of a machine.'
 const NOT_PERSONAL = 'Authenticate as a client: without one, only a personal access token can be exchanged.'
 

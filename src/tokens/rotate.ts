@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts'
 import type { Em } from '../database/database.ts'
 import { conflict } from '../errors/errors.ts'
 import { type Catalogue, TOKENS_ROTATE } from '../scopes/catalogue.ts'
+import { isUuid } from '../text/uuid.ts'
 import { insertToken, lockClients } from './insert.ts'
 import { assertCovers, lastRotation, wholeSeconds } from './limits.ts'
 import { assertMayIssue, assertMayRotateItself } from './may-issue.ts'
@@ -54,7 +55,9 @@ export function createRotate({ bus, catalogue, clients, mint, usage, config, fin
     return bus.transaction(async (em, publish) => {
       const allowedScopes = await lockUser(em, user.id)
       const issuedBy = await lockOtherIssuer(em, id, issuingToken)
+      const issuer = await lockIssuerOf(em, id)
       const previous = await find(user.id, id, em)
+      if (previous.issuedBy !== issuer) throw conflict(ISSUER_ROTATED)
       if (itself) assertMayRotateItself(itself, previous)
       assertLive(previous)
       if (previous.suspended) throw conflict('The token is suspended: resume it before rotating it.')
@@ -101,6 +104,30 @@ async function lockOtherIssuer(em: Em, rotatedId: string, issuingToken?: Token):
   const live = { id: issuedBy, revoked: false, suspended: false }
   if (!(await em.findOne(AccessToken, live, { lockMode: LockMode.PESSIMISTIC_READ }))) throw conflict(RIGHT_LOST)
   return { issuedBy }
+}
+
+const ISSUER_ROTATED = 'The token that issued this one was rotated at the same time. Try again.'
+
+const ISSUER_OF = `
+  select t.issued_by_id, i.client_id
+  from oauth_access_tokens t left join oauth_access_tokens i on i.id = t.issued_by_id where t.id = ?`
+
+/**
+ * Locks the token that issued the rotated one, and its client, until the transaction of `em` ends. Their revocation waits,
+ * and then finds the successor, which they take along as well.
+ * @returns the id of the issuing token, or null
+ * @throws 409 if it has been revoked in the meantime
+ */
+async function lockIssuerOf(em: Em, id: string): Promise<string | null> {
+  if (!isUuid(id)) return null
+  const [found] = (await em.execute(ISSUER_OF, [id])) as { issued_by_id: string | null; client_id: string | null }[]
+  const issuerId = found?.issued_by_id ?? null
+  // An issuing token that has been pruned cannot be revoked any more.
+  if (issuerId === null || !found?.client_id) return issuerId
+  if (!(await lockClients(em, [found.client_id]))) throw conflict(RIGHT_LOST)
+  const where = { id: issuerId, revoked: false }
+  if (!(await em.findOne(AccessToken, where, { lockMode: LockMode.PESSIMISTIC_READ }))) throw conflict(RIGHT_LOST)
+  return issuerId
 }
 
 /** @throws 409 */

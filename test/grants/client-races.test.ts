@@ -5,6 +5,7 @@ import { eventually, hearing, type Node, ONLY_SHARED, openNodes } from '../clust
 import { newUser } from '../helpers/app.ts'
 import { grantAccess } from '../helpers/granted-tokens.ts'
 import { basic, exchangeOf, form } from '../helpers/oauth.ts'
+import { bearer, requester } from '../helpers/requester.ts'
 
 t.test('what is redeemed beside the revocation of a client is issued to nobody', ONLY_SHARED, async t => {
   const [one, two] = (await openNodes(t, 2)) as [Node, Node]
@@ -70,4 +71,38 @@ t.test('what is redeemed beside the revocation of a client is issued to nobody',
     )
     t.equal(row?.n, 1, 'only the one from before')
   })
+})
+
+t.test('a rotation beside the revocation of the token that issued the rotated one', ONLY_SHARED, async t => {
+  const [one, two] = (await openNodes(t, 2)) as [Node, Node]
+  t.ok((await hearing(one)) && (await hearing(two)))
+  const user = await newUser(one.services)
+  const scopes = ['tokens:write', 'tokens:rotate']
+  const issuing = await one.services.tokens.issuePersonal({ user, name: 'issuing', scopes })
+  const issue = { name: 'issued', scopes }
+  const created = await requester(one.app, bearer(issuing.plainText)).post('/api/tokens', issue)
+  const waiting = async () => {
+    const [row] = await one.services.db.query<{ n: number }>(
+      `select count(*)::int as n from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+    return row?.n ?? 0
+  }
+  let rotated: Promise<{ statusCode: number; json(): { token: string } }> | undefined
+  let revoked: Promise<number> | undefined
+  await one.services.db.transaction(async em => {
+    // The rotation has stored the successor and waits to write the event of the token that it replaces.
+    await em.execute('select pg_advisory_xact_lock(?)', [LOCKS.statusEvents])
+    rotated = requester(two.app, bearer(created.json().token)).post('/api/tokens/current/rotate') as never
+    t.ok(await eventually(async () => (await waiting()) === 1, one), 'the rotation waits')
+    revoked = one.services.tokens.revoke(user.id, issuing.token.id)
+    t.ok(await eventually(async () => (await waiting()) === 2, one), 'and the revocation waits for it')
+  })
+  t.equal((await rotated)?.statusCode, 201, 'the rotation came first')
+  t.equal(await revoked, 2, 'the revocation takes the successor along')
+  const successor = (await rotated)?.json().token as string
+  for (const { app } of [one, two]) {
+    const check = async () => (await requester(app, bearer(successor)).get('/api/tokens/current')).statusCode === 401
+    t.ok(await eventually(check, one), 'no node accepts it')
+  }
 })
