@@ -91,20 +91,29 @@ export async function withLimits<T>(limits: Limit[], verify: () => Promise<T | u
   }
 }
 
-/** Whoever has one IPv6 address has its whole /64. */
+/** The network that counts as one address: an IPv6 host usually has a whole /64. */
 export function network(address: string): string {
+  return prefixOf(address, 4)
+}
+
+/** @param groups of 16 bits that are kept of an IPv6 address. IPv4 is returned as it is. */
+function prefixOf(address: string, groups: number): string {
   if (!isIPv6(address)) return address
   const mapped = mappedIPv4(address)
   if (mapped) return mapped
   const [head = '', tail] = address.split('::')
   const start = head.split(':').filter(Boolean)
   const end = tail === undefined ? [] : tail.split(':').filter(Boolean)
-  const groups = tail === undefined ? start : [...start, ...Array(8 - start.length - end.length).fill('0'), ...end]
-  return `${groups
-    .slice(0, 4)
+  const all = tail === undefined ? start : [...start, ...Array(8 - start.length - end.length).fill('0'), ...end]
+  return `${all
+    .slice(0, groups)
     .map(g => g.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`
+    .join(':')}::/${groups * 16}`
 }
 
-/** The network that failures of one user are counted for: an IPv4 /24 or an IPv6 /64. */
-export const surroundings = (address: string): string => network(address).replace(/^(\d+\.\d+\.\d+)\.\d+$/, '$1.0/24')
+/**
+ * The network that failures of one user are counted for: an IPv4 /24, or an IPv6 /48, since one customer may have as much
+ * (RFC 6177) and could use another /64 for each guess.
+ */
+export const surroundings = (address: string): string =>
+  prefixOf(address, 3).replace(/^(\d+\.\d+\.\d+)\.\d+$/, '$1.0/24')

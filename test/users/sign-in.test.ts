@@ -294,3 +294,11 @@ t.test('whoever has one IPv6 address has its whole /64', async t => {
   const elsewhere = await signIn('six@example.com', 'wrong password', { remoteAddress: '2001:db8:0:8::1' })
   t.equal(elsewhere.statusCode, 401)
 })
+
+t.test('failures of one user are counted for an IPv6 /48, which one customer may have', async t => {
+  const from = (i: number) => ({ remoteAddress: `2001:db8:9:${i}::1` })
+  const guess = (i: number) => signIn('forty-eight@example.com', 'wrong password', from(i))
+  t.strictSame(await tries(10, guess), { 401: 10 })
+  const [one, other] = await Promise.all([guess(20), guess(21)])
+  t.strictSame([one.statusCode, other.statusCode].sort(), [401, 429], 'one is delayed, the other refused')
+})
