@@ -87,8 +87,20 @@ export async function createServices(options: ServicesOptions): Promise<Services
   }
 
   return {
-    ...{ config, catalogue, db, bus, keys, notice, ensureRows },
-    ...{ ...users, ...clients, ...status, ...tokens, ...grants, ...oauth, ...admin },
+    config,
+    catalogue,
+    db,
+    bus,
+    keys,
+    ...users,
+    ...clients,
+    ...status,
+    ...tokens,
+    ...grants,
+    ...oauth,
+    ...admin,
+    notice,
+    ensureRows,
     saveDeployment: () => saveDeployment(db, config, catalogue, options.catalogue !== undefined),
     async ensure() {
       await ensureRows()

@@ -8,7 +8,7 @@ import { createAssertionVerifier } from './assertion.ts'
 import type { Client, ClientSecret } from './client.entity.ts'
 import { type Credentials, claimedClientId, parseClientProof } from './credentials.ts'
 import { createFailures } from './failures.ts'
-import { isUnused } from './secrets.ts'
+import { isLive, isUnused } from './secrets.ts'
 
 export interface ClientAuthentication extends Pick<ActiveClients, 'find'> {
   /**
@@ -82,10 +82,8 @@ async function noteFirstUse(db: Database, client: Client | undefined, secret: Cl
 /** Two secrets are valid while one replaces the other. Each is compared in constant time. */
 function checkSecret(client: Client | undefined, secret: string): ClientSecret {
   const secrets = client?.secrets.length ? client.secrets : [NO_SECRET]
-  const matches = secrets.filter(s => isSecret(secret, Buffer.from(s.hash, 'hex')) && isLive(s.expires_at))
+  const matches = secrets.filter(s => isSecret(secret, Buffer.from(s.hash, 'hex')) && isLive(s))
   const [match] = matches
   if (!match || !client) throw invalidClient()
   return match
 }
-
-const isLive = (expiresAt: string | null) => expiresAt === null || Date.parse(expiresAt) > Date.now()

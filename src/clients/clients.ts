@@ -15,7 +15,7 @@ import { createInsertClient } from './insert.ts'
 import { createPersonalAccess, PERSONAL_ACCESS } from './personal-access.ts'
 import { type ClientRevocation, createRevokeClient } from './revoke.ts'
 import { assertConsistent, type ClientSettings, standardGrants, validateSettings } from './rules.ts'
-import { afterRotation, toStoredSecret } from './secrets.ts'
+import { afterRotation, hasSecret, toStoredSecret } from './secrets.ts'
 
 export interface NewClient extends ClientSettings {
   name: string
@@ -171,8 +171,6 @@ export function createClients({ db, bus, catalogue, config, revocation }: Client
     personalAccess: createPersonalAccess(db, () => insert({ ...clientDefaults(), ...PERSONAL_ACCESS })),
   }
 }
-
-const hasSecret = ({ authMethod }: Pick<Client, 'authMethod'>) => authMethod.startsWith('client_secret_')
 
 /** A unique violation can only be the audience, since ids and hashes are random. */
 function throwAudienceTaken(error: { code?: unknown }): never {

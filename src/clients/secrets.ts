@@ -1,5 +1,5 @@
 import { hashSecret } from '../security/secrets.ts'
-import type { ClientSecret } from './client.entity.ts'
+import type { Client, ClientSecret } from './client.entity.ts'
 
 /** Hashes a secret for storage. @param expiresAt null: it does not expire before it is rotated */
 export const toStoredSecret = (text: string, expiresAt: Date | null = null): ClientSecret => ({
@@ -9,7 +9,12 @@ export const toStoredSecret = (text: string, expiresAt: Date | null = null): Cli
   used_at: null,
 })
 
-const isLive = ({ expires_at }: ClientSecret, now: number) => expires_at === null || Date.parse(expires_at) > now
+/** Whether a client authenticates with a secret. */
+export const hasSecret = ({ authMethod }: Pick<Client, 'authMethod'>): boolean =>
+  authMethod.startsWith('client_secret_')
+
+export const isLive = ({ expires_at }: Pick<ClientSecret, 'expires_at'>, now = Date.now()): boolean =>
+  expires_at === null || Date.parse(expires_at) > now
 
 /**
  * Whether the newest secret has not been used while the previous one is still valid. The response that contained it may have

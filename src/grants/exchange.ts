@@ -10,6 +10,7 @@ import type { Catalogue } from '../scopes/catalogue.ts'
 import type { AudienceConfig } from '../tokens/audience.ts'
 import { lockClients } from '../tokens/insert.ts'
 import type { Inspect } from '../tokens/inspect.ts'
+import { earlierOf } from '../tokens/limits.ts'
 import type { Mint } from '../tokens/mint.ts'
 import type { Targets } from '../tokens/target.ts'
 import { AccessToken } from '../tokens/token.entity.ts'
@@ -113,5 +114,3 @@ async function lockSubject(em: Em, id: string, { subjectFormat }: Exchange): Pro
   if (subjectFormat && parent.format !== subjectFormat) throw invalidRequest('subject_token is not a JWT.')
   return parent
 }
-
-const earlierOf = (a: Date, b: Date) => (a < b ? a : b)

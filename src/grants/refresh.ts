@@ -6,6 +6,7 @@ import type { Em } from '../database/database.ts'
 import { invalidGrant, invalidRequest } from '../errors/protocol.ts'
 import { hashSecret } from '../security/secrets.ts'
 import { lockClients } from '../tokens/insert.ts'
+import { earlierOf } from '../tokens/limits.ts'
 import type { IssuedToken, Mint } from '../tokens/mint.ts'
 import { passOn } from '../tokens/pass-on.ts'
 import { revokeTokens } from '../tokens/revoke.ts'
@@ -145,5 +146,3 @@ async function markUsed(em: Em, { id }: RefreshToken): Promise<boolean> {
   if (current.revoked || current.expiresAt <= now) throw invalidGrant(INVALID_REFRESH_TOKEN)
   return false
 }
-
-const earlierOf = (a: Date, b: Date) => (a < b ? a : b)

@@ -108,3 +108,5 @@ export function lastRotation(
 
 /** Rounds down to whole seconds, as in a JWT (RFC 7519 §2), so that row and JWT agree. */
 export const wholeSeconds = (ms: number) => new Date(Math.floor(ms / 1000) * 1000)
+
+export const earlierOf = (a: Date, b: Date): Date => (a < b ? a : b)

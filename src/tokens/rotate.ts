@@ -10,7 +10,7 @@ import { conflict } from '../errors/errors.ts'
 import { type Catalogue, TOKENS_ROTATE } from '../scopes/catalogue.ts'
 import { isUuid } from '../text/uuid.ts'
 import { insertToken, lockClients } from './insert.ts'
-import { assertCovers, lastRotation, wholeSeconds } from './limits.ts'
+import { assertCovers, earlierOf, lastRotation, wholeSeconds } from './limits.ts'
 import { assertMayIssue, assertMayRotateItself } from './may-issue.ts'
 import type { IssuedToken, Mint } from './mint.ts'
 import { issuerOf, lockUser, RIGHT_LOST, type TokenOwner } from './owner.ts'
@@ -100,9 +100,7 @@ const withRotation = (scopes: string[], { family }: AccessToken, catalogue: Cata
 async function lockOtherIssuer(em: Em, rotatedId: string, issuingToken?: Token): Promise<{ issuedBy?: string }> {
   const issuedBy = issuerOf(issuingToken)
   if (!issuingToken || issuedBy === null || issuedBy === rotatedId.toLowerCase()) return {}
-  if (!(await lockClients(em, [issuingToken.clientId]))) throw conflict(RIGHT_LOST)
-  const live = { id: issuedBy, revoked: false, suspended: false }
-  if (!(await em.findOne(AccessToken, live, { lockMode: LockMode.PESSIMISTIC_READ }))) throw conflict(RIGHT_LOST)
+  await lockIssuer(em, issuingToken.clientId, { id: issuedBy, suspended: false })
   return { issuedBy }
 }
 
@@ -124,10 +122,15 @@ async function lockIssuerOf(em: Em, id: string): Promise<string | null> {
   const issuerId = found?.issued_by_id ?? null
   // An issuing token that has been pruned cannot be revoked any more.
   if (issuerId === null || !found?.client_id) return issuerId
-  if (!(await lockClients(em, [found.client_id]))) throw conflict(RIGHT_LOST)
-  const where = { id: issuerId, revoked: false }
-  if (!(await em.findOne(AccessToken, where, { lockMode: LockMode.PESSIMISTIC_READ }))) throw conflict(RIGHT_LOST)
+  await lockIssuer(em, found.client_id, { id: issuerId })
   return issuerId
+}
+
+/** Locks a client and then its token (`for share`). @throws 409 if either has been revoked, or the token is not as wanted */
+async function lockIssuer(em: Em, clientId: string, wanted: { id: string; suspended?: boolean }): Promise<void> {
+  if (!(await lockClients(em, [clientId]))) throw conflict(RIGHT_LOST)
+  const found = await em.findOne(AccessToken, { ...wanted, revoked: false }, { lockMode: LockMode.PESSIMISTIC_READ })
+  if (!found) throw conflict(RIGHT_LOST)
 }
 
 /** @throws 409 */
@@ -195,12 +198,12 @@ async function revokePrevious(
 ): Promise<void> {
   if (overlapSeconds === 0) return void (await revokeTokens(em, publish, { id: previous.id }))
   if (repeated) return
-  Object.assign(previous, { expiresAt: earlierOf(previous.expiresAt, overlapSeconds), changed: true })
+  Object.assign(previous, {
+    expiresAt: earlierOf(previous.expiresAt, new Date(Date.now() + overlapSeconds * 1000)),
+    changed: true,
+  })
   await publishTokenChange(em, publish, previous.id)
 }
-
-/** @param seconds from now */
-const earlierOf = (end: Date, seconds: number) => new Date(Math.min(end.getTime(), Date.now() + seconds * 1000))
 
 /** The properties that a successor inherits; its scopes and expiry are computed separately. */
 const inherited = ({ user, client, name, format, audience, grant, parent, issuedBy }: AccessToken) => {

@@ -7,6 +7,15 @@ import { grantAccess } from '../helpers/granted-tokens.ts'
 import { basic, exchangeOf, form } from '../helpers/oauth.ts'
 import { bearer, requester } from '../helpers/requester.ts'
 
+/** How many connections to this database wait for a lock. */
+async function waitingForLocks({ services }: Node): Promise<number> {
+  const [row] = await services.db.query<{ n: number }>(
+    `select count(*)::int as n from pg_stat_activity
+     where datname = current_database() and wait_event_type = 'Lock'`,
+  )
+  return row?.n ?? 0
+}
+
 t.test('what is redeemed beside the revocation of a client is issued to nobody', ONLY_SHARED, async t => {
   const [one, two] = (await openNodes(t, 2)) as [Node, Node]
   t.ok((await hearing(one)) && (await hearing(two)))
@@ -14,13 +23,7 @@ t.test('what is redeemed beside the revocation of a client is issued to nobody',
 
   /** Redeems while the revocation has the client and waits. @returns tokens that were issued all the same */
   async function beside(clientId: string, redeem: () => ReturnType<typeof form>): Promise<string[]> {
-    const waiting = async () => {
-      const [row] = await one.services.db.query<{ n: number }>(
-        `select count(*)::int as n from pg_stat_activity
-         where datname = current_database() and wait_event_type = 'Lock'`,
-      )
-      return row?.n ?? 0
-    }
+    const waiting = () => waitingForLocks(one)
     let redeemed: ReturnType<typeof form> | undefined
     let revoked: Promise<void> | undefined
     await two.services.db.transaction(async em => {
@@ -81,13 +84,7 @@ t.test('a rotation beside the revocation of the token that issued the rotated on
   const issuing = await one.services.tokens.issuePersonal({ user, name: 'issuing', scopes })
   const issue = { name: 'issued', scopes }
   const created = await requester(one.app, bearer(issuing.plainText)).post('/api/tokens', issue)
-  const waiting = async () => {
-    const [row] = await one.services.db.query<{ n: number }>(
-      `select count(*)::int as n from pg_stat_activity
-       where datname = current_database() and wait_event_type = 'Lock'`,
-    )
-    return row?.n ?? 0
-  }
+  const waiting = () => waitingForLocks(one)
   let rotated: Promise<{ statusCode: number; json(): { token: string } }> | undefined
   let revoked: Promise<number> | undefined
   await one.services.db.transaction(async em => {

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import { isAdminScope } from '../../../packages/guard/src/scope-set.ts'
 import type { Client } from '../../clients/client.entity.ts'
 import type { Clients } from '../../clients/clients.ts'
+import { hasSecret } from '../../clients/secrets.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import { phrase } from '../phrase.ts'
@@ -37,13 +38,12 @@ export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPl
   }
 
   function detail(reply: FastifyReply, client: Client, fields = fieldsOf(client), refusal?: FormError) {
-    const hasSecret = client.authMethod.startsWith('client_secret_')
     const removedScopes = removedScopesOf(client).map(id => ({ id, name: removeField(id) }))
     const data = {
       title: text.one,
       section,
       client,
-      hasSecret,
+      hasSecret: hasSecret(client),
       fields,
       choices,
       kept: removedScopes,
