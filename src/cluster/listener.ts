@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Database } from '../database/database.ts'
+import { withTimeout } from '../database/timeout.ts'
 import { CHANNEL, type Change, type InvalidationBus, isChange } from './invalidation-bus.ts'
 import { createLoopbackCheck, type LoopbackOutcome } from './loopback-check.ts'
 
@@ -50,13 +51,13 @@ export function startListener({ url, db, bus, log, heartbeatMs = 300 }: Listener
     // connect() never settles if the connection is ended meanwhile.
     await Promise.race([connection.connect(), closed])
     // One statement, so that a pooler cannot run the two LISTEN commands on different connections.
-    await withTimeout(heartbeatMs * 2, connection.query(`listen ${CHANNEL}; listen ${loopbackCheck.channel}`))
+    await responseOf(heartbeatMs * 2, connection.query(`listen ${CHANNEL}; listen ${loopbackCheck.channel}`))
     const signal = AbortSignal.any([closing.signal, lost.signal])
     const connectionLost = rejection(signal)
     for (;;) {
       // No query before the first heartbeat has succeeded: a pooler would assign a server connection for its duration, and
       // a nonce that happens to arrive on that one would be mistaken for a success.
-      const connectionCheck = bus.connected ? withTimeout(heartbeatMs * 2, connection.query('select 1')) : undefined
+      const connectionCheck = bus.connected ? responseOf(heartbeatMs * 2, connection.query('select 1')) : undefined
       const [outcome] = await Promise.race([
         Promise.all([loopbackCheck.run(heartbeatMs * 2), connectionCheck]),
         connectionLost,
@@ -85,7 +86,7 @@ export function startListener({ url, db, bus, log, heartbeatMs = 300 }: Listener
     connection.removeAllListeners('notification')
     if (wasConnected && !closing.signal.aborted) log.warn({ err: error }, CONNECTION_LOST)
     // A connection that does not respond would not confirm its end either.
-    await withTimeout(heartbeatMs, connection.end()).catch(() => {})
+    await responseOf(heartbeatMs, connection.end()).catch(() => {})
     return wasConnected
   }
 
@@ -120,15 +121,8 @@ function rejection(signal: AbortSignal): Promise<never> {
   return promise
 }
 
-async function withTimeout<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no response within ${ms} ms`)), ms)
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    clearTimeout(timer)
-  }
-}
+const responseOf = <T>(ms: number, work: Promise<T>): Promise<T> =>
+  withTimeout(work, ms, () => new Error(`no response within ${ms} ms`))
 
 /** A payload that cannot be parsed, such as one of a later version, invalidates all caches: something has changed. */
 function parse(payload: string | undefined): Change[] {
