@@ -10,12 +10,17 @@ export interface BenchDatabase {
 }
 
 export async function createDatabase(server: string): Promise<BenchDatabase> {
+  const database = await createEmptyDatabase(server)
+  const db = await openDatabase({ databaseUrl: database.url, databasePoolSize: 1, dataDir: undefined })
+  await migrate(db).finally(() => db.close())
+  return database
+}
+
+export async function createEmptyDatabase(server: string): Promise<BenchDatabase> {
   const name = `postern_bench_${randomBytes(6).toString('hex')}`
   await onServer(server, client => client.query(`create database ${name}`))
   const url = new URL(server)
   url.pathname = `/${name}`
-  const db = await openDatabase({ databaseUrl: url.href, databasePoolSize: 1, dataDir: undefined })
-  await migrate(db).finally(() => db.close())
   return {
     url: url.href,
     drop: () => onServer(server, async client => void (await client.query(`drop database ${name} with (force)`))),

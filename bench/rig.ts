@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import { readClusterStatus } from '../src/status/cluster-status.ts'
 import { machine } from './machine.ts'
+import { failover } from './rig/failover.ts'
 import { type Fault, faults } from './rig/faults.ts'
 import { closeConnections, followFeed } from './rig/http.ts'
 import { loop, type Pool, revoke, sendRequest, untilRejected } from './rig/load.ts'
@@ -31,7 +32,8 @@ const number = (text: string) => {
   throw new InvalidArgumentError('It must be a whole number above 0.')
 }
 
-await new Command('rig')
+const program = new Command('rig')
+  .enablePositionalOptions()
   .description(
     'Measures the delay of revocations with three nodes and three resource servers on one PostgreSQL, also during faults.',
   )
@@ -42,9 +44,15 @@ await new Command('rig')
   .option('--no-faults', 'only measure, without faults')
   .option('--break', 'the first resource server does not follow the feed, so the run must fail')
   .action(run)
-  .parseAsync()
+program
+  .command('failover')
+  .description('Kills a primary under load, promotes its synchronous standby, and looks for what was acknowledged.')
+  .option('--break', 'the standby stops following before the primary is killed, so the run must fail')
+  .action(({ break: broken = false }) => inWorld(defer => failover({ broken, defer, say })))
+await program.parseAsync()
 
-async function run(options: Options): Promise<void> {
+/** @param work returns the number of violations */
+async function inWorld(work: (defer: (work: () => unknown) => void) => Promise<number>): Promise<void> {
   const deferred: (() => unknown)[] = []
   const cleanUp = async () => {
     for (const work of deferred.splice(0).reverse()) await work()
@@ -53,16 +61,24 @@ async function run(options: Options): Promise<void> {
     process.once(signal, () => void cleanUp().finally(() => process.exit(130)))
   }
   try {
-    const { server, ttl, break: broken = false } = options
-    const world = await createWorld({ server, ttl, broken, defer: work => void deferred.push(work) })
-    say(`${await machine(world.databaseUrl)}\n`)
-    const violations = await runAll(world, options)
-    say(violations === 0 ? '\nAll revocations were within their bounds.' : `\n${violations} violations.`)
+    const violations = await work(work => void deferred.push(work))
+    if (violations > 0) say(`\n${violations} violations.`)
     process.exitCode = violations === 0 ? 0 : 1
   } finally {
     closeConnections()
     await cleanUp()
   }
+}
+
+function run(options: Options): Promise<void> {
+  const { server, ttl, break: broken = false } = options
+  return inWorld(async defer => {
+    const world = await createWorld({ server, ttl, broken, defer })
+    say(`${await machine(world.databaseUrl)}\n`)
+    const violations = await runAll(world, options)
+    if (violations === 0) say('\nAll revocations were within their bounds.')
+    return violations
+  })
 }
 
 async function runAll(world: World, options: Options): Promise<number> {
@@ -116,7 +132,7 @@ async function measure(world: World, pool: Pool, verifier: Verifier, { revocatio
   ending.abort()
   // Waits until each node has written its heartbeat.
   await pause(SETTLE_MS)
-  const { newest, nodes, seenBy, seenIn } = await readClusterStatus(world.services.db)
+  const { newest, nodes, seenBy, latencyMs } = await readClusterStatus(world.services.db)
   say(`${revocations} revocations under load, measured from the 204 response`)
   for (const [i, guard] of world.guards.entries()) say(figures(`  rejected by ${guard.name}`, rejections[i] ?? []))
   say(
@@ -126,7 +142,7 @@ async function measure(world: World, pool: Pool, verifier: Verifier, { revocatio
     ),
   )
   say(figures('  received from the feed of each node', feed))
-  say(`  change ${newest?.sequence}: seen by ${seenBy} of ${nodes.length} nodes in ${seenIn?.toFixed(1)} ms`)
+  say(`  change ${newest?.sequence}: seen by ${seenBy} of ${nodes.length} nodes in ${latencyMs?.toFixed(1)} ms`)
   return report(verifier)
 }
 

@@ -14,22 +14,30 @@ import { allClients, ownClients } from './clients/routes.ts'
 import { authorizationRoutes } from './grants/authorization-routes.ts'
 import { openNoBrowserDialog } from './http/browser-dialog.ts'
 import { connectionLimits, endIdleOnClose } from './http/connections.ts'
-import { useForwardedHeaders } from './http/forwarded.ts'
+import { createCors, useCors } from './http/cors.ts'
+import { peerOf, useForwardedHeaders } from './http/forwarded.ts'
 import { healthRoutes } from './http/health.ts'
 import { loggerOptions, loggerWithin, useRequestLog } from './http/logging.ts'
 import { malformedProblem } from './http/malformed.ts'
 import { metricsRoutes, requestMetrics } from './http/metrics.ts'
 import { openapi } from './http/openapi.ts'
-import { frameworkProblem, useProblemErrors } from './http/problems.ts'
+import { peerRoutes } from './http/peer-routes.ts'
+import { createFrameworkProblem, useProblemErrors } from './http/problems.ts'
+import { requestIds, useRequestId } from './http/request-id.ts'
 import { useSecurityHeaders } from './http/security-headers.ts'
 import { serializerCompiler } from './http/serialization.ts'
 import { useStrictInput } from './http/validation.ts'
+import { useIdempotency } from './idempotency/plugin.ts'
 import { keyRoutes } from './keys/routes.ts'
 import { metadataRoutes, wellKnown } from './oauth/metadata-routes.ts'
 import { registrationRoutes } from './oauth/registration-routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
 import { usageRoutes } from './oauth/usage-routes.ts'
+import { ownUsersRoutes } from './own-users/routes.ts'
+import { scimRoutes } from './scim/routes.ts'
 import { scopeRoutes } from './scopes/routes.ts'
+import { adminServiceAccounts } from './service-accounts/admin-routes.ts'
+import { serviceAccountRoutes } from './service-accounts/routes.ts'
 import type { Services } from './services.ts'
 import { feedRoutes } from './status/feed-routes.ts'
 import { revocationMetrics } from './status/metrics.ts'
@@ -38,8 +46,10 @@ import { hasCredentialsInBody } from './tokens/issue-routes.ts'
 import { type PublicUser, userOfToken } from './tokens/records.ts'
 import { tokenRoutes } from './tokens/routes.ts'
 import { createSessionToken } from './tokens/session-token.ts'
+import { trustRoutes } from './trusts/routes.ts'
 import { userRoutes } from './users/routes.ts'
-import { explorerTheme } from './web/explorer.ts'
+import { showUserIds } from './users/show-user-ids.ts'
+import { explorerPage } from './web/explorer.ts'
 import { pages } from './web/pages.ts'
 import { useSessionAuthentication } from './web/session-authentication.ts'
 import { createSite } from './web/site.ts'
@@ -54,18 +64,23 @@ declare module 'fastify' {
 /** The whole server as a plugin, in boot order; mount it with a prefix or without. */
 export function serverPlugin(services: Services, mounted = false): FastifyPluginAsync {
   return async app => {
-    const { config, catalogue, db, bus, keys, users, throttle, signIn, tokens, usage, authenticate } = services
+    const { config, catalogue, db, bus, keys, signIn, tokens, usage, authenticate } = services
     useProblemErrors(app)
     useStrictInput(app)
     app.setSerializerCompiler(serializerCompiler)
     useRequestLog(app)
     app.addHook('preValidation', runWithRequestActor)
     openNoBrowserDialog(app)
+    app.addHook('onReady', services.ensureCommandLine)
     app.decorateRequest('user', { getter: requestUser } as never)
 
     useSecurityHeaders(app, mounted ? undefined : config)
-    const site = createSite(config, app.prefix)
-    const explorer = { clientId: EXPLORER_ID, ensure: services.ensureExplorer, theme: explorerTheme(site) }
+    const site = createSite(services, app.prefix)
+    const explorer = {
+      clientId: EXPLORER_ID,
+      ensure: services.ensureExplorer,
+      ...explorerPage(site, services.sessions),
+    }
     await app.register(openapi, { issuer: config.issuer, scopes: catalogue.scopes, explorer })
     await app.register(guard, { authenticate })
     await app.register(metricsRoutes(config.metricsToken, [requestMetrics(app), revocationMetrics(services)]))
@@ -74,20 +89,25 @@ export function serverPlugin(services: Services, mounted = false): FastifyPlugin
     await app.register(scopeRoutes(catalogue))
     await app.register(keyRoutes(keys))
     await app.register(healthRoutes({ db, bus }))
+    await app.register(peerRoutes(config.metricsToken))
     await app.register(statusListRoutes(services.lists), { prefix: '/oauth' })
     await app.register(feedRoutes(services), { prefix: '/oauth' })
     await app.register(oauthRoutes(services), { prefix: '/oauth' })
     await app.register(usageRoutes(services), { prefix: '/oauth' })
     await app.register(registrationRoutes(services), { prefix: '/oauth' })
+    await app.register(scimRoutes(services), { prefix: '/scim/v2' })
     await app.register(pages(services))
     await app.register(
       async api => {
         api.addHook('onSend', setNoStore)
+        api.addHook('preSerialization', showUserIds(services.userIds))
+        useIdempotency(api, { db, appKey: config.appKey })
         const sessionToken = createSessionToken(services.clients)
-        await useSessionAuthentication(api, { site, sessions: services.sessions, sessionToken, hasCredentialsInBody })
+        await useSessionAuthentication(api, { ...services, site, sessionToken, hasCredentialsInBody })
         const isPersonal = async ({ clientId }: Token) => clientId === (await services.clients.personalAccess()).id
-        await api.register(userRoutes({ users, throttle, isPersonal }))
-        await api.register(tokenRoutes({ tokens, usage, signIn, catalogue }))
+        await api.register(userRoutes({ ...services, isPersonal }))
+        await api.register(tokenRoutes({ ...services, tokens, usage, signIn, catalogue }))
+        await api.register(serviceAccountRoutes(services))
         await api.register(ownClients(services.clients))
         await api.register(authorizationRoutes(services.authorizations))
       },
@@ -96,8 +116,13 @@ export function serverPlugin(services: Services, mounted = false): FastifyPlugin
     await app.register(
       async admin => {
         admin.addHook('onSend', setNoStore)
+        admin.addHook('preSerialization', showUserIds(services.userIds))
+        useIdempotency(admin, { db, appKey: config.appKey })
         await admin.register(adminRoutes(services))
+        await admin.register(ownUsersRoutes(services), { prefix: '/users/by-subject' })
+        await admin.register(adminServiceAccounts(services))
         await admin.register(allClients(services.clients))
+        await admin.register(trustRoutes(services.trusts))
       },
       { prefix: '/admin' },
     )
@@ -109,19 +134,23 @@ export function serverPlugin(services: Services, mounted = false): FastifyPlugin
  * @param parent the application that it is mounted in, whose prefix and log it takes, and which closes the services itself
  */
 export async function createApp(services: Services, parent?: FastifyInstance): Promise<FastifyInstance> {
-  const { logLevel, trustProxy } = services.config
+  const { trustProxy } = services.config
+  const cors = createCors(services.config, parent?.prefix)
   const app = Fastify({
-    ...(parent ? { loggerInstance: loggerWithin(parent.log) } : { logger: loggerOptions(logLevel) }),
-    logController: new LogController({ disableRequestLogging: true }),
+    ...(parent ? { loggerInstance: loggerWithin(parent.log) } : { logger: loggerOptions(services.config) }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     trustProxy,
     bodyLimit: 65_536,
+    ...requestIds,
     ...connectionLimits(services.config),
     return503OnClosing: true,
-    routerOptions: { maxParamLength: 200 },
-    frameworkErrors: frameworkProblem,
+    routerOptions: { maxParamLength: 2_300 },
+    frameworkErrors: createFrameworkProblem(cors),
     clientErrorHandler: malformedProblem,
   }).withTypeProvider<TypeBoxTypeProvider>()
+  useRequestId(app as unknown as FastifyInstance)
   useForwardedHeaders(app as unknown as FastifyInstance, trustProxy)
+  useCors(app as unknown as FastifyInstance, cors)
   if (parent?.prefix) await app.register(wellKnown(services))
   await app.register(serverPlugin(services, parent !== undefined), { prefix: parent?.prefix ?? '' })
   const logger = app as unknown as FastifyInstance
@@ -135,7 +164,7 @@ export async function createApp(services: Services, parent?: FastifyInstance): P
 function runWithRequestActor(request: FastifyRequest, _reply: unknown, done: () => void) {
   const nobody = { userId: null, clientId: null, tokenId: null, sessionId: null }
   const userAgent = boundedUserAgent(request.headers['user-agent'])
-  runWithActor({ ...nobody, address: request.ip, userAgent }, done)
+  runWithActor({ ...nobody, ...peerOf(request), userAgent }, done)
 }
 
 function requestUser(this: FastifyRequest): PublicUser | null {

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import type { Config } from './config/config.ts'
 import type { Services } from './services.ts'
 
 const LETTERS = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789'
@@ -27,19 +28,26 @@ export async function ensureFirstAdministrator({ users, db }: Services): Promise
 }
 
 /** The message at the start. The first one also has the administrator's credentials and a command for a first token. */
-export function startMessage(issuer: string, administrator: FirstAdministrator | undefined): string {
+export function startMessage(
+  { issuer, mfa }: Pick<Config, 'issuer' | 'mfa'>,
+  administrator: FirstAdministrator | undefined,
+): string {
   const ready = `\n  Postern is ready at ${issuer}. Sign in there, or try the API at ${issuer}/docs\n`
-  return administrator ? ready + firstSteps(issuer, administrator) : ready
+  if (!administrator) return ready
+  // With MFA, no password alone gives a token.
+  return ready + credentials(administrator) + (mfa === 'optional' ? firstToken(issuer, administrator) : '')
 }
 
-function firstSteps(issuer: string, { email, password }: FirstAdministrator): string {
-  const body = JSON.stringify({ email, password, device_name: 'first token' })
-  return `
+const credentials = ({ email, password }: FirstAdministrator) => `
   First administrator (shown only once; sign in and choose your own password):
 
     e-mail    ${email}
     password  ${password}
+`
 
+function firstToken(issuer: string, { email, password }: FirstAdministrator): string {
+  const body = JSON.stringify({ email, password, device_name: 'first token' })
+  return `
   Create a first token:
 
     curl -sS ${issuer}/api/tokens -H 'Content-Type: application/json' -d '${body}'

@@ -5,20 +5,22 @@ import type { Clients } from './clients/clients.ts'
 import type { Config } from './config/config.ts'
 import { createEmbeddedPlugins, type EmbeddedPlugins } from './embed.ts'
 import { openServices, type PosternOptions } from './open-services.ts'
+import { createInProcess, type PosternTokens, type PosternUsers } from './own-users/in-process.ts'
 import type { Catalogue } from './scopes/catalogue.ts'
-import type { Tokens } from './tokens/tokens.ts'
-import type { Users } from './users/users.ts'
 
 export type { ErrorCode } from '../packages/guard/src/error-code.ts'
 export { checkAnyScope, checkScopes, guard, requireToken, Token, tokenOf } from '../packages/guard/src/index.ts'
 export type { Client } from './clients/client.entity.ts'
 export type { Clients } from './clients/clients.ts'
 export type { Config } from './config/config.ts'
+export type { Handler } from './embed.ts'
 export { PosternError, StartupError } from './errors/errors.ts'
 export type { PosternOptions } from './open-services.ts'
+export type { IssuedData, NewOwnToken, PosternTokens, PosternUsers } from './own-users/in-process.ts'
 export type { Catalogue, CatalogueInput, Scope } from './scopes/catalogue.ts'
 export type { AccessToken } from './tokens/token.entity.ts'
 export type { Tokens } from './tokens/tokens.ts'
+export type { ApplicationSession, ApplicationUser, ApplicationUsers } from './users/application.ts'
 export type { User } from './users/user.entity.ts'
 export type { Users } from './users/users.ts'
 
@@ -28,9 +30,9 @@ export interface Postern extends EmbeddedPlugins {
   readonly config: Config
   /** The scopes of this deployment. */
   readonly catalogue: Catalogue
-  readonly users: Users
+  readonly users: PosternUsers
   readonly clients: Clients
-  readonly tokens: Tokens
+  readonly tokens: PosternTokens
   /** For `app.register(guard, postern.guard)`: guards your own routes. */
   readonly guard: { authenticate: Authenticate; catalogue: Catalogue }
   /** Closes the database and every timer. Closing an application that registered `plugin` does so too. */
@@ -46,12 +48,12 @@ export interface Postern extends EmbeddedPlugins {
  */
 export async function openPostern(options: PosternOptions = {}): Promise<Postern> {
   const services = await openServices(options)
-  const { config, catalogue, users, clients, tokens, authenticate } = services
+  const { config, catalogue, clients, authenticate } = services
   return {
-    ...{ config, catalogue, users, clients, tokens },
+    ...{ config, catalogue, clients },
+    ...createInProcess({ ...services, given: options.users !== undefined }),
     guard: { authenticate, catalogue },
     ...createEmbeddedPlugins(services),
-    close: () => services.close(),
   }
 }
 

@@ -1,47 +1,43 @@
 import { enableCompileCache } from 'node:module'
 import { resolve } from 'node:path'
 import { type Config, loadConfig } from './config/config.ts'
+import { readTelemetry } from './config/telemetry.ts'
 import { startEmbedded } from './database/embedded/embedded.ts'
 import { StartupError } from './errors/errors.ts'
 import { loadCatalogue } from './scopes/catalogue.ts'
+import type { Services } from './services.ts'
+import { handleEnd, type Process } from './shutdown.ts'
+import type { Telemetry } from './telemetry/telemetry.ts'
 
-const MAX_CLOSE_MS = 10_000
-
-/** Listens, and closes gracefully on SIGINT or SIGTERM. */
-export async function serve(config: Config): Promise<void> {
-  let close: () => Promise<unknown> = async () => {}
-  closeOnSignal(() => close())
+/**
+ * Listens, and closes gracefully on SIGINT or SIGTERM.
+ * @param afterStart called once the server listens; what it throws stops it
+ */
+export async function serve(config: Config, afterStart?: (services: Services) => Promise<void>): Promise<void> {
+  const running: Process = { log: undefined, close: async () => {} }
+  handleEnd(running)
   // The server reads it again. An error in it is reported before anything is created.
   loadCatalogue(config.scopesFile)
   // Other modules are loaded while the embedded database opens in a thread of its own.
   const embedded = config.databaseUrl ? undefined : startEmbedded(config.dataDir)
+  let telemetry: Telemetry | undefined
   try {
+    telemetry = await openTelemetry()
     const { start } = await import('./start.ts')
-    const app = await start(config, embedded)
-    close = () => app.close()
+    const app = await start(config, embedded, afterStart)
+    running.log = app.log
+    running.close = () => app.close().finally(() => telemetry?.close())
   } catch (error) {
-    await embedded?.release()
+    await Promise.all([embedded?.release(), telemetry?.close()])
     throw error
   }
 }
 
-/**
- * A signal arrives twice when both a terminal and npm send it. The second one is ignored; `close-with-grace` would exit
- * with 1. A signal during the start exits immediately, which is safe for both databases.
- */
-function closeOnSignal(close: () => Promise<unknown>): void {
-  let closing = false
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (closing) return
-      closing = true
-      setTimeout(() => process.exit(1), MAX_CLOSE_MS).unref()
-      close().then(
-        () => process.exit(0),
-        () => process.exit(1),
-      )
-    })
-  }
+/** Before other modules are loaded, some of which it changes. Most deployments do not use it. */
+async function openTelemetry(): Promise<Telemetry | undefined> {
+  if (!readTelemetry(process.env)) return undefined
+  const { startTelemetry } = await import('./telemetry/telemetry.ts')
+  return startTelemetry(process.env)
 }
 
 /** One line for an error that the operator can fix; the stack for any other. */

@@ -5,17 +5,34 @@ import type { Config } from './config/config.ts'
 import type { Database } from './database/database.ts'
 import { type ResolvedConfig, readDeployment, resolveIssuer, saveDeployment } from './deployment/deployment.ts'
 import type { Log } from './errors/log.ts'
-import { revokeRefreshTokens } from './grants/refresh-family.ts'
+import { createDocumentFetcher, type DocumentFetcher } from './fetch/documents.ts'
+import { createForgetUser } from './former-person/forget-user.ts'
+import { createTakeOwned } from './former-person/take-owned.ts'
+import { revokeRefreshTokens } from './grants/revoke-grants.ts'
 import { createGrantServices, type GrantServices } from './grants/services.ts'
+import { createImportSources, type ImportSources } from './imported/sources.ts'
+import { chooseActiveKey, requireActiveKey } from './keys/active-app-key.ts'
 import { createKeys, type Keys } from './keys/keys.ts'
+import type { Rewrap } from './keys/rewrap.ts'
 import { startListening } from './listen.ts'
+import { createMail, type Mail } from './mail/mail.ts'
 import { createOAuthServices, type OAuthServices } from './oauth/services.ts'
+import { createOidcServices, type OidcServices } from './oidc/services.ts'
 import { openDatabase } from './open-database.ts'
+import { createOwnTokens, type OwnTokens } from './own-users/own-tokens.ts'
+import { createRewrap } from './rewrap.ts'
+import { createFindProvisioned } from './scim/find-provisioned.ts'
+import { createScimServices, type ScimServices } from './scim/services.ts'
 import { type Catalogue, type CatalogueInput, createCatalogue, loadCatalogue } from './scopes/catalogue.ts'
+import { createKeyRing, type KeyRing } from './security/key-ring.ts'
+import { createServiceAccounts, type ServiceAccounts } from './service-accounts/accounts.ts'
 import { writeStatusEvents } from './status/events.ts'
 import { createStatusServices, type StatusServices } from './status/services.ts'
 import { revokeIssuedByClient } from './tokens/revoke-issued.ts'
+import { revokeNextTokens } from './tokens/revoke-many.ts'
 import { createTokenServices, type TokenServices } from './tokens/services.ts'
+import { createTrustServices, type TrustServices } from './trusts/services.ts'
+import type { ApplicationUsers } from './users/application.ts'
 import { createUserServices, type UserServices } from './users/services.ts'
 
 export interface ServicesOptions {
@@ -25,22 +42,38 @@ export interface ServicesOptions {
   /** In place of the one the configuration names; closed with the services. */
   db?: Database | undefined
   log?: Log | undefined
+  /** The users of the application that embeds the server. */
+  users?: ApplicationUsers | undefined
 }
 
 /** Every feature without its routes: what HTTP, the command line and an embedding application share. */
 export interface Services
   extends UserServices,
+    OidcServices,
     ClientServices,
     StatusServices,
     TokenServices,
     GrantServices,
+    TrustServices,
     OAuthServices,
     AdminServices {
+  ownTokens: OwnTokens
   config: Config
   catalogue: Catalogue
   db: Database
   bus: InvalidationBus
+  /** `APP_KEY` and those before it. */
+  keyRing: KeyRing
+  /** `postern keys rewrap`. */
+  rewrap: Rewrap
   keys: Keys
+  /** Fetches the documents and keys of clients. */
+  documents: DocumentFetcher
+  mail: Mail
+  /** Users and groups of a directory. */
+  scim: ScimServices
+  importSources: ImportSources
+  serviceAccounts: ServiceAccounts
   /** Creates what has to exist: the signing keys and the personal access client. */
   ensureRows(): Promise<void>
   /** As `ensureRows`, and reserves a block of status indices, which issuing tokens needs. */
@@ -56,6 +89,9 @@ export interface Services
 
 const silentLog: Log = { warn() {}, error() {} }
 
+/** What is revoked with a client. */
+const revocation = { revokeIssued: revokeIssuedByClient, revokeRefreshTokens, revokeTokens: revokeNextTokens }
+
 /** @throws StartupError in one line when the catalogue or the database cannot be opened */
 export async function createServices(options: ServicesOptions): Promise<Services> {
   const { config: requested, log = silentLog } = options
@@ -63,26 +99,43 @@ export async function createServices(options: ServicesOptions): Promise<Services
   const db = options.db ?? (await openDatabase(requested))
   const { config, notice } = await resolveConfig(requested, db, options.db === undefined)
   const bus = createInvalidationBus(db, writeStatusEvents)
+  const keyRing = createKeyRing(config.appKey, config.appKeyPrevious)
+  await chooseActiveKey(db, keyRing)
   const keys = createKeys({
     db,
     bus,
-    appKey: config.appKey,
+    keyRing,
     algorithm: config.signingAlgorithm,
+    tokenPrefix: config.tokenPrefix,
     onTampered: err => log.error({ err }, err.message),
   })
-  const base = { config, catalogue, db, bus, keys, log }
-  const users = createUserServices(base)
-  const revocation = { revokeIssued: revokeIssuedByClient, revokeRefreshTokens }
-  const clients = createClientServices({ ...base, revocation })
+  const fetching = { allowLoopback: config.fetchLoopback, allowedNetworks: config.fetchNetworks }
+  const documents = createDocumentFetcher(fetching)
+  // Their own, so that the documents of strangers cannot take the slots of the issuers that an administrator trusts.
+  const trustDocuments = createDocumentFetcher(fetching)
+  const mail = createMail({ db, config, log })
+  const importSources = createImportSources(db, bus)
+  const application = options.users
+  const base = { config, catalogue, db, bus, keyRing, keys, importSources, documents, mail, log, application }
+  const takeOwned = createTakeOwned({ mail, revocation })
+  const forgetUser = createForgetUser(bus, takeOwned)
+  const users = createUserServices({ ...base, forgetUser })
+  const oidc = createOidcServices({ ...base, ...users, findProvisioned: createFindProvisioned(db) })
+  const clients = createClientServices({ ...base, ...users, revocation })
   const status = createStatusServices(base)
-  const tokens = createTokenServices({ ...base, ...clients, takeStatusReference: status.indices.take })
-  const grants = createGrantServices({ ...base, ...users, ...tokens })
+  const tokens = createTokenServices({ ...base, ...users, ...clients, takeStatusReference: status.indices.take })
+  const grants = createGrantServices({ ...base, ...users, ...clients, ...tokens })
+  const trusts = createTrustServices({ ...base, ...users, ...clients, ...tokens, ...grants, documents: trustDocuments })
   const oauth = createOAuthServices({ ...base, ...clients, ...grants })
+  const scim = createScimServices({ ...base, ...users, takeOwned })
+  const ownTokens = createOwnTokens({ ...users, ...tokens, catalogue, forgetUser })
   const admin = createAdminServices(db)
+  const serviceAccounts = createServiceAccounts({ ...base, ...users })
   const closers: (() => Promise<void>)[] = [db, users.throttle, status.lists, tokens.usage].map(it => () => it.close())
 
   async function ensureRows(): Promise<void> {
     await keys.ensure()
+    await requireActiveKey(db, keyRing)
     await clients.clients.personalAccess()
   }
 
@@ -91,14 +144,24 @@ export async function createServices(options: ServicesOptions): Promise<Services
     catalogue,
     db,
     bus,
+    keyRing,
+    rewrap: createRewrap({ db, bus, keyRing, appKey: config.appKey }),
     keys,
+    documents,
+    mail,
+    importSources,
+    scim,
     ...users,
+    ...oidc,
     ...clients,
     ...status,
     ...tokens,
     ...grants,
+    ...trusts,
     ...oauth,
     ...admin,
+    ownTokens,
+    serviceAccounts,
     notice,
     ensureRows,
     saveDeployment: () => saveDeployment(db, config, catalogue, options.catalogue !== undefined),
@@ -106,7 +169,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
       await ensureRows()
       await status.indices.reserveBlock()
     },
-    listen: () => void closers.push(...startListening({ ...base, ...status })),
+    listen: () => void closers.push(...startListening({ ...base, ...status, ...users, scim })),
     close: () => closeAll(closers.splice(0).reverse()),
   }
 }

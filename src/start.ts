@@ -14,22 +14,29 @@ import { warnOfRemovedScopes } from './tokens/removed-scopes-warning.ts'
 /**
  * Creates the services and listens.
  * @param embedded the embedded database, which may still be starting
+ * @param afterStart called once the server listens
  * @throws StartupError with a one-line message
  */
-export async function start(config: Config, embedded: Embedded | undefined): Promise<FastifyInstance> {
+export async function start(
+  config: Config,
+  embedded: Embedded | undefined,
+  afterStart: AfterStart = async () => {},
+): Promise<FastifyInstance> {
   const log = { warn: () => {}, error: () => {} } as Log
   const db = await openDatabase({ ...config, embedded })
   let services: Services | undefined
   try {
     services = await createServices({ config, db, log })
-    return await startServer(services, log)
+    return await startServer(services, log, afterStart)
   } catch (error) {
     await (services ?? db).close().catch(() => {})
     throw error
   }
 }
 
-async function startServer(services: Services, log: Log): Promise<FastifyInstance> {
+type AfterStart = (services: Services) => Promise<void>
+
+async function startServer(services: Services, log: Log, afterStart: AfterStart): Promise<FastifyInstance> {
   const { config, db } = services
   await requireMigrated(db)
   await services.ensure()
@@ -41,10 +48,12 @@ async function startServer(services: Services, log: Log): Promise<FastifyInstanc
     await app.listen({ port: config.port, host: config.host })
     // After listening: when the port is taken, nobody would see the password.
     const administrator = await ensureFirstAdministrator(services)
-    process.stdout.write(startMessage(config.issuer, administrator))
+    process.stdout.write(startMessage(config, administrator))
+    await afterStart(services)
     void warnOfRemovedScopes(services.removedScopes, log)
     const insecure = plainHttpWarning(config.issuer)
     if (insecure) process.stderr.write(`postern: ${insecure}\n`)
+    if (!services.mail.enabled) app.log.info(NO_MAIL)
     if (services.notice) process.stderr.write(`postern: ${services.notice}\n`)
     return app
   } catch (error) {
@@ -52,6 +61,10 @@ async function startServer(services: Services, log: Log): Promise<FastifyInstanc
     throw listenError(error as NodeJS.ErrnoException, config)
   }
 }
+
+const NO_MAIL =
+  'SMTP_URL is not set, so no mail is sent: users cannot reset their own passwords, and an administrator passes on the ' +
+  'links of invitations'
 
 function listenError(error: NodeJS.ErrnoException, { host, port }: Config): Error {
   if (error.code === 'EADDRINUSE')

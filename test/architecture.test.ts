@@ -63,7 +63,7 @@ t.test('imports form no circle', async t => {
 
 t.test('domain code does not import the HTTP framework', async t => {
   const DOMAIN =
-    /^src\/(errors|text|security|config|database|cluster|audit|deployment|scopes|keys|users|clients|tokens|status|grants)\//
+    /^src\/(errors|text|security|config|database|cluster|audit|fetch|deployment|scopes|keys|users|clients|tokens|status|grants|trusts)\//
   const offenders = files.filter(
     file =>
       DOMAIN.test(file) &&

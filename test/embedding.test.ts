@@ -250,6 +250,7 @@ t.test('it offers what an application needs, and none of its insides', async t =
     'close',
     'config',
     'guard',
+    'handler',
     'plugin',
     'tokens',
     'users',

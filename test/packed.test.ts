@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -26,6 +27,11 @@ t.test('the tarball holds what is meant and nothing else', async t => {
     )
 })
 
+t.test('the same sources in another folder give the same bytes', async t => {
+  const digest = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex')
+  t.equal(digest((await pack(t)).tarball), digest(tarball))
+})
+
 const EVERYTHING = `
 import { buildApp, openPostern } from 'postern'
 import { checkScopes, createRemote, guard } from 'postern/guard'
@@ -51,6 +57,19 @@ console.log([openPostern, checkScopes, createRemote, guard, expressGuard, honoGu
   t.equal(stdout, `{"scopes":true,"page":200}\n${Array(9).fill('function').join()}\n`)
   const version = await node(path, 'node_modules/postern/bin/postern.js', '--version')
   t.match(version.stdout, JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version)
+})
+
+t.test('without the packages of OpenTelemetry, the start says how to install them', async t => {
+  const path = await install(t, tarball, [])
+  write(path, {
+    'serve.js': `process.env.OTEL_EXPORTER_OTLP_ENDPOINT = 'http://127.0.0.1:9'
+process.env.DATA_DIR = './data'
+process.argv.push('serve')
+await import('./node_modules/postern/bin/postern.js')`,
+  })
+  const { code, stderr } = await node(path, 'serve.js')
+  t.equal(code, 1)
+  t.match(stderr, /^postern: OpenTelemetry is not installed: npm install @opentelemetry\/api@\S+ [^\n]+\n$/)
 })
 
 t.test('JavaScript: the guards of other frameworks need neither Fastify nor those frameworks', async t => {
@@ -149,7 +168,7 @@ test('an API that describes itself', async t => {
   t.after(() => issuer.close())
   const { app, close } = describedApi(issuer.guard)
   const { none, metadata } = await answers(createServer(app), close)
-  assert.match(String(none.headers.get('www-authenticate')), /resource_metadata="https:..orders.example.com.\\.well-known/)
+  assert.match(String(none.headers.get('www-authenticate')), /resource_metadata="https:..[a-z.]+\\/\\.well-known/)
   assert.equal(metadata.status, 200)
 })
 `

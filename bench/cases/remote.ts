@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { loadConfig } from '../../src/config/config.ts'
-import { createServices } from '../../src/services.ts'
 import type { Bench, Case } from '../bench.ts'
 import { launch } from '../launch.ts'
 import { load, type ServerOutcome } from '../load.ts'
 import { type Process, startProcess } from '../processes.ts'
 import { request } from '../requests.ts'
+import { issueTokens, type ResourceTokens } from '../resource-tokens.ts'
 import { figures, ratios, references, type Sandwich, sideBySide } from '../rounds.ts'
 import type { calls } from '../servers/remote.ts'
 import type { Row } from '../table.ts'
@@ -16,7 +15,6 @@ const PEERS = join(import.meta.dirname, '../peers')
 const SERVER = join(import.meta.dirname, '../servers/remote.ts')
 const AUDIENCE = 'https://orders.example.com'
 const CONNECTIONS = 50
-const TOKENS = 10_000
 const LONGEST_MS = 10_000
 
 /** The alternatives, and how many times as fast the guard must be. */
@@ -39,7 +37,7 @@ export const bench: Case = {
     const environment = { ...(await bench.environment()), AUDIENCE }
     const issuer = await launch(environment)
     bench.defer(issuer.stop)
-    const tokens = await issue(bench, { ...environment, ISSUER: issuer.url })
+    const tokens = await issueTokens(bench, { ...environment, ISSUER: issuer.url }, AUDIENCE)
     const server = await startProcess<typeof calls>(SERVER, {})
     bench.defer(server.close)
     const url = await server.call('listen', { issuer: issuer.url, audience: AUDIENCE, ...tokens.client })
@@ -51,32 +49,6 @@ export const bench: Case = {
       ],
     }
   },
-}
-
-interface Tokens {
-  texts: string[]
-  client: { clientId: string; clientSecret: string }
-  revokeFirst(): Promise<unknown>
-}
-
-/** Issues tokens on another node of the issuer's database. */
-async function issue({ quick, defer, say }: Bench, environment: NodeJS.ProcessEnv): Promise<Tokens> {
-  const services = await createServices({ config: loadConfig(environment) })
-  defer(() => services.close())
-  const { client, secret } = await services.clients.create({ name: 'Orders API', audience: AUDIENCE })
-  const person = { email: 'ada@example.com', name: 'Ada Lovelace', password: 'correct horse battery' }
-  const user = await services.users.create({ ...person, role: 'user' })
-  const count = quick ? 200 : TOKENS
-  say(`issuing ${count.toLocaleString('en')} tokens`)
-  const scopes = ['orders:read']
-  const issued = await Promise.all(
-    Array.from({ length: count }, (_, i) => services.tokens.issuePersonal({ user, name: `bench ${i}`, scopes })),
-  )
-  return {
-    texts: issued.map(({ plainText }) => plainText),
-    client: { clientId: client.id, clientSecret: secret as string },
-    revokeFirst: () => services.tokens.revoke(user.id, issued[0]!.token.id),
-  }
 }
 
 /** Creates a load on one route that uses the tokens in turn. Without `seconds`, each token is used once. */
@@ -121,7 +93,7 @@ function guardRows(run: Sandwich<ServerOutcome>[]): Row[] {
 }
 
 /** Verifies that the fast guard does reject a revoked token. */
-async function revocation(url: string, { texts, revokeFirst }: Tokens): Promise<Row> {
+async function revocation(url: string, { texts, revokeFirst }: ResourceTokens): Promise<Row> {
   const headers = { authorization: `Bearer ${texts[0]}` }
   await revokeFirst()
   const start = performance.now()

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { decodeJwt } from 'jose'
 import { loadConfig } from '../../src/config/config.ts'
 import { createServices, type Services } from '../../src/services.ts'
+import type { Replication } from '../../test/helpers/replication.ts'
 import { createDatabase } from '../databases.ts'
 import { type Process, startProcess } from '../processes.ts'
 import type { calls as balancerCalls } from './balancer.ts'
@@ -39,26 +40,24 @@ export interface WorldOptions {
   /** Seconds for which a status list may be cached. */
   ttl: number
   /** URL of a PostgreSQL to use; undefined: starts a temporary one, if PostgreSQL is installed. */
-  server: string | undefined
+  server?: string | undefined
+  /** A primary and a standby to use instead. */
+  pair?: Replication
   /** The first resource server does not follow the feed. */
   broken: boolean
   defer: (work: () => unknown) => void
 }
 
-export async function createWorld({ ttl, server, broken, defer }: WorldOptions): Promise<World> {
-  const cluster = server ? undefined : await ownCluster()
-  if (cluster) defer(() => cluster.remove())
-  const serverUrl = server ?? cluster?.url
-  if (!serverUrl) throw new Error('PostgreSQL is not installed: set a server with --server')
-  const database = await createDatabase(serverUrl)
-  if (!cluster) defer(database.drop)
+export async function createWorld(options: WorldOptions): Promise<World> {
+  const { ttl, broken, defer } = options
+  const { cluster, databaseUrl } = await databaseFor(options)
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const environment = {
     APP_KEY: randomBytes(32).toString('base64'),
     ISSUER: issuer,
     AUDIENCE,
-    DATABASE_URL: database.url,
+    DATABASE_URL: databaseUrl,
     STATUS_LIST_TTL: `PT${ttl}S`,
   }
   const services = await createServices({ config: loadConfig({ ...environment, LOG_LEVEL: 'silent' }) })
@@ -84,7 +83,7 @@ export async function createWorld({ ttl, server, broken, defer }: WorldOptions):
   const authorization = `Basic ${Buffer.from(`${client.id}:${secret}`).toString('base64')}`
   return {
     cluster,
-    databaseUrl: database.url,
+    databaseUrl,
     nodes,
     balancer,
     guards,
@@ -92,6 +91,21 @@ export async function createWorld({ ttl, server, broken, defer }: WorldOptions):
     authorization,
     issue: issuing(services),
   }
+}
+
+/** An empty database, which ends with the rig. */
+async function databaseFor({ server, pair, defer }: WorldOptions) {
+  if (pair) {
+    const { url } = await createDatabase(`postgres://postgres@${pair.primary.host}/postgres`)
+    return { cluster: undefined, databaseUrl: pair.url(new URL(url).pathname.slice(1)) }
+  }
+  const cluster = server ? undefined : await ownCluster()
+  if (cluster) defer(() => cluster.remove())
+  const serverUrl = server ?? cluster?.url
+  if (!serverUrl) throw new Error('PostgreSQL is not installed: set a server with --server')
+  const database = await createDatabase(serverUrl)
+  if (!cluster) defer(database.drop)
+  return { cluster, databaseUrl: database.url }
 }
 
 function issuing(services: Services): World['issue'] {

@@ -3,14 +3,15 @@ import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { EVENT_KINDS } from '../audit/event.entity.ts'
 import type { AuditLog } from '../audit/log.ts'
-import { PageOf, page, paging } from '../http/paging.ts'
+import { PageOf, type PageRequest, page, paging } from '../http/paging.ts'
 import { closed, Uuid, validationProblem } from '../http/schemas.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
-import { AuditEventSchema, toEvent } from './schemas.ts'
+import type { ShowUserId, UserIds } from '../users/user-ids.ts'
+import { AuditEventSchema, toEvent, UserIdFilter } from './schemas.ts'
 
-const Moment = Type.String({ format: 'date-time', maxLength: 64 })
+const DateTime = Type.String({ format: 'date-time', maxLength: 64 })
 
-export function adminAudit(auditLog: AuditLog): FastifyPluginAsyncTypebox {
+export function adminAudit(auditLog: AuditLog, userIds: UserIds): FastifyPluginAsyncTypebox {
   return async app => {
     app.get(
       '/audit',
@@ -26,11 +27,11 @@ export function adminAudit(auditLog: AuditLog): FastifyPluginAsyncTypebox {
             {
               ...paging,
               kind: Type.Optional(Type.Enum([...EVENT_KINDS])),
-              user_id: Type.Optional(Uuid()),
+              user_id: UserIdFilter,
               client_id: Type.Optional(Uuid()),
               token_id: Type.Optional(Uuid()),
-              since: Type.Optional(Moment),
-              until: Type.Optional(Moment),
+              since: Type.Optional(DateTime),
+              until: Type.Optional(DateTime),
             },
             closed,
           ),
@@ -41,13 +42,19 @@ export function adminAudit(auditLog: AuditLog): FastifyPluginAsyncTypebox {
         const { kind, user_id, client_id, token_id, since, until } = query
         const filter = {
           kind,
-          userId: user_id,
+          userId: user_id === undefined ? undefined : await userIds.rowOf(user_id),
           clientId: client_id,
           tokenId: token_id,
           since: parseOptionalDateTime('since', since),
           until: parseOptionalDateTime('until', until),
         }
-        return page(query, pageRequest => auditLog.list(filter, pageRequest), toEvent)
+        let shown: ShowUserId = row => row
+        const fetch = async (pageRequest: PageRequest) => {
+          const events = await auditLog.list(filter, pageRequest)
+          shown = await userIds.shown(events.flatMap(({ userId, actorUserId }) => [userId, actorUserId]))
+          return events
+        }
+        return page(query, fetch, event => toEvent(event, shown))
       },
     )
   }

@@ -16,15 +16,15 @@ const RotateKeys = Type.Object(
   {
     algorithm: Type.Optional(
       Type.Enum([...ALGORITHMS], {
-        description: 'Default: that of the key that a rotation has scheduled, or `SIGNING_ALGORITHM`',
+        description: 'Default: the algorithm of a scheduled key, or `SIGNING_ALGORITHM`',
       }),
     ),
     now: Type.Optional(
       Type.Boolean({
         default: false,
         description:
-          'Sign at once, in an emergency. Verifiers that cache the JWK Set may refuse new tokens until their copy ' +
-          `expires, for up to ${JWKS_MAX_AGE / 60} minutes and longer behind other caches.`,
+          'Activate the key immediately, in an emergency. Verifiers that cache the JWK Set may reject new tokens until ' +
+          `their copy expires, for up to ${JWKS_MAX_AGE / 60} minutes, or longer behind other caches.`,
       }),
     ),
   },
@@ -34,8 +34,8 @@ const RotateKeys = Type.Object(
 const RevokedKey = {
   data: ManagedKey,
   tokens: Type.Object({
-    revoked: Type.Integer({ examples: [3], description: 'Tokens that were revoked by this request' }),
-    complete: Type.Boolean({ description: '`false`: send the request again for the others' }),
+    revoked: Type.Integer({ examples: [3], description: 'The number of tokens that this request revoked' }),
+    complete: Type.Boolean({ description: '`false`: send the request again to revoke the others' }),
   }),
 }
 
@@ -61,11 +61,11 @@ export function adminKeys({ keys, tokenAdmin }: { keys: Keys; tokenAdmin: TokenA
         preValidation: checkScopes('admin:write'),
         schema: {
           operationId: 'adminRotateKeys',
-          summary: 'Let the next key sign',
+          summary: 'Rotate the signing key',
           description:
-            'A key signs once it has been published for so long that every cached JWK Set has it: at once, or from ' +
-            '`signs_from` of the answer on. Sent again while a key waits, this changes nothing; another `algorithm` ' +
-            'replaces the key that waits. The key that signed before goes on verifying while its tokens live.',
+            'The next key becomes active as soon as every cached JWK Set contains it: immediately, or at `signs_from` of ' +
+            'the response. Repeating the request while a key is scheduled changes nothing; with another `algorithm`, a ' +
+            'new key replaces the scheduled one. The previous key verifies its tokens until they expire.',
           tags,
           body: Type.Optional(Nullable(RotateKeys)),
           response: { 200: Type.Object({ data: ManagedKey }), 422: validationProblem },
@@ -82,11 +82,11 @@ export function adminKeys({ keys, tokenAdmin }: { keys: Keys; tokenAdmin: TokenA
           operationId: 'adminRevokeKey',
           summary: 'Revoke a signing key',
           description:
-            'For a key that may be in other hands. It leaves the JWK Set, every guard that follows the events forgets it ' +
-            'within a second and others when they next load the keys, and the signed tokens that were made while it ' +
-            'signed are revoked: `GET /admin/tokens?key_id=…&state=all` lists them. If it is the key that signs, ' +
-            'the next key signs at once. This cannot be undone. The answer is 202 while some tokens are left: they are ' +
-            'refused already, and the same request, sent again until it answers 200, revokes the others.',
+            'For a key that may have been stolen. It is removed from the JWK Set, from guards that follow the event feed ' +
+            'within a second, and from other guards when they next load the keys. The tokens that it signed are revoked; ' +
+            '`GET /admin/tokens?key_id=…&state=all` lists them. If it is the active key, the next key replaces it ' +
+            'immediately. This cannot be undone. The response is 202 while tokens are left: they are rejected already; ' +
+            'repeat the request until the response is 200 to revoke them.',
           tags,
           params: Id('key'),
           response: {

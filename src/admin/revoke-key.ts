@@ -23,5 +23,5 @@ export async function revokeKey(
 ): Promise<RevokedKey> {
   const key = await keys.revoke(kid)
   const signed = signedIds(key)
-  return { key, tokens: signed ? await tokenAdmin.revoke({ signed }, timeoutMs) : { count: 0, complete: true } }
+  return { key, tokens: signed ? await tokenAdmin.revoke({ signed }, { timeoutMs }) : { count: 0, complete: true } }
 }

@@ -56,7 +56,7 @@ async function readStatistics(db: Database, span: Span): Promise<Statistics> {
     issued: count(day, 'token.issued', 'token.refreshed'),
     revoked: count(day, 'token.revoked'),
     failedSignIns: count(day, 'sign_in.failed'),
-    live: sum(tokenCounts.filter(({ made, ended }) => made <= day && ended > day)),
+    live: sum(tokenCounts.filter(({ created, ended }) => created <= day && ended > day)),
   }))
   const expiring = Array.from({ length: span }, (_, i) => sum(tokenCounts.filter(({ ended }) => ended === span + i)))
   return { days, expiring }
@@ -86,7 +86,7 @@ function countEvents(db: Database, from: Date): Promise<EventCount[]> {
 /** Days are counted from the first of the span. */
 interface TokenCount {
   /** 0 for all tokens created before the span. */
-  made: number
+  created: number
   /** From `span` on: still live, and how many times 24 hours after now it expires; at most twice the span. */
   ended: number
   count: number
@@ -94,7 +94,7 @@ interface TokenCount {
 
 function countTokens(db: Database, from: Date, now: Date, span: Span): Promise<TokenCount[]> {
   return db.query<TokenCount>(
-    `select floor(extract(epoch from greatest(created_at, t.first) - t.first) / 86400)::int as made,
+    `select floor(extract(epoch from greatest(created_at, t.first) - t.first) / 86400)::int as created,
        case when ended > t.now
          then ? + least(floor(extract(epoch from ended - t.now) / 86400), ?)
          else floor(extract(epoch from ended - t.first) / 86400) end::int as ended,

@@ -1,22 +1,27 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
+import { tokenOf } from '../../packages/guard/src/token-of.ts'
 import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { invalid, notFound } from '../errors/errors.ts'
-import { PageOf, page, paging } from '../http/paging.ts'
+import { PageOf, type PageRequest, page, paging } from '../http/paging.ts'
 import { sendRevoked } from '../http/progress.ts'
 import { closed, problem, validationProblem } from '../http/schemas.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
 import type { Keys } from '../keys/keys.ts'
+import { normalKid } from '../keys/kid.ts'
 import { signedIds } from '../keys/revocation.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { isUuid } from '../text/uuid.ts'
 import type { BulkFilter, TokenAdmin } from '../tokens/bulk.ts'
+import type { HandOver } from '../tokens/handover.ts'
 import type { RevokeToken } from '../tokens/revoke-batch.ts'
-import { revokedResponse, revokedWithIssued, toToken } from '../tokens/schemas.ts'
-import type { AccessToken } from '../tokens/token.entity.ts'
+import { issuedTokens, ListStateSchema, revokedResponse, revokedWithIssued, toToken } from '../tokens/schemas.ts'
+import type { AccessToken, ShownToken } from '../tokens/token.entity.ts'
 import type { Usage } from '../tokens/usage.ts'
-import { Id, ManagedToken, RevokeTokens, selector } from './schemas.ts'
+import { applicationAwayProblem } from '../users/schemas.ts'
+import type { ShowUserId, UserIds } from '../users/user-ids.ts'
+import { filterFields, HandOverToken, Id, ManagedToken, RevokeTokens } from './schemas.ts'
 
 const tags = ['Administration']
 const unknownToken = problem('There is no such token')
@@ -27,43 +32,71 @@ export interface AdminTokensOptions {
   usage: Usage
   catalogue: Pick<Catalogue, 'unknown'>
   keys: Keys
+  userIds: UserIds
+  handOver: HandOver
 }
 
 const adminListTokensSchema = {
   operationId: 'adminListTokens',
-  summary: 'List the tokens of everybody',
-  description: 'Newest first; all conditions must hold.',
+  summary: 'List the tokens of all users',
+  description: 'Newest first. A token must match all conditions.',
   tags,
-  querystring: Type.Object(
-    { ...paging, ...selector, state: Type.Optional(Type.Enum(['live', 'all'], { default: 'live' })) },
-    closed,
-  ),
+  querystring: Type.Object({ ...paging, ...filterFields, state: ListStateSchema }, closed),
   response: { 200: PageOf(ManagedToken), 422: validationProblem },
 }
 
 const adminGetTokenSchema = {
   operationId: 'adminGetToken',
-  summary: 'Get a token of anybody',
+  summary: 'Get a token of any user',
   tags,
   params: Id('token'),
-  response: { 200: Type.Object({ data: ManagedToken }), 404: unknownToken },
+  response: {
+    200: Type.Object({ data: Type.Object({ ...ManagedToken.properties, ...issuedTokens }) }),
+    404: unknownToken,
+  },
 }
 
 const adminRevokeTokenSchema = {
   operationId: 'adminRevokeToken',
-  summary: 'Revoke a token of anybody',
+  summary: 'Revoke a token of any user',
   tags,
   params: Id('token'),
   response: { 200: revokedWithIssued, 204: revokedResponse, 404: unknownToken },
+}
+
+const adminHandOverTokenSchema = {
+  operationId: 'adminHandOverToken',
+  summary: 'Hand a token over to another owner',
+  description:
+    'For a personal access token whose owner leaves. The new owner is a user or a service account. An opaque token keeps its ' +
+    'text and works on for the new owner. A handover revives it for whoever kept a copy, such as a former owner who was disabled: rotate it. A JWT names its user, so it is revoked and the response contains the token that ' +
+    'replaces it. Scopes that the new owner may not have are dropped. Tokens that were exchanged for it are revoked. A ' +
+    'disabled owner’s token can be handed over, too.',
+  tags,
+  params: Id('token'),
+  body: HandOverToken,
+  response: {
+    200: Type.Object({
+      token: Type.Optional(
+        Type.String({ description: 'The plain text of the token that replaces a JWT. Shown once.' }),
+      ),
+      data: ManagedToken,
+      dropped_scopes: Type.Array(Type.String({ examples: ['admin:read'] })),
+    }),
+    404: problem('There is no such personal access token'),
+    409: problem('The token has ended, is suspended or was replaced, or the new owner is disabled'),
+    422: validationProblem,
+    503: applicationAwayProblem,
+  },
 }
 
 const adminRevokeTokensSchema = {
   operationId: 'adminRevokeTokens',
   summary: 'Revoke many tokens',
   description:
-    'Every live token for which all conditions hold; with `dry_run` only their number is told. Where there are ' +
-    'more than can be revoked while a connection waits, the answer is 202: those it counts are revoked, and ' +
-    'the same request, sent again until it answers 200, goes on with the others.',
+    'Revokes every live token that matches all conditions; with `dry_run`, only counts them. If there are more than ' +
+    'one request can revoke, the response is 202: the counted tokens are revoked; repeat the request until the ' +
+    'response is 200 to revoke the others.',
   tags,
   body: RevokeTokens,
   response: {
@@ -75,7 +108,7 @@ const adminRevokeTokensSchema = {
         data: Type.Object({
           count: Type.Integer({ examples: [90_000], description: 'Revoked by this request' }),
           dry_run: Type.Boolean({ examples: [false] }),
-          complete: Type.Literal(false, { description: 'Send the request again for the others' }),
+          complete: Type.Literal(false, { description: 'Send the request again to revoke the others' }),
         }),
       }),
       description: 'Not all of them are revoked yet',
@@ -85,8 +118,11 @@ const adminRevokeTokensSchema = {
 }
 
 export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncTypebox {
-  const { tokenAdmin, revokeToken, usage, catalogue, keys } = options
-  const show = (token: AccessToken) => ({ ...toToken(catalogue, token, usage.lastUse(token)), user_id: token.user })
+  const { tokenAdmin, revokeToken, handOver, usage, catalogue, userIds } = options
+  const show = (token: ShownToken, shown: ShowUserId) => ({
+    ...toToken(catalogue, token, usage.lastUse(token)),
+    user_id: shown(token.user),
+  })
 
   async function find(id: string): Promise<AccessToken> {
     const token = isUuid(id) ? await tokenAdmin.find(id) : undefined
@@ -95,19 +131,29 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
   }
 
   return async app => {
-    app.get('/tokens', { preValidation: checkScopes('admin:read'), schema: adminListTokensSchema }, async ({ query }) =>
-      page(
-        query,
-        async pageRequest =>
-          tokenAdmin.list(await toSelector(query, keys), { ...pageRequest, all: query.state === 'all' }),
-        show,
-      ),
+    app.get(
+      '/tokens',
+      { preValidation: checkScopes('admin:read'), schema: adminListTokensSchema },
+      async ({ query }) => {
+        let shown: ShowUserId = row => row
+        const fetch = async (pageRequest: PageRequest) => {
+          const filter = await toBulkFilter(query, options)
+          const found = await tokenAdmin.list(filter, { ...pageRequest, state: query.state })
+          shown = await userIds.shown(found.map(({ user }) => user))
+          return found
+        }
+        return page(query, fetch, token => show(token, shown))
+      },
     )
 
     app.get(
       '/tokens/:id',
       { preValidation: checkScopes('admin:read'), schema: adminGetTokenSchema },
-      async ({ params }) => ({ data: show(await find(params.id)) }),
+      async ({ params }) => {
+        const token = await find(params.id)
+        const shown = await userIds.shown([token.user])
+        return { data: { ...show(token, shown), issued_tokens: await tokenAdmin.countIssued(token.id) } }
+      },
     )
 
     app.delete(
@@ -119,13 +165,25 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
     )
 
     app.post(
+      '/tokens/:id/handover',
+      { preValidation: checkScopes('admin:write'), schema: adminHandOverTokenSchema },
+      async request => {
+        const { params, body } = request
+        const owner = await userIds.rowOf(body.user_id)
+        const { token, plainText, droppedScopes } = await handOver(params.id, owner, tokenOf(request))
+        const data = show(token, await userIds.shown([token.user]))
+        return { ...(plainText && { token: plainText }), data, dropped_scopes: droppedScopes }
+      },
+    )
+
+    app.post(
       '/tokens/revoke',
       { preValidation: checkScopes('admin:write'), schema: adminRevokeTokensSchema },
       async ({ body }, reply) => {
         const { dry_run = false } = body
-        const chosen = await toSelector(body, keys)
+        const chosen = await toBulkFilter(body, options)
         if (dry_run) return { data: { count: await tokenAdmin.count(chosen), dry_run } }
-        const { count, complete } = await tokenAdmin.revoke(chosen, REQUEST_BUDGET_MS)
+        const { count, complete } = await tokenAdmin.revoke(chosen, { timeoutMs: REQUEST_BUDGET_MS })
         if (complete) return { data: { count, dry_run } }
         return reply.code(202).send({ data: { count, dry_run, complete } })
       },
@@ -133,22 +191,28 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
   }
 }
 
-type Sent = Omit<Static<typeof RevokeTokens>, 'dry_run'>
+type FilterFields = Omit<Static<typeof RevokeTokens>, 'dry_run'>
 
-async function toSelector(sent: Sent, keys: Keys): Promise<BulkFilter> {
-  const { user_id, client_id, scope, made_before, unused_since, key_id } = sent
+async function toBulkFilter(
+  fields: FilterFields,
+  { keys, userIds }: Pick<AdminTokensOptions, 'keys' | 'userIds'>,
+): Promise<BulkFilter> {
+  const { user_id, client_id, scope, created_before, made_before, unused_since, key_id } = fields
+  if (created_before !== undefined && made_before !== undefined)
+    throw invalid({ path: 'made_before', message: 'is another name of created_before: send one of them' })
   return {
-    userId: user_id,
+    userId: user_id === undefined ? undefined : await userIds.rowOf(user_id),
     clientId: client_id,
     scope,
-    madeBefore: parseOptionalDateTime('made_before', made_before),
+    createdBefore:
+      parseOptionalDateTime('created_before', created_before) ?? parseOptionalDateTime('made_before', made_before),
     unusedSince: parseOptionalDateTime('unused_since', unused_since),
     signed: key_id === undefined ? undefined : await signedBy(key_id, keys),
   }
 }
 
 async function signedBy(kid: string, keys: Keys): Promise<readonly [string, string]> {
-  const key = (await keys.list()).find(({ id }) => id === kid.toLowerCase())
+  const key = (await keys.list()).find(({ id }) => id === normalKid(kid))
   if (!key) throw invalid({ path: 'key_id', message: 'must be the id of a signing key' })
   return signedIds(key) ?? NO_IDS
 }

@@ -1,32 +1,34 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
-import { insufficientScope } from '../../packages/guard/src/errors.ts'
-import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
 import { tokenOf } from '../../packages/guard/src/token-of.ts'
 import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
-import { conflict, notFound } from '../errors/errors.ts'
+import { conflict } from '../errors/errors.ts'
 import type { SignOut } from '../grants/sign-out.ts'
-import { PageOf, page, paging } from '../http/paging.ts'
+import { ifMatch, withTag } from '../http/entity-tag.ts'
+import { PageOf, type PageRequest, page, paging } from '../http/paging.ts'
 import { sendProgress } from '../http/progress.ts'
-import { closed, noContent, problem, unfinished, validationProblem } from '../http/schemas.ts'
+import { closed, noContent, problem, revokedMany, unfinished, validationProblem } from '../http/schemas.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { isUuid } from '../text/uuid.ts'
+import { assertMayGrant } from '../tokens/limits.ts'
 import { newToken } from '../tokens/request.ts'
 import { IssuedSchema, IssueForUser, toToken } from '../tokens/schemas.ts'
 import type { Tokens } from '../tokens/tokens.ts'
-import { toUser } from '../users/schemas.ts'
+import type { OwnUsers } from '../users/own-users.ts'
+import { applicationAwayProblem, ManagedUser, toManagedUser, toUser, userTag } from '../users/schemas.ts'
+import type { UserIds } from '../users/user-ids.ts'
 import type { Users } from '../users/users.ts'
-import { ChangeUser, CreateUser, Id, ManagedUser, toManagedUser } from './schemas.ts'
+import { ChangeUser, Id } from './schemas.ts'
 
 const tags = ['Administration']
-const Answer = Type.Object({ data: ManagedUser })
+const UserResponse = Type.Object({ data: ManagedUser })
 const lastAdministrator = problem('The user is the last administrator')
 const unknownUser = problem('There is no such user')
 
 export interface AdminUsersOptions {
   users: Users
+  ownUsers: OwnUsers
+  userIds: UserIds
   tokens: Tokens
   signOut: SignOut
   catalogue: Pick<Catalogue, 'unknown'>
@@ -37,18 +39,20 @@ const adminListUsersSchema = {
   summary: 'List the users',
   tags,
   querystring: Type.Object(
-    { ...paging, email: Type.Optional(Type.String({ maxLength: 254, description: 'Only this one' })) },
+    {
+      ...paging,
+      email: Type.Optional(Type.String({ maxLength: 254, description: 'Only the user with this address' })),
+      search: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 254,
+          description: 'Part of the name or of the e-mail address, in any case',
+        }),
+      ),
+    },
     closed,
   ),
   response: { 200: PageOf(ManagedUser), 422: validationProblem },
-}
-
-const adminCreateUserSchema = {
-  operationId: 'adminCreateUser',
-  summary: 'Create a user',
-  tags,
-  body: CreateUser,
-  response: { 201: Answer, 422: validationProblem },
 }
 
 const adminGetUserSchema = {
@@ -56,7 +60,7 @@ const adminGetUserSchema = {
   summary: 'Get a user',
   tags,
   params: Id('user'),
-  response: { 200: Answer, 404: unknownUser },
+  response: { 200: UserResponse, 404: unknownUser, 503: applicationAwayProblem },
 }
 
 const adminChangeUserSchema = {
@@ -66,7 +70,7 @@ const adminChangeUserSchema = {
   tags,
   params: Id('user'),
   body: ChangeUser,
-  response: { 200: Answer, 404: unknownUser, 409: lastAdministrator, 422: validationProblem },
+  response: { 200: UserResponse, 404: unknownUser, 409: lastAdministrator, 422: validationProblem },
 }
 
 const adminSignOutUserSchema = {
@@ -75,13 +79,18 @@ const adminSignOutUserSchema = {
   description: 'Ends every session and revokes every access and refresh token of the user.',
   tags,
   params: Id('user'),
-  response: { 202: unfinished, 204: noContent('Nothing of the user lives'), 404: unknownUser },
+  response: {
+    200: revokedMany,
+    202: unfinished,
+    204: noContent('All sessions and tokens of the user are revoked'),
+    404: unknownUser,
+  },
 }
 
 const adminIssueTokenSchema = {
   operationId: 'adminIssueToken',
   summary: 'Issue a personal access token for a user',
-  description: 'For a backend with users of its own. `admin:*` can be passed on only by who has it.',
+  description: 'For a backend that manages its own users. Granting `admin:*` requires a token with that scope.',
   tags,
   params: Id('user'),
   body: IssueForUser,
@@ -90,6 +99,7 @@ const adminIssueTokenSchema = {
     404: unknownUser,
     409: problem('The user is disabled'),
     422: validationProblem,
+    503: applicationAwayProblem,
   },
 }
 
@@ -101,72 +111,65 @@ const adminEnableUserSchema = {
     '1,000 tokens in batches, within seconds.',
   tags,
   params: Id('user'),
-  response: { 200: Answer, 404: unknownUser },
+  response: { 200: UserResponse, 404: unknownUser },
 }
 
 const adminDisableUserSchema = {
   ...adminEnableUserSchema,
   operationId: 'adminDisableUser',
   summary: 'Disable a user',
-  response: { 200: Answer, 404: unknownUser, 409: lastAdministrator },
+  response: { 200: UserResponse, 404: unknownUser, 409: lastAdministrator },
 }
 
-export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOptions): FastifyPluginAsyncTypebox {
-  const find = (id: string) => {
-    if (!isUuid(id)) throw notFound('user')
-    return users.find(id)
-  }
+const adminUnlockUserSchema = {
+  operationId: 'adminUnlockUser',
+  summary: 'Reset the failed sign-ins of a user',
+  description:
+    'The next sign-ins of the user are not delayed, from any network. Failures that are counted by IP address are kept.',
+  tags,
+  params: Id('user'),
+  response: { 200: UserResponse, 404: unknownUser },
+}
+
+export function adminUsers(options: AdminUsersOptions): FastifyPluginAsyncTypebox {
+  const { users, ownUsers, userIds, tokens, signOut, catalogue } = options
+  /** By the id that responses contain. */
+  const find = async (id: string) => users.find(await userIds.rowOf(id))
 
   return async app => {
     const mayRead = checkScopes('admin:read')
     const mayWrite = checkScopes('admin:write')
 
     app.get('/users', { preValidation: mayRead, schema: adminListUsersSchema }, async ({ query }) => {
-      const { email } = query
+      const { email, search } = query
       const only = email === undefined ? undefined : await users.findByEmail(email)
-      const fetch = email === undefined ? users.list : async () => (only ? [only] : [])
-      return page(query, fetch, toManagedUser)
+      const fetch = async (pageRequest: PageRequest) =>
+        email === undefined ? users.list({ ...pageRequest, search }) : only ? [only] : []
+      return page(query, fetch, user => toManagedUser(ownUsers.describeNow(user)))
     })
 
-    app.post('/users', { preValidation: mayWrite, schema: adminCreateUserSchema }, async ({ body }, reply) =>
-      reply.code(201).send({ data: toManagedUser(await users.create(body)) }),
-    )
+    app.get('/users/:id', { preValidation: mayRead, schema: adminGetUserSchema }, async ({ params }, reply) => {
+      const user = await find(params.id)
+      withTag(reply, userTag(user))
+      return { data: toManagedUser(await ownUsers.describe(user)) }
+    })
 
-    app.get('/users/:id', { preValidation: mayRead, schema: adminGetUserSchema }, async ({ params }) => ({
-      data: toManagedUser(await find(params.id)),
-    }))
-
-    app.patch('/users/:id', { preValidation: mayWrite, schema: adminChangeUserSchema }, async ({ params, body }) => {
-      const { id } = await find(params.id)
-      return { data: toManagedUser(await users.update(id, body)) }
+    app.patch('/users/:id', { preValidation: mayWrite, schema: adminChangeUserSchema }, async (request, reply) => {
+      const { id } = await find(request.params.id)
+      const user = await users.update(id, request.body, ifMatch(request, userTag))
+      withTag(reply, userTag(user))
+      return { data: toManagedUser(user) }
     })
 
     for (const [act, schema] of [
       ['disable', adminDisableUserSchema],
       ['enable', adminEnableUserSchema],
+      ['unlock', adminUnlockUserSchema],
     ] as const) {
       app.post(`/users/:id/${act}`, { preValidation: mayWrite, schema }, async ({ params }) => ({
         data: toManagedUser(await users[act]((await find(params.id)).id)),
       }))
     }
-
-    app.post(
-      '/users/:id/unlock',
-      {
-        preValidation: mayWrite,
-        schema: {
-          operationId: 'adminUnlockUser',
-          summary: 'Forget the failed sign-ins of a user',
-          description:
-            'The next attempts to sign in are not delayed, from whatever network. Failures from one address, of whatever ' +
-            'user, go on counting.',
-          tags,
-          params: Id('user'),
-          response: { 200: Answer, 404: unknownUser },
-        },
-      },
-      async ({ params }) => ({ data: toManagedUser(await users.unlock((await find(params.id)).id)) }),
-    )
 
     app.post(
       '/users/:id/sign-out',
@@ -184,18 +187,14 @@ export function adminUsers({ users, tokens, signOut, catalogue }: AdminUsersOpti
       '/users/:id/tokens',
       { preValidation: mayWrite, schema: adminIssueTokenSchema },
       async (request, reply) => {
-        const user = await find(request.params.id)
+        const { id } = await find(request.params.id)
+        await ownUsers.confirmRow(id)
+        const user = await users.find(id)
         if (user.disabledAt) throw conflict('The user is disabled: enable it before issuing tokens for it.')
-        mustHaveAdmin(request, request.body.scopes ?? [])
+        assertMayGrant(tokenOf(request), request.body.scopes ?? [])
         const { plainText, token } = await tokens.issuePersonal({ ...newToken(request.body), user })
         return reply.code(201).send({ token: plainText, data: toToken(catalogue, token), user: toUser(user) })
       },
     )
   }
-}
-
-function mustHaveAdmin(request: FastifyRequest, scopes: readonly string[]): void {
-  const token = tokenOf(request)
-  const lacking = token.lacks(scopes.filter(isAdminScope))
-  if (lacking.length > 0) throw insufficientScope('all', lacking, token.scopes, lacking)
 }

@@ -10,6 +10,8 @@ export interface Actor {
   sessionId: string | null
   /** IP address; null: the command line, or the server itself. */
   address: string | null
+  /** The address is that of a proxy that nobody named, so that many share it. */
+  shared?: boolean | undefined
   /** The `User-Agent` header, at most 255 characters; absent: the request has none. */
   userAgent?: string | undefined
 }

@@ -10,6 +10,7 @@ const AuditEventSchema = defineEntity({
     { name: 'audit_events_user_index', properties: ['userId', 'id'] },
     { name: 'audit_events_client_index', properties: ['clientId', 'id'] },
     { name: 'audit_events_kind_index', properties: ['kind', 'id'] },
+    { name: 'audit_events_token_index', properties: ['tokenId', 'id'], where: 'token_id is not null' },
   ],
   // No foreign keys: audit events outlive the rows that they refer to.
   properties: {

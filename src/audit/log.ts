@@ -9,6 +9,8 @@ export interface AuditFilter {
   clientId?: string | undefined
   /** Which it was done to, or with. */
   tokenId?: string | undefined
+  /** Which it was done to, by whatever means. */
+  ofToken?: string | undefined
   since?: Date | undefined
   until?: Date | undefined
 }
@@ -26,7 +28,7 @@ export function createAuditLog(db: Database): AuditLog {
 }
 
 function where(
-  { kind, userId, clientId, tokenId, since, until }: AuditFilter,
+  { kind, userId, clientId, tokenId, ofToken, since, until }: AuditFilter,
   after?: string,
 ): FilterQuery<AuditEvent> {
   const conditions: FilterQuery<AuditEvent>[] = []
@@ -34,6 +36,7 @@ function where(
   if (userId) conditions.push({ $or: [{ userId }, { actorUserId: userId }] })
   if (clientId) conditions.push({ $or: [{ clientId }, { actorClientId: clientId }] })
   if (tokenId) conditions.push({ $or: [{ tokenId }, { actorTokenId: tokenId }] })
+  if (ofToken) conditions.push({ tokenId: ofToken })
   if (since) conditions.push({ at: { $gte: since } })
   if (until) conditions.push({ at: { $lt: until } })
   if (after) conditions.push({ id: { $lt: after } })

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander'
 import type { AuditEvent } from '../audit/event.entity.ts'
 import { EVENT_KINDS, type EventKind } from '../audit/event-kinds.ts'
+import type { ShowUserId } from '../users/user-ids.ts'
 import { countOption, examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
-import { answer, table } from './output.ts'
+import { printResult, table } from './output.ts'
 import { withServices } from './services.ts'
 import { findUser } from './users.ts'
 
@@ -17,12 +18,12 @@ interface Options extends JsonOption {
 export function auditCommand(postern: Command): void {
   postern
     .command('audit')
-    .description('Show the audit log, newest first: who did what, to whom, with what and from where.')
+    .description('Show the audit log, newest first.')
     .addOption(new Option('--kind <kind>', 'only events of this kind').choices([...EVENT_KINDS]))
-    .option('--user <user>', 'only what was done to or by this user: e-mail address or id')
-    .option('--client <id>', 'only what was done to or by this client', idArgument)
-    .option('--token <id>', 'only what was done to or with this token', idArgument)
-    .option('--limit <number>', 'how many events', countOption, 50)
+    .option('--user <user>', 'only events about or by this user: e-mail address or ID')
+    .option('--client <id>', 'only events about or by this client', idArgument)
+    .option('--token <id>', 'only events about or with this token', idArgument)
+    .option('--limit <number>', 'maximum number of events', countOption, 50)
     .option(...JSON_OPTION)
     .addHelpText(
       'after',
@@ -32,22 +33,31 @@ export function auditCommand(postern: Command): void {
 }
 
 async function audit({ kind, user: who, client: clientId, token: tokenId, limit, json }: Options): Promise<void> {
-  const events = await withServices(async services => {
+  const { events, shown } = await withServices(async services => {
     const userId = who === undefined ? undefined : (await findUser(services, who)).id
-    return services.auditLog.list({ kind, userId, clientId, tokenId }, { limit })
+    const events = await services.auditLog.list({ kind, userId, clientId, tokenId }, { limit })
+    const shown = await services.userIds.shown(events.flatMap(event => [event.userId, event.actorUserId]))
+    return { events, shown }
   }, 'read')
   const { toEvent } = await import('../admin/schemas.ts')
   const headings = ['at', 'kind', 'user', 'client', 'token', 'by', 'with', 'address', 'user agent']
-  answer(json, { data: events.map(toEvent) }, table(headings, events.map(row)))
+  printResult(
+    json,
+    { data: events.map(event => toEvent(event, shown)) },
+    table(
+      headings,
+      events.map(event => row(event, shown)),
+    ),
+  )
 }
 
-const row = (event: AuditEvent) => [
+const row = (event: AuditEvent, shown: ShowUserId) => [
   event.at,
   event.kind,
-  event.userId,
+  shown(event.userId),
   event.clientId,
   event.tokenId,
-  event.actorUserId ?? event.actorClientId,
+  shown(event.actorUserId) ?? event.actorClientId,
   event.actorTokenId ?? event.actorSessionId,
   event.address,
   event.details.user_agent as string | undefined,

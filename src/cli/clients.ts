@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander'
 import type { TokenFormat } from '../clients/client.entity.ts'
 import type { ClientAndSecret } from '../clients/clients.ts'
+import { blockedHostCommands } from './blocked-hosts.ts'
 import { UsageError } from './errors.ts'
 import { durationOption, examples, idArgument, JSON_OPTION, type JsonOption } from './options.ts'
-import { answer, note, table } from './output.ts'
+import { note, printResult, table } from './output.ts'
 import { everyRow, withServices } from './services.ts'
 
 interface CreateOptions extends JsonOption, Allowances {
@@ -38,12 +39,12 @@ const RESOURCE = [
   'resource that it may request with client_credentials, besides its own',
 ] as const
 
-/** A pair of opposite options has no default, so that an update leaves what is not named as it is. */
+/** A pair of opposite options has no default, so that an update does not change what it does not name. */
 const SWITCHES = [
   ['--issues-personal-tokens', 'its tokens may issue and rotate personal tokens'],
-  ['--no-issues-personal-tokens', 'its tokens may not (default)'],
+  ['--no-issues-personal-tokens', 'its tokens may not issue or rotate personal tokens (default)'],
   ['--require-pushed-requests', 'it must push its authorization requests (RFC 9126)'],
-  ['--no-require-pushed-requests', 'it need not push them (default)'],
+  ['--no-require-pushed-requests', 'it can send them through the browser (default)'],
 ] as const
 
 const withSwitches = (command: Command): Command =>
@@ -56,10 +57,10 @@ export function clientCommands(postern: Command): void {
 
   withSwitches(client.command('create'))
     .description('Register an app. Its secret is shown only once.')
-    .requiredOption('--name <name>', 'name that people see when they authorize the app')
+    .requiredOption('--name <name>', 'name that users see when they authorize the app')
     .option('--public', 'app without a secret: on a phone, in a browser, on a command line')
     .option('--grant <grant...>', 'grant type it may use (default: those that the other options need)')
-    .option('--redirect-uri <uri...>', 'URI that people are redirected to')
+    .option('--redirect-uri <uri...>', 'URI that the browser is redirected to')
     .option('--scope <scope...>', 'scope it may request (default: all scopes except admin)')
     .option('--audience <uri>', 'register a resource server with this audience')
     .option(...EXCHANGE_AUDIENCE)
@@ -121,6 +122,8 @@ ${examples(
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern client revoke 01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12'))
     .action(revoke)
+
+  blockedHostCommands(client)
 }
 
 async function create({
@@ -136,7 +139,7 @@ async function create({
 }: CreateOptions): Promise<void> {
   if (rest.public && !redirectUri && !grant && !rest.audience) {
     throw new UsageError(
-      'A public client needs --redirect-uri, or --grant device_code: otherwise it could get no token.',
+      'A public client needs --redirect-uri or --grant device_code. Without them, it cannot get tokens.',
     )
   }
   const { GRANT_TYPES } = await import('../clients/client.entity.ts')
@@ -161,7 +164,7 @@ async function update(id: string, { json, ...options }: UpdateOptions): Promise<
   if (Object.keys(options).length === 0) throw new UsageError('Nothing to change. See --help for the options.')
   const { client } = await withServices(({ clients }) => clients.update(id, allowances(options)))
   const { toClient } = await import('../clients/schemas.ts')
-  answer(json, { data: toClient(client) }, `Updated client ${id}`)
+  printResult(json, { data: toClient(client) }, `Updated client ${id}`)
 }
 
 async function rotateSecret(id: string, { overlap, json }: RotateOptions): Promise<void> {
@@ -170,7 +173,7 @@ async function rotateSecret(id: string, { overlap, json }: RotateOptions): Promi
 
 function showOnce({ client, secret }: ClientAndSecret, json: boolean | undefined): void {
   const text = `client_id      ${client.id}${secret ? `\nclient_secret  ${secret}` : ''}`
-  answer(json, { client_id: client.id, client_secret: secret }, text)
+  printResult(json, { client_id: client.id, client_secret: secret }, text)
   if (secret && !json) note('Save the secret now. It is shown only once.')
 }
 
@@ -185,7 +188,7 @@ async function list({ json }: JsonOption): Promise<void> {
     c.revoked ? 'revoked' : 'active',
   ])
   const { toClient } = await import('../clients/schemas.ts')
-  answer(json, { data: clients.map(toClient) }, table(['id', 'name', 'type', 'grants', 'scopes', 'status'], rows))
+  printResult(json, { data: clients.map(toClient) }, table(['id', 'name', 'type', 'grants', 'scopes', 'status'], rows))
 }
 
 async function revoke(id: string, { json }: JsonOption): Promise<void> {
@@ -194,5 +197,5 @@ async function revoke(id: string, { json }: JsonOption): Promise<void> {
     return clients.find(id)
   })
   const { toClient } = await import('../clients/schemas.ts')
-  answer(json, { data: toClient(client) }, `Revoked client ${id}`)
+  printResult(json, { data: toClient(client) }, `Revoked client ${id}`)
 }

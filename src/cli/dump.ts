@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
+import type { RestoredState } from '../dump/declare-restored.ts'
 import { UsageError } from './errors.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
-import { answer, note } from './output.ts'
+import { note, printResult } from './output.ts'
 
 const WITH_KEY = 'The dump contains the APP_KEY of this database. Keep it as secret as a password.'
 const WITHOUT_KEY = 'The dump does not contain APP_KEY, which its secrets are encrypted with. Back up that key too.'
@@ -32,6 +33,60 @@ export function dumpCommands(postern: Command): void {
       examples('DATA_DIR=./restored postern restore backup.gz', 'DATABASE_URL=postgres://… postern restore backup.gz'),
     )
     .action(restore)
+
+  restoredCommand(postern)
+  exportCommand(postern)
+}
+
+/** `postern restore` does this itself; a backup of other tools does not. */
+function restoredCommand(postern: Command): void {
+  postern
+    .command('restored')
+    .description(
+      'Declare that other tools restored this database, such as pg_restore or a copy of DATA_DIR, before the first server ' +
+        'starts on it. Status references and sequence numbers that were given out after the backup are not given out again.',
+    )
+    .option('--check', 'change nothing, and show how old the database is')
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern restored --check', 'postern restored'))
+    .action(async ({ check, json }: JsonOption & { check?: boolean }) => {
+      const { declareRestored, restoredState } = await import('../dump/declare-restored.ts')
+      const { withServices } = await import('./services.ts')
+      const state = check
+        ? await withServices(({ db }) => restoredState(db), 'read')
+        : await withServices(({ db }) => declareRestored(db))
+      const data = { last_audit_event: state.lastAudit, last_token: state.lastToken, open_lists: state.openLists }
+      printResult(json, { ...data, declared: !check }, restoredText(state))
+    })
+}
+
+const restoredText = ({ lastAudit, lastToken, openLists }: RestoredState) =>
+  `The last change in this database was at ${lastAudit ?? 'an unknown time'}, and its last token was issued at ${lastToken ?? 'an unknown time'}.
+Unknown are all changes since: revoke again what was revoked, and see docs/backup-and-restore.md.
+${openLists} status lists have free places that tokens issued since may have.`
+
+/** Rows in a documented form, for other programs; a dump is for `postern restore`. */
+function exportCommand(postern: Command): void {
+  postern
+    .command('export')
+    .description(
+      'Write users, clients and tokens as NDJSON, in the form that docs/export.md describes, for other programs and for ' +
+        '`postern import tokens`. Stop the server before you export the embedded database.',
+    )
+    .argument('<file>', 'new file, compressed if its name ends with .gz, or - for standard output')
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('postern export tokens.ndjson.gz', 'postern export - | jq .row.name'))
+    .action(async (file: string, { json }: JsonOption) => {
+      if (file === '-' && json) throw new UsageError('Standard output contains the rows, so --json needs a file.')
+      const { writeFile } = await import('../dump/file.ts')
+      const { exportRows } = await import('../import/export.ts')
+      const { withServices } = await import('./services.ts')
+      const rows = await withServices(
+        ({ db }) => writeFile(file, write => exportRows(db, write), { gzip: file.endsWith('.gz') }),
+        'read',
+      )
+      if (file !== '-') printResult(json, { file, rows }, `Wrote ${rows} rows to ${file}`)
+    })
 }
 
 async function dump(file: string, { json }: JsonOption): Promise<void> {
@@ -42,12 +97,12 @@ async function dump(file: string, { json }: JsonOption): Promise<void> {
   }
   const { dumpTo } = await import('./dump-database.ts')
   const { rows, withKey } = await dumpTo(file, packageJson.version)
-  if (file !== '-') answer(json, { file, rows, contains_app_key: withKey }, `Wrote ${rows} rows to ${file}`)
+  if (file !== '-') printResult(json, { file, rows, contains_app_key: withKey }, `Wrote ${rows} rows to ${file}`)
   if (!json) note(withKey ? WITH_KEY : WITHOUT_KEY)
 }
 
 async function restore(file: string, { json }: JsonOption): Promise<void> {
   const { restoreFrom } = await import('./restore-database.ts')
   const { rows, createdAt } = await restoreFrom(file)
-  answer(json, { rows, created_at: createdAt }, `Restored ${rows} rows as of ${createdAt}`)
+  printResult(json, { rows, created_at: createdAt }, `Restored ${rows} rows as of ${createdAt}`)
 }

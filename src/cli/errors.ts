@@ -1,15 +1,27 @@
 import { CommanderError } from 'commander'
+import { LoginError } from '../../packages/guard/src/login/error.ts'
 import { type FieldError, PosternError, StartupError } from '../errors/errors.ts'
 import { printable } from './output.ts'
 
 /** Wrong usage that Commander does not detect. */
 export class UsageError extends Error {}
 
-/** What was named does not exist, or the command cannot run now. */
+/** Something that an argument names does not exist, or the command cannot run now. */
 export class CommandError extends Error {}
 
-/** 2: wrong usage, nothing was done. 1: the command failed. */
-export function exitCode(error: unknown): 0 | 1 | 2 {
+/** The result of a command whose exit code is its answer. It is no failure, so nothing is written to stderr. */
+export class ExitCode extends Error {
+  readonly code: number
+
+  constructor(code: number) {
+    super(`exit code ${code}`)
+    this.code = code
+  }
+}
+
+/** 2: wrong usage, nothing was done. 1: the command failed. Others: the answer of a command. */
+export function exitCode(error: unknown): number {
+  if (error instanceof ExitCode) return error.code
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   return error instanceof UsageError ? 2 : 1
 }
@@ -21,10 +33,14 @@ export function explain(error: unknown): string {
   if (error instanceof StartupError || error instanceof UsageError || error instanceof CommandError) {
     return oneLine(error.message)
   }
+  if (error instanceof LoginError) return oneLine(signInAdvice(error))
   const message = databaseMessage(error)
   if (message) return `The database reported an error: ${oneLine(message)}.`
   return (error as Error)?.stack ?? String(error)
 }
+
+const signInAdvice = ({ code, message }: LoginError) =>
+  code === 'not_signed_in' ? `${message} Run: postern login` : message
 
 const oneLine = (text: string) => printable(text.trim().replaceAll(/\s*\n\s*/g, ' '))
 

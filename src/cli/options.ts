@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { parseDuration } from '../config/duration.ts'
+import { MAX_SECONDS, parseDuration } from '../config/duration.ts'
 import { isUuid } from '../text/uuid.ts'
 
 export interface JsonOption {
@@ -16,13 +16,13 @@ export const examples = (...lines: string[]) => `\nExamples:\n${lines.map(line =
 export function durationOption(text: string): number {
   const seconds = parseDuration(text)
   if (seconds !== undefined) return seconds
-  throw new InvalidArgumentError('It must be a duration such as 30d, 12h or P1Y.')
+  throw new InvalidArgumentError('It must be a duration such as 30d, 12h or P1Y, of at most 100 years.')
 }
 
 export function hoursOption(text: string): number {
   const hours = Number(text)
-  if (text.trim() !== '' && Number.isFinite(hours) && hours >= 0) return hours
-  throw new InvalidArgumentError('It must be a number of hours, 0 or more.')
+  if (text.trim() !== '' && hours >= 0 && hours <= MAX_SECONDS / 3_600) return hours
+  throw new InvalidArgumentError('It must be a number of hours, from 0 to 100 years.')
 }
 
 export function idArgument(text: string): string {

@@ -12,7 +12,7 @@ export const printable = (text: string) => text.replaceAll(CONTROL, escaped)
  * Writes a result to stdout: as JSON with the field names of the API, or as text.
  * @param text without the final newline
  */
-export function answer(json: boolean | undefined, data: unknown, text: string): void {
+export function printResult(json: boolean | undefined, data: unknown, text: string): void {
   const body = json ? JSON.stringify(data, null, 2).replaceAll(CONTROL_IN_JSON, escaped) : text
   process.stdout.write(`${body}\n`)
 }

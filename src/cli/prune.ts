@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import type { Database } from '../database/database.ts'
+import { longestRefreshGrace } from '../grants/refresh-grace.ts'
 import type { PruneOptions } from '../tokens/prune.ts'
 import { examples, hoursOption, JSON_OPTION, type JsonOption } from './options.ts'
-import { answer } from './output.ts'
+import { printResult } from './output.ts'
 import { withServices } from './services.ts'
 
 interface Options extends JsonOption {
@@ -29,12 +30,12 @@ async function run({ revoked = false, expired = false, hours, dryRun = false, js
   const both = !revoked && !expired
   const options = { revoked: revoked || both, expired: expired || both, hours }
   const count = await withServices(
-    ({ db, config: { refreshGrace } }) =>
-      dryRun ? countTokens(db, options) : deleteTokens(db, { ...options, refreshGrace }),
+    ({ db, config }) =>
+      dryRun ? countTokens(db, options) : deleteTokens(db, { ...options, refreshGrace: longestRefreshGrace(config) }),
     dryRun ? 'read' : 'change',
   )
   const tokens = `${count} ${count === 1 ? 'token' : 'tokens'}`
-  answer(json, { count, dry_run: dryRun }, dryRun ? `${tokens} would be deleted` : `Deleted ${tokens}`)
+  printResult(json, { count, dry_run: dryRun }, dryRun ? `${tokens} would be deleted` : `Deleted ${tokens}`)
 }
 
 async function countTokens(db: Database, options: PruneOptions): Promise<number> {

@@ -29,7 +29,7 @@ export async function restoreFrom(file: string): Promise<{ rows: number; created
 }
 
 async function restoreShared(dump: Dump, config: ReturnType<typeof loadConfig>): Promise<number> {
-  requireAppKey(dump.header, [config.appKey])
+  requireAppKey(dump.header, [config.appKey, ...config.appKeyPrevious])
   const db = await openDatabase({
     ...config,
     databasePoolSize: Math.max(CONNECTIONS, config.databasePoolSize),

@@ -3,7 +3,7 @@ import { chosenScopesFile, loadConfig } from '../config/config.ts'
 import { hasDatabase } from '../database/embedded/existing.ts'
 import { type Catalogue, loadCatalogue } from '../scopes/catalogue.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
-import { answer, table } from './output.ts'
+import { printResult, table } from './output.ts'
 
 interface Options extends JsonOption {
   types?: boolean
@@ -18,7 +18,7 @@ export function scopesCommand(postern: Command): void {
     .addHelpText('after', examples('postern scopes', 'postern scopes --types > src/scopes.d.ts'))
     .action(async ({ types, json }: Options) => {
       const catalogue = await currentCatalogue()
-      answer(json, catalogue.scopes, types ? declaration(catalogue) : asTable(catalogue))
+      printResult(json, catalogue.scopes, types ? declaration(catalogue) : asTable(catalogue))
     })
 }
 

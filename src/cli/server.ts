@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import type { Database } from '../database/database.ts'
 import { takeLock } from '../database/locks.ts'
+import { ExitCode } from './errors.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
-import { answer } from './output.ts'
+import { printResult } from './output.ts'
 import { withBareServices } from './services.ts'
 
 /** One connection holds the lock while another one migrates. */
@@ -27,13 +28,39 @@ export function migrateCommand(postern: Command): void {
       'Migrate the database, and create the signing keys and the personal access client if they are missing. ' +
         'Several nodes can run it at the same time.',
     )
+    .option(
+      '--check',
+      'change nothing, and report by the exit code: 0 nothing to do, 2 safe while nodes of the previous release serve, ' +
+        '3 stop them first',
+    )
     .option(...JSON_OPTION)
-    .addHelpText('after', examples('DATABASE_URL=postgres://… APP_KEY=… postern migrate'))
-    .action(async ({ json }: JsonOption) => {
+    .addHelpText(
+      'after',
+      examples('DATABASE_URL=postgres://… APP_KEY=… postern migrate', 'postern migrate --check || echo $?'),
+    )
+    .action(async ({ check, json }: MigrateOptions) => {
+      if (check) return checkMigrations(json)
       const applied = await migrateDatabase()
       const lines = applied.map(name => `Applied ${name}`)
-      answer(json, { applied }, lines.length > 0 ? lines.join('\n') : 'The database is up to date.')
+      printResult(json, { applied }, lines.length > 0 ? lines.join('\n') : 'The database is up to date.')
     })
+}
+
+interface MigrateOptions extends JsonOption {
+  check?: boolean
+}
+
+const SAFE = 2
+const NEEDS_STOP = 3
+
+async function checkMigrations(json: boolean | undefined): Promise<void> {
+  const { pendingMigrations } = await import('../database/pending-migrations.ts')
+  const pending = await withBareServices(({ db }) => pendingMigrations(db), { access: 'read' })
+  const stops = pending.filter(({ needsStop }) => needsStop !== null)
+  const lines = pending.map(({ name, needsStop }) => `${name}: ${needsStop ?? 'safe while nodes serve'}`)
+  const data = pending.map(({ name, needsStop }) => ({ name, needs_stop: needsStop }))
+  printResult(json, { pending: data }, lines.length > 0 ? lines.join('\n') : 'The database is up to date.')
+  if (pending.length > 0) throw new ExitCode(stops.length > 0 ? NEEDS_STOP : SAFE)
 }
 
 /** @returns the names of the applied migrations */

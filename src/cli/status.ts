@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { ClusterStatus, NodeState } from '../status/cluster-status.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
-import { answer, table } from './output.ts'
+import { printResult, table } from './output.ts'
 import { withServices } from './services.ts'
 
 interface Options extends JsonOption {
@@ -31,14 +31,14 @@ async function run({ watch = false, json }: Options): Promise<void> {
     const { requireDataDir } = await import('../database/embedded/existing.ts')
     requireDataDir(dataDir)
     // The server holds the embedded database, and a single node cannot be behind.
-    return answer(json, { embedded: true, newest: null, nodes: [] }, ONE_NODE)
+    return printResult(json, { embedded: true, newest: null, nodes: [] }, ONE_NODE)
   }
   const { readClusterStatus } = await import('../status/cluster-status.ts')
   await withServices(async ({ db }) => {
     let shown = ''
     for (;;) {
       const clusterStatus = await readClusterStatus(db)
-      const current = JSON.stringify(clusterStatus, (key, value) => (key === 'silentFor' ? undefined : value))
+      const current = JSON.stringify(clusterStatus, (key, value) => (key === 'silentMs' ? undefined : value))
       if (current !== shown) show(clusterStatus, json, watch)
       shown = current
       if (!watch) return
@@ -48,23 +48,23 @@ async function run({ watch = false, json }: Options): Promise<void> {
 }
 
 function show(clusterStatus: ClusterStatus, json: boolean | undefined, watch: boolean): void {
-  if (json && watch) process.stdout.write(`${JSON.stringify(onWire(clusterStatus))}\n`)
-  else answer(json, onWire(clusterStatus), `${toText(clusterStatus)}${watch ? '\n' : ''}`)
+  if (json && watch) process.stdout.write(`${JSON.stringify(toJson(clusterStatus))}\n`)
+  else printResult(json, toJson(clusterStatus), `${toText(clusterStatus)}${watch ? '\n' : ''}`)
 }
 
-const onWire = ({ newest, nodes, seenBy, seenIn }: ClusterStatus) => ({
+const toJson = ({ newest, nodes, seenBy, latencyMs }: ClusterStatus) => ({
   embedded: false,
   newest,
   seen_by: seenBy,
-  seen_in_ms: rounded(seenIn),
-  nodes: nodes.map(({ id, name, sequence, behind, hearing, readers, ...node }) => ({
+  seen_in_ms: rounded(latencyMs),
+  nodes: nodes.map(({ id, name, sequence, behind, connected, readers, ...node }) => ({
     id,
     name,
     sequence,
     behind,
-    seen_in_ms: rounded(node.seenIn),
-    hearing,
-    silent_for_ms: rounded(node.silentFor),
+    seen_in_ms: rounded(node.latencyMs),
+    hearing: connected,
+    silent_for_ms: rounded(node.silentMs),
     readers,
   })),
 })
@@ -72,9 +72,9 @@ const onWire = ({ newest, nodes, seenBy, seenIn }: ClusterStatus) => ({
 const rounded = (ms: number | null) => (ms === null ? null : Math.round(ms * 10) / 10)
 const milliseconds = (ms: number | null) => (ms === null ? '-' : `${rounded(ms)} ms`)
 
-function toText({ newest, nodes, seenBy, seenIn }: ClusterStatus): string {
+function toText({ newest, nodes, seenBy, latencyMs }: ClusterStatus): string {
   const tables = [nodes.length > 0 ? nodeTable(nodes) : '', readerTable(newest?.sequence ?? 0, nodes)]
-  const time = seenIn === null ? '' : ` in ${milliseconds(seenIn)}`
+  const time = latencyMs === null ? '' : ` in ${milliseconds(latencyMs)}`
   const first = newest
     ? `Change ${newest.sequence} of ${newest.at.toISOString()}: seen by ${seenBy} of ${nodes.length} nodes${time}`
     : `No recent changes; ${nodes.length} nodes`
@@ -82,7 +82,7 @@ function toText({ newest, nodes, seenBy, seenIn }: ClusterStatus): string {
 }
 
 function notListeningNote(nodes: NodeState[]): string {
-  const notListening = nodes.filter(node => !node.hearing).length
+  const notListening = nodes.filter(node => !node.connected).length
   if (notListening === 0) return ''
   return `${notListening} of ${nodes.length} nodes do not receive notifications and query the database for every token. If this persists, check that DATABASE_LISTEN_URL points directly to the same database.`
 }
@@ -90,14 +90,14 @@ function notListeningNote(nodes: NodeState[]): string {
 const nodeTable = (nodes: NodeState[]) =>
   table(
     ['node', 'position', 'behind', 'seen in', 'listens', 'readers', 'last seen'],
-    nodes.map(({ name, sequence, behind, seenIn, hearing, readers, silentFor }) => [
+    nodes.map(({ name, sequence, behind, latencyMs, connected, readers, silentMs }) => [
       name,
       sequence,
       behind,
-      milliseconds(seenIn),
-      hearing,
+      milliseconds(latencyMs),
+      connected,
       readers.length,
-      `${(silentFor / 1000).toFixed(1)} s ago`,
+      `${(silentMs / 1000).toFixed(1)} s ago`,
     ]),
   )
 

@@ -5,6 +5,7 @@ import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { conflict, invalid, notFound } from '../errors/errors.ts'
+import type { Precondition } from '../http/entity-tag.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { newSecret } from '../security/secrets.ts'
 import { isUuid } from '../text/uuid.ts'
@@ -12,10 +13,12 @@ import { assertAudienceFree } from './audiences.ts'
 import { Client } from './client.entity.ts'
 import { clientDefaults } from './defaults.ts'
 import { createInsertClient } from './insert.ts'
+import { type ClientPage, listClients } from './list.ts'
 import { createPersonalAccess, PERSONAL_ACCESS } from './personal-access.ts'
 import { type ClientRevocation, createRevokeClient } from './revoke.ts'
 import { assertConsistent, type ClientSettings, standardGrants, validateSettings } from './rules.ts'
 import { afterRotation, hasSecret, toStoredSecret } from './secrets.ts'
+import { endOutdatedVerification } from './verification-print.ts'
 
 export interface NewClient extends ClientSettings {
   name: string
@@ -27,20 +30,14 @@ export interface NewClient extends ClientSettings {
   withinQuota?: boolean
   /** SHA-256 of the token that manages it, for a client that registered itself (RFC 7592). */
   registrationHash?: Buffer | undefined
+  /** When it ends unless a user consents before. Default: it does not. */
+  expiresAt?: Date | undefined
 }
 
 /** `secret` is the plain text of a new secret and exists only here; undefined if none was created. */
 export interface ClientAndSecret {
   client: Client
   secret: string | undefined
-}
-
-export interface ClientPage {
-  limit?: number | undefined
-  /** The last id of the previous page. */
-  after?: string | undefined
-  /** Only clients of this user. */
-  userId?: string | undefined
 }
 
 export interface Rotation {
@@ -58,14 +55,14 @@ export interface Clients {
    * @throws 404
    */
   find(id: string, userId?: string): Promise<Client>
-  /** Lists clients, oldest first. */
+  /** Lists clients, oldest first unless sorted otherwise. */
   list(page?: ClientPage): Promise<Client[]>
   /**
    * Changes the given settings, with effect on the next request. A client that becomes confidential gets a secret; a client
    * that no longer needs a secret loses those that it had.
    * @throws 404, 422; 409 if it has been revoked
    */
-  update(id: string, change: ClientSettings): Promise<ClientAndSecret>
+  update(id: string, change: ClientSettings, precondition?: Precondition<Client>): Promise<ClientAndSecret>
   /**
    * Creates a new secret. The previous secret stays valid for the overlap; older ones are removed. If the previous secret was
    * never used, the response that contained it may have been lost: it is removed, and the one that it replaced keeps its
@@ -83,7 +80,7 @@ export interface ClientsOptions {
   db: Database
   bus: InvalidationBus
   catalogue: Catalogue
-  config: Pick<Config, 'tokenMaxLifetime' | 'clientsPerUser'>
+  config: Pick<Config, 'tokenMaxLifetime' | 'clientsPerUser' | 'registeredClients' | 'registrationsPerHour'>
   revocation: ClientRevocation
 }
 
@@ -113,8 +110,9 @@ export function createClients({ db, bus, catalogue, config, revocation }: Client
     })
 
   return {
-    async create({ public: isPublic, userId, withinQuota = false, registrationHash, ...settings }) {
-      const row = { ...clientDefaults(), user: userId ?? null, registrationHash: registrationHash ?? null }
+    async create({ public: isPublic, userId, withinQuota = false, registrationHash, expiresAt, ...settings }) {
+      const self = { registrationHash: registrationHash ?? null, expiresAt: expiresAt ?? null }
+      const row = { ...clientDefaults(), user: userId ?? null, ...self }
       Object.assign(row, isPublic && { authMethod: 'none' }, validateSettings(settings, rules))
       if (!settings.grantTypes) row.grantTypes = standardGrants(row)
       assertConsistent(row)
@@ -130,13 +128,12 @@ export function createClients({ db, bus, catalogue, config, revocation }: Client
       return client
     },
 
-    list({ limit = 50, after, userId } = {}) {
-      const where = { ...(after && { id: { $gt: after } }), ...(userId !== undefined && { user: userId }) }
-      return db.run(em => em.find(Client, where, { orderBy: { id: 'asc' }, limit }))
-    },
+    list: (page = {}) => listClients(db, page),
 
-    update: (id, settings) =>
+    update: (id, settings, precondition) =>
       change(id, async (client, em) => {
+        precondition?.(client)
+        assertNotDescribed(client, settings)
         const values = validateSettings(settings, { ...rules, existing: client.scopes ?? undefined })
         if (values.audience) await assertAudienceFree(em, values.audience, id)
         Object.assign(client, values)
@@ -144,19 +141,14 @@ export function createClients({ db, bus, catalogue, config, revocation }: Client
         const secret = hasSecret(client) && client.secrets.length === 0 ? newSecret() : undefined
         if (secret) client.secrets = [toStoredSecret(secret)]
         if (!hasSecret(client)) client.secrets = []
+        await endOutdatedVerification(em, client)
         writeAudit(em, { kind: 'client.changed', clientId: id, userId: client.user, details: { ...values } })
         return { client, secret }
       }).catch(throwAudienceTaken),
 
     async rotateSecret(id, rotation = {}) {
       checkOptions('clients.rotateSecret', rotation, { overlap: renamedTo('overlapSeconds') })
-      const { overlapSeconds: overlap = 0, expiresAt } = rotation
-      if (!(overlap >= 0 && overlap <= MAX_OVERLAP_SECONDS)) {
-        throw invalid({ path: 'overlap', message: `must be 0 to ${MAX_OVERLAP_SECONDS} seconds` })
-      }
-      if (expiresAt && !(expiresAt.getTime() > Date.now())) {
-        throw invalid({ path: 'expires_at', message: 'must be in the future' })
-      }
+      const { overlap, expiresAt } = validateRotation(rotation)
       return change(id, (client, em) => {
         if (!hasSecret(client)) throw conflict('The client does not authenticate with a secret.')
         const secret = newSecret()
@@ -170,6 +162,34 @@ export function createClients({ db, bus, catalogue, config, revocation }: Client
 
     personalAccess: createPersonalAccess(db, () => insert({ ...clientDefaults(), ...PERSONAL_ACCESS })),
   }
+}
+
+function validateRotation({ overlapSeconds: overlap = 0, expiresAt }: Rotation) {
+  if (!(overlap >= 0 && overlap <= MAX_OVERLAP_SECONDS)) {
+    throw invalid({ path: 'overlap', message: `must be 0 to ${MAX_OVERLAP_SECONDS} seconds` })
+  }
+  if (expiresAt && !(expiresAt.getTime() > Date.now())) {
+    throw invalid({ path: 'expires_at', message: 'must be in the future' })
+  }
+  return { overlap, expiresAt }
+}
+
+const DESCRIBED = {
+  name: 'name',
+  authMethod: 'token_endpoint_auth_method',
+  jwks: 'jwks',
+  grantTypes: 'grant_types',
+  redirectUris: 'redirect_uris',
+  metadata: 'metadata',
+  requirePushedRequests: 'require_pushed_authorization_requests',
+} as const
+
+/** Rejects settings that the metadata document of a client decides. @throws 422 */
+function assertNotDescribed({ metadataUrl }: Client, settings: ClientSettings): void {
+  if (metadataUrl === null) return
+  const fields = Object.keys(DESCRIBED) as (keyof typeof DESCRIBED)[]
+  const field = fields.find(name => settings[name] !== undefined)
+  if (field) throw invalid({ path: DESCRIBED[field], message: `is decided by the metadata document ${metadataUrl}` })
 }
 
 /** A unique violation can only be the audience, since ids and hashes are random. */

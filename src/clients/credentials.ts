@@ -13,12 +13,14 @@ export type ClientProof =
   | { method: 'assertion'; id: string; assertion: string }
   | { method: 'none'; id: string }
 
+/** Node ignores what follows the padding, such as a second header that was joined to the first. */
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /** Whether a request has no client credentials at all. */
 export function lacksClient({ authorization, params }: Credentials): boolean {
   const { client_id: id, client_secret: secret, client_assertion: assertion, client_assertion_type: type } = params
-  return [authorization, id, secret, assertion, type].every(sign => sign === undefined)
+  return [authorization, id, secret, assertion, type].every(parameter => parameter === undefined)
 }
 
 /** The client id that a request claims. Nothing is verified. */
@@ -37,21 +39,23 @@ export function claimedClientId(credentials: Credentials): string | undefined {
 export function parseClientProof({ authorization, params }: Credentials): ClientProof {
   const { client_id: id, client_secret: secret, client_assertion: assertion, client_assertion_type: type } = params
   const basic = fromBasic(authorization)
-  const methods = [basic, secret, assertion ?? type].filter(way => way !== undefined)
-  if (methods.length > 1) throw invalidRequest('The client authenticates in more than one way.')
+  const methods = [basic, secret, assertion ?? type].filter(method => method !== undefined)
+  if (methods.length > 1) throw invalidRequest('Use only one method of client authentication.')
   if (basic) {
-    if (id !== undefined && id !== basic.id) throw invalidRequest('client_id differs from the Authorization header.')
+    if (id !== undefined && id !== basic.id) throw invalidRequest('client_id does not match the Authorization header.')
     return { method: 'secret', ...basic }
   }
   if (assertion !== undefined || type !== undefined) return fromAssertion(id, assertion, type)
-  if (id === undefined) throw invalidClient('The request names no client.')
+  if (id === undefined) throw invalidClient('Client credentials are missing.')
   return secret === undefined ? { method: 'none', id } : { method: 'secret', id, secret }
 }
 
 /** Both halves are form-encoded before they are joined (RFC 6749 §2.3.1). */
 function fromBasic(header: string | undefined): { id: string; secret: string } | undefined {
   if (!header || !/^basic /i.test(header)) return undefined
-  const text = Buffer.from(header.slice(6).trim(), 'base64').toString('utf8')
+  const encoded = header.slice(6).trim()
+  if (!BASE64.test(encoded)) throw invalidClient('The Authorization header is malformed.')
+  const text = Buffer.from(encoded, 'base64').toString('utf8')
   const at = text.indexOf(':')
   try {
     if (at > 0) return { id: formDecode(text.slice(0, at)), secret: formDecode(text.slice(at + 1)) }
@@ -66,10 +70,10 @@ const formDecode = (text: string) => (/[%+]/.test(text) ? decodeURIComponent(tex
 
 function fromAssertion(id: string | undefined, assertion: string | undefined, type: string | undefined): ClientProof {
   if (type !== ASSERTION_TYPE || assertion === undefined) {
-    throw invalidRequest(`client_assertion needs client_assertion_type=${ASSERTION_TYPE}.`)
+    throw invalidRequest(`client_assertion requires client_assertion_type=${ASSERTION_TYPE}.`)
   }
   const subject = subjectOf(assertion)
-  if (id !== undefined && id !== subject) throw invalidClient('client_id differs from the client assertion.')
+  if (id !== undefined && id !== subject) throw invalidClient('client_id does not match the client assertion.')
   return { method: 'assertion', id: subject, assertion }
 }
 

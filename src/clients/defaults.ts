@@ -1,6 +1,6 @@
 import type { Client } from './client.entity.ts'
 
-type Row = Omit<Client, 'id' | 'createdAt' | 'updatedAt' | 'isConfidential' | 'isOperators' | symbol>
+type Row = Omit<Client, 'id' | 'createdAt' | 'updatedAt' | 'isConfidential' | 'isSelfAsserted' | 'isOperators' | symbol>
 
 /** The default properties of a new client. */
 export const clientDefaults = (): Row => ({
@@ -9,6 +9,12 @@ export const clientDefaults = (): Row => ({
   authMethod: 'client_secret_basic',
   secrets: [],
   jwks: null,
+  jwksUri: null,
+  metadataUrl: null,
+  metadataFailedAt: null,
+  hostBlocked: false,
+  applicationType: null,
+  expiresAt: null,
   registrationHash: null,
   metadata: null,
   redirectUris: [],

@@ -46,7 +46,9 @@ const isSame = (a: readonly string[] | null, b: readonly string[]) => a?.join(' 
 
 function createExplorerClient(em: Em, desired: Pick<Client, 'redirectUris' | 'scopes'>): void {
   const now = new Date()
-  const fixed = { id: EXPLORER_ID, name: 'API explorer', authMethod: 'none', createdAt: now, updatedAt: now } as const
+  // It is this server's own page: what a person authorizes it to do includes creating personal tokens, which end with its token.
+  const own = { name: 'API explorer', authMethod: 'none', issuesPersonalTokens: true } as const
+  const fixed = { id: EXPLORER_ID, ...own, createdAt: now, updatedAt: now }
   const client = em.create(Client, { ...clientDefaults(), ...fixed, ...desired, grantTypes: ['authorization_code'] })
   const { name, grantTypes: grant_types, scopes } = client
   writeAudit(em, { kind: 'client.created', clientId: EXPLORER_ID, details: { name, grant_types, scopes } })

@@ -5,15 +5,22 @@ import { newId } from '../database/ids.ts'
 import { assertAudienceFree } from './audiences.ts'
 import { Client } from './client.entity.ts'
 import type { clientDefaults } from './defaults.ts'
-import { assertClientQuota } from './quota.ts'
+import { assertClientQuota, assertRegistrationQuota } from './quota.ts'
 
-/** Stores a new client with its audit entry. @throws 403 beyond the owner's quota, 422 if its audience is taken */
+/**
+ * Stores a new client with its audit entry.
+ * @throws 403 beyond a quota, 429 if too many clients have registered themselves within an hour, 422 if its audience is taken
+ */
 export type InsertClient = (row: ReturnType<typeof clientDefaults>, withinQuota?: boolean) => Promise<Client>
 
-export function createInsertClient(db: Database, config: Pick<Config, 'clientsPerUser'>): InsertClient {
+export function createInsertClient(
+  db: Database,
+  config: Pick<Config, 'clientsPerUser' | 'registeredClients' | 'registrationsPerHour'>,
+): InsertClient {
   return (row, withinQuota = false) =>
     db.transaction(async em => {
       if (withinQuota && row.user) await assertClientQuota(em, row.user, config.clientsPerUser)
+      if (row.registrationHash) await assertRegistrationQuota(em, config)
       if (row.audience) await assertAudienceFree(em, row.audience)
       const now = new Date()
       const client = em.create(Client, { ...row, id: newId(), createdAt: now, updatedAt: now })

@@ -2,19 +2,22 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
-import { PageOf, page, paging } from '../http/paging.ts'
-import { closed, noContent, problem, validationProblem } from '../http/schemas.ts'
+import { ifMatch, withTag } from '../http/entity-tag.ts'
+import { PageOf, page } from '../http/paging.ts'
+import { noContent, problem, validationProblem } from '../http/schemas.ts'
 import { ownerOf } from '../users/routes.ts'
 import type { Client } from './client.entity.ts'
 import type { Clients } from './clients.ts'
 import {
   ChangeClient,
   ChangeManagedClient,
-  ClientAnswer,
+  ClientResponse,
   ClientSchema,
   ClientWithSecret,
   CreateClient,
   CreateManagedClient,
+  clientTag,
+  ListClientsQuery,
   RotateSecret,
   toClient,
   toSettings,
@@ -30,23 +33,23 @@ declare module 'fastify' {
 
 const unknownClient = problem('There is no such client')
 const revokedClient = problem('The client has been revoked, or has no secret')
-const mayNotCreate = (write: string) =>
+const cannotCreate = (write: string) =>
   problem(
     write === 'clients:write'
-      ? 'The token lacks `clients:write`, or the user has as many applications as one user may have'
+      ? 'The token lacks `clients:write`, or the user has reached the maximum number of applications'
       : `The token lacks a scope: ${write}`,
   )
 const Params = Type.Object({ id: Type.String({ description: 'Id of a client' }) })
 
 export interface ClientRoutesOptions {
   clients: Clients
-  /** Whose clients these routes are about; undefined: everybody's. */
+  /** The user whose clients the routes manage; undefined: all clients. */
   owner: (request: FastifyRequest) => string | undefined
   read: 'clients:read' | 'admin:read'
   write: 'clients:write' | 'admin:write'
   tag: string
-  /** Put before the operation ids and said in the summaries. */
-  descriptions: { prefix: string; words: string }
+  /** A prefix for operation ids, and a word for the summaries. */
+  descriptions: { prefix: string; owner: string }
   create: typeof CreateClient | typeof CreateManagedClient
   change: typeof ChangeClient | typeof ChangeManagedClient
 }
@@ -59,7 +62,7 @@ export const ownClients = (clients: Clients) =>
     read: 'clients:read',
     write: 'clients:write',
     tag: 'Applications',
-    descriptions: { prefix: '', words: 'your' },
+    descriptions: { prefix: '', owner: 'your' },
     create: CreateClient,
     change: ChangeClient,
   })
@@ -72,7 +75,7 @@ export const allClients = (clients: Clients) =>
     read: 'admin:read',
     write: 'admin:write',
     tag: 'Administration',
-    descriptions: { prefix: 'admin', words: 'all' },
+    descriptions: { prefix: 'admin', owner: 'all' },
     create: CreateManagedClient,
     change: ChangeManagedClient,
   })
@@ -85,30 +88,30 @@ function clientSchemas({ tag, descriptions, write, create, change }: ClientRoute
   return {
     list: {
       operationId: withName('listClients'),
-      summary: `List ${descriptions.words} applications`,
-      description: 'Oldest first. Never a secret.',
+      summary: `List ${descriptions.owner} applications`,
+      description: 'Oldest first unless sorted otherwise, without secrets.',
       tags,
-      querystring: Type.Object(paging, closed),
+      querystring: ListClientsQuery,
       response: { 200: PageOf(ClientSchema), 422: validationProblem },
     },
     create: {
       operationId: withName('createClient'),
       summary: 'Register an application',
-      description: 'Its secret is shown once, in this answer.',
+      description: 'Only this response contains the secret.',
       tags,
       body: create,
-      response: { 201: ClientWithSecret, 403: mayNotCreate(write), 422: validationProblem },
+      response: { 201: ClientWithSecret, 403: cannotCreate(write), 422: validationProblem },
     },
     get: {
       operationId: withName('getClient'),
-      summary: `Get one of ${descriptions.words} applications`,
+      summary: `Get one of ${descriptions.owner} applications`,
       tags,
       params: Params,
-      response: { 200: ClientAnswer, 404: unknownClient },
+      response: { 200: ClientResponse, 404: unknownClient },
     },
     change: {
       operationId: withName('changeClient'),
-      summary: `Change one of ${descriptions.words} applications`,
+      summary: `Change one of ${descriptions.owner} applications`,
       description: 'Takes effect on the next request of the application.',
       tags,
       params: Params,
@@ -117,8 +120,8 @@ function clientSchemas({ tag, descriptions, write, create, change }: ClientRoute
     },
     rotateSecret: {
       operationId: withName('rotateClientSecret'),
-      summary: 'Give an application a new secret',
-      description: 'The one before lives on for `overlap` seconds, so that every copy can be replaced.',
+      summary: 'Rotate the secret of an application',
+      description: 'The old secret stays valid for `overlap` seconds, so that every copy can be replaced.',
       tags,
       params: Params,
       body: RotateSecret,
@@ -127,7 +130,7 @@ function clientSchemas({ tag, descriptions, write, create, change }: ClientRoute
     revoke: {
       operationId: withName('revokeClient'),
       summary: 'Revoke an application',
-      description: 'From the next request on none of its tokens opens anything.',
+      description: 'All of its tokens stop working immediately.',
       tags,
       params: Params,
       response: { 204: noContent('Revoked'), 404: unknownClient },
@@ -144,27 +147,32 @@ function clientRoutes(options: ClientRoutesOptions): FastifyPluginAsyncTypebox {
   return async app => {
     app.get('/clients', { preValidation: checkScopes(read), schema: schemas.list }, async request => {
       const userId = owner(request)
-      return page(request.query, pageRequest => clients.list({ ...pageRequest, userId }), toClient)
+      const { search, sort } = request.query
+      return page(request.query, pageRequest => clients.list({ ...pageRequest, userId, search, sort }), toClient)
     })
 
     app.post('/clients', { ...mayWrite, schema: schemas.create }, async (request, reply) => {
       const { name } = request.body
-      const made = await clients.create({
+      const created = await clients.create({
         ...toSettings(request.body),
         name,
         userId: owner(request),
         withinQuota: true,
       })
-      return reply.code(201).send(withSecret(made))
+      return reply.code(201).send(withSecret(created))
     })
 
-    app.get('/clients/:id', { preValidation: checkScopes(read), schema: schemas.get }, async request => ({
-      data: toClient(await find(request, request.params.id)),
-    }))
+    app.get('/clients/:id', { preValidation: checkScopes(read), schema: schemas.get }, async (request, reply) => {
+      const client = await find(request, request.params.id)
+      withTag(reply, clientTag(client))
+      return { data: toClient(client) }
+    })
 
-    app.patch('/clients/:id', { ...mayWrite, schema: schemas.change }, async request => {
+    app.patch('/clients/:id', { ...mayWrite, schema: schemas.change }, async (request, reply) => {
       const { id } = await find(request, request.params.id)
-      return withSecret(await clients.update(id, toSettings(request.body)))
+      const changed = await clients.update(id, toSettings(request.body), ifMatch(request, clientTag))
+      withTag(reply, clientTag(changed.client))
+      return withSecret(changed)
     })
 
     app.post('/clients/:id/secret', { ...mayWrite, schema: schemas.rotateSecret }, async (request, reply) => {

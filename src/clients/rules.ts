@@ -1,10 +1,11 @@
 import type { JWK } from 'jose'
 import { normalUri } from '../../packages/guard/src/audience.ts'
 import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
-import { invalid } from '../errors/errors.ts'
+import { checkAll, checkEach, type FieldError, invalid } from '../errors/errors.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { assertVisible, validateName } from '../text/name.ts'
 import {
+  APPLICATION_TYPES,
   AUTH_METHODS,
   type AuthMethod,
   type Client,
@@ -54,6 +55,8 @@ export interface ClientSettings {
   /** Seconds; null: the configured one. */
   refreshTokenLifetime?: number | null | undefined
   metadata?: ClientMetadata | null | undefined
+  /** `native` or `web`, of a client that registered itself. */
+  applicationType?: string | null | undefined
 }
 
 export interface ValidationContext {
@@ -69,11 +72,14 @@ type ValidatedSettings = Pick<
   'name' | 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'
 > &
   Pick<Client, 'tokenFormat' | 'accessTokenLifetime' | 'refreshTokenLifetime' | 'metadata'> &
-  Pick<Client, 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens' | 'requirePushedRequests'>
+  Pick<Client, 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens' | 'requirePushedRequests' | 'applicationType'>
 
 /** The properties of a client that must be consistent with each other, as they will be stored. */
 export type ClientState = Pick<Client, 'authMethod' | 'jwks' | 'grantTypes' | 'redirectUris' | 'scopes' | 'audience'> &
-  Pick<Client, 'user' | 'registrationHash' | 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens'>
+  Pick<
+    Client,
+    'user' | 'registrationHash' | 'metadataUrl' | 'jwksUri' | 'exchangeAudiences' | 'resources' | 'issuesPersonalTokens'
+  >
 
 const nullOr =
   <V, T>(check: (value: V, rules: ValidationContext) => T) =>
@@ -85,9 +91,12 @@ const CHECKS: { [K in keyof ValidatedSettings]: (value: never, rules: Validation
   authMethod: (value: string) => oneOf('token_endpoint_auth_method', AUTH_METHODS, value),
   jwks: nullOr(validateJwks),
   grantTypes: (names: readonly string[]) => [
-    ...new Set(names.map((name, i) => oneOf(`grant_types/${i}`, GRANT_TYPES, name))),
+    ...new Set(checkEach(names, (name, i) => oneOf(`grant_types/${i}`, GRANT_TYPES, name))),
   ],
-  redirectUris: (uris: readonly string[]) => [...new Set(uris.map(validateRedirectUri))],
+  redirectUris: (uris: readonly string[]) => {
+    assertAtMost(MAX_REDIRECT_URIS, 'redirect_uris', uris)
+    return [...new Set(checkEach(uris, validateRedirectUri))]
+  },
   scopes: nullOr((scopes: readonly string[], { catalogue, existing }: ValidationContext) =>
     catalogue.resolve(scopes, existing),
   ),
@@ -100,16 +109,19 @@ const CHECKS: { [K in keyof ValidatedSettings]: (value: never, rules: Validation
   accessTokenLifetime: nullOr(lifetime('access_token_lifetime')),
   refreshTokenLifetime: nullOr(lifetime('refresh_token_lifetime')),
   metadata: nullOr(validateMetadata),
+  applicationType: nullOr((value: string) => oneOf('application_type', APPLICATION_TYPES, value)),
 }
 
 /**
  * Validates each setting that is not undefined.
- * @throws 422 with the field names of the API
+ * @throws 422 with every invalid field, by the names of the API
  */
 export function validateSettings(settings: ClientSettings, rules: ValidationContext): Partial<ValidatedSettings> {
   const fields = Object.keys(CHECKS) as (keyof ValidatedSettings)[]
   const present = fields.filter(field => settings[field] !== undefined)
-  return Object.fromEntries(present.map(field => [field, CHECKS[field](settings[field] as never, rules)]))
+  return checkAll(
+    Object.fromEntries(present.map(field => [field, () => CHECKS[field](settings[field] as never, rules)])),
+  ) as Partial<ValidatedSettings>
 }
 
 /** The default grant types: with redirect URIs those for apps with users, otherwise with a secret those for machines. */
@@ -123,35 +135,35 @@ export function standardGrants({
 
 /**
  * Checks that the settings are consistent with each other.
- * @throws 422
+ * @throws 422 with every field that is not
  */
-export function assertConsistent({ authMethod, jwks, grantTypes, redirectUris, ...rest }: ClientState): void {
-  if (authMethod === 'none' && grantTypes.includes('client_credentials')) {
-    throw invalid({
-      path: 'grant_types',
-      message: 'a public client cannot use client_credentials: it has no credentials',
-    })
-  }
-  if (grantTypes.includes('authorization_code') && redirectUris.length === 0) {
-    throw invalid({ path: 'redirect_uris', message: 'authorization_code needs at least one redirect URI' })
-  }
-  if (grantTypes.includes('refresh_token') && !ISSUES_REFRESH_TOKENS.some(grant => grantTypes.includes(grant))) {
-    throw invalid({ path: 'grant_types', message: REFRESH_ALONE })
-  }
-  if (authMethod === 'private_key_jwt' && !jwks) {
-    throw invalid({ path: 'jwks', message: 'private_key_jwt needs the public keys of the client' })
-  }
-  if (authMethod === 'none' && rest.audience) {
-    throw invalid({ path: 'audience', message: 'a public client cannot be a resource server, which must authenticate' })
-  }
-  if (authMethod === 'none' && rest.exchangeAudiences?.length) {
-    throw invalid({
-      path: 'exchange_audiences',
-      message: 'a public client cannot exchange tokens, since it does not authenticate',
-    })
-  }
-  assertOperatorOnly({ grantTypes, ...rest })
+export function assertConsistent(state: ClientState): void {
+  const errors = [...inconsistencies(state), ...operatorOnly(state)]
+  if (errors.length > 0) throw invalid(...errors)
 }
+
+function inconsistencies(state: ClientState): FieldError[] {
+  const { authMethod, jwks, jwksUri, grantTypes, redirectUris, audience, exchangeAudiences } = state
+  const isPublic = authMethod === 'none'
+  const rules: [isBroken: unknown, path: string, message: string][] = [
+    [isPublic && grantTypes.includes('client_credentials'), 'grant_types', NO_CREDENTIALS],
+    [grantTypes.includes('authorization_code') && redirectUris.length === 0, 'redirect_uris', NO_REDIRECT_URI],
+    [isRefreshAlone(grantTypes), 'grant_types', REFRESH_ALONE],
+    [authMethod === 'private_key_jwt' && !jwks && !jwksUri, 'jwks', NO_KEYS],
+    [isPublic && audience, 'audience', PUBLIC_SERVER],
+    [isPublic && exchangeAudiences?.length, 'exchange_audiences', PUBLIC_EXCHANGE],
+  ]
+  return rules.flatMap(([isBroken, path, message]) => (isBroken ? [{ path, message }] : []))
+}
+
+const NO_CREDENTIALS = 'a public client cannot use client_credentials: it has no credentials'
+const NO_REDIRECT_URI = 'authorization_code needs at least one redirect URI'
+const NO_KEYS = 'private_key_jwt needs the public keys of the client'
+const PUBLIC_SERVER = 'a public client cannot be a resource server, which must authenticate'
+const PUBLIC_EXCHANGE = 'a public client cannot exchange tokens, since it does not authenticate'
+
+const isRefreshAlone = (grantTypes: readonly GrantType[]) =>
+  grantTypes.includes('refresh_token') && !ISSUES_REFRESH_TOKENS.some(grant => grantTypes.includes(grant))
 
 const ISSUES_REFRESH_TOKENS: readonly GrantType[] = [
   'authorization_code',
@@ -159,30 +171,37 @@ const ISSUES_REFRESH_TOKENS: readonly GrantType[] = [
 ]
 const REFRESH_ALONE = 'refresh_token needs a grant that issues refresh tokens: authorization_code or device_code'
 
-/** Rejects settings that only operators can allow, for clients of users and clients that registered themselves. */
-function assertOperatorOnly({ user, registrationHash, scopes, grantTypes, ...targets }: Partial<ClientState>): void {
-  if (!user && !registrationHash) return
-  // Such an app acts only for users who authorized it. Scopes of a machine can be granted only by an operator.
-  if (grantTypes?.includes('client_credentials')) {
-    throw invalid({ path: 'grant_types', message: 'only operators can allow client_credentials' })
-  }
+/** The settings that only operators can allow, of clients of users and clients that say by themselves who they are. */
+function operatorOnly(state: ClientState): FieldError[] {
+  const { user, registrationHash, metadataUrl, scopes, grantTypes, ...targets } = state
+  if (!user && !registrationHash && !metadataUrl) return []
   const admin = scopes?.filter(isAdminScope) ?? []
-  if (admin.length > 0)
-    throw invalid({ path: 'scopes', message: `${admin.join(', ')}: only operators can allow this scope` })
-  if (targets.audience) throw invalid({ path: 'audience', message: 'only operators can register a resource server' })
-  if (targets.exchangeAudiences?.length) throw invalid({ path: 'exchange_audiences', message: OPERATOR_ONLY })
-  if (targets.issuesPersonalTokens) throw invalid({ path: 'issues_personal_tokens', message: OPERATOR_ONLY })
-  if (targets.resources?.length) throw invalid({ path: 'resources', message: OPERATOR_ONLY })
+  const rules: [isBroken: unknown, path: string, message: string][] = [
+    // Such an app acts only for users who authorized it. Scopes of a machine can be granted only by an operator.
+    [grantTypes.includes('client_credentials'), 'grant_types', 'only operators can allow client_credentials'],
+    [admin.length > 0, 'scopes', `${admin.join(', ')}: only operators can allow this scope`],
+    [targets.audience, 'audience', 'only operators can register a resource server'],
+    [targets.exchangeAudiences?.length, 'exchange_audiences', OPERATOR_ONLY],
+    [targets.issuesPersonalTokens, 'issues_personal_tokens', OPERATOR_ONLY],
+    [targets.resources?.length, 'resources', OPERATOR_ONLY],
+  ]
+  return rules.flatMap(([isBroken, path, message]) => (isBroken ? [{ path, message }] : []))
 }
 
 const OPERATOR_ONLY = 'only operators can allow this'
 const MAX_AUDIENCES = 100
+/** As in the schema of the API. */
+const MAX_REDIRECT_URIS = 50
+
+function assertAtMost(max: number, path: string, items: readonly unknown[]): void {
+  if (items.length > max) throw invalid({ path, message: `must have at most ${max} entries` })
+}
 
 /** Validates audiences and removes equivalent ones (RFC 3986 §6.2.2). */
 function audiences(path: string) {
   return (uris: readonly string[]): string[] => {
-    if (uris.length > MAX_AUDIENCES) throw invalid({ path, message: `must have at most ${MAX_AUDIENCES} entries` })
-    const checked = uris.map((uri, i) => validateAudience(uri, `${path}/${i}`))
+    assertAtMost(MAX_AUDIENCES, path, uris)
+    const checked = checkEach(uris, (uri, i) => validateAudience(uri, `${path}/${i}`))
     return [...new Map(checked.map(uri => [normalUri(uri), uri])).values()]
   }
 }
@@ -204,11 +223,9 @@ const PAGES = ['client_uri', 'logo_uri', 'tos_uri', 'policy_uri'] as const
 const TEXTS = ['software_id', 'software_version'] as const
 const MAX_CONTACTS = 10
 
-function validateMetadata(metadata: ClientMetadata): Record<string, unknown> {
+export function validateMetadata(metadata: ClientMetadata): Record<string, unknown> {
   const { contacts } = metadata
-  if (contacts && contacts.length > MAX_CONTACTS) {
-    throw invalid({ path: 'contacts', message: `must have at most ${MAX_CONTACTS} entries` })
-  }
+  if (contacts) assertAtMost(MAX_CONTACTS, 'contacts', contacts)
   const entries = [
     ...PAGES.map(name => [name, metadata[name] && validateWebUri(metadata[name], name)]),
     ...TEXTS.map(name => [name, metadata[name] && validateText(metadata[name], name)]),

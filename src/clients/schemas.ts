@@ -1,7 +1,10 @@
 import { type Static, Type } from 'typebox'
-import { closed, Name, Nullable, Time } from '../http/schemas.ts'
-import { AUTH_METHODS, type Client, GRANT_TYPES, TOKEN_FORMATS } from './client.entity.ts'
+import { entityTag } from '../http/entity-tag.ts'
+import { paging, searchFor, sortBy } from '../http/paging.ts'
+import { closed, Name, Named, Nullable, Time } from '../http/schemas.ts'
+import { AUTH_METHODS, type Client, clientIdOf, GRANT_TYPES, TOKEN_FORMATS } from './client.entity.ts'
 import type { ClientAndSecret } from './clients.ts'
+import { CLIENT_SORTS } from './list.ts'
 import type { ClientMetadata, ClientSettings } from './rules.ts'
 
 const Lifetime = Nullable(Type.Integer({ minimum: 1, description: 'Seconds; null: the default' }))
@@ -20,43 +23,56 @@ const Metadata = Type.Object(
   { ...closed, description: 'Further client metadata (RFC 7591 §2)' },
 )
 
-export const ClientSchema = Type.Object({
-  id: Type.String({ format: 'uuid', description: 'The `client_id`' }),
-  name: Type.String({ examples: ['Order viewer'] }),
-  user_id: Nullable(Type.String({ format: 'uuid', description: 'The owner; null: the deployment' })),
-  token_endpoint_auth_method: Type.Enum([...AUTH_METHODS]),
-  grant_types: Type.Array(Type.String({ examples: ['authorization_code'] })),
-  redirect_uris: Type.Array(Type.String({ examples: ['https://viewer.example.com/callback'] })),
-  scopes: Nullable(
-    Type.Array(Type.String({ examples: ['orders:read'] }), { description: 'null: every scope but `admin:*`' }),
-  ),
-  audience: Nullable(Type.String({ description: 'Set if the client is a resource server' })),
-  exchange_audiences: Type.Array(Type.String({ examples: ['https://stock.example.com'] }), {
-    description: 'Other audiences that an operator allowed it to exchange tokens for (RFC 8693)',
+export const ClientSchema = Named(
+  'Client',
+  Type.Object({
+    id: Type.String({ format: 'uuid', description: 'Names the client in paths of this API' }),
+    client_id: Type.String({
+      examples: ['https://app.example.com/client.json'],
+      description: 'The `client_id` of the protocol: the URL of its metadata document, or the `id`',
+    }),
+    name: Type.String({ examples: ['Order viewer'] }),
+    user_id: Nullable(
+      Type.String({
+        examples: ['01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a10'],
+        description: 'The owner; null: the deployment',
+      }),
+    ),
+    token_endpoint_auth_method: Type.Enum([...AUTH_METHODS]),
+    grant_types: Type.Array(Type.String({ examples: ['authorization_code'] })),
+    redirect_uris: Type.Array(Type.String({ examples: ['https://viewer.example.com/callback'] })),
+    scopes: Nullable(
+      Type.Array(Type.String({ examples: ['orders:read'] }), { description: 'null: every scope but `admin:*`' }),
+    ),
+    audience: Nullable(Type.String({ description: 'Set if the client is a resource server' })),
+    exchange_audiences: Type.Array(Type.String({ examples: ['https://stock.example.com'] }), {
+      description: 'Other audiences that an operator allowed it to exchange tokens for (RFC 8693)',
+    }),
+    resources: Type.Array(Type.String({ examples: ['https://stock.example.com'] }), {
+      description: 'Other resources that an operator allowed it to request with `client_credentials` (RFC 8707)',
+    }),
+    require_pushed_authorization_requests: Type.Boolean({
+      description: 'Whether only pushed authorization requests are accepted (RFC 9126 §6)',
+    }),
+    issues_personal_tokens: Type.Boolean({
+      description: 'Whether an operator allowed its tokens to issue and rotate personal tokens',
+    }),
+    token_format: Type.Enum([...TOKEN_FORMATS]),
+    access_token_lifetime: Nullable(Type.Integer()),
+    refresh_token_lifetime: Nullable(Type.Integer()),
+    secrets: Type.Array(Type.Object({ created_at: Time(), expires_at: Nullable(Time()) }), {
+      description: 'The valid secrets, without their plain text',
+    }),
+    metadata: Nullable(Type.Record(Type.String(), Type.Unknown())),
+    revoked: Type.Boolean(),
+    created_at: Time(),
+    updated_at: Time(),
   }),
-  resources: Type.Array(Type.String({ examples: ['https://stock.example.com'] }), {
-    description: 'Other resources that an operator allowed it to request with `client_credentials` (RFC 8707)',
-  }),
-  require_pushed_authorization_requests: Type.Boolean({
-    description: 'Whether only pushed authorization requests are accepted (RFC 9126 §6)',
-  }),
-  issues_personal_tokens: Type.Boolean({
-    description: 'Whether an operator allowed its tokens to issue and rotate personal tokens',
-  }),
-  token_format: Type.Enum([...TOKEN_FORMATS]),
-  access_token_lifetime: Nullable(Type.Integer()),
-  refresh_token_lifetime: Nullable(Type.Integer()),
-  secrets: Type.Array(Type.Object({ created_at: Time(), expires_at: Nullable(Time()) }), {
-    description: 'The valid secrets, without their plain text',
-  }),
-  metadata: Nullable(Type.Record(Type.String(), Type.Unknown())),
-  revoked: Type.Boolean(),
-  created_at: Time(),
-  updated_at: Time(),
-})
+)
 
 export const toClient = (client: Client): Static<typeof ClientSchema> => ({
   id: client.id,
+  client_id: clientIdOf(client),
   name: client.name,
   user_id: client.user,
   token_endpoint_auth_method: client.authMethod,
@@ -78,18 +94,32 @@ export const toClient = (client: Client): Static<typeof ClientSchema> => ({
   updated_at: client.updatedAt,
 })
 
-export const ClientAnswer = Type.Object({ data: ClientSchema })
+export const clientTag = (client: Client): string => entityTag(toClient(client))
+
+export const ListClientsQuery = Type.Object(
+  {
+    ...paging,
+    search: searchFor('the name, of the `client_id`, of the audience or of a redirect URI'),
+    sort: sortBy(CLIENT_SORTS, 'created_at'),
+  },
+  closed,
+)
+
+export const ClientResponse = Type.Object({ data: ClientSchema })
 
 /** A response that contains the plain text of a new secret. */
-export const ClientWithSecret = Type.Object({
-  client_secret: Type.Optional(
-    Type.String({
-      description: 'The plain text of the new secret. Only this response contains it',
-      examples: ['mT9c0Zq5vVvX8h1m3kW2y7uJ4nLr6sBpQdEaFgHiKxo'],
-    }),
-  ),
-  data: ClientSchema,
-})
+export const ClientWithSecret = Named(
+  'ClientWithSecret',
+  Type.Object({
+    client_secret: Type.Optional(
+      Type.String({
+        description: 'The plain text of the new secret. Only this response contains it',
+        examples: ['mT9c0Zq5vVvX8h1m3kW2y7uJ4nLr6sBpQdEaFgHiKxo'],
+      }),
+    ),
+    data: ClientSchema,
+  }),
+)
 
 export const withSecret = ({ client, secret }: ClientAndSecret) => ({
   ...(secret !== undefined && { client_secret: secret }),
@@ -125,12 +155,21 @@ const name = Name
 const app = { name: 'Order viewer', redirect_uris: ['https://viewer.example.com/callback'], scopes: ['orders:read'] }
 const machine = { name: 'Nightly report', grant_types: ['client_credentials'], scopes: ['orders:read'] }
 
-export const CreateClient = Type.Object({ name, ...settings }, { ...closed, examples: [app] })
-export const ChangeClient = Type.Object({ name: Type.Optional(name), ...settings }, { ...closed, examples: [app] })
-export const CreateManagedClient = Type.Object({ name, ...operatorSettings }, { ...closed, examples: [machine] })
-export const ChangeManagedClient = Type.Object(
-  { name: Type.Optional(name), ...operatorSettings },
-  { ...closed, examples: [{ access_token_lifetime: 600 }] },
+export const CreateClient = Named('CreateClient', Type.Object({ name, ...settings }, { ...closed, examples: [app] }))
+export const ChangeClient = Named(
+  'ChangeClient',
+  Type.Object({ name: Type.Optional(name), ...settings }, { ...closed, examples: [app] }),
+)
+export const CreateManagedClient = Named(
+  'CreateManagedClient',
+  Type.Object({ name, ...operatorSettings }, { ...closed, examples: [machine] }),
+)
+export const ChangeManagedClient = Named(
+  'ChangeManagedClient',
+  Type.Object(
+    { name: Type.Optional(name), ...operatorSettings },
+    { ...closed, examples: [{ access_token_lifetime: 600 }] },
+  ),
 )
 
 export const RotateSecret = Type.Optional(

@@ -52,7 +52,7 @@ export function validateRedirectUri(text: string, index: number): string {
     throw invalid({ path, message: 'must have a host after the two slashes, without user information or a backslash' })
   }
   if (uri.protocol === 'http:' && !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(uri.hostname)) {
-    throw invalid({ path, message: 'must use https, except for loopback addresses' })
+    throw invalid({ path, message: 'must use https (except for localhost)' })
   }
   if (uri.protocol !== 'http:' && uri.protocol !== 'https:' && !uri.protocol.includes('.')) {
     throw invalid({ path, message: 'must use a private-use scheme that contains a dot, such as com.example.app' })

@@ -11,12 +11,13 @@ export type Change =
   | { kind: 'user'; id: string }
   | { kind: 'client'; id: string }
   | { kind: 'keys' }
+  | { kind: 'blocked_hosts' }
   /** Notifications were missed: all caches are invalid. */
   | { kind: 'everything' }
 
 export function isChange(value: unknown): value is Change {
   const { kind, id, event } = (value ?? {}) as { kind?: unknown; id?: unknown; event?: unknown }
-  if (kind === 'keys' || kind === 'everything') return true
+  if (kind === 'keys' || kind === 'blocked_hosts' || kind === 'everything') return true
   return (kind === 'token' || kind === 'user' || kind === 'client') && typeof id === 'string' && isEvent(event)
 }
 
@@ -25,10 +26,10 @@ const isEvent = (event: unknown) =>
   ['sequence', 'list', 'index', 'status'].every(name => Number.isInteger((event as Record<string, unknown>)?.[name]))
 
 /**
- * Which token statuses a change affects. `status`: those of all its tokens. `role`: those of tokens with scopes that
- * depend on the user's role. `nothing`: none.
+ * Which token statuses a change affects. `status`: those of all its tokens. `revoked`: that of this one token, which was
+ * revoked. `role`: those of tokens with scopes that depend on the user's role. `nothing`: none.
  */
-export type AffectedStatuses = 'status' | 'role' | 'nothing'
+export type AffectedStatuses = 'status' | 'revoked' | 'role' | 'nothing'
 
 /** @param affects default `status`: too many status events are slow, too few are unsafe */
 export type Publish = (change: Change, affects?: AffectedStatuses) => void
@@ -145,6 +146,8 @@ export function createInvalidationBus(db: Database, beforeCommit: BeforeCommit =
       }
       try {
         return await db.transaction(async em => {
+          // What an attempt that was rolled back did has not happened.
+          publishedChanges.length = 0
           const result = await work(em, publish)
           await em.flush()
           // PostgreSQL delivers notifications at the commit. beforeCommit runs last, since it may take a lock that other
@@ -166,9 +169,11 @@ const idOf = (change: Change) => ('id' in change ? change.id : undefined)
 /** PostgreSQL accepts a UUID in upper or lower case, and the id may come from a URL; caches use lower case. */
 const normalizeId = (change: Change): Change => ('id' in change ? { ...change, id: change.id.toLowerCase() } : change)
 
+const NOTIFY = 'select pg_notify(?, message) from jsonb_array_elements_text(?) as message'
+
 async function notify(em: Em, changes: Change[]): Promise<void> {
-  for (let i = 0; i < changes.length; i += CHANGES_PER_MESSAGE) {
-    const payload = JSON.stringify(changes.slice(i, i + CHANGES_PER_MESSAGE))
-    await em.execute('select pg_notify(?, ?)', [CHANNEL, payload])
-  }
+  const messages: string[] = []
+  for (let i = 0; i < changes.length; i += CHANGES_PER_MESSAGE)
+    messages.push(JSON.stringify(changes.slice(i, i + CHANGES_PER_MESSAGE)))
+  if (messages.length > 0) await em.execute(NOTIFY, [CHANNEL, JSON.stringify(messages)])
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Database } from '../database/database.ts'
+import { createHosts } from '../database/hosts.ts'
 import { withTimeout } from '../database/timeout.ts'
 import { CHANNEL, type Change, type InvalidationBus, isChange } from './invalidation-bus.ts'
 import { createLoopbackCheck, type LoopbackOutcome } from './loopback-check.ts'
@@ -32,6 +33,7 @@ const CONNECTION = { application_name: 'postern changes', connectionTimeoutMilli
  * caches are invalid after an interruption.
  */
 export function startListener({ url, db, bus, log, heartbeatMs = 300 }: ListenerOptions): Listener {
+  const hosts = createHosts(url)
   const closing = new AbortController()
   const closed = new Promise<never>((_, reject) => {
     closing.signal.addEventListener('abort', () => reject(closing.signal.reason))
@@ -79,9 +81,12 @@ export function startListener({ url, db, bus, log, heartbeatMs = 300 }: Listener
 
   /** Listens until the connection fails. @returns whether notifications arrived on it */
   async function listenOnce(): Promise<boolean> {
-    const connection = new pg.Client({ ...CONNECTION, connectionString: url })
+    const host = hosts.current
+    const connection = new pg.Client({ ...CONNECTION, connectionString: host })
     const error = await listen(connection).catch(reason => reason)
     const wasConnected = bus.connected
+    // A standby rejects LISTEN. After an interruption the same host is tried first.
+    if (!wasConnected) hosts.reportFailure(host)
     bus.setConnected(false)
     connection.removeAllListeners('notification')
     if (wasConnected && !closing.signal.aborted) log.warn({ err: error }, CONNECTION_LOST)

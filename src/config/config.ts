@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import Value from 'typebox/value'
 import { StartupError } from '../errors/errors.ts'
 import { loadOrCreateAppKey } from './app-key.ts'
-import { appKey, type Kind } from './kinds.ts'
+import { appKey } from './kinds.ts'
+import { type OidcProvider, type OidcProviderOptions, readProviders } from './oidc.ts'
+import { fromEnvironment, fromOption } from './read.ts'
 import { SETTINGS, type Setting, type Settings } from './schema.ts'
-import { type Environment, secret } from './secret.ts'
+import type { Environment } from './secret.ts'
 
 export { ALGORITHMS, type Algorithm, HSTS } from './schema.ts'
 
@@ -14,12 +15,14 @@ export interface Config extends Settings {
   appKey: string
   /** true: the issuer was set explicitly. false: it is derived from the port. */
   issuerChosen: boolean
+  /** The OpenID providers that users sign in with, by the variables `OIDC_…`, `OIDC_2_…` and so on. */
+  oidc: readonly OidcProvider[]
 }
 
 /** Options of `openPostern`. A duration is a number of seconds, or text as in the environment variable: `'P90D'`. */
 export type ConfigOptions = {
-  [Name in keyof Config]?: Config[Name] extends number ? Config[Name] | string : Config[Name]
-}
+  [Name in Exclude<keyof Config, 'oidc'>]?: Config[Name] extends number ? Config[Name] | string : Config[Name]
+} & { oidc?: readonly OidcProviderOptions[] }
 
 /**
  * Reads every setting: from the overrides, else from the environment, else its default. No other module reads the
@@ -46,6 +49,16 @@ export function loadConfig(
   if (config.personalTokenLifetime > config.tokenMaxLifetime) {
     throw new StartupError('PERSONAL_TOKEN_LIFETIME must not be longer than TOKEN_MAX_LIFETIME.')
   }
+  if (config.dcr === 'token' && !config.initialAccessToken) {
+    throw new StartupError('INITIAL_ACCESS_TOKEN is required with DCR=token.')
+  }
+  if (config.smtpUrl && !config.mailFrom) {
+    throw new StartupError('MAIL_FROM is required with SMTP_URL: the address that mails are sent from.')
+  }
+  const oidc = readProviders(env, overrides.oidc)
+  if (config.passwords === 'off' && oidc.length === 0) {
+    throw new StartupError('PASSWORDS is off and OIDC_ISSUER is not set, so nobody could sign in.')
+  }
   const { databaseUrl } = config
   const dataDir = resolve(config.dataDir)
   const key = readAppKey(env, overrides)
@@ -53,6 +66,7 @@ export function loadConfig(
     ...config,
     scopesFile: resolve(config.scopesFile),
     dataDir,
+    oidc,
     issuerChosen: overrides.issuerChosen ?? Boolean(overrides.issuer ?? env.ISSUER),
     appKey: key ?? loadOrCreateAppKey({ databaseUrl, dataDir, create }),
   })
@@ -76,38 +90,7 @@ function readAppKey(env: Environment, overrides: ConfigOptions): string | undefi
 
 function assertKnown(overrides: ConfigOptions): void {
   const unknown = Object.keys(overrides).find(
-    option => !(option in SETTINGS || option === 'appKey' || option === 'issuerChosen'),
+    option => !(option in SETTINGS || ['appKey', 'issuerChosen', 'oidc'].includes(option)),
   )
   if (unknown) throw new TypeError(`openPostern has no option ${unknown}.`)
 }
-
-type Readable = Pick<Setting, 'variable' | 'kind'>
-
-function fromEnvironment({ variable, kind }: Readable, env: Environment): unknown {
-  const text = kind.isSecret ? secret(env, variable) : env[variable]
-  return text ? checked(variable, kind, kind.parse(text), text) : undefined
-}
-
-function fromOption(option: string, { variable, kind }: Readable, overrides: ConfigOptions): unknown {
-  const value: unknown = overrides[option as keyof Config]
-  const isOptional = Value.Check(kind.schema, undefined)
-  if (value === null || value === '' || (value === undefined && !isOptional)) {
-    const hint = value === undefined ? ' Leave it out for its default.' : ''
-    throw new TypeError(`openPostern: ${option} must be ${kind.expected}, not ${shown(value)}.${hint}`)
-  }
-  return value === undefined ? undefined : checked(variable, kind, parsed(kind, value), value)
-}
-
-function parsed(kind: Kind, value: unknown): unknown {
-  if (typeof value === 'string') return kind.parse(value)
-  // A list is normalized like the comma-separated text of its variable.
-  return Array.isArray(value) && value.length > 0 ? kind.parse(value.join(',')) : value
-}
-
-function checked(variable: string, kind: Kind, value: unknown, input: unknown): unknown {
-  if (value !== undefined && Value.Check(kind.schema, value)) return value
-  throw new StartupError(`${variable} must be ${kind.expected}${kind.isSecret ? '' : `, not ${shown(input)}`}.`)
-}
-
-/** The value as an error message shows it. A URL may contain credentials, which are masked. */
-const shown = (value: unknown) => (JSON.stringify(value) ?? String(value)).replace(/\/\/[^/"]*@/g, '//…@')

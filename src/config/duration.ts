@@ -3,10 +3,13 @@ const UNITS = { Y: 31_536_000, M: 2_592_000, W: 604_800, D: 86_400, h: 3_600, m:
 const ISO = /^P(?=.)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/
 const SHORT = /^(\d+)(y|w|d|h|m|s)$/
 
+/** 100 years. A time that is much later exists neither for `Date` nor in RFC 3339. */
+export const MAX_SECONDS = 3_155_760_000
+
 /**
  * Parses a duration.
  * @param text an ISO 8601 duration (`P1Y`, `PT10M`) or a short form (`30d`, `12h`); a year is 365 days, a month 30
- * @returns seconds, or undefined when it is neither, or not a positive number of seconds
+ * @returns seconds, or undefined when it is neither, not positive or longer than {@link MAX_SECONDS}
  */
 export function parseDuration(text: string): number | undefined {
   const short = SHORT.exec(text)
@@ -24,5 +27,5 @@ function shortUnit(letter: string): number {
 }
 
 function positive(seconds: number): number | undefined {
-  return seconds > 0 && Number.isSafeInteger(seconds) ? seconds : undefined
+  return seconds > 0 && seconds <= MAX_SECONDS ? seconds : undefined
 }

@@ -6,7 +6,10 @@ import * as kinds from './kinds.ts'
 export const ALGORITHMS = ['ES256', 'EdDSA', 'RS256'] as const
 export type Algorithm = (typeof ALGORITHMS)[number]
 export const HSTS = ['off', 'host', 'subdomains', 'preload'] as const
+const DCR_MODES = ['off', 'token', 'open'] as const
+const CIMD_MODES = ['on', 'trusted', 'off'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+const LOG_FORMATS = ['auto', 'text', 'json'] as const
 
 const seconds = (text: string) => parseDuration(text) as number
 const HOUR = seconds('PT1H')
@@ -25,7 +28,7 @@ const setting = <K extends kinds.Kind>(variable: string, kind: K, fallback?: unk
   fallback: typeof fallback === 'function' ? (fallback as Setting['fallback']) : () => fallback,
 })
 
-const database = kinds.serverUrl('postgres:', 'postgresql:')
+const database = kinds.databaseUrl
 
 /**
  * All settings, for the environment and for the options of `openPostern`. They are read in this order, since a default may
@@ -43,11 +46,13 @@ export const SETTINGS = {
   databaseUrl: setting('DATABASE_URL', database),
   databasePoolSize: setting('DATABASE_POOL_SIZE', kinds.wholeNumber(1, 1_000), 10),
   /** Timeout of a statement that a caller waits for; 0: no limit. */
-  databaseTimeout: setting('DATABASE_TIMEOUT', kinds.durationOrNone, 60),
+  databaseTimeout: setting('DATABASE_TIMEOUT', kinds.timeoutOrNone, 60),
   /** How long an idle connection stays open; longer than the load balancer in front keeps it open. */
   keepAliveTimeout: setting('KEEP_ALIVE_TIMEOUT', kinds.duration(), 72),
   /** URL of a connection that supports LISTEN, for when `databaseUrl` names a pooler in transaction mode. */
   listenUrl: setting('DATABASE_LISTEN_URL', database, (config: Settings) => config.databaseUrl),
+  /** Former values of `APP_KEY`, until `postern keys rewrap` has encrypted everything with the new one. */
+  appKeyPrevious: setting('APP_KEY_PREVIOUS', kinds.appKeys, () => []),
   dataDir: setting('DATA_DIR', kinds.path, './data'),
   redisUrl: setting('REDIS_URL', kinds.serverUrl('redis:', 'rediss:')),
   scopesFile: setting('SCOPES_FILE', kinds.path, defaultScopesFile),
@@ -73,8 +78,11 @@ export const SETTINGS = {
   ),
   /** Lifetime of a family of refresh tokens, from the sign-in on. */
   refreshTokenLifetime: setting('REFRESH_TOKEN_LIFETIME', kinds.duration(), seconds('P30D')),
-  /** How long a rotated refresh token returns the same response again, for a client that lost it; 0: never. */
-  refreshGrace: setting('REFRESH_GRACE', kinds.durationOrNone, 0),
+  /**
+   * How long a rotated refresh token returns the same response again, for a client that lost it; 0: never. The default depends
+   * on the client: see `src/grants/refresh-grace.ts`.
+   */
+  refreshGrace: setting('REFRESH_GRACE', kinds.optionalDurationOrNone),
   authCodeLifetime: setting('AUTH_CODE_LIFETIME', kinds.duration(600, ' of at most 10 minutes'), 60),
   deviceCodeLifetime: setting('DEVICE_CODE_LIFETIME', kinds.duration(), 600),
   sessionLifetime: setting('SESSION_LIFETIME', kinds.duration(), seconds('P14D')),
@@ -88,16 +96,58 @@ export const SETTINGS = {
   clientsPerUser: setting('CLIENTS_PER_USER', kinds.wholeNumber(1, 1_000_000), 50),
   /** Limit of live personal tokens per user; operators are not limited. */
   tokensPerUser: setting('TOKENS_PER_USER', kinds.wholeNumber(1, 1_000_000), 1_000),
+  /** Limit of live exchanged tokens (RFC 8693) per user, and per token of a machine. */
+  exchangedTokensPerUser: setting('EXCHANGED_TOKENS_PER_USER', kinds.wholeNumber(1, 1_000_000), 5_000),
   /** Limit of open event feed streams per client and node. */
   feedStreamsPerClient: setting('FEED_STREAMS_PER_CLIENT', kinds.wholeNumber(1, 1_000), 100),
-  /** Bearer token for the registration of clients (RFC 7591); without it, registration is disabled. */
+  /** Bearer token for the registration of clients (RFC 7591). */
   initialAccessToken: setting('INITIAL_ACCESS_TOKEN', kinds.bearerSecret),
+  /** Who may sign in by password: everybody, only administrators, or nobody. */
+  /** What Devise appended to passwords before it hashed them, for users who were imported. */
+  devisePepper: setting('DEVISE_PEPPER', kinds.optionalSecretWord),
+  passwords: setting('PASSWORDS', kinds.oneOf(['on', 'admins', 'off']), 'on'),
+  /** Bearer token of the directory that manages users by SCIM; without it, the routes do not exist. */
+  scimToken: setting('SCIM_TOKEN', kinds.bearerSecret),
+  /** Whether the directory takes over users with the same confirmed address. */
+  scimAdopt: setting('SCIM_ADOPT', kinds.onOrOff, false),
+  /** The group of the directory whose members are administrators; undefined: the directory makes nobody an administrator. */
+  scimAdminGroup: setting('SCIM_ADMIN_GROUP', kinds.optionalLine),
+  /** Groups of the directory whose members can have only these scopes. */
+  scimGroupScopes: setting('SCIM_GROUP_SCOPES', kinds.groupScopes),
+  /** Which users need a second factor to sign in by password: whoever has one, also all administrators, or everybody. */
+  mfa: setting('MFA', kinds.oneOf(['optional', 'admins', 'required']), 'optional'),
+  /** The mail server; without it no mail is sent, and features that need mail do not exist. */
+  smtpUrl: setting('SMTP_URL', kinds.serverUrl('smtp:', 'smtps:')),
+  /** Sender of all mails. */
+  mailFrom: setting('MAIL_FROM', kinds.mailbox),
+  /** Limits of registered clients that are not revoked, and of registrations within an hour. */
+  registeredClients: setting('REGISTERED_CLIENTS', kinds.wholeNumber(1, 1_000_000), 1_000),
+  registrationsPerHour: setting('REGISTRATIONS_PER_HOUR', kinds.wholeNumber(1, 1_000_000), 100),
+  /** Who may register clients (RFC 7591): nobody, who has the initial access token, or everybody. */
+  dcr: setting('DCR', kinds.oneOf(DCR_MODES), (config: Settings) => (config.initialAccessToken ? 'token' : 'off')),
   /** Bearer token for `GET /metrics`; without it, the route does not exist. */
   metricsToken: setting('METRICS_TOKEN', kinds.bearerSecret),
+  /** Whose `client_id` may be the URL of a metadata document: everybody's, that of hosts in `cimdTrusted`, or nobody's. */
+  cimd: setting('CIMD', kinds.oneOf(CIMD_MODES), 'on'),
+  cimdTrusted: setting('CIMD_TRUSTED', kinds.hostList, () => []),
+  /** Whether documents of others may be fetched from this host, also by http: for development. */
+  fetchLoopback: setting('FETCH_LOOPBACK', kinds.onOrOff, false),
+  /** Networks that are not public, from which documents of others may be fetched all the same. */
+  fetchNetworks: setting('FETCH_NETWORKS', kinds.networkList, () => []),
   trustProxy: setting('TRUST_PROXY', kinds.proxies, false),
+  /** Origins of pages whose scripts may call the API below `/api`. */
+  corsOrigins: setting('CORS_ORIGINS', kinds.origins, () => []),
   /** Which hosts `Strict-Transport-Security` covers: none, this host, also its subdomains, or also the preload list. */
   hsts: setting('HSTS', kinds.oneOf(HSTS), 'host'),
+  /** The name of the site on its pages and in its mails. */
+  brandName: setting('BRAND_NAME', kinds.siteName, (config: Settings) => new URL(config.issuer).host),
+  /** The colour of buttons, and of links as far as they are readable in it. */
+  brandColor: setting('BRAND_COLOR', kinds.color, '#3451d1'),
+  /** An SVG or PNG that is shown beside the name. */
+  brandLogoFile: setting('BRAND_LOGO_FILE', kinds.optionalPath),
   logLevel: setting('LOG_LEVEL', kinds.oneOf(LOG_LEVELS), 'info'),
+  /** Lines of the log: text to a terminal and otherwise JSON, or always the one or the other. */
+  logFormat: setting('LOG_FORMAT', kinds.oneOf(LOG_FORMATS), 'auto'),
 }
 
 /** The values of the settings. */

@@ -6,10 +6,13 @@ import {
   PostgresDriver,
   type TransactionSettings,
 } from 'kysely'
+import type { Hosts } from './hosts.ts'
 import { classifySqlState } from './sqlstate.ts'
 
 /** `sqlclient_unable_to_establish_sqlconnection` (PostgreSQL, appendix A). */
 const UNABLE_TO_CONNECT = '08001'
+/** The pool's error when all its connections are in use: that says nothing about the host. */
+const POOL_EXHAUSTED = /timeout exceeded when trying to connect/
 
 /**
  * Kysely does not release a connection whose transaction could not be started or rolled back, such as after the loss of
@@ -18,9 +21,15 @@ const UNABLE_TO_CONNECT = '08001'
 class Driver extends PostgresDriver {
   /** Calls that wait for a connection. */
   readonly #acquiring = new Set<Promise<DatabaseConnection>>()
+  readonly #hosts: Hosts | undefined
+
+  constructor(config: PostgresDialectConfig, hosts?: Hosts) {
+    super(config)
+    this.#hosts = hosts
+  }
 
   override async acquireConnection(options?: AbortableOperationOptions): Promise<DatabaseConnection> {
-    const acquiring = super.acquireConnection(options)
+    const acquiring = this.#acquire(options)
     this.#acquiring.add(acquiring)
     try {
       return await acquiring
@@ -28,6 +37,20 @@ class Driver extends PostgresDriver {
       throw withoutConnection(error)
     } finally {
       this.#acquiring.delete(acquiring)
+    }
+  }
+
+  /** Tries each host once: one that refuses the connection, does not respond or is a standby is followed by the next. */
+  async #acquire(options?: AbortableOperationOptions): Promise<DatabaseConnection> {
+    for (let attempt = 1; ; attempt++) {
+      const host = this.#hosts?.current
+      try {
+        return await super.acquireConnection(options)
+      } catch (error) {
+        if (!host || POOL_EXHAUSTED.test((error as Error).message)) throw error
+        this.#hosts?.reportFailure(host)
+        if (attempt >= (this.#hosts?.count ?? 1)) throw error
+      }
     }
   }
 
@@ -68,13 +91,15 @@ function withoutConnection(error: unknown): Error {
 /** Kysely's dialect for PostgreSQL, with a driver that releases every connection. */
 export class Dialect extends PostgresDialect {
   readonly #config: PostgresDialectConfig
+  readonly #hosts: Hosts | undefined
 
-  constructor(config: PostgresDialectConfig) {
+  constructor(config: PostgresDialectConfig, hosts?: Hosts) {
     super(config)
     this.#config = config
+    this.#hosts = hosts
   }
 
   override createDriver(): Driver {
-    return new Driver(this.#config)
+    return new Driver(this.#config, this.#hosts)
   }
 }

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { Dialect } from './dialect.ts'
+import { createHosts, type Hosts } from './hosts.ts'
 import { redactError } from './redact-error.ts'
 import { classifySqlState } from './sqlstate.ts'
 import { discard, setStatementTimeout } from './statement-timeout.ts'
@@ -24,6 +25,10 @@ const ON_CONNECT = `select pg_is_in_recovery() as standby, set_config('default_t
 const READ_ONLY = '25006'
 
 class Client extends pg.Client {
+  constructor(hosts: Hosts, config: pg.ClientConfig) {
+    super({ ...config, connectionString: hosts.current })
+  }
+
   /** The parameters of the startup message; an internal method of pg, which has no option for them. */
   getStartupConf(): object {
     const { getStartupConf } = pg.Client.prototype as unknown as { getStartupConf(): object }
@@ -31,23 +36,27 @@ class Client extends pg.Client {
   }
 }
 
-/** The dialect for a shared PostgreSQL. @param timeout statement timeout in milliseconds; 0: no limit */
+/**
+ * The dialect for a shared PostgreSQL.
+ * @param url may name several hosts, of which one is the primary
+ * @param timeout statement timeout in milliseconds; 0: no limit
+ */
 export function postgresDialect(url: string, poolSize: number, timeout: number): Dialect {
+  const hosts = createHosts(url)
   const types = new pg.TypeOverrides()
   for (const oid of TIMES) types.setTypeParser(oid, text => text)
   const pool = new pg.Pool({
-    connectionString: url,
     application_name: 'postern',
     max: poolSize,
     connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,
     types,
-    Client,
+    Client: Client.bind(null, hosts) as never,
     onConnect: client => prepare(client as pg.Client, timeout),
   })
   // A query in flight is rejected by its own promise; the failure of an idle connection is ignored.
   pool.on('error', ignore)
-  return new Dialect({ pool })
+  return new Dialect({ pool }, hosts)
 }
 
 const ignore = () => {}

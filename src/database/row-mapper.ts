@@ -8,12 +8,13 @@ export interface RowMapper<T> {
   toEntity(row: Record<string, unknown>): T
 }
 
-/** Creates a mapper for one entity, without its hidden properties. */
-export function createRowMapper<T extends object, Hidden extends keyof T>({
-  props,
-}: EntityMetadata<T>): RowMapper<Omit<T, Hidden>> {
+/** Creates a mapper for one entity, without its hidden properties, and without those that a list does not need. */
+export function createRowMapper<T extends object, Hidden extends keyof T>(
+  { props }: EntityMetadata<T>,
+  leftOut: readonly (keyof T)[] = [],
+): RowMapper<Omit<T, Hidden>> {
   const visible = props
-    .filter(({ hidden }) => !hidden)
+    .filter(({ hidden, name }) => !hidden && !leftOut.includes(name))
     .map(({ name, fieldNames, runtimeType }) => ({ name, column: fieldNames[0]!, isTime: runtimeType === 'Date' }))
   return {
     columns: alias => visible.map(({ column }) => `${alias}.${column}`).join(', '),

@@ -15,6 +15,22 @@ export interface Batch {
   last: boolean
 }
 
+/** Where work of many batches stands: what the next batch continues with, as JSON. */
+export type WorkState = Readonly<Record<string, string>>
+
+/** A batch of work that any node can continue. */
+export interface Step extends Batch {
+  state: WorkState
+}
+
+/** What a batch of such work starts from. */
+export interface StepOptions {
+  /** The state after the batch before; default: the start. */
+  state?: WorkState
+  /** Maximum rows; default: {@link BATCH_SIZE}. */
+  size?: number
+}
+
 /** Maximum rows of a batch: few enough that a transaction holds its locks for a fraction of a second. */
 export const BATCH_SIZE = 1_000
 
@@ -23,6 +39,34 @@ export const BATCH_SIZE = 1_000
  * and the last batch may exceed the budget.
  */
 export const REQUEST_BUDGET_MS = 15_000
+
+/** Limits of work that runs in this process, and whom it reports to. */
+export interface RunOptions {
+  /** Milliseconds after which it starts no further batch; default: no limit. */
+  timeoutMs?: number | undefined
+  /** Called after each batch with the total so far. */
+  onProgress?: ((count: number) => void) | undefined
+}
+
+/**
+ * Runs steps until one is the last or the time is up, each with the state of the one before.
+ * @throws as `runBatches`
+ */
+export function runSteps(
+  step: (state: WorkState) => Promise<Step>,
+  { timeoutMs = Infinity, onProgress = () => {} }: RunOptions = {},
+): Promise<Progress & { state: WorkState }> {
+  let state: WorkState = {}
+  let count = 0
+  const next = async () => {
+    const done = await step(state)
+    state = done.state
+    count += done.count
+    onProgress(count)
+    return done
+  }
+  return runBatches(next, timeoutMs).then(progress => ({ ...progress, state }))
+}
 
 /**
  * Runs batches until one is the last or the time is up. If the database becomes unavailable after the first batch, it

@@ -7,17 +7,19 @@ export const appKeyCheck = (appKey: string) => Buffer.from(deriveKey(appKey, 'du
 
 /**
  * Returns the key that the secrets in a dump are encrypted with.
- * @param keys the available keys; the first one that is defined is used, else the key in the dump
- * @throws StartupError when there is no key, or it is a different one
+ * @param keys the available keys; if none is defined, the key in the dump is used
+ * @throws StartupError when there is no key, or all are different ones
  */
 export function requireAppKey(header: Header, keys: readonly (string | undefined)[]): string {
-  const key = [...keys, header.app_key].find(key => key !== undefined)
-  if (!key) {
+  const given = keys.filter(key => key !== undefined)
+  const candidates = given.length > 0 ? given : [header.app_key].filter(key => key !== undefined)
+  if (candidates.length === 0) {
     throw new StartupError(
       'its secrets are encrypted with an APP_KEY that it does not contain. Set APP_KEY to that key.',
     )
   }
-  if (appKeyCheck(key) === header.app_key_check) return key
+  const key = candidates.find(each => appKeyCheck(each) === header.app_key_check)
+  if (key) return key
   throw new StartupError(
     'its secrets are encrypted with another APP_KEY. Set APP_KEY to the key of the deployment that it comes from; an embedded database has its key in DATA_DIR/app.key.',
   )

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createReadStream, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import type { Readable, Writable } from 'node:stream'
+import { PassThrough, type Readable, type Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { StartupError } from '../errors/errors.ts'
@@ -29,15 +29,20 @@ function fileProblem(file: string, action: 'read' | 'written', error: unknown): 
 }
 
 /**
- * Writes a gzip file that only its owner can read. On a failure it deletes the file.
+ * Writes a file that only its owner can read. On a failure it deletes the file.
  * @param file the path of a new file; `-`: standard output
+ * @param options gzip: whether it is compressed, which is the default
  * @throws StartupError when the file exists or cannot be written completely
  */
-export async function writeFile<T>(file: string, work: (write: Write) => Promise<T>): Promise<T> {
-  if (file === '-') return compressed(process.stdout, work).catch(error => fail('standard output', error))
+export async function writeFile<T>(
+  file: string,
+  work: (write: Write) => Promise<T>,
+  { gzip = true }: { gzip?: boolean } = {},
+): Promise<T> {
+  if (file === '-') return writeTo(process.stdout, work, gzip).catch(error => fail('standard output', error))
   const handle = await open(file, 'wx', 0o600).catch(error => fail(file, error))
   try {
-    return await compressed(handle.createWriteStream({ flush: true }), work)
+    return await writeTo(handle.createWriteStream({ flush: true }), work, gzip)
   } catch (error) {
     rmSync(file, { force: true })
     return fail(file, error)
@@ -48,8 +53,8 @@ function fail(file: string, error: unknown): never {
   throw fileProblem(file, 'written', error)
 }
 
-async function compressed<T>(target: Writable, work: (write: Write) => Promise<T>): Promise<T> {
-  const gzip = createGzip()
+async function writeTo<T>(target: Writable, work: (write: Write) => Promise<T>, compress: boolean): Promise<T> {
+  const gzip = compress ? createGzip() : new PassThrough()
   let failure: unknown
   target.once('error', error => {
     failure = error

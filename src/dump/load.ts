@@ -3,14 +3,9 @@ import { appliedMigrations, knownMigrations, migrate } from '../database/migrati
 import { StartupError } from '../errors/errors.ts'
 import type { Header } from './format.ts'
 import type { Dump } from './read.ts'
+import { advanceSequences } from './sequences.ts'
 import { inSession, type Session } from './session.ts'
-import { dumpedTables, existingTables, sequencesOf } from './tables.ts'
-
-/**
- * How far each sequence is advanced, by column type. The original server may have used further numbers after the dump: ids
- * of status lists, which tokens refer to, and sequence numbers of events, which readers of the feed have received.
- */
-const JUMP: Record<string, number> = { integer: 1_000, bigint: 1_000_000_000 }
+import { dumpedTables, existingTables } from './tables.ts'
 
 /**
  * Loads a dump into an empty database: applies the migrations of the dump, inserts all rows in one transaction, then
@@ -72,16 +67,4 @@ async function loadRows(db: Database, session: Session, dump: Dump): Promise<num
 /** What triggers write for new rows, such as status events, is among the rows of the dump. */
 async function setTriggers(session: Session, tables: readonly string[], change: 'enable' | 'disable'): Promise<void> {
   for (const table of tables) await session.rows(`alter table "${table}" ${change} trigger user`)
-}
-
-/**
- * Ensures that no number is used twice. Tokens issued after the dump may have the next indices of the existing status
- * lists, so those lists are marked as full; and each sequence continues far above its last value.
- */
-async function advanceSequences(db: Database, session: Session, last: Record<string, number>): Promise<void> {
-  await session.rows('update oauth_status_lists set reserved = size where reserved < size')
-  for (const { name, sequence, type } of await sequencesOf(db, session)) {
-    const next = (last[name] ?? 0) + (JUMP[type] as number)
-    await session.rows('select setval($1::regclass, $2::bigint)', [sequence, String(next)])
-  }
 }

@@ -4,8 +4,9 @@ import { appliedMigrations, knownMigrations } from '../database/migrations.ts'
 import { StartupError } from '../errors/errors.ts'
 import { appKeyCheck } from './app-key.ts'
 import { type End, FORMAT, type Header, rowLine } from './format.ts'
+import { lastNumbers } from './sequences.ts'
 import { inSession, type Session } from './session.ts'
-import { dumpedTables, sequencesOf } from './tables.ts'
+import { dumpedTables } from './tables.ts'
 
 /** Number of rows in memory at a time. */
 const BATCH = 500
@@ -82,13 +83,4 @@ async function* rowsOfTable(session: Session, table: string): AsyncGenerator<str
     yield rows.map(({ row }) => row)
   }
   await session.rows('close dumped')
-}
-
-async function lastNumbers(db: Database, session: Session): Promise<Record<string, number>> {
-  const numbers: Record<string, number> = {}
-  for (const { name, sequence } of await sequencesOf(db, session)) {
-    const [last] = await session.rows<{ n: string }>(`select last_value::text as n from ${sequence}`)
-    numbers[name] = Number(last?.n)
-  }
-  return numbers
 }

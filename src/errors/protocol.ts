@@ -43,6 +43,10 @@ export const invalidClient = (
   cause?: unknown,
 ) => protocolError(401, 'invalid_client')(detail, cause)
 
+/** An `invalid_client` error for a person, whose browser did not authenticate a client. Other errors stay as they are. */
+export const shownToUser = (error: unknown): unknown =>
+  error instanceof PosternError && error.code === 'invalid_client' ? invalidRequest(error.message, error) : error
+
 const BASIC_CHALLENGE = { 'www-authenticate': 'Basic realm="postern", charset="UTF-8"' }
 
 /**

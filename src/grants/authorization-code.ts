@@ -11,7 +11,7 @@ import type { Grant, Params, TokenResponse } from './grant.ts'
 import type { IssueForGrant } from './issue.ts'
 import { lockLiveUser } from './live-user.ts'
 import type { ClientPolicy, GrantTarget } from './policy.ts'
-import { revokeGrant } from './refresh-family.ts'
+import { revokeGrant } from './revoke-grants.ts'
 
 export interface AuthorizationCodeOptions {
   bus: InvalidationBus
@@ -21,7 +21,7 @@ export interface AuthorizationCodeOptions {
 }
 
 /** The result of an attempt to redeem a code. */
-type Outcome = { answer: TokenResponse } | { refusal: PosternError; replayed?: AuthCode }
+type Outcome = { response: TokenResponse } | { refusal: PosternError; replayed?: AuthCode }
 
 const INVALID_CODE = 'The code is unknown, expired, already used, or was issued to another client.'
 
@@ -35,11 +35,10 @@ export function authorizationCode({ bus, db, policy, issueForGrant }: Authorizat
     if (!(await claim(em, code))) return alreadyUsed(code, params)
     const wrong = mismatch(code, params)
     if (wrong) return { refusal: invalidGrant(wrong) }
-    const scopes = policy.downscope(client, code.scopes, undefined, user.role)
-    const granted = { grant: code.id, user: user.id, scopes, audience: code.audience }
-    return {
-      answer: await issueForGrant(em, client, 'authorization_code', granted, grantTarget.resolve(scopes, audience)),
-    }
+    const scopes = policy.limit(policy.downscope(client, code.scopes, undefined, user.role), user)
+    const granted = { grant: code.id, user: user.id, subject: user.subject, scopes, audience: code.audience }
+    const target = grantTarget.resolve(scopes, audience)
+    return { response: await issueForGrant(em, client, 'authorization_code', granted, target, code.accessUntil) }
   }
 
   /** Runs in a separate transaction, so that it is committed although the request fails. */
@@ -54,7 +53,7 @@ export function authorizationCode({ bus, db, policy, issueForGrant }: Authorizat
     if (params.redirect_uri === undefined) throw invalidRequest('redirect_uri is missing.')
     const grantTarget = await policy.grantTarget(params.resource)
     const outcome = await db.transaction(em => redeem(em, client, params, grantTarget))
-    if ('answer' in outcome) return outcome.answer
+    if ('response' in outcome) return outcome.response
     if (outcome.replayed) await revokeReusedGrant(outcome.replayed)
     throw outcome.refusal
   }

@@ -5,22 +5,42 @@ import { tokenOf } from '../../packages/guard/src/token-of.ts'
 import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { PageOf, page, paging } from '../http/paging.ts'
 import { sendProgress } from '../http/progress.ts'
-import { closed, Nullable, noContent, problem, Time, unfinished, validationProblem } from '../http/schemas.ts'
+import {
+  closed,
+  Named,
+  Nullable,
+  noContent,
+  problem,
+  revokedMany,
+  Time,
+  unfinished,
+  validationProblem,
+} from '../http/schemas.ts'
 import { ownerOf } from '../users/routes.ts'
 import type { Authorization, Authorizations } from './authorizations.ts'
 
 const tags = ['Applications']
 
-const AuthorizationSchema = Type.Object({
-  client: Type.Object({ id: Type.String({ format: 'uuid' }), name: Type.String({ examples: ['Order viewer'] }) }),
-  scopes: Type.Array(Type.String({ examples: ['orders:read'] })),
-  created_at: Time(),
-  updated_at: Time(),
-  last_used_at: Nullable(Time()),
-})
+const AuthorizationSchema = Named(
+  'Authorization',
+  Type.Object({
+    client: Type.Object({
+      id: Type.String({ format: 'uuid' }),
+      client_id: Type.String({
+        description: 'The `client_id` of the protocol',
+        examples: ['https://app.example.com/client.json'],
+      }),
+      name: Type.String({ examples: ['Order viewer'] }),
+    }),
+    scopes: Type.Array(Type.String({ examples: ['orders:read'] })),
+    created_at: Time(),
+    updated_at: Time(),
+    last_used_at: Nullable(Time()),
+  }),
+)
 
-const show = ({ clientId, clientName, scopes, createdAt, updatedAt, lastUsedAt }: Authorization) => ({
-  client: { id: clientId, name: clientName },
+const show = ({ clientId, metadataUrl, clientName, scopes, createdAt, updatedAt, lastUsedAt }: Authorization) => ({
+  client: { id: clientId, client_id: metadataUrl ?? clientId, name: clientName },
   scopes,
   created_at: createdAt,
   updated_at: updatedAt,
@@ -43,6 +63,7 @@ const withdrawAuthorizationSchema = {
   tags,
   params: Type.Object({ client_id: Type.String({ description: 'Id of a client' }) }),
   response: {
+    200: revokedMany,
     202: unfinished,
     204: noContent('Withdrawn'),
     404: problem('You have not authorized such an application'),

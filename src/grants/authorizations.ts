@@ -1,18 +1,21 @@
 import { writeAudit } from '../audit/audit.ts'
-import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
-import type { Database } from '../database/database.ts'
-import { type Progress, runBatches } from '../database/run-batches.ts'
+import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
+import type { Database, Em } from '../database/database.ts'
+import { type Progress, runSteps, type Step, type WorkState } from '../database/run-batches.ts'
 import { notFound } from '../errors/errors.ts'
 import { isUuid } from '../text/uuid.ts'
+import type { RevokeManyOptions } from '../tokens/revoke-many.ts'
 import type { Usage } from '../tokens/usage.ts'
 import { Consent } from './consent.entity.ts'
-import { type RevokeGrantsOptions, revokeGrants } from './refresh-family.ts'
+import { type RevokeGrantsOptions, revokeGrants } from './revoke-grants.ts'
 
 /** An app that a user has authorized. */
 export interface Authorization {
   id: string
   clientId: string
   clientName: string
+  /** The `client_id` of a client with a metadata document; null: it is the id. */
+  metadataUrl: string | null
   /** The owner of the app; null: it belongs to the deployment, or registered itself. */
   owner: { name: string; email: string } | null
   /** Whether it was registered dynamically (RFC 7591). */
@@ -37,10 +40,17 @@ export interface Authorizations {
   withdraw(userId: string, clientId: string, options?: RevokeGrantsOptions): Promise<Progress>
 }
 
+/** The user and the client of an authorization. */
+interface Consented {
+  user: string
+  client: string
+}
+
 interface Row {
   id: string
   client_id: string
   client_name: string
+  metadata_url: string | null
   owner_name: string | null
   owner_email: string | null
   registered_itself: boolean
@@ -60,7 +70,7 @@ export interface AuthorizationsOptions {
 export function createAuthorizations({ db, bus, usage }: AuthorizationsOptions): Authorizations {
   /** Includes uses that are not yet in the database. */
   function lastUsed({ last_used_at: written, live_tokens: ids }: Row): Date | null {
-    const none = { scopes: [], lastUsedAt: null, usedScopes: null }
+    const none = { scopes: [], lastUsedAt: null, lastUsedBy: null, usedScopes: null }
     const times = ids.map(id => usage.lastUse({ id, ...none }).lastUsedAt?.getTime() ?? 0)
     const last = Math.max(written === null ? 0 : new Date(written).getTime(), ...times)
     return last > 0 ? new Date(last) : null
@@ -70,6 +80,7 @@ export function createAuthorizations({ db, bus, usage }: AuthorizationsOptions):
     id: row.id,
     clientId: row.client_id,
     clientName: row.client_name,
+    metadataUrl: row.metadata_url,
     owner: row.owner_name === null ? null : { name: row.owner_name, email: row.owner_email ?? '' },
     registeredItself: row.registered_itself,
     scopes: row.scopes,
@@ -94,26 +105,28 @@ export function createAuthorizations({ db, bus, usage }: AuthorizationsOptions):
       return (await db.query<Row>(`${SELECT} ${where}`, [userId, clientId])).map(read)[0]
     },
 
-    async withdraw(userId, clientId, { lastTokenId, timeoutMs = Infinity } = {}) {
-      const where = { user: userId, client: clientId }
-      if (!isUuid(clientId)) throw notFound('authorization')
-      const batch = () =>
-        bus.transaction(async (em, publish) => {
-          if ((await em.count(Consent, where)) === 0) throw notFound('authorization')
-          const done = await revokeGrants(em, publish, where, lastTokenId)
-          if (!done.last) return done
-          if ((await em.nativeDelete(Consent, where)) === 0) throw notFound('authorization')
-          writeAudit(em, { kind: 'consent.withdrawn', userId, clientId })
-          return done
-        })
-      return runBatches(batch, timeoutMs)
+    async withdraw(user, client, { lastTokenId, ...limits } = {}) {
+      const step = (state: WorkState) =>
+        bus.transaction((em, publish) => withdrawNext(em, publish, { user, client }, { state, lastTokenId }))
+      const { count, complete } = await runSteps(step, limits)
+      return { count, complete }
     },
   }
 }
 
+/** Withdraws by one batch, in the transaction of `em`. @throws 404 */
+async function withdrawNext(em: Em, publish: Publish, of: Consented, options: RevokeManyOptions): Promise<Step> {
+  if (!isUuid(of.client) || (await em.count(Consent, of)) === 0) throw notFound('authorization')
+  const done = await revokeGrants(em, publish, of, options)
+  if (!done.last) return done
+  if ((await em.nativeDelete(Consent, of)) === 0) throw notFound('authorization')
+  writeAudit(em, { kind: 'consent.withdrawn', userId: of.user, clientId: of.client })
+  return done
+}
+
 /** Reads only the newest tokens: an app that refreshes its tokens uses no others. */
 const SELECT = `
-  select a.id, a.client_id, c.name as client_name, a.scopes, a.created_at, a.updated_at,
+  select a.id, a.client_id, c.name as client_name, c.metadata_url, a.scopes, a.created_at, a.updated_at,
     o.name as owner_name, o.email as owner_email, c.registration_hash is not null as registered_itself,
     (select max(t.last_used_at) from oauth_access_tokens t
      where t.user_id = a.user_id and t.client_id = a.client_id) as last_used_at,

@@ -19,6 +19,8 @@ const AuthCodeSchema = defineEntity({
     codeChallenge: p.string().length(128),
     /** When it was redeemed or invalidated by a wrong verifier. A code can be tried only once. */
     usedAt: p.datetime().nullable().strictNullable(),
+    /** When the user wants the access to end; null: when its tokens do. */
+    accessUntil: p.datetime().nullable().strictNullable(),
     createdAt: p.datetime(),
     expiresAt: p.datetime().index(),
   },

@@ -4,7 +4,8 @@ import { hashSecret, newSecret } from '../security/secrets.ts'
 import { AuthCode } from './code.entity.ts'
 
 /** The authorization that a code represents, and the values that its redemption must match. */
-export type NewCode = Pick<AuthCode, 'user' | 'client' | 'redirectUri' | 'scopes' | 'audience' | 'codeChallenge'>
+export type NewCode = Pick<AuthCode, 'user' | 'client' | 'redirectUri' | 'scopes' | 'audience' | 'codeChallenge'> &
+  Partial<Pick<AuthCode, 'accessUntil'>>
 
 /**
  * Stores a new authorization code in the transaction of `em` (RFC 6749 §4.1.2).
@@ -15,6 +16,7 @@ export async function issueCode(em: Em, code: NewCode, lifetime: number): Promis
   const text = newSecret()
   const now = Date.now()
   await em.insert(AuthCode, {
+    accessUntil: null,
     ...code,
     id: newId(),
     hash: hashSecret(text),

@@ -33,15 +33,10 @@ export function deviceGrant({ db, policy, issueForGrant }: DeviceGrantOptions): 
   async function redeem(em: Em, client: Client, device: DeviceCode, grantTarget: GrantTarget) {
     const user = await lockLiveUser(em, device.user as string)
     if (!(await claim(em, device))) return undefined
-    const scopes = policy.downscope(client, device.scopes, undefined, user.role)
-    const granted = { grant: device.id, user: user.id, scopes, audience: device.audience }
-    return issueForGrant(
-      em,
-      client,
-      DEVICE_CODE,
-      granted,
-      grantTarget.resolve(scopes, grantTarget.narrow(device.audience)),
-    )
+    const scopes = policy.limit(policy.downscope(client, device.scopes, undefined, user.role), user)
+    const granted = { grant: device.id, user: user.id, subject: user.subject, scopes, audience: device.audience }
+    const target = grantTarget.resolve(scopes, grantTarget.narrow(device.audience))
+    return issueForGrant(em, client, DEVICE_CODE, granted, target, device.accessUntil)
   }
 
   return async ({ client, params: { device_code: text, resource } }) => {
@@ -51,8 +46,8 @@ export function deviceGrant({ db, policy, issueForGrant }: DeviceGrantOptions): 
       const device = await em.findOne(DeviceCode, { hash: hashSecret(text), client: client.id })
       if (!device) throw invalidGrant(INVALID_CODE)
       grantTarget.narrow(device.audience)
-      const answer = device.state === 'approved' ? await redeem(em, client, device, grantTarget) : undefined
-      return answer ?? { refusal: await refusal(em, device) }
+      const response = device.state === 'approved' ? await redeem(em, client, device, grantTarget) : undefined
+      return response ?? { refusal: await refusal(em, device) }
     })
     // Thrown outside the transaction, so that the time of the poll is committed.
     if ('refusal' in outcome) throw outcome.refusal

@@ -1,9 +1,12 @@
 import { UniqueConstraintViolationException } from '@mikro-orm/postgresql'
-import { Client } from '../clients/client.entity.ts'
+import type { ClientAuthentication } from '../clients/authenticate.ts'
+import type { Client } from '../clients/client.entity.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
 import { conflict } from '../errors/errors.ts'
+import { shownToUser } from '../errors/protocol.ts'
 import type { Peer } from '../http/forwarded.ts'
 import { hashSecret, newSecret } from '../security/secrets.ts'
 import { sweep } from '../tokens/prune.ts'
@@ -54,14 +57,22 @@ export interface Device {
   /**
    * Approves the authorization.
    * @param scopes the requested scopes that the user grants; undefined: all
+   * @param accessSeconds for how long the user allows access; undefined: as long as the client's tokens last
    * @throws 409 if it is no longer pending
    */
-  approve(id: string, user: { id: string; role: Role }, scopes?: readonly string[]): Promise<void>
+  approve(
+    id: string,
+    user: { id: string; role: Role; allowedScopes?: string[] | null | undefined },
+    scopes?: readonly string[],
+    accessSeconds?: number,
+  ): Promise<void>
   /** Denies the authorization. @throws 409 if it is no longer pending */
   deny(id: string, user: { id: string }): Promise<void>
 }
 
 export interface DeviceOptions {
+  bus: Pick<InvalidationBus, 'transaction'>
+  clientAuthentication: Pick<ClientAuthentication, 'find'>
   db: Database
   policy: ClientPolicy
   throttle: Pick<Throttle, 'limitUserCode'>
@@ -76,36 +87,29 @@ const INTERVAL = 5
 const MAX_ATTEMPTS = 5
 
 export function createDevice({
+  bus,
+  clientAuthentication,
   db,
   policy,
   throttle,
   config,
   newUserCode: generateCode = newUserCode,
 }: DeviceOptions): Device {
-  /** @returns the user code */
-  async function store(code: Omit<DeviceCode, 'userCodeHash'>, attempts = MAX_ATTEMPTS): Promise<string> {
-    const userCode = generateCode()
+  const findClient = async ({ client, clientUrl }: DeviceCode) => {
     try {
-      await db.run(em => em.insert(DeviceCode, { ...code, userCodeHash: hashSecret(userCode) }))
-      return userCode
+      return await clientAuthentication.find(clientUrl ?? client)
     } catch (error) {
-      if (attempts === 1 || !(error instanceof UniqueConstraintViolationException)) throw error
-      return store(code, attempts - 1)
+      throw shownToUser(error)
     }
   }
 
   async function findPending(userCode: string): Promise<DeviceRequest | undefined> {
     const userCodeHash = hashSecret(userCode)
     const device = await db.run(em => em.findOne(DeviceCode, { ...isPending(), userCodeHash }))
-    const client = device && (await db.run(em => em.findOne(Client, { id: device.client, revoked: false })))
+    const client = device && (await findClient(device))
     if (!client) return undefined
     const { id, scopes, audience, expiresAt } = device
     return { id, client, scopes, audience, expiresAt }
-  }
-
-  const decide = async (em: Em, id: string, values: Pick<DeviceCode, 'state' | 'user'>) => {
-    const changed = await em.nativeUpdate(DeviceCode, { ...isPending(), id }, values)
-    if (changed === 0) throw conflict('The device authorization is no longer pending. Start again on the device.')
   }
 
   return {
@@ -114,20 +118,23 @@ export function createDevice({
       const now = Date.now()
       const grantTarget = await policy.grantTarget(params.resource)
       const audience = grantTarget.requested ?? null
-      const { scopes } = grantTarget.resolve(policy.scopes(client, params.scope), audience)
-      const userCode = await store({
+      const { scopes } = grantTarget.resolve(policy.scopes(client, policy.dropUnknown(client, params.scope)), audience)
+      const code = {
         id: newId(),
         hash: hashSecret(text),
         client: client.id,
+        clientUrl: client.metadataUrl,
         user: null,
         scopes,
         audience,
+        accessUntil: null,
         state: 'pending',
         interval: INTERVAL,
         lastPolledAt: null,
         createdAt: new Date(now),
         expiresAt: new Date(now + config.deviceCodeLifetime * 1000),
-      })
+      } satisfies Omit<DeviceCode, 'userCodeHash'>
+      const userCode = await store(db, code, generateCode)
       await sweep(db, 'oauth_device_codes')
       return toDeviceResponse(text, showUserCode(userCode), config)
     },
@@ -137,20 +144,50 @@ export function createDevice({
       return throttle.limitUserCode(peer, async () => (userCode === undefined ? undefined : findPending(userCode)))
     },
 
-    approve: (id, { id: user, role }, chosen) =>
-      db.transaction(async em => {
+    async approve(id, { id: user, role, allowedScopes }, chosen, accessSeconds) {
+      const pending = await db.run(em => em.findOne(DeviceCode, { ...isPending(), id }))
+      const client = pending && (await findClient(pending))
+      if (!client) throw notPending()
+      await bus.transaction(async (em, publish) => {
         await lockLiveUser(em, user)
         await decide(em, id, { state: 'approved', user })
         const device = await em.findOneOrFail(DeviceCode, { id })
-        const client = await em.findOneOrFail(Client, { id: device.client })
-        const allowed = policy.downscope(client, device.scopes, undefined, role)
+        if (accessSeconds !== undefined) device.accessUntil = new Date(Date.now() + accessSeconds * 1000)
+        const allowed = policy.limit(policy.downscope(client, device.scopes, undefined, role), { allowedScopes })
         const scopes = chosen ? allowed.filter(scope => chosen.includes(scope)) : allowed
         if (chosen) device.scopes = scopes
-        await grantConsent(em, { user, client, audience: device.audience, scopes }, config.consentLifetime)
-      }),
+        const consent = { user, client, audience: device.audience, scopes, accessSeconds }
+        await grantConsent(em, publish, consent, config.consentLifetime)
+      })
+    },
 
     deny: (id, { id: user }) => db.transaction(em => decide(em, id, { state: 'denied', user })),
   }
+}
+
+/** Stores a device code with a new user code. @returns the user code */
+async function store(
+  db: Database,
+  code: Omit<DeviceCode, 'userCodeHash'>,
+  generateCode: () => string,
+  attempts = MAX_ATTEMPTS,
+): Promise<string> {
+  const userCode = generateCode()
+  try {
+    await db.run(em => em.insert(DeviceCode, { ...code, userCodeHash: hashSecret(userCode) }))
+    return userCode
+  } catch (error) {
+    if (attempts === 1 || !(error instanceof UniqueConstraintViolationException)) throw error
+    return store(db, code, generateCode, attempts - 1)
+  }
+}
+
+const notPending = () => conflict('The device authorization is no longer pending. Start again on the device.')
+
+/** @throws 409 if it is no longer pending */
+async function decide(em: Em, id: string, values: Pick<DeviceCode, 'state' | 'user'>): Promise<void> {
+  const changed = await em.nativeUpdate(DeviceCode, { ...isPending(), id }, values)
+  if (changed === 0) throw notPending()
 }
 
 const isPending = () => ({ state: 'pending' as const, expiresAt: { $gt: new Date() } })

@@ -3,8 +3,9 @@ import { invalidRequest } from '../errors/protocol.ts'
 import type { Params } from './grant.ts'
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
-const JWT = 'urn:ietf:params:oauth:token-type:jwt'
-const TYPES = [ACCESS_TOKEN, JWT]
+/** A JWT, of this deployment or of a trusted issuer (RFC 8693 §3). */
+export const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
+const TYPES = [ACCESS_TOKEN, JWT_TYPE]
 
 /** A token exchange request (RFC 8693 §2.1). */
 export interface Exchange {
@@ -32,7 +33,7 @@ export function readExchange(params: Params): Exchange {
 
 function format(name: string, type: string | undefined): TokenFormat | undefined {
   if (type === undefined || !TYPES.includes(type)) throw invalidRequest(`${name} must be one of ${TYPES.join(', ')}.`)
-  return type === JWT ? 'jwt' : undefined
+  return type === JWT_TYPE ? 'jwt' : undefined
 }
 
 function target({ resource, audience }: Params): string | undefined {

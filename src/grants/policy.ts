@@ -1,12 +1,12 @@
-import { common, isAdminScope, WILDCARD } from '../../packages/guard/src/scope-set.ts'
+import { common, isAdminScope, LEGACY_PREFIX, WILDCARD } from '../../packages/guard/src/scope-set.ts'
 import type { Client, GrantType } from '../clients/client.entity.ts'
 import type { Config } from '../config/config.ts'
 import { invalidScope, invalidTarget } from '../errors/protocol.ts'
-import { isForRole } from '../scopes/admin.ts'
+import { isForRole, limitScopes } from '../scopes/admin.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
 import type { Target, Targets } from '../tokens/target.ts'
-import type { Role } from '../users/user.entity.ts'
+import type { Role, User } from '../users/user.entity.ts'
 
 /** The rules that every grant applies: which scopes and resources a client can get, and for how long. */
 export interface ClientPolicy {
@@ -18,12 +18,21 @@ export interface ClientPolicy {
    */
   scopes(client: Client, scope: string | undefined, role?: Role): string[]
   /**
+   * Removes scopes that do not exist from the request of a public client. Clients that nobody configured for this deployment
+   * request what they know. The user sees and consents to what is left, and `scope` of the response lists it (RFC 6749 §3.3).
+   * @param scope space-delimited, as sent
+   * @returns unchanged if nothing would be left, or if the client is confidential
+   */
+  dropUnknown(client: Client, scope: string | undefined): string | undefined
+  /**
    * Resolves a request for a subset of granted scopes: the requested ones, or by default all that the client is still
    * allowed.
    * @param scope space-delimited, as sent
    * @throws 400 `invalid_scope` that names the scopes that were not granted (RFC 6749 §6)
    */
   downscope(client: Client, granted: readonly string[], scope: string | undefined, role?: Role): string[]
+  /** Removes scopes that the groups of a user do not allow. @throws 400 `invalid_scope` if none is left */
+  limit(scopes: string[], user: Pick<User, 'allowedScopes'> | undefined): string[]
   /**
    * Resolves `resource` parameters (RFC 8707 §2) to the `audience` of a row; null: none.
    * @param resource as sent, separated by spaces
@@ -76,23 +85,37 @@ export function createClientPolicy({ catalogue, targets, config }: ClientPolicyO
     const isAllowed = (id: string) => isScopeAllowed(catalogue, client, id, role)
     const requested = requestedScopes(catalogue, scope)
     if (requested === undefined) return catalogue.defaults.filter(isAllowed)
-    const denied = requested.filter(id => id === WILDCARD || !catalogue.has(id) || !isAllowed(id))
+    const wanted = requested.filter(id => id !== OFFLINE_ACCESS || isAllowed(id))
+    const denied = wanted.filter(id => id === WILDCARD || !catalogue.has(id) || !isAllowed(id))
     if (denied.length > 0) throw invalidScope(`The client is not allowed ${list(denied)}.`)
-    return catalogue.resolve(requested)
+    return catalogue.resolve(wanted)
   }
 
   return {
     scopes,
 
+    dropUnknown(client, scope) {
+      if (client.isConfidential()) return scope
+      const known = split(scope ?? '').filter(id => id === WILDCARD || catalogue.has(id))
+      return known.length > 0 ? known.join(' ') : scope
+    },
+
     downscope(client, granted, scope, role) {
       const requested = requestedScopes(catalogue, scope)
       if (requested === undefined) {
         const ids = common(expandWildcard(catalogue, granted), client.scopes ?? [WILDCARD], catalogue.inherit)
-        return catalogue.resolve(ids.filter(id => catalogue.has(id) && isScopeAllowed(catalogue, client, id, role)))
+        const kept = ids.filter(id => isKept(catalogue, id) && isScopeAllowed(catalogue, client, id, role))
+        return catalogue.resolve(kept, kept)
       }
-      const denied = requested.filter(id => !catalogue.covers(granted, id))
+      const denied = requested.filter(id => id !== OFFLINE_ACCESS && !catalogue.covers(granted, id))
       if (denied.length > 0) throw invalidScope(`${list(denied)}: not among the granted scopes.`)
       return scopes(client, scope, role)
+    },
+
+    limit(scopes, user) {
+      const left = limitScopes(scopes, user?.allowedScopes, catalogue.inherit)
+      if (left.length > 0 || scopes.length === 0) return left
+      throw invalidScope(`${list(scopes)}: the groups of the user do not allow this.`)
     },
 
     audience,
@@ -123,6 +146,12 @@ export function createClientPolicy({ catalogue, targets, config }: ClientPolicyO
     },
   }
 }
+
+/** Scopes that a grant keeps when it is refreshed: those of the catalogue, and those that were imported with it. */
+const isKept = (catalogue: Catalogue, id: string) => catalogue.has(id) || id.startsWith(LEGACY_PREFIX)
+
+/** Clients add it in order to get a refresh token, which they get without it, so it is never an error. */
+const OFFLINE_ACCESS = 'offline_access'
 
 /** More than any client needs, and small enough for a token. */
 export const MAX_RESOURCES = 20

@@ -14,10 +14,11 @@ export interface Remembering {
 
 /**
  * Whether a consent also applies to later requests. It does not for public clients, which cannot authenticate, and for
- * clients that registered themselves, whose origin is unknown (RFC 9700 §4.13, RFC 8252 §8.6).
+ * clients that say themselves who they are, whose origin is unknown (RFC 9700 §4.13, RFC 8252 §8.6). The user also chooses
+ * each time for how long such a client gets access.
  */
 export const isRemembered = (client: Client, lifetime: number): boolean =>
-  lifetime > 0 && client.isConfidential() && !client.registrationHash
+  lifetime > 0 && client.isConfidential() && !client.isSelfAsserted()
 
 /**
  * Remembers scopes that a user granted for an audience, in the transaction of `em`. Scopes remembered earlier keep their own
@@ -68,8 +69,16 @@ export async function rememberedScopes(
   return row && new Set(Object.entries(row.scopes).flatMap(([scope, until]) => (until > now ? [scope] : [])))
 }
 
-/** A hash of everything that identifies the client: redirect URIs, secrets, keys and owner. */
-function fingerprint({ redirectUris, secrets, jwks, user, authMethod }: Client): string {
-  const identity = [redirectUris.toSorted(), secrets.map(secret => secret.hash).toSorted(), jwks, user, authMethod]
+/** A hash of everything that identifies the client: redirect URIs, secrets, keys and owner; for a metadata document also the name. */
+export function fingerprint({ redirectUris, secrets, jwks, user, authMethod, ...client }: Client): string {
+  const identity: unknown[] = [
+    redirectUris.toSorted(),
+    secrets.map(secret => secret.hash).toSorted(),
+    jwks,
+    user,
+    authMethod,
+  ]
+  // Whoever controls the document changes its name too.
+  if (client.metadataUrl !== null) identity.push(client.name, client.jwksUri)
   return hash('sha256', JSON.stringify(identity))
 }

@@ -1,12 +1,17 @@
+import type { ClientAuthentication } from '../clients/authenticate.ts'
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
+import type { ImportSources } from '../imported/sources.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import type { KeyRing } from '../security/key-ring.ts'
 import type { TokenServices } from '../tokens/services.ts'
+import type { OwnUsers } from '../users/own-users.ts'
 import type { Throttle } from '../users/throttle.ts'
 import { authorizationCode } from './authorization-code.ts'
 import { type Authorizations, createAuthorizations } from './authorizations.ts'
 import { clientCredentials } from './client-credentials.ts'
+import { createConfirmOwner } from './confirm-owner.ts'
 import { createDevice, type Device } from './device.ts'
 import { DEVICE_CODE, deviceGrant } from './device-grant.ts'
 import { TOKEN_EXCHANGE, tokenExchange } from './exchange.ts'
@@ -14,12 +19,14 @@ import type { Grants } from './grant.ts'
 import { createIssueForGrant } from './issue.ts'
 import { type ClientPolicy, createClientPolicy } from './policy.ts'
 import { createRefresh, type Refresh } from './refresh.ts'
+import { createFindRefreshHash, type FindRefreshHash } from './refresh-texts.ts'
 import { createSignOut, type SignOut } from './sign-out.ts'
 
 export interface GrantServices {
   grants: Grants
   policy: ClientPolicy
   refresh: Refresh
+  findRefreshHash: FindRefreshHash
   device: Device
   authorizations: Authorizations
   signOut: SignOut
@@ -31,25 +38,32 @@ export interface GrantServicesOptions
   bus: InvalidationBus
   catalogue: Catalogue
   throttle: Throttle
+  clientAuthentication: Pick<ClientAuthentication, 'find'>
+  importSources: ImportSources
+  ownUsers: OwnUsers
+  keyRing: KeyRing
   config: Config
 }
 
 export function createGrantServices(options: GrantServicesOptions): GrantServices {
-  const { db, bus, mint, insertRow, throttle, config } = options
+  const { db, bus, mint, insertRow, config } = options
   const policy = createClientPolicy(options)
-  const refresh = createRefresh({ bus, mint, policy, config })
+  const findRefreshHash = createFindRefreshHash(options)
+  const refresh = createRefresh({ bus, mint, policy, findRefreshHash, config })
+  const confirmOwner = createConfirmOwner({ ...options, findRefreshHash })
   const issueForGrant = createIssueForGrant({ mint, policy, refresh })
   return {
     grants: {
-      authorization_code: authorizationCode({ bus, db, policy, issueForGrant }),
+      authorization_code: confirmOwner.code(authorizationCode({ bus, db, policy, issueForGrant })),
       client_credentials: clientCredentials({ policy, mint, insertRow }),
-      refresh_token: refresh.grant,
-      [DEVICE_CODE]: deviceGrant({ db, policy, issueForGrant }),
+      refresh_token: confirmOwner.refresh(refresh.grant),
+      [DEVICE_CODE]: confirmOwner.device(deviceGrant({ db, policy, issueForGrant })),
       [TOKEN_EXCHANGE]: tokenExchange({ ...options, policy }),
     },
     policy,
     refresh,
-    device: createDevice({ db, policy, throttle, config }),
+    findRefreshHash,
+    device: createDevice({ ...options, policy }),
     authorizations: createAuthorizations(options),
     signOut: createSignOut(bus),
   }

@@ -1,11 +1,12 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { serializeError } from './log-error.ts'
+import { textStream } from './text-log.ts'
 
 /** Keeps secrets out of the log: it contains no headers, bodies or query strings, which may contain codes. */
 const redactedLogging = {
   serializers: {
-    req: (request: FastifyRequest) => ({ method: request.method, path: path(request.url), address: request.ip }),
+    req: (request: FastifyRequest) => ({ method: request.method, path: loggedPath(request.url), address: request.ip }),
     err: (error: unknown) => serializeError(error),
   },
   redact: {
@@ -14,10 +15,13 @@ const redactedLogging = {
   },
 }
 
-/** Options for a standalone server: logs to standard output from this level on. */
-export function loggerOptions(level: Config['logLevel']): FastifyServerOptions['logger'] & object {
-  return { level, ...redactedLogging }
+/** Options for a standalone server: logs to standard output from this level on, as text to a terminal and otherwise as JSON. */
+export function loggerOptions({ logLevel: level, logFormat }: LogConfig): FastifyServerOptions['logger'] & object {
+  const isText = logFormat === 'auto' ? process.stdout.isTTY : logFormat === 'text'
+  return { level, ...redactedLogging, ...(isText && { stream: textStream(process.stdout) }) }
 }
+
+type LogConfig = Pick<Config, 'logLevel' | 'logFormat'>
 
 /** A logger for a server that is embedded in another application: its log, with our redaction. */
 export function loggerWithin(log: FastifyBaseLogger): FastifyBaseLogger {
@@ -35,4 +39,4 @@ export function useRequestLog(app: FastifyInstance): void {
 }
 
 /** Masks long path segments: no id is as long as a token, and users may paste a token instead of an id. */
-const path = (url: string) => url.split('?', 1)[0]?.replaceAll(/[^/]{41,}/g, '[long]')
+export const loggedPath = (url: string) => url.split('?', 1)[0]?.replaceAll(/[^/]{41,}/g, '[long]')

@@ -2,10 +2,19 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyInstance } from 'fastify'
 import { toProblem } from '../errors/errors.ts'
+import { ANY_ORIGIN } from './cors.ts'
 import { requestError } from './problems.ts'
 
-/** The headers of a problem response that is written without a Fastify reply. */
-const HEADERS = ['content-type: application/problem+json', 'cache-control: no-store', 'x-content-type-options: nosniff']
+/**
+ * The headers of a problem response that is written without a Fastify reply. Its path may be unknown, and it says nothing
+ * about it, so every origin may read it.
+ */
+const HEADERS = [
+  'content-type: application/problem+json',
+  'cache-control: no-store',
+  'x-content-type-options: nosniff',
+  ...Object.entries(ANY_ORIGIN).map(([name, value]) => `${name}: ${value}`),
+]
 
 /**
  * Responds with problem details to input that Node's HTTP parser rejects, and closes the connection. The error contains

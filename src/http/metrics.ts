@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Registry } from 'prom-client'
 import { bearerText } from '../../packages/guard/src/bearer.ts'
@@ -14,23 +15,36 @@ export type RegisterMetrics = (
   prom: typeof import('prom-client'),
 ) => (() => Promise<void>) | undefined
 
+/** Where the metrics of a server are published at its start, for exporters other than `/metrics`. */
+export const METRICS_CHANNEL = 'postern.metrics'
+
+export interface PublishedMetrics {
+  registry: Registry
+  /** Must be called before values are read. */
+  update(): Promise<unknown>
+}
+
 /**
  * `GET /metrics` in Prometheus' text format, with METRICS_TOKEN as bearer token. Without METRICS_TOKEN the route does not
  * exist: on a public server, it would disclose the load and the readers of the feed to anyone.
  */
 export function metricsRoutes(token: Config['metricsToken'], features: readonly RegisterMetrics[]): FastifyPluginAsync {
   return async app => {
-    if (token === undefined) return
-    const expected = hashSecret(token)
+    const published = channel(METRICS_CHANNEL)
+    if (token === undefined && !published.hasSubscribers) return
     const prom = await import('prom-client')
     const registry = new prom.Registry()
     prom.collectDefaultMetrics({ register: registry })
     const updates = features.flatMap(register => register(registry, prom) ?? [])
+    const update = () => Promise.all(updates.map(each => each()))
+    published.publish({ registry, update } satisfies PublishedMetrics)
+    if (token === undefined) return
+    const expected = hashSecret(token)
     app.get('/metrics', { schema: { hide: true } as never }, async (request, reply) => {
       if (!isSecret(bearerText(request as never), expected)) {
         throw invalidToken('The token is not METRICS_TOKEN.')
       }
-      await Promise.all(updates.map(update => update()))
+      await update()
       reply.header('cache-control', 'no-store').type(registry.contentType)
       return registry.metrics()
     })

@@ -4,8 +4,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import packageJson from '../../package.json' with { type: 'json' }
 import { BEARER, bearerScheme } from '../../packages/guard/src/openapi.ts'
-import { complete, type Document, withoutOAuth } from './document.ts'
+import { complete, type Document, withoutOAuth, withoutScopes } from './document.ts'
 import { CLIENT_BASIC, OAUTH } from './schemas.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Scopes that the explorer does not offer to the person of this request. */
+    hiddenScopes: readonly string[] | undefined
+  }
+}
 
 export interface OpenapiOptions {
   /** The public URL of the server, with or without the prefix that the routes are mounted under. */
@@ -17,6 +24,12 @@ export interface OpenapiOptions {
     /** Creates that client if needed, and registers this redirect URI. */
     ensure(redirectUri: string): Promise<void>
     theme: NonNullable<FastifySwaggerUiOptions['theme']>
+    /** Says, before a link to the document, that the explorer needs JavaScript. */
+    withoutScript: string
+    /** Scopes that are chosen when a user opens the dialog to authorize. */
+    preselected: readonly string[]
+    /** Scopes that the person of a request cannot get, which are not offered. */
+    hiddenScopes(request: FastifyRequest): Promise<readonly string[]>
   }
 }
 
@@ -48,6 +61,7 @@ const oauthScheme = (root: string, scopes: OpenapiOptions['scopes']) => ({
 const tags = [
   { name: 'Tokens', description: 'Personal access tokens of the user' },
   { name: 'User', description: 'The user that a token belongs to' },
+  { name: 'Service accounts', description: 'Owners of tokens that are no people, for those who look after them' },
   { name: 'OAuth', description: 'The protocol: RFC 6749 and its extensions' },
   { name: 'Applications', description: 'Applications you registered, and those you authorized' },
   { name: 'Administration', description: 'Users, tokens, keys and the audit log of the deployment' },
@@ -74,6 +88,8 @@ const PAGE_POLICY = {
 export const openapi = fp(async (app: FastifyInstance, { issuer, scopes, explorer }: OpenapiOptions) => {
   const root = withoutPrefix(issuer, app.prefix)
   const mountUrl = root + app.prefix
+  /** The path that the server is mounted at, as browsers see it. */
+  const base = new URL(root).pathname.replace(/\/$/, '') + app.prefix
   app.addHook('onReady', () => explorer.ensure(`${mountUrl}/docs/static/oauth2-redirect.html`))
   await app.register(swagger, {
     openapi: {
@@ -99,16 +115,33 @@ export const openapi = fp(async (app: FastifyInstance, { issuer, scopes, explore
     transformObject: input => complete(('openapiObject' in input ? input.openapiObject : {}) as Document),
   })
   app.addHook('onRoute', route => {
-    if (route.url.startsWith(`${app.prefix}/docs`)) route.onRequest = [route.onRequest ?? [], allowSignIn].flat()
+    if (!route.url.startsWith(`${app.prefix}/docs`)) return
+    route.onRequest = [route.onRequest ?? [], allowSignIn].flat()
+    if (/\/docs\/?$/.test(route.url))
+      route.onSend = [route.onSend ?? [], completePage(explorer.withoutScript, `${base}/docs/json`)].flat()
   })
+  app.decorateRequest('hiddenScopes', undefined)
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    indexPrefix: new URL(root).pathname.replace(/\/$/, '') + app.prefix,
+    indexPrefix: base,
     staticCSP: PAGE_POLICY,
     theme: explorer.theme,
-    initOAuth: { clientId: explorer.clientId, usePkceWithAuthorizationCodeGrant: true },
+    initOAuth: {
+      clientId: explorer.clientId,
+      usePkceWithAuthorizationCodeGrant: true,
+      scopes: explorer.preselected.filter(id => scopes.some(scope => scope.id === id)),
+    },
+    uiHooks: {
+      preHandler: async (request, reply) => {
+        // Only the document depends on who asks, not the files of the page.
+        if (!/\/(json|yaml)$/.test(request.routeOptions.url ?? '')) return
+        request.hiddenScopes = await explorer.hiddenScopes(request)
+        reply.header('vary', 'cookie')
+      },
+    },
     uiConfig: { layout: 'BaseLayout', displayRequestDuration: true, tryItOutEnabled: true, docExpansion: 'list' },
-    transformSpecification: (document, request) => forHost(document as Document, request, new URL(root).host),
+    transformSpecification: (document, request) =>
+      forHost(withoutScopes(document as Document, request.hiddenScopes ?? []), request, new URL(root).host),
     transformSpecificationClone: false,
   })
 })
@@ -122,6 +155,20 @@ function allowSignIn({ url }: FastifyRequest, reply: FastifyReply, done: () => v
   reply.header('cross-origin-opener-policy', isRedirectPage ? 'unsafe-none' : 'same-origin-allow-popups')
   done()
 }
+
+/** Makes the page of the library fit a phone, and useful without JavaScript. */
+const completePage =
+  (withoutScript: string, documentUrl: string) =>
+  (_request: unknown, reply: FastifyReply, payload: unknown, done: (error: null, payload: unknown) => void): void => {
+    if (typeof payload !== 'string' || !/html/.test(String(reply.getHeader('content-type'))))
+      return void done(null, payload)
+    const note = `<noscript><p>${withoutScript} <a href="${documentUrl}">openapi.json</a></p></noscript>`
+    const page = payload
+      .replace('<title>', '<meta name="viewport" content="width=device-width, initial-scale=1">\n      <title>')
+      .replace('<div id="swagger-ui"></div>', `${note}\n      <div id="swagger-ui"></div>`)
+    reply.removeHeader('content-length')
+    done(null, page)
+  }
 
 function withoutPrefix(issuer: string, prefix: string): string {
   return issuer.endsWith(prefix) ? issuer.slice(0, issuer.length - prefix.length) : issuer

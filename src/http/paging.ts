@@ -1,7 +1,7 @@
 import { type TSchema, Type } from 'typebox'
 import { invalid } from '../errors/errors.ts'
 import { isUuid } from '../text/uuid.ts'
-import { Nullable } from './schemas.ts'
+import { Named, Nullable } from './schemas.ts'
 
 /** The query parameters of every list. */
 export const paging = {
@@ -9,14 +9,29 @@ export const paging = {
   cursor: Type.Optional(Type.String({ maxLength: 64, description: '`meta.next_cursor` of the previous page' })),
 }
 
+/** The query parameter that searches a list. @param parts what is searched */
+export const searchFor = (parts: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: `Part of ${parts}, in any case` }))
+
+/** The query parameter that sorts a list. */
+export const sortBy = <T extends string>(sorts: readonly T[], standard: T) =>
+  Type.Optional(Type.Enum([...sorts], { default: standard, description: 'With `-`, in descending order' }))
+
+/** A page of a list; named after its items. */
 export const PageOf = <T extends TSchema>(item: T) =>
-  Type.Object({
-    data: Type.Array(item),
-    meta: Type.Object({
-      limit: Type.Integer({ examples: [25] }),
-      next_cursor: Nullable(Type.String({ description: 'null on the last page' })),
+  named(
+    item,
+    Type.Object({
+      data: Type.Array(item),
+      meta: Type.Object({
+        limit: Type.Integer({ examples: [25] }),
+        next_cursor: Nullable(Type.String({ description: 'null on the last page' })),
+      }),
     }),
-  })
+  )
+
+const named = <T extends TSchema>(item: TSchema & { title?: string }, page: T): T =>
+  item.title === undefined ? page : Named(`${item.title}Page`, page)
 
 export interface PageQuery {
   limit?: number

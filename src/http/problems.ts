@@ -2,11 +2,18 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../../packages/guard/src/error-code.ts'
 import { type FieldError, internalError, invalid, notFound, PosternError, toProblem } from '../errors/errors.ts'
+import type { Cors } from './cors.ts'
+import { methodNotAllowed, recordMethods } from './methods.ts'
+import { sentRequestId } from './request-id.ts'
 
 /** Renders errors as problem details (RFC 9457), whatever `Accept` says. Internal details are not disclosed. */
 export function useProblemErrors(app: FastifyInstance): void {
+  const allowedMethods = recordMethods(app)
   useErrorRenderer(app, sendProblem)
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound('route')))
+  app.setNotFoundHandler((request, reply) => {
+    const allow = allowedMethods(request)
+    return sendProblem(reply, allow === undefined ? notFound('route') : methodNotAllowed(allow))
+  })
 }
 
 /** Sends an error in the format of a plugin context. */
@@ -24,9 +31,15 @@ export function useErrorRenderer(app: FastifyInstance, render: RenderError, tran
   })
 }
 
-/** Handles requests that Fastify rejects before routing: with a path that is not UTF-8, or a segment that is too long. */
-export function frameworkProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(reply, toPosternError(error, request))
+/**
+ * Handles requests that Fastify rejects before routing: with a path that is not UTF-8, or a segment that is too long. No hook
+ * runs for them.
+ */
+export function createFrameworkProblem(cors: Cors) {
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    reply.headers({ ...cors.headersFor(request), 'x-request-id': request.id })
+    sendProblem(reply, toPosternError(error, request))
+  }
 }
 
 function sendProblem(reply: FastifyReply, error: PosternError): FastifyReply {
@@ -35,7 +48,7 @@ function sendProblem(reply: FastifyReply, error: PosternError): FastifyReply {
     .headers({ 'cache-control': 'no-store', ...error.headers })
     .type('application/problem+json')
     .serializer(JSON.stringify)
-    .send(toProblem(error))
+    .send({ ...toProblem(error), ...sentRequestId(reply.request) })
 }
 
 /** Maximum number of errors in a response, such as for a body with thousands of unknown fields. */
@@ -45,8 +58,10 @@ export const MAX_ERRORS = 50
 export function toPosternError(error: FastifyError, request: FastifyRequest): PosternError {
   if (error instanceof PosternError) return error
   if (error.statusCode === 415) return unsupportedMediaType(request, error)
-  if (error.validation)
-    return invalid(...error.validation.slice(0, MAX_ERRORS).map(v => fieldError(v, error.validationContext)))
+  if (error.validation) {
+    const violations = error.validation.filter(v => !isOfOptionalBody(v)).slice(0, MAX_ERRORS)
+    return invalid(...violations.map(v => fieldError(v, error.validationContext)))
+  }
   const status = error.statusCode ?? 500
   if (status >= 400 && status < 500) {
     return requestError(status, sentence(error.message), error)
@@ -83,6 +98,10 @@ interface Violation {
   keyword: string
   params: Record<string, unknown>
 }
+
+/** A body that may be left out is an object or null. That it is not null says nothing beside what is wrong with the object. */
+const isOfOptionalBody = ({ keyword, instancePath, params }: Violation) =>
+  instancePath === '' && (keyword === 'anyOf' || (keyword === 'type' && params.type === 'null'))
 
 function fieldError(violation: Violation, context: string | undefined): FieldError {
   const { keyword, params, message = 'is not valid' } = violation

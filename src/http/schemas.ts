@@ -22,6 +22,12 @@ export const Time = (description?: string) =>
 export const Uuid = (description?: string) =>
   Type.String({ pattern: UUID_PATTERN, ...(description && { description }) })
 
+/**
+ * A schema with a name in the OpenAPI document, by which a generated client knows it.
+ * @example Named('Token', Type.Object({ id: Uuid() }))
+ */
+export const Named = <T extends TSchema>(title: string, schema: T): T => ({ ...schema, title })
+
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 const Problem = Type.Object(
@@ -30,6 +36,12 @@ const Problem = Type.Object(
     title: Type.String(),
     status: Type.Integer(),
     detail: Type.String({ description: 'A human-readable explanation' }),
+    request_id: Type.Optional(
+      Type.String({
+        description: 'The `X-Request-Id` that the request was sent with, by which the log names it',
+        examples: ['4b3f4c2a-5d1e-4f6a-9b7c-8d9e0f1a2b3c'],
+      }),
+    ),
   },
   { additionalProperties: true },
 )
@@ -50,13 +62,27 @@ export const validationProblem = {
 
 /** The response to a long operation that is not complete within the time budget; repeating the request continues it. */
 export const unfinished = {
-  ...Type.Object({
-    data: Type.Object({
-      count: Type.Integer({ examples: [90_000], description: 'Tokens that this request revoked' }),
-      complete: Type.Literal(false, { description: 'Repeat the request to revoke the remaining tokens' }),
+  ...Named(
+    'Unfinished',
+    Type.Object({
+      data: Type.Object({
+        count: Type.Integer({ examples: [90_000], description: 'Tokens that this request revoked' }),
+        complete: Type.Literal(false, { description: 'Repeat the request to revoke the remaining tokens' }),
+      }),
     }),
-  }),
+  ),
   description: 'Only the counted tokens have been revoked so far. Repeat the request to continue',
+}
+
+/** The response to an operation that revoked more than one token. */
+export const revokedMany = {
+  ...Named(
+    'Revoked',
+    Type.Object({
+      data: Type.Object({ count: Type.Integer({ examples: [3], description: 'How many tokens were revoked' }) }),
+    }),
+  ),
+  description: 'Revoked; `count` tokens',
 }
 
 export const noContent = (description: string) => Type.Null({ description })

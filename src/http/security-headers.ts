@@ -30,13 +30,13 @@ export function useSecurityHeaders(app: FastifyInstance, hsts?: Pick<Config, 'hs
   const policy = hsts?.issuer.startsWith('https:') ? HSTS[hsts.hsts] : undefined
   const secured = { ...HEADERS, ...(policy && { 'strict-transport-security': policy }) }
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(policy && cameByHttp(request) ? HEADERS : secured)
+    reply.headers(policy && isPlainHttp(request) ? HEADERS : secured)
     done()
   })
 }
 
 /** Whether a trusted proxy reports that the browser does not use TLS (RFC 6797 §7.2). */
-const cameByHttp = (request: FastifyRequest) =>
+const isPlainHttp = (request: FastifyRequest) =>
   request.raw.headers['x-forwarded-proto'] !== undefined && request.protocol === 'http' && trusted(request)
 
 /** Fastify sets `ips` only if proxies are trusted. */

@@ -4,6 +4,12 @@ import { invalid } from '../errors/errors.ts'
 const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z')
 const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
+/** Whether JavaScript, PostgreSQL and RFC 3339 can all represent the time. */
+export const isStorable = (date: Date): boolean => date.getTime() >= EARLIEST_MS && date.getTime() <= LATEST_MS
+
+/** The time itself, or the nearest one that can be stored. */
+export const storable = (ms: number): Date => new Date(Math.min(Math.max(ms, EARLIEST_MS), LATEST_MS))
+
 /**
  * Parses an RFC 3339 time. The schema's `date-time` format also accepts times that `Date` or the database cannot represent:
  * leap seconds, the year 0, the last hours of 9999 west of Greenwich.
@@ -15,7 +21,7 @@ export function parseDateTime(path: string, text: string): Date {
   const date = new Date(text)
   const ms = date.getTime()
   if (Number.isNaN(ms)) throw invalid({ path, message: 'must be an existing time and not a leap second' })
-  if (ms < EARLIEST_MS || ms > LATEST_MS) throw invalid({ path, message: 'must be in the years 1 to 9999 in UTC' })
+  if (!isStorable(date)) throw invalid({ path, message: 'must be in the years 1 to 9999 in UTC' })
   return date
 }
 
@@ -33,3 +39,5 @@ export function parseDay(text: string): Date | undefined {
 /** `parseDateTime` for a field that may be absent. */
 export const parseOptionalDateTime = (path: string, text: string | undefined): Date | undefined =>
   text === undefined ? undefined : parseDateTime(path, text)
+
+export const earlierOf = (a: Date, b: Date): Date => (a < b ? a : b)

@@ -37,13 +37,7 @@ export const VALIDATED_BODY: object = Object.freeze(Object.create(null))
 export function useStrictInput(app: FastifyInstance): void {
   app.setValidatorCompiler(validatorCompiler)
   app.removeContentTypeParser(['text/plain', 'application/json'])
-  const parse = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (!isUtf8(body)) return done(badRequest('The body is not valid UTF-8.'))
-    // A request without a body may have a JSON content type.
-    if (body.length === 0) return done(null, undefined)
-    return parse(request, body.toString('utf8'), done)
-  })
+  parseJsonAs(app, ['application/json'])
   // In preHandler, since routes authorize before they validate.
   app.addHook('preHandler', (request, _reply, done) => {
     const errors: FieldError[] = []
@@ -51,6 +45,21 @@ export function useStrictInput(app: FastifyInstance): void {
     findBadTexts(request.query, errors)
     findBadTexts(request.params, errors)
     done(errors.length > 0 ? invalid(...errors.slice(0, MAX_ERRORS)) : undefined)
+  })
+}
+
+/**
+ * Parses bodies of these media types as JSON. Names that could change a prototype are an error.
+ * @param bodyLimit in octets; default: that of the server
+ */
+export function parseJsonAs(app: FastifyInstance, types: string[], bodyLimit?: number): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  const options = { parseAs: 'buffer', ...(bodyLimit !== undefined && { bodyLimit }) } as const
+  app.addContentTypeParser(types, options, (request, body: Buffer, done) => {
+    if (!isUtf8(body)) return done(badRequest('The body is not valid UTF-8.'))
+    // A request without a body may have a JSON content type.
+    if (body.length === 0) return done(null, undefined)
+    return parse(request, body.toString('utf8'), done)
   })
 }
 

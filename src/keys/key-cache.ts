@@ -1,9 +1,9 @@
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Database } from '../database/database.ts'
 import { withTimeout } from '../database/timeout.ts'
-import { isUuid } from '../text/uuid.ts'
 import { SigningKey } from './key.entity.ts'
 import type { KeyWrapper } from './key-wrapper.ts'
+import { isKid } from './kid.ts'
 import { type LoadedKey, loadKey, PROPAGATION_MS, stillVerifies } from './loaded-key.ts'
 
 /** The signing keys in the memory of a node. */
@@ -137,7 +137,7 @@ export function createKeyCache({ db, bus, keyWrapper, onTampered }: KeyCacheOpti
  *   forged token would be expensive.
  */
 async function isInUse(db: Database, kid: string, isRecent: () => boolean): Promise<boolean> {
-  const row = isUuid(kid) ? await db.run(em => em.findOne(SigningKey, { id: kid })) : null
+  const row = isKid(kid) ? await db.run(em => em.findOne(SigningKey, { id: kid })) : null
   return row !== null && !row.revokedAt && (row.state !== 'past' || !isRecent())
 }
 

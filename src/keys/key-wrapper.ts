@@ -1,24 +1,24 @@
-import { CompactEncrypt, compactDecrypt, type JWK } from 'jose'
+import type { JWK } from 'jose'
 import { deriveKey } from '../config/app-key.ts'
 import { StartupError } from '../errors/errors.ts'
+import { decryptWith, encryptWith, fromBytes, toBytes } from '../security/encrypt.ts'
+import type { KeyRing } from '../security/key-ring.ts'
 
-/** Encrypts private keys at rest (JWE, RFC 7516: `dir`, A256GCM). */
+/** Encrypts private keys at rest. */
 export interface KeyWrapper {
   wrapKey(key: JWK, kid: string): Promise<string>
   /** @throws StartupError when the key was wrapped under another APP_KEY, or the row was tampered with */
   unwrapKey(wrapped: string, kid: string): Promise<JWK>
 }
 
-/** @param appKey at least 32 random bytes in base64 */
-export function createKeyWrapper(appKey: string): KeyWrapper {
-  const secret = deriveKey(appKey, 'postern signing keys')
+export const signingKeySecret = (appKey: string): Uint8Array => deriveKey(appKey, 'postern signing keys')
+
+export function createKeyWrapper(ring: KeyRing): KeyWrapper {
+  const keys = ring.derive(signingKeySecret)
   return {
-    wrapKey: (key, kid) =>
-      new CompactEncrypt(new TextEncoder().encode(JSON.stringify(key)))
-        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid })
-        .encrypt(secret),
+    wrapKey: (key, kid) => encryptWith(keys, toBytes(key), { kid }),
     async unwrapKey(wrapped, kid) {
-      const { plaintext, protectedHeader } = await compactDecrypt(wrapped, secret).catch(error => {
+      const { plain, header } = await decryptWith(keys, wrapped).catch(error => {
         throw new StartupError(
           `The signing key ${kid} in oauth_signing_keys cannot be decrypted: ` +
             'APP_KEY is not the key that this database was created with, or the row was tampered with.',
@@ -26,8 +26,8 @@ export function createKeyWrapper(appKey: string): KeyWrapper {
         )
       })
       // The header is authenticated, so a wrapped key cannot be copied to another row.
-      if (protectedHeader.kid !== kid) throw tampered(kid)
-      return JSON.parse(new TextDecoder().decode(plaintext))
+      if (header.kid !== kid) throw tampered(kid)
+      return fromBytes<JWK>(plain)
     },
   }
 }

@@ -11,8 +11,8 @@ const SigningKeySchema = defineEntity({
   // At most one key signs, and at most one is next.
   uniques: [{ name: 'oauth_signing_keys_state_unique', properties: ['state'], where: "state <> 'past'" }],
   properties: {
-    /** The `kid`. */
-    id: p.uuid().primary(),
+    /** The `kid`: TOKEN_PREFIX and a UUID; keys from before the prefix have a UUID alone. */
+    id: p.string().length(64).primary(),
     algorithm: p.string().length(16).$type<Algorithm>(),
     state: p.string().length(16).$type<KeyState>(),
     publicKey: p.json<JWK>(),

@@ -2,6 +2,7 @@ import type { JWK, JWTPayload, JWTVerifyGetKey } from 'jose'
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Algorithm } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
+import type { KeyRing } from '../security/key-ring.ts'
 import { SigningKey } from './key.entity.ts'
 import { createKeyCache, storedKeys } from './key-cache.ts'
 import { createKeyWrapper } from './key-wrapper.ts'
@@ -26,7 +27,8 @@ export interface Keys {
   list(): Promise<SigningKey[]>
   /**
    * Makes the next key the current one: at once if every cached copy of the JWK Set has it, otherwise as soon as that is the
-   * case. A rotation that is already scheduled is kept; with another algorithm, a new key replaces the next one.
+   * case. A rotation that is already scheduled is kept; with another algorithm, or after a change of the token prefix, a new
+   * key replaces the next one.
    * @param algorithm default: that of the scheduled key, or the configured one
    * @param options now: sign at once; verifiers reject tokens until their copy of the JWK Set expires
    * @example const { id, outcome } = await keys.rotate('EdDSA')
@@ -53,15 +55,17 @@ export interface Keys {
 export interface KeysOptions {
   db: Database
   bus: InvalidationBus
-  appKey: string
+  keyRing: KeyRing
   /** The algorithm of new keys; existing keys keep theirs. */
   algorithm: Algorithm
+  /** Begins the `kid` of new keys, and so every JWT; existing keys keep theirs. */
+  tokenPrefix: string
   /** Called once for each row that was tampered with. */
   onTampered?: (error: Error) => void
 }
 
-export function createKeys({ db, bus, appKey, algorithm, onTampered = () => {} }: KeysOptions): Keys {
-  const keyWrapper = createKeyWrapper(appKey)
+export function createKeys({ db, bus, keyRing, algorithm, tokenPrefix, onTampered = () => {} }: KeysOptions): Keys {
+  const keyWrapper = createKeyWrapper(keyRing)
   const cache = createKeyCache({ db, bus, keyWrapper, onTampered })
   let promoting = false
 
@@ -77,7 +81,7 @@ export function createKeys({ db, bus, appKey, algorithm, onTampered = () => {} }
   async function change<T>(work: (change: KeyChange) => Promise<T>): Promise<T> {
     const result = await bus.transaction(async (em, publish) => {
       await lockKeys(em)
-      return work({ em, publish, keyWrapper })
+      return work({ em, publish, keyWrapper, tokenPrefix })
     })
     await cache.load()
     return result

@@ -1,7 +1,7 @@
 import { writeAudit } from '../audit/audit.ts'
 import { notFound } from '../errors/errors.ts'
-import { isUuid } from '../text/uuid.ts'
 import { SigningKey } from './key.entity.ts'
+import { isKid, normalKid } from './kid.ts'
 import { idsBetween } from './loaded-key.ts'
 import { createKey, type KeyChange, promote, promoteDue } from './rotation.ts'
 import { signsFrom } from './schedule.ts'
@@ -12,9 +12,9 @@ import { signsFrom } from './schedule.ts'
  * @throws 404 for a `kid` that no key has
  */
 export async function revokeSigningKey(change: KeyChange, kid: string): Promise<SigningKey> {
-  const { em, publish, keyWrapper } = change
+  const { em, publish } = change
   await promoteDue(change)
-  const key = isUuid(kid) ? await em.findOne(SigningKey, { id: kid.toLowerCase() }) : null
+  const key = isKid(kid) ? await em.findOne(SigningKey, { id: normalKid(kid) }) : null
   if (!key) throw notFound('key')
   // Published again in any case: a node may have missed the first notification.
   publish({ kind: 'keys' })
@@ -24,7 +24,7 @@ export async function revokeSigningKey(change: KeyChange, kid: string): Promise<
   if (state === 'current') await promote(change, await em.findOneOrFail(SigningKey, { state: 'next' }), at)
   em.assign(key, { state: 'past', retiredAt: key.retiredAt ?? at, revokedAt: at })
   await em.flush()
-  if (state === 'next') em.persist(await createKey(keyWrapper, em, { algorithm: key.algorithm, state: 'next' }))
+  if (state === 'next') em.persist(await createKey(change, { algorithm: key.algorithm, state: 'next' }))
   writeAudit(em, { kind: 'key.revoked', details: { key: key.id, algorithm: key.algorithm, state } })
   return key
 }

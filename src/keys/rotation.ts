@@ -7,6 +7,7 @@ import { newId } from '../database/ids.ts'
 import { takeLock } from '../database/locks.ts'
 import { SigningKey } from './key.entity.ts'
 import type { KeyWrapper } from './key-wrapper.ts'
+import { newKid } from './kid.ts'
 import { isDue, PUBLISH_MS } from './schedule.ts'
 
 /** Only one node at a time may create or rotate keys. */
@@ -34,16 +35,20 @@ export interface KeyChange {
   em: Em
   publish: Publish
   keyWrapper: KeyWrapper
+  /** Begins the `kid` of new keys. */
+  tokenPrefix: string
 }
 
 /** Makes the next key sign: at once if it has been published for long enough or `now` is set, otherwise later. */
 export async function rotate(change: KeyChange, { algorithm, configured, now }: RotationOptions): Promise<Rotation> {
   await promoteDue(change)
-  const { em, publish } = change
+  const { em, publish, tokenPrefix } = change
   const next = await em.findOneOrFail(SigningKey, { state: 'next' })
   const chosen = algorithm ?? (next.activatedAt ? next.algorithm : configured)
   if (next.algorithm === chosen && next.activatedAt && !now) return Object.assign(next, { outcome: 'waiting' as const })
-  const key = next.algorithm === chosen ? next : await replaceNextKey(change, next, chosen)
+  // In an emergency, a published key with another prefix is better than a new one that no verifier has.
+  const isNamed = now || next.id.startsWith(tokenPrefix)
+  const key = next.algorithm === chosen && isNamed ? next : await replaceNextKey(change, next, chosen)
   const ready = await readyAt(em, key)
   const time = new Date()
   const isEarly = ready > time
@@ -72,28 +77,26 @@ export async function promoteDue(change: KeyChange): Promise<void> {
  * Makes the next key the current one and creates a new next key.
  * @param from when it started signing. The previous key may have signed until now, on a node whose clock is slow.
  */
-export async function promote({ em, keyWrapper }: KeyChange, next: SigningKey, from: Date): Promise<void> {
+export async function promote(change: KeyChange, next: SigningKey, from: Date): Promise<void> {
+  const { em } = change
   const current = await em.findOneOrFail(SigningKey, { state: 'current' })
   em.assign(current, { state: 'past', retiredAt: new Date() })
   await em.flush()
   em.assign(next, { state: 'current', activatedAt: from })
   await em.flush()
-  em.persist(await createKey(keyWrapper, em, { algorithm: next.algorithm, state: 'next' }))
+  em.persist(await createKey(change, { algorithm: next.algorithm, state: 'next' }))
 }
 
 /**
  * Replaces a next key by a new one. A scheduled key becomes a past key, since a node that receives this change late may
  * still sign with it.
  */
-async function replaceNextKey(
-  { em, keyWrapper }: KeyChange,
-  next: SigningKey,
-  algorithm: Algorithm,
-): Promise<SigningKey> {
+async function replaceNextKey(change: KeyChange, next: SigningKey, algorithm: Algorithm): Promise<SigningKey> {
+  const { em } = change
   if (next.activatedAt) em.assign(next, { state: 'past', retiredAt: new Date() })
   else em.remove(next)
   await em.flush()
-  const key = await createKey(keyWrapper, em, { algorithm, state: 'next' })
+  const key = await createKey(change, { algorithm, state: 'next' })
   em.persist(key)
   await em.flush()
   return key
@@ -106,10 +109,10 @@ async function readyAt(em: Em, { createdAt }: SigningKey): Promise<Date> {
 }
 
 /** Creates the first two keys of a new database: the current one and the next one, which are published together. */
-export async function createFirstKeys({ em, keyWrapper }: KeyChange, algorithm: Algorithm): Promise<void> {
+export async function createFirstKeys(change: KeyChange, algorithm: Algorithm): Promise<void> {
   const at = new Date()
-  em.persist(await createKey(keyWrapper, em, { algorithm, state: 'current', at }))
-  em.persist(await createKey(keyWrapper, em, { algorithm, state: 'next', at }))
+  change.em.persist(await createKey(change, { algorithm, state: 'current', at }))
+  change.em.persist(await createKey(change, { algorithm, state: 'next', at }))
 }
 
 interface NewKey {
@@ -119,8 +122,9 @@ interface NewKey {
 }
 
 /** Generates a key pair and wraps its private key. */
-export async function createKey(keyWrapper: KeyWrapper, em: Em, { algorithm, state, at }: NewKey): Promise<SigningKey> {
-  const id = newId()
+export async function createKey(change: KeyChange, { algorithm, state, at }: NewKey): Promise<SigningKey> {
+  const { em, keyWrapper, tokenPrefix } = change
+  const id = newKid(tokenPrefix, newId())
   const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true })
   const createdAt = at ?? new Date()
   return em.create(SigningKey, {

@@ -1,24 +1,28 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { Named } from '../http/schemas.ts'
 import type { Keys } from './keys.ts'
 import { JWKS_MAX_AGE } from './schedule.ts'
 
-const Jwk = Type.Object(
-  { kty: Type.String(), kid: Type.String(), alg: Type.String(), use: Type.String() },
-  {
-    additionalProperties: Type.String(),
-    examples: [
-      {
-        kty: 'EC',
-        crv: 'P-256',
-        x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
-        y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
-        kid: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a13',
-        alg: 'ES256',
-        use: 'sig',
-      },
-    ],
-  },
+const Jwk = Named(
+  'Jwk',
+  Type.Object(
+    { kty: Type.String(), kid: Type.String(), alg: Type.String(), use: Type.String() },
+    {
+      additionalProperties: Type.String(),
+      examples: [
+        {
+          kty: 'EC',
+          crv: 'P-256',
+          x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+          y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+          kid: 'post_01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a13',
+          alg: 'ES256',
+          use: 'sig',
+        },
+      ],
+    },
+  ),
 )
 
 export function keyRoutes(keys: Keys): FastifyPluginAsyncTypebox {

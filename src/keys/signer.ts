@@ -31,7 +31,8 @@ const signAsync = promisify((data: Buffer, key: KeyObject, done: (error: Error |
 export function createSigner(kid: string, alg: Algorithm, privateKey: JWK): Sign {
   const key = createPrivateKey({ key: privateKey as Record<string, string>, format: 'jwk' })
   return async (payload, typ) => {
-    const input = `${encode({ alg, kid, typ })}.${encode(payload)}`
+    // `kid` comes first, so that all JWTs of a deployment begin with the same text (docs/adr/0056-recognisable-jwts.md).
+    const input = `${encode({ kid, alg, typ })}.${encode(payload)}`
     await nextTurn()
     const signature = await SIGNATURES[alg](Buffer.from(input), key)
     return `${input}.${signature.toString('base64url')}`

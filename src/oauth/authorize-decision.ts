@@ -1,20 +1,27 @@
 import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import type { PosternError } from '../errors/errors.ts'
 import { accessDenied } from '../errors/protocol.ts'
 import { issueCode } from '../grants/codes.ts'
-import { grantConsent } from '../grants/consents.ts'
+import { consentedScopes, grantConsent } from '../grants/consents.ts'
 import type { ClientPolicy } from '../grants/policy.ts'
 import { isRemembered, rememberedScopes } from '../grants/remembered.ts'
 import { assertSignedIn, type SignedIn } from '../users/sessions.ts'
 import type { Role } from '../users/user.entity.ts'
 import type { AuthorizeRequest } from './authorize-request.ts'
-import { AuthorizationErrorResponse, successLocation } from './authorize-response.ts'
+import { AuthorizationErrorResponse, type RedirectTarget, successLocation } from './authorize-response.ts'
 import { consumePushed } from './pushed.ts'
 
 /** The user's decisions on authorization requests. */
 export interface AuthorizationDecisions {
+  /**
+   * Whether an error may redirect to the client at once, without anybody's doing. Not to one that says itself who it is, before
+   * the user has consented to it: anybody could make this server redirect to any site (RFC 9700 §4.11.2).
+   * @param signedIn undefined: nobody is
+   */
+  mayRedirect(to: RedirectTarget, signedIn: SignedIn | undefined): Promise<boolean>
   /**
    * The scopes that the client would get from this user.
    * @throws AuthorizationErrorResponse `invalid_scope` if the user cannot grant them
@@ -27,30 +34,51 @@ export interface AuthorizationDecisions {
    */
   approveFromConsent(request: AuthorizeRequest, signedIn: SignedIn, scopes: string[]): Promise<string | undefined>
   /** @returns the redirect with a code */
-  approve(request: AuthorizeRequest, signedIn: SignedIn, scopes: string[]): Promise<string>
+  approve(request: AuthorizeRequest, signedIn: SignedIn, approval: Approval): Promise<string>
   /** @throws AuthorizationErrorResponse `access_denied` */
   deny(request: AuthorizeRequest): Promise<never>
 }
 
+/** What the user approves. */
+export interface Approval {
+  scopes: string[]
+  /** For how long, in seconds; undefined: as long as the client's tokens last. */
+  accessSeconds?: number | undefined
+}
+
 export interface DecisionsOptions {
+  bus: Pick<InvalidationBus, 'transaction'>
   db: Database
   policy: ClientPolicy
   config: Pick<Config, 'issuer' | 'authCodeLifetime' | 'consentLifetime'>
 }
 
-export function createAuthorizationDecisions({ db, policy, config }: DecisionsOptions): AuthorizationDecisions {
-  async function respond(em: Em, request: AuthorizeRequest, { user }: SignedIn, scopes: string[]): Promise<string> {
+export function createAuthorizationDecisions({ bus, db, policy, config }: DecisionsOptions): AuthorizationDecisions {
+  async function respond(
+    em: Em,
+    request: AuthorizeRequest,
+    { user }: SignedIn,
+    { scopes, accessSeconds }: Approval,
+  ): Promise<string> {
     const { client, redirectUri, audience, codeChallenge, stored } = request
     if (stored) await consumePushed(em, stored)
-    const consented = { user: user.id, client: client.id, redirectUri, scopes, audience, codeChallenge }
+    const accessUntil = accessSeconds === undefined ? null : new Date(Date.now() + accessSeconds * 1000)
+    const consented = { user: user.id, client: client.id, redirectUri, scopes, audience, codeChallenge, accessUntil }
     const code = await issueCode(em, consented, config.authCodeLifetime)
     return successLocation(config.issuer, request, { code })
   }
 
   return {
+    async mayRedirect({ client }, signedIn) {
+      if (!client.isSelfAsserted()) return true
+      if (!signedIn) return false
+      return (await db.run(em => consentedScopes(em, signedIn.user.id, client.id))) !== undefined
+    },
+
     async scopes(request, { user }) {
       try {
-        const scopes = policy.scopes(request.client, withinReach(request.scope, user.role), user.role)
+        const wanted = withinReach(request.scope, user.role)
+        const scopes = policy.limit(policy.scopes(request.client, wanted, user.role), user)
         return (await policy.grantTarget(undefined)).resolve(scopes, request.audience).scopes
       } catch (error) {
         throw new AuthorizationErrorResponse(request, error as PosternError)
@@ -64,16 +92,17 @@ export function createAuthorizationDecisions({ db, policy, config }: DecisionsOp
         await assertSignedIn(em, signedIn)
         const known = await rememberedScopes(em, { user: signedIn.user.id, client, audience })
         const isCovered = known !== undefined && scopes.every(scope => known.has(scope))
-        return isCovered ? respond(em, request, signedIn, scopes) : undefined
+        return isCovered ? respond(em, request, signedIn, { scopes }) : undefined
       })
     },
 
-    approve: (request, signedIn, scopes) =>
-      db.transaction(async em => {
+    approve: (request, signedIn, approval) =>
+      bus.transaction(async (em, publish) => {
         await assertSignedIn(em, signedIn)
         const { client, audience } = request
-        await grantConsent(em, { user: signedIn.user.id, client, audience, scopes }, config.consentLifetime)
-        return respond(em, request, signedIn, scopes)
+        const consent = { user: signedIn.user.id, client, audience, ...approval }
+        await grantConsent(em, publish, consent, config.consentLifetime)
+        return respond(em, request, signedIn, approval)
       }),
 
     async deny(request) {

@@ -1,14 +1,17 @@
 import { jwtVerify, SignJWT } from 'jose'
 import { deriveKey } from '../config/app-key.ts'
 import { badRequest } from '../errors/errors.ts'
+import type { DerivedKey, KeyRing } from '../security/key-ring.ts'
 import type { SignedIn } from '../users/sessions.ts'
-import { ANSWER_SECONDS } from './pushed.ts'
+import { DECISION_SECONDS } from './pushed.ts'
 
 /** The content of a consent form as the user saw it. */
 export interface ConsentFormData {
   /** The query of the authorization request. */
   query: string
   scopes: string[]
+  /** A fingerprint of a client with a metadata document. */
+  client?: string | undefined
 }
 
 /**
@@ -30,34 +33,41 @@ const TYPE = 'consent-form+jwt'
 /** How long after its expiry a form can still be used to show the request again. */
 const MAX_STALE_SECONDS = 86_400
 
-/** @param appKey at least 32 random bytes in base64 */
-export function createConsentForms(appKey: string): ConsentForms {
-  const secret = deriveKey(appKey, 'postern consent forms')
+export function createConsentForms(ring: KeyRing): ConsentForms {
+  const keys = ring.derive(appKey => deriveKey(appKey, 'postern consent forms'))
   const checks = {
     algorithms: ['HS256'],
     typ: TYPE,
     requiredClaims: ['exp', 'sub'],
     clockTolerance: MAX_STALE_SECONDS,
   }
-  const verified = (text: string) =>
-    jwtVerify<ConsentFormData>(text, secret, checks).then(
+  const verifiedBy = (text: string, { key }: DerivedKey) =>
+    jwtVerify<ConsentFormData>(text, key, checks).then(
       ({ payload }) => payload,
       () => undefined,
     )
 
+  async function verified(text: string) {
+    for (const key of keys.all) {
+      const payload = await verifiedBy(text, key)
+      if (payload) return payload
+    }
+    return undefined
+  }
+
   return {
-    seal: ({ query, scopes }, { session }) =>
-      new SignJWT({ query, scopes })
+    seal: ({ query, scopes, client }, { session }) =>
+      new SignJWT({ query, scopes, client })
         .setProtectedHeader({ alg: 'HS256', typ: TYPE })
         .setSubject(session.id)
-        .setExpirationTime(`${ANSWER_SECONDS}s`)
-        .sign(secret),
+        .setExpirationTime(`${DECISION_SECONDS}s`)
+        .sign(keys.active.key),
 
     async open(text = '', { session }) {
       const payload = await verified(text)
       if (!payload) throw badRequest('This form was changed or took too long. Go back to the app and start again.')
-      const { query, scopes, sub, exp } = payload
-      return { query, scopes, current: sub === session.id && exp !== undefined && exp * 1000 > Date.now() }
+      const { query, scopes, client, sub, exp } = payload
+      return { query, scopes, client, current: sub === session.id && exp !== undefined && exp * 1000 > Date.now() }
     },
 
     queryOf: async (text = '') => (await verified(text))?.query,

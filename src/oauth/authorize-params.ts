@@ -1,6 +1,6 @@
 import { invalidRequest } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
-import { isTarget, joined, pairs } from './form.ts'
+import { hasSpace, isTarget, joined, pairs } from './form.ts'
 
 /** Supported parameters of an authorization request. Others are ignored (RFC 6749 §3.1). */
 const KNOWN: ReadonlySet<string> = new Set([
@@ -22,24 +22,27 @@ const KNOWN: ReadonlySet<string> = new Set([
 export interface ParsedQuery {
   params: Params
   repeated: readonly string[]
+  /** Whether a `resource` is no URI. */
+  badResource?: boolean
 }
 
 /**
- * Parses the query of an authorization request. It does not reject repeated parameters: whether the error can be sent to
- * the client depends on which parameter is repeated.
+ * Parses the query of an authorization request. It does not reject repeated parameters and malformed resources: whether the
+ * error can be sent to the client depends on its other parameters.
  * @throws 400 for a query that is not valid UTF-8
  */
 export function readQuery(query: string): ParsedQuery {
   const params: Record<string, string> = Object.create(null)
   const repeated = new Set<string>()
-  for (const [name, value] of pairs(query)) {
-    if (value === '' || !KNOWN.has(name)) continue
+  const sent = pairs(query).filter(([name, value]) => value !== '' && KNOWN.has(name))
+  const badResource = sent.some(([name, value]) => isTarget(name) && hasSpace(value))
+  for (const [name, value] of sent) {
     const target = isTarget(name)
     if (name in params && !target) repeated.add(name)
-    params[name] = target ? joined(params[name], value) : value
+    params[name] = target && !badResource ? joined(params[name], value) : value
   }
   for (const name of repeated) delete params[name]
-  return { params, repeated: [...repeated] }
+  return { params, repeated: [...repeated], badResource }
 }
 
 /** The parameters of a request to store, without credentials. */

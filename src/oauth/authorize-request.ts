@@ -2,7 +2,13 @@ import type { ClientAuthentication } from '../clients/authenticate.ts'
 import type { Client } from '../clients/client.entity.ts'
 import { findReservedParameter } from '../clients/uris.ts'
 import { PosternError, raise } from '../errors/errors.ts'
-import { invalidRequest, requestNotSupported, unauthorizedClient, unsupportedResponseType } from '../errors/protocol.ts'
+import {
+  invalidRequest,
+  requestNotSupported,
+  shownToUser,
+  unauthorizedClient,
+  unsupportedResponseType,
+} from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
 import type { ClientPolicy } from '../grants/policy.ts'
 import { knownParams, type ParsedQuery, type Prompt, readPrompt, readQuery } from './authorize-params.ts'
@@ -13,12 +19,12 @@ import {
   type RedirectTarget,
   redirectLength,
 } from './authorize-response.ts'
+import { notAUri } from './form.ts'
 import type { PushedRequests, StoredRequest } from './pushed.ts'
 
 /** A valid authorization request. */
 export interface AuthorizeRequest extends RedirectTarget {
-  client: Client
-  /** Space-delimited, as sent; undefined: the defaults. */
+  /** Space-delimited; undefined: the defaults. */
   scope: string | undefined
   /** The resources that it is for (RFC 8707), as in the row of a token; null: it names none. */
   audience: string | null
@@ -54,10 +60,18 @@ const CHALLENGE = /^[A-Za-z0-9_-]{43}$/
 export function createAuthorizeRequests(options: AuthorizeRequestsOptions): AuthorizeRequests {
   const { clientAuthentication, policy, pushedRequests } = options
 
+  const find = async (clientId: string) => {
+    try {
+      return await clientAuthentication.find(clientId)
+    } catch (error) {
+      throw shownToUser(error)
+    }
+  }
+
   async function clientOf({ params, repeated }: ParsedQuery): Promise<Client> {
     if (repeated.includes('client_id')) throw invalidRequest('client_id was sent more than once.')
     if (params.client_id === undefined) throw invalidRequest('client_id is missing.')
-    const client = await clientAuthentication.find(params.client_id)
+    const client = await find(params.client_id)
     return client ?? raise(invalidRequest('No app is registered under this client_id.'))
   }
 
@@ -72,12 +86,12 @@ export function createAuthorizeRequests(options: AuthorizeRequestsOptions): Auth
   }
 
   async function readRest(client: Client, params: Params) {
-    const { scope } = params
+    const scope = policy.dropUnknown(client, params.scope)
     assertCodeResponse(client, params)
     const rest = { codeChallenge: readChallenge(params), prompt: readPrompt(params.prompt) }
     // Rejects early the scopes that no user can grant to the client.
     policy.scopes(client, scope)
-    return { client, scope, audience: await policy.audience(params.resource), ...rest }
+    return { scope, audience: await policy.audience(params.resource), ...rest }
   }
 
   return {
@@ -111,15 +125,16 @@ function redirectTarget(client: Client, { params, repeated }: ParsedQuery): Redi
     throw invalidRequest(
       `The redirect_uri has ${reserved} in its query, which is a parameter of the authorization response. Register one without it.`,
     )
-  const to = { redirectUri, state }
+  const to = { client, redirectUri, state }
   if (redirectLength(to) <= MAX_REDIRECT_LENGTH) return to
   throw invalidRequest(
     `redirect_uri and state are too long: together they may have at most ${MAX_REDIRECT_LENGTH} characters, counting state as encoded in a URL. Keep the data in the app and send a reference as state.`,
   )
 }
 
-function assertSupported({ params, repeated }: ParsedQuery): void {
+function assertSupported({ params, repeated, badResource }: ParsedQuery): void {
   if (repeated.length > 0) throw invalidRequest(`${repeated.join(', ')}: sent more than once.`)
+  if (badResource) throw notAUri()
   if (params.request !== undefined) throw requestNotSupported('Push the request instead of signing it (RFC 9126).')
 }
 

@@ -1,8 +1,10 @@
+import type { Client } from '../clients/client.entity.ts'
 import { PosternError } from '../errors/errors.ts'
 import { printable } from '../errors/protocol.ts'
 
 /** The verified redirect URI of an authorization response. */
 export interface RedirectTarget {
+  client: Client
   redirectUri: string
   /** As the client sent it. */
   state: string | undefined
@@ -16,7 +18,7 @@ export const MAX_REDIRECT_LENGTH = 2_500
 const MAX_DESCRIPTION_LENGTH = 200
 
 /** @returns how many characters of the `Location` come from the client; compare with {@link MAX_REDIRECT_LENGTH} */
-export const redirectLength = ({ redirectUri, state = '' }: RedirectTarget): number =>
+export const redirectLength = ({ redirectUri, state = '' }: Omit<RedirectTarget, 'client'>): number =>
   redirectUri.length + new URLSearchParams({ state }).toString().length
 
 /** An error that is sent to the client by a redirect (RFC 6749 §4.1.2.1). Other errors are shown to the user. */
@@ -33,9 +35,9 @@ export class AuthorizationErrorResponse extends PosternError {
  * The `Location` of an authorization response (RFC 6749 §4.1.2): the redirect URI exactly as the client sent it, followed by
  * the parameters, the state and the issuer (RFC 9207 §2).
  */
-export function successLocation(issuer: string, to: RedirectTarget, answer: Record<string, string>): string {
+export function successLocation(issuer: string, to: RedirectTarget, parameters: Record<string, string>): string {
   const { redirectUri, state } = to
-  const query = new URLSearchParams({ ...answer, ...(state !== undefined && { state }), iss: issuer })
+  const query = new URLSearchParams({ ...parameters, ...(state !== undefined && { state }), iss: issuer })
   return `${redirectUri}${redirectUri.includes('?') ? '&' : '?'}${query}`
 }
 

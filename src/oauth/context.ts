@@ -49,20 +49,24 @@ function toProtocolError(error: PosternError): PosternError {
   return error
 }
 
-/** Rejects every method but POST on an endpoint that requires POST (RFC 6749 §3.2). */
-export function rejectOtherMethods(app: FastifyInstance, url: string): void {
+/**
+ * Rejects all other methods of an endpoint with 405 in the format of its context (RFC 6749 §3.2, RFC 9110 §15.5.6).
+ * @param allow the methods that it has; HEAD comes with GET
+ */
+export function rejectOtherMethods(app: FastifyInstance, url: string, allow = ['POST']): void {
   app.route({
-    method: ['GET', 'PUT', 'PATCH', 'DELETE'],
+    method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'].filter(method => !allow.includes(method)),
     url,
     schema: { hide: true } as never,
-    handler: async (_request, reply) => {
-      const error = new PosternError({
+    // Before the body is read: it may have a type that the endpoint does not accept.
+    onRequest: async () => {
+      throw new PosternError({
         status: 405,
         code: 'invalid_request',
-        detail: 'Use POST.',
-        headers: { allow: 'POST' },
+        detail: `Use ${allow.join(' or ')}.`,
+        headers: { allow: allow.join(', ') },
       })
-      return sendProtocolError(reply, error)
     },
+    handler: async () => {},
   })
 }

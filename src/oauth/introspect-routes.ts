@@ -6,6 +6,7 @@ import type { ClientAuthentication } from '../clients/authenticate.ts'
 import type { Client } from '../clients/client.entity.ts'
 import { invalidClient, invalidRequest } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
+import { Named } from '../http/schemas.ts'
 import type { Keys } from '../keys/keys.ts'
 import { rejectOtherMethods } from './context.ts'
 import type { Introspect, Introspection } from './introspect.ts'
@@ -21,47 +22,52 @@ export interface IntrospectRoutesOptions {
 const JSON_TYPE = 'application/json'
 const SIGNED_TYPE = 'application/token-introspection+jwt'
 
-const Answer = Type.Object(
-  {
-    active: Type.Boolean(),
-    scope: Type.Optional(Type.String({ description: 'Space-delimited' })),
-    client_id: Type.Optional(Type.String()),
-    username: Type.Optional(
-      Type.String({
-        description:
-          'E-mail address; only for the resource server that the token is meant for, and only with `user:read`',
-      }),
-    ),
-    token_type: Type.Optional(Type.String({ description: 'Absent for a refresh token' })),
-    exp: Type.Optional(Type.Integer()),
-    iat: Type.Optional(Type.Integer()),
-    sub: Type.Optional(Type.String({ description: 'Id of the user; for a machine, of the client' })),
-    aud: Type.Optional(
-      Type.Union([Type.String(), Type.Array(Type.String())], { description: 'The signed value: a string or an array' }),
-    ),
-    iss: Type.Optional(Type.String()),
-    jti: Type.Optional(Type.String()),
-    status: Type.Optional(
-      Type.Object({ status_list: Type.Object({ idx: Type.Integer(), uri: Type.String({ format: 'uri' }) }) }),
-    ),
-  },
-  {
-    examples: [
-      {
-        active: true,
-        scope: 'orders:read user:read',
-        client_id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12',
-        username: 'ada@example.com',
-        token_type: 'Bearer',
-        exp: 1795258800,
-        iat: 1795255200,
-        sub: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a13',
-        aud: 'https://api.example.com',
-        iss: 'https://auth.example.com',
-        jti: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11',
-      },
-    ],
-  },
+const IntrospectionSchema = Named(
+  'Introspection',
+  Type.Object(
+    {
+      active: Type.Boolean(),
+      scope: Type.Optional(Type.String({ description: 'Space-delimited' })),
+      client_id: Type.Optional(Type.String()),
+      username: Type.Optional(
+        Type.String({
+          description:
+            'E-mail address; only for the resource server that the token is meant for, and only with `user:read`',
+        }),
+      ),
+      token_type: Type.Optional(Type.String({ description: 'Absent for a refresh token' })),
+      exp: Type.Optional(Type.Integer()),
+      iat: Type.Optional(Type.Integer()),
+      sub: Type.Optional(Type.String({ description: 'Id of the user; for a machine, of the client' })),
+      aud: Type.Optional(
+        Type.Union([Type.String(), Type.Array(Type.String())], {
+          description: 'The signed value: a string or an array',
+        }),
+      ),
+      iss: Type.Optional(Type.String()),
+      jti: Type.Optional(Type.String()),
+      status: Type.Optional(
+        Type.Object({ status_list: Type.Object({ idx: Type.Integer(), uri: Type.String({ format: 'uri' }) }) }),
+      ),
+    },
+    {
+      examples: [
+        {
+          active: true,
+          scope: 'orders:read user:read',
+          client_id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12',
+          username: 'ada@example.com',
+          token_type: 'Bearer',
+          exp: 1795258800,
+          iat: 1795255200,
+          sub: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a13',
+          aud: 'https://api.example.com',
+          iss: 'https://auth.example.com',
+          jti: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11',
+        },
+      ],
+    },
+  ),
 )
 
 const description = `RFC 7662. A resource server (a client registered with an \`audience\`) can introspect the access tokens \
@@ -76,9 +82,9 @@ export function introspectionEndpoint(options: IntrospectRoutesOptions): Fastify
   const { clientAuthentication, introspect, keys, config } = options
 
   /** RFC 9701 §5. */
-  const signed = (client: Client, answer: Introspection) =>
+  const signed = (client: Client, introspection: Introspection) =>
     keys.sign(
-      { iss: config.issuer, aud: client.id, iat: Math.floor(Date.now() / 1000), token_introspection: answer },
+      { iss: config.issuer, aud: client.id, iat: Math.floor(Date.now() / 1000), token_introspection: introspection },
       'token-introspection+jwt',
     )
 
@@ -105,7 +111,7 @@ export function introspectionEndpoint(options: IntrospectRoutesOptions): Fastify
             200: {
               description: 'The properties of the token that the client may see',
               content: {
-                [JSON_TYPE]: { schema: Answer },
+                [JSON_TYPE]: { schema: IntrospectionSchema },
                 [SIGNED_TYPE]: { schema: Type.String({ examples: ['eyJ0eXAiOiJ0b2tlbi1pbnRyb3NwZWN0aW9uK2p3dCI…'] }) },
               },
             },
@@ -120,9 +126,9 @@ export function introspectionEndpoint(options: IntrospectRoutesOptions): Fastify
         if (!client.isConfidential()) throw invalidClient('Only confidential clients can introspect tokens.')
         setActor({ clientId: client.id })
         if (params.token === undefined) throw invalidRequest('token is missing.')
-        const answer = await introspect(client, params.token)
-        if (!prefersSigned(headers.accept)) return answer as never
-        return reply.type(SIGNED_TYPE).send((await signed(client, answer)) as never)
+        const introspection = await introspect(client, params.token)
+        if (!prefersSigned(headers.accept)) return introspection as never
+        return reply.type(SIGNED_TYPE).send((await signed(client, introspection)) as never)
       },
     )
   }

@@ -2,8 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from 'typebox'
+import { IMPORTED_FORMATS } from '../../packages/guard/src/imported-text.ts'
 import { protectedResource } from '../../packages/guard/src/metadata.ts'
 import { resourceMetadataUrl } from '../../packages/guard/src/resource.ts'
+import { Named } from '../http/schemas.ts'
 import { publicScopes } from '../scopes/requested.ts'
 import { describeServer, type HasRoute, type MetadataOptions } from './metadata.ts'
 
@@ -14,53 +16,68 @@ const Uri = (example: string) => Type.Optional(Type.String({ examples: [`https:/
 const List = (...examples: string[]) => Type.Array(Type.String(), { examples: [examples] })
 const Names = (...examples: string[]) => Type.Optional(List(...examples))
 
-const Metadata = Type.Object({
-  issuer: Type.String({ examples: ['https://auth.example.com'] }),
-  authorization_endpoint: Uri('/oauth/authorize'),
-  response_types_supported: List('code'),
-  response_modes_supported: Names('query'),
-  code_challenge_methods_supported: Names('S256'),
-  authorization_response_iss_parameter_supported: Type.Optional(Type.Boolean({ examples: [true] })),
-  pushed_authorization_request_endpoint: Uri('/oauth/par'),
-  token_endpoint: Uri('/oauth/token'),
-  grant_types_supported: List('authorization_code', 'refresh_token'),
-  token_endpoint_auth_methods_supported: Names('client_secret_basic', 'none'),
-  token_endpoint_auth_signing_alg_values_supported: Names('ES256'),
-  device_authorization_endpoint: Uri('/oauth/device_authorization'),
-  introspection_endpoint: Uri('/oauth/introspect'),
-  introspection_endpoint_auth_methods_supported: Names('client_secret_basic'),
-  introspection_endpoint_auth_signing_alg_values_supported: Names('ES256'),
-  introspection_signing_alg_values_supported: Names('ES256'),
-  revocation_endpoint: Uri('/oauth/revoke'),
-  revocation_endpoint_auth_methods_supported: Names('client_secret_basic', 'none'),
-  revocation_endpoint_auth_signing_alg_values_supported: Names('ES256'),
-  registration_endpoint: Uri('/oauth/register'),
-  status_list_aggregation_endpoint: Uri('/oauth/status-lists'),
-  status_events_endpoint: Uri('/oauth/events'),
-  token_usage_endpoint: Uri('/oauth/usage'),
-  jwks_uri: Uri('/.well-known/jwks.json'),
-  scopes_supported: List('orders:read'),
-  protected_resources: Type.Array(Type.String(), {
-    description: 'RFC 9728 §4',
-    examples: [['https://api.example.com']],
+const Metadata = Named(
+  'ServerMetadata',
+  Type.Object({
+    issuer: Type.String({ examples: ['https://auth.example.com'] }),
+    authorization_endpoint: Uri('/oauth/authorize'),
+    response_types_supported: List('code'),
+    response_modes_supported: Names('query'),
+    code_challenge_methods_supported: Names('S256'),
+    authorization_response_iss_parameter_supported: Type.Optional(Type.Boolean({ examples: [true] })),
+    client_id_metadata_document_supported: Type.Boolean({
+      description:
+        'Whether a `client_id` may be the URL of a metadata document (draft-ietf-oauth-client-id-metadata-document)',
+      examples: [true],
+    }),
+    pushed_authorization_request_endpoint: Uri('/oauth/par'),
+    token_endpoint: Uri('/oauth/token'),
+    grant_types_supported: List('authorization_code', 'refresh_token'),
+    token_endpoint_auth_methods_supported: Names('client_secret_basic', 'none'),
+    token_endpoint_auth_signing_alg_values_supported: Names('ES256'),
+    device_authorization_endpoint: Uri('/oauth/device_authorization'),
+    introspection_endpoint: Uri('/oauth/introspect'),
+    introspection_endpoint_auth_methods_supported: Names('client_secret_basic'),
+    introspection_endpoint_auth_signing_alg_values_supported: Names('ES256'),
+    introspection_signing_alg_values_supported: Names('ES256'),
+    revocation_endpoint: Uri('/oauth/revoke'),
+    revocation_endpoint_auth_methods_supported: Names('client_secret_basic', 'none'),
+    revocation_endpoint_auth_signing_alg_values_supported: Names('ES256'),
+    registration_endpoint: Uri('/oauth/register'),
+    status_list_aggregation_endpoint: Uri('/oauth/status-lists'),
+    status_events_endpoint: Uri('/oauth/events'),
+    token_usage_endpoint: Uri('/oauth/usage'),
+    jwks_uri: Uri('/.well-known/jwks.json'),
+    scopes_supported: List('orders:read'),
+    protected_resources: Type.Array(Type.String(), {
+      description: 'RFC 9728 §4',
+      examples: [['https://api.example.com']],
+    }),
+    deployment_audience: Type.Optional(
+      Type.String({
+        description:
+          'The `aud` of tokens that name no resource. Every registered API accepts it beside its own audience. Absent with `REQUIRE_RESOURCE=on`',
+        examples: ['https://auth.example.com'],
+      }),
+    ),
+    token_prefix: Type.String({ description: 'The prefix of opaque tokens', examples: ['post_'] }),
+    imported_token_formats: Type.Optional(
+      Type.Array(Type.Enum([...IMPORTED_FORMATS]), {
+        description:
+          'Formats of tokens that were imported from another system. A resource server introspects such texts, once each. Absent without imported tokens',
+        examples: [['opaque']],
+      }),
+    ),
+    previous_issuers: Type.Optional(
+      Type.Array(Type.String(), {
+        description:
+          'Earlier identifiers of this issuer (`ISSUER_PREVIOUS`). Their tokens, signed with the same keys, are still accepted',
+        examples: [['https://old.example.com']],
+      }),
+    ),
+    service_documentation: Uri('/docs'),
   }),
-  deployment_audience: Type.Optional(
-    Type.String({
-      description:
-        'The `aud` of tokens that name no resource. Every registered API accepts it beside its own audience. Absent with `REQUIRE_RESOURCE=on`',
-      examples: ['https://auth.example.com'],
-    }),
-  ),
-  token_prefix: Type.String({ description: 'The prefix of opaque tokens', examples: ['post_'] }),
-  previous_issuers: Type.Optional(
-    Type.Array(Type.String(), {
-      description:
-        'Earlier identifiers of this issuer (`ISSUER_PREVIOUS`). Their tokens, signed with the same keys, are still accepted',
-      examples: [['https://old.example.com']],
-    }),
-  ),
-  service_documentation: Uri('/docs'),
-})
+)
 
 /**
  * Routes of the authorization server metadata (RFC 8414 §3). The path of the issuer follows the well-known path, or precedes

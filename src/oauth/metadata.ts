@@ -2,15 +2,17 @@ import { AUTH_METHODS } from '../clients/client.entity.ts'
 import { ASSERTION_ALGORITHMS } from '../clients/jwks.ts'
 import type { Config } from '../config/config.ts'
 import type { Grants } from '../grants/grant.ts'
+import type { ImportSources } from '../imported/sources.ts'
 import type { Keys } from '../keys/keys.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { publicScopes } from '../scopes/requested.ts'
 
 export interface MetadataOptions {
-  config: Pick<Config, 'issuer' | 'issuerPrevious' | 'tokenPrefix' | 'audience' | 'requireResource'>
+  config: Pick<Config, 'issuer' | 'issuerPrevious' | 'tokenPrefix' | 'audience' | 'requireResource' | 'cimd'>
   catalogue: Catalogue
   keys: Keys
   grants: Grants
+  importSources: Pick<ImportSources, 'formats'>
 }
 
 /** Whether a route is registered. `path` is relative to the issuer. */
@@ -19,7 +21,9 @@ export type HasRoute = (method: 'GET' | 'POST', path: string) => boolean
 const CONFIDENTIAL = AUTH_METHODS.filter(method => method !== 'none')
 
 /** Authorization server metadata (RFC 8414 §2), derived from the registered routes, so that it lists only what exists. */
-export function describeServer({ config, catalogue, keys, grants }: MetadataOptions, has: HasRoute) {
+export async function describeServer(options: MetadataOptions, has: HasRoute) {
+  const { config, catalogue, keys, grants, importSources } = options
+  const importedFormats = await importSources.formats()
   const { issuer, issuerPrevious, tokenPrefix, audience, requireResource } = config
   const endpoint = (name: string, method: 'GET' | 'POST', path: string, more: object = {}) =>
     has(method, path) ? { [name]: issuer + path, ...more } : {}
@@ -31,6 +35,7 @@ export function describeServer({ config, catalogue, keys, grants }: MetadataOpti
       authorization_response_iss_parameter_supported: true,
     }),
     response_types_supported: has('GET', '/oauth/authorize') ? ['code'] : [],
+    client_id_metadata_document_supported: config.cimd !== 'off',
     ...endpoint('pushed_authorization_request_endpoint', 'POST', '/oauth/par'),
     ...endpoint('token_endpoint', 'POST', '/oauth/token', authentication('token', AUTH_METHODS)),
     grant_types_supported: Object.keys(grants),
@@ -54,6 +59,8 @@ export function describeServer({ config, catalogue, keys, grants }: MetadataOpti
     ...(!requireResource && { deployment_audience: audience }),
     // Extension: guards introspect only opaque texts with this prefix.
     token_prefix: tokenPrefix,
+    // Extension: texts of other systems that guards introspect too, by their format.
+    ...(importedFormats.length > 0 && { imported_token_formats: importedFormats }),
     // Extension: earlier issuer identifiers, whose tokens the issuer and guards still accept.
     ...(issuerPrevious.length > 0 && { previous_issuers: issuerPrevious }),
     ...endpoint('service_documentation', 'GET', '/docs'),

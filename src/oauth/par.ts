@@ -2,9 +2,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { setActor } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
+import { isStored } from '../clients/metadata-clients.ts'
 import { invalidRequest } from '../errors/protocol.ts'
 import type { Params } from '../grants/grant.ts'
 import { peerOf } from '../http/forwarded.ts'
+import { sendRateLimit } from '../http/rate-limit.ts'
+import { Named } from '../http/schemas.ts'
 import type { Throttle } from '../users/throttle.ts'
 import { knownParams } from './authorize-params.ts'
 import type { AuthorizeRequests } from './authorize-request.ts'
@@ -23,10 +26,13 @@ const description = `RFC 9126: the client sends the parameters of an authorizati
 immediately. It then sends the browser to the authorization endpoint with only \`client_id\` and \`request_uri\`. A \
 \`request_uri\` can be used for one authorization.`
 
-const Pushed = Type.Object({
-  request_uri: Type.String({ examples: ['urn:ietf:params:oauth:request_uri:6esc_11ACC5bwc014ltc14eY22c'] }),
-  expires_in: Type.Integer({ description: 'Seconds', examples: [90] }),
-})
+const Pushed = Named(
+  'PushedAuthorization',
+  Type.Object({
+    request_uri: Type.String({ examples: ['urn:ietf:params:oauth:request_uri:6esc_11ACC5bwc014ltc14eY22c'] }),
+    expires_in: Type.Integer({ description: 'Seconds', examples: [90] }),
+  }),
+)
 
 const example = {
   response_type: 'code',
@@ -61,12 +67,13 @@ export function parEndpoint(options: ParRoutesOptions): FastifyPluginAsyncTypebo
       },
       async (request, reply) => {
         const params = (request.body ?? {}) as Params
-        const client = await clientAuthentication.authenticate({ authorization: request.headers.authorization, params })
-        await throttle.limitUnauthenticated(client, peerOf(request))
+        const { authorization } = request.headers
+        const client = await clientAuthentication.authenticate({ authorization, params }, 'authorization')
+        sendRateLimit(reply, await throttle.limitUnauthenticated(client, peerOf(request), !isStored(client)))
         setActor({ clientId: client.id })
         if (params.request_uri !== undefined) throw invalidRequest('A pushed request must not contain request_uri.')
         await authorizeRequests.check(client, params)
-        const { requestUri, expiresIn } = await pushedRequests.push(client.id, knownParams(params))
+        const { requestUri, expiresIn } = await pushedRequests.push(client, knownParams(params))
         return reply.code(201).send({ request_uri: requestUri, expires_in: expiresIn })
       },
     )

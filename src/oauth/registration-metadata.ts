@@ -2,12 +2,15 @@ import type { ClientAndSecret } from '../clients/clients.ts'
 import type { ClientMetadata, ClientSettings } from '../clients/rules.ts'
 import { type FieldError, invalid, type PosternError } from '../errors/errors.ts'
 import { invalidClientMetadata, invalidRedirectUri } from '../errors/protocol.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { requestedScopes } from '../scopes/requested.ts'
 import type { RegistrationBody } from './registration-schemas.ts'
 
 /** A client that registered itself. `secret` is the plain text of a new secret; undefined if none was created. */
 export interface Registered extends ClientAndSecret {
+  /** What is left of the limit of open registrations; undefined: it was not counted. */
+  rateLimit?: RateLimit
   /** The plain text of the registration access token. */
   registrationToken: string
 }
@@ -30,8 +33,33 @@ export function toSettings(catalogue: Catalogue, body: RegistrationBody): Client
     scopes: requestedScopes(catalogue, body.scope) ?? null,
     metadata: metadataOf(body),
     requirePushedRequests: body.require_pushed_authorization_requests ?? false,
+    applicationType: applicationTypeOf(body),
   }
 }
+
+/** A web application receives its codes at hosts of its own, so it has no URI on the user's device. */
+function applicationTypeOf({ application_type: type, redirect_uris: uris = [] }: RegistrationBody): string | null {
+  const local = uris.findIndex(uri => !/^https:/i.test(uri))
+  if (type === 'web' && local >= 0)
+    throw invalid({ path: `redirect_uris/${local}`, message: 'must use https with application_type web' })
+  return type ?? null
+}
+
+/**
+ * The metadata of a client that anybody can register: it acts only for users who consent. Its `scope` is what it knows of when it
+ * registers, and no limit: a client that needs more later asks its user (step-up), and a limit of its own protects nobody.
+ * @throws 422
+ */
+export function openSettings(catalogue: Catalogue, body: RegistrationBody): ClientSettings & { name: string } {
+  const { scope: _, ...rest } = body
+  const settings = toSettings(catalogue, rest)
+  const refused = settings.grantTypes?.find(type => OPERATOR_GRANTS.includes(type))
+  if (refused) throw invalid({ path: 'grant_types', message: `only operators can allow ${refused}` })
+  const isWeb = (settings.redirectUris ?? []).every(uri => /^https:/i.test(uri))
+  return { ...settings, applicationType: settings.applicationType ?? (isWeb ? 'web' : 'native') }
+}
+
+const OPERATOR_GRANTS = ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange']
 
 /** RFC 7591 §2.1. */
 function assertResponseTypes(grantTypes: readonly string[], responseTypes: readonly string[] | undefined): void {
@@ -70,6 +98,7 @@ export function toInformation({ client, secret, registrationToken }: Registered,
     grant_types: client.grantTypes,
     response_types: responseTypesOf(client.grantTypes),
     token_endpoint_auth_method: client.authMethod,
+    ...(client.applicationType && { application_type: client.applicationType }),
     ...(client.requirePushedRequests && { require_pushed_authorization_requests: true }),
     ...(client.scopes && { scope: client.scopes.join(' ') }),
     ...(client.jwks && { jwks: client.jwks }),

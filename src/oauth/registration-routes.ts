@@ -5,18 +5,25 @@ import { bearerText } from '../../packages/guard/src/bearer.ts'
 import { BEARER } from '../../packages/guard/src/openapi.ts'
 import type { Clients } from '../clients/clients.ts'
 import type { Config } from '../config/config.ts'
+import type { Database } from '../database/database.ts'
+import { peerOf } from '../http/forwarded.ts'
 import { useErrorRenderer } from '../http/problems.ts'
+import { sendRateLimit } from '../http/rate-limit.ts'
 import { noContent } from '../http/schemas.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import type { Throttle } from '../users/throttle.ts'
 import { sendProtocolError } from './context.ts'
 import { createRegistration } from './registration.ts'
 import { asRegistrationError, toInformation } from './registration-metadata.ts'
 import { errorResponses, Information, RegistrationBody } from './registration-schemas.ts'
+import { protocolError } from './schemas.ts'
 
 export interface RegistrationRoutesOptions {
   clients: Clients
   catalogue: Catalogue
-  config: Pick<Config, 'issuer' | 'initialAccessToken'>
+  db: Database
+  throttle: Throttle
+  config: Pick<Config, 'issuer' | 'initialAccessToken' | 'dcr'>
 }
 
 const tags = ['OAuth']
@@ -26,11 +33,17 @@ const Params = Type.Object({ id: Type.String({ description: 'The `client_id`' })
 const registerClientSchema = {
   operationId: 'registerClient',
   summary: 'Register a client',
-  description: 'RFC 7591, with the initial access token from the operator.',
+  description:
+    'RFC 7591, with the initial access token from the operator. With `DCR=open` it needs none; then the client ends after 24 hours unless a user authorizes it.',
   tags,
   security,
   body: RegistrationBody,
-  response: { 201: Information, ...errorResponses },
+  response: {
+    201: Information,
+    ...errorResponses,
+    403: protocolError('As many clients have registered themselves as the operator allows'),
+    429: protocolError('Too many registrations within an hour; `Retry-After` says when to try again'),
+  },
 }
 
 const readRegistrationSchema = {
@@ -64,20 +77,16 @@ const removeRegistrationSchema = {
   response: { 204: noContent('The client has been removed'), ...errorResponses },
 }
 
-/** Dynamic client registration (RFC 7591, RFC 7592). Without an initial access token there are no routes. */
-export function registrationRoutes({
-  clients,
-  catalogue,
-  config,
-}: RegistrationRoutesOptions): FastifyPluginAsyncTypebox {
-  const { issuer, initialAccessToken } = config
-  if (initialAccessToken === undefined) return async () => {}
-  const registration = createRegistration({ clients, catalogue, initialAccessToken })
+/** Dynamic client registration (RFC 7591, RFC 7592). With `DCR=off` there are no routes. */
+export function registrationRoutes(options: RegistrationRoutesOptions): FastifyPluginAsyncTypebox {
+  const { issuer, initialAccessToken, dcr } = options.config
+  if (dcr === 'off') return async () => {}
+  const registration = createRegistration({ ...options, initialAccessToken, open: dcr === 'open' })
 
   return async app => {
     useRegistrationErrors(app)
     app.addHook('preValidation', request =>
-      registration.authorize((request.params as { id?: string }).id, bearerText(request as never)),
+      registration.authorize((request.params as { id?: string }).id, tokenOf(request, dcr)),
     )
 
     app.post(
@@ -86,8 +95,9 @@ export function registrationRoutes({
         schema: registerClientSchema,
       },
       async (request, reply) => {
-        const made = await registration.register(bearerText(request as never), request.body)
-        return reply.code(201).send(toInformation(made, issuer) as never)
+        const registered = await registration.register(tokenOf(request, dcr), request.body, peerOf(request))
+        sendRateLimit(reply, registered.rateLimit)
+        return reply.code(201).send(toInformation(registered, issuer) as never)
       },
     )
 
@@ -121,6 +131,12 @@ export function registrationRoutes({
       },
     )
   }
+}
+
+/** The bearer token; undefined if there is none and an open registration needs none. @throws 401 */
+function tokenOf(request: FastifyRequest, dcr: Config['dcr']): string | undefined {
+  const isOpen = dcr === 'open' && request.method === 'POST' && request.headers.authorization === undefined
+  return isOpen ? undefined : bearerText(request as never)
 }
 
 const credentialsOf = (request: { params: { id: string } }): [string, string] => [

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { AUTH_METHODS, GRANT_TYPES } from '../clients/client.entity.ts'
+import { APPLICATION_TYPES, AUTH_METHODS, GRANT_TYPES } from '../clients/client.entity.ts'
+import { Named } from '../http/schemas.ts'
 import { protocolError } from './schemas.ts'
 
 const Text = Type.String({ maxLength: 255 })
@@ -15,6 +16,12 @@ const metadataProperties = {
   ),
   response_types: Type.Optional(
     Type.Array(Type.String(), { maxItems: 10, description: '`code` with `authorization_code`, otherwise empty' }),
+  ),
+  application_type: Type.Optional(
+    Type.Enum([...APPLICATION_TYPES], {
+      description:
+        'OpenID Connect Registration §2. Default of an open registration: `web` if all redirect URIs use https, otherwise `native`',
+    }),
   ),
   require_pushed_authorization_requests: Type.Optional(Type.Boolean()),
   token_endpoint_auth_method: Type.Optional(
@@ -37,47 +44,53 @@ const app = { client_name: 'Order viewer', redirect_uris: ['https://viewer.examp
 const id = '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a12'
 
 /** Unknown properties are ignored (RFC 7591 §2). */
-export const RegistrationBody = Type.Object(
-  {
-    ...metadataProperties,
-    jwks_uri: Type.Optional(
-      Type.String({ description: 'Not supported, since the server does not fetch it. Send `jwks`' }),
-    ),
-    client_id: Type.Optional(Type.String({ description: 'Required to replace a registration' })),
-    client_secret: Type.Optional(Type.String()),
-  },
-  { additionalProperties: true, examples: [app] },
+export const RegistrationBody = Named(
+  'ClientRegistration',
+  Type.Object(
+    {
+      ...metadataProperties,
+      jwks_uri: Type.Optional(
+        Type.String({ description: 'Not supported, since the server does not fetch it. Send `jwks`' }),
+      ),
+      client_id: Type.Optional(Type.String({ description: 'Required to replace a registration' })),
+      client_secret: Type.Optional(Type.String()),
+    },
+    { additionalProperties: true, examples: [app] },
+  ),
 )
 export type RegistrationBody = Static<typeof RegistrationBody>
 
-export const Information = Type.Object(
-  {
-    client_id: Type.String(),
-    client_id_issued_at: Type.Integer(),
-    client_secret: Type.Optional(
-      Type.String({ description: 'The plain text. Only the response that creates the secret contains it' }),
-    ),
-    client_secret_expires_at: Type.Optional(Type.Integer({ description: '0: never' })),
-    registration_access_token: Type.String(),
-    registration_client_uri: Type.String(),
-    ...metadataProperties,
-  },
-  {
-    examples: [
-      {
-        client_id: id,
-        client_id_issued_at: 1795255200,
-        client_secret: 'mT9c0Zq5vVvX8h1m3kW2y7uJ4nLr6sBpQdEaFgHiKxo',
-        client_secret_expires_at: 0,
-        registration_access_token: 'kW2y7uJ4nLr6sBpQdEaFgHiKxomT9c0Zq5vVvX8h1m3',
-        registration_client_uri: `https://auth.example.com/oauth/register/${id}`,
-        ...app,
-        grant_types: ['authorization_code'],
-        response_types: ['code'],
-        token_endpoint_auth_method: 'client_secret_basic',
-      },
-    ],
-  },
+export const Information = Named(
+  'ClientInformation',
+  Type.Object(
+    {
+      client_id: Type.String(),
+      client_id_issued_at: Type.Integer(),
+      client_secret: Type.Optional(
+        Type.String({ description: 'The plain text. Only the response that creates the secret contains it' }),
+      ),
+      client_secret_expires_at: Type.Optional(Type.Integer({ description: '0: never' })),
+      registration_access_token: Type.String(),
+      registration_client_uri: Type.String(),
+      ...metadataProperties,
+    },
+    {
+      examples: [
+        {
+          client_id: id,
+          client_id_issued_at: 1795255200,
+          client_secret: 'mT9c0Zq5vVvX8h1m3kW2y7uJ4nLr6sBpQdEaFgHiKxo',
+          client_secret_expires_at: 0,
+          registration_access_token: 'kW2y7uJ4nLr6sBpQdEaFgHiKxomT9c0Zq5vVvX8h1m3',
+          registration_client_uri: `https://auth.example.com/oauth/register/${id}`,
+          ...app,
+          grant_types: ['authorization_code'],
+          response_types: ['code'],
+          token_endpoint_auth_method: 'client_secret_basic',
+        },
+      ],
+    },
+  ),
 )
 
 export const errorResponses = {

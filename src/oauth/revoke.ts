@@ -1,14 +1,13 @@
 import { writeAudit } from '../audit/audit.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
-import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { invalidGrant } from '../errors/protocol.ts'
 import { RefreshToken } from '../grants/refresh.entity.ts'
 import type { Refresh } from '../grants/refresh.ts'
-import { isRefreshText } from '../grants/refresh-family.ts'
-import { hashSecret } from '../security/secrets.ts'
+import type { FindRefreshHash } from '../grants/refresh-texts.ts'
 import type { Inspect } from '../tokens/inspect.ts'
+import { clientRowOf } from '../tokens/records.ts'
 import type { RevokeToken } from '../tokens/revoke-batch.ts'
 import { AccessToken } from '../tokens/token.entity.ts'
 
@@ -23,16 +22,18 @@ export type Revoke = (client: Client, text: string) => Promise<void>
 export interface RevokeOptions {
   db: Database
   bus: InvalidationBus
-  inspect: Inspect
+  inspectUnconfirmed: Inspect
   refresh: Pick<Refresh, 'revokeGrant'>
   revokeToken: RevokeToken
-  config: Pick<Config, 'tokenPrefix'>
+  findRefreshHash: FindRefreshHash
 }
 
 const OTHER_CLIENT =
   'The token was issued to another client. Use DELETE /api/tokens/current to revoke a personal access token.'
 
-export function createRevoke({ db, bus, inspect, refresh, revokeToken, config }: RevokeOptions): Revoke {
+export function createRevoke(options: RevokeOptions): Revoke {
+  const { db, bus, inspectUnconfirmed, refresh, revokeToken, findRefreshHash } = options
+
   async function findAccessToken(id: string): Promise<void> {
     const token = await db.run(em => em.findOne(AccessToken, { id }, { fields: ['grant'] }))
     const grant = token?.grant
@@ -41,8 +42,8 @@ export function createRevoke({ db, bus, inspect, refresh, revokeToken, config }:
     else await revokeToken(id)
   }
 
-  async function revokeRefreshToken(em: Em, publish: Publish, client: Client, text: string): Promise<void> {
-    const link = await em.findOne(RefreshToken, { hash: hashSecret(text) })
+  async function revokeRefreshToken(em: Em, publish: Publish, client: Client, hash: Buffer): Promise<void> {
+    const link = await em.findOne(RefreshToken, { hash })
     if (!link) return
     if (link.client !== client.id) throw invalidGrant(OTHER_CLIENT)
     const revoked = await refresh.revokeGrant(em, publish, link.grant)
@@ -52,10 +53,10 @@ export function createRevoke({ db, bus, inspect, refresh, revokeToken, config }:
   }
 
   return async (client, text) => {
-    const access = await inspect(text)
-    if (access && access.record.token.clientId !== client.id) throw invalidGrant(OTHER_CLIENT)
-    if (access) await findAccessToken(access.record.token.id)
-    else if (isRefreshText(config.tokenPrefix, text))
-      await bus.transaction((em, publish) => revokeRefreshToken(em, publish, client, text))
+    const access = await inspectUnconfirmed(text)
+    if (access && clientRowOf(access.record.token) !== client.id) throw invalidGrant(OTHER_CLIENT)
+    if (access) return findAccessToken(access.record.token.id)
+    const hash = await findRefreshHash(text)
+    if (hash) await bus.transaction((em, publish) => revokeRefreshToken(em, publish, client, hash))
   }
 }

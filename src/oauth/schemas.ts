@@ -1,12 +1,15 @@
 import { type TProperties, Type } from 'typebox'
 import { tooManyRequests } from '../errors/errors.ts'
-import { CLIENT_BASIC } from '../http/schemas.ts'
+import { CLIENT_BASIC, Named } from '../http/schemas.ts'
 
 /** `{error, error_description}` (RFC 6749 §5.2), for OpenAPI only; the error handler creates the response. */
-const ProtocolError = Type.Object({
-  error: Type.String({ examples: ['invalid_request'] }),
-  error_description: Type.Optional(Type.String({ examples: ['grant_type is missing.'] })),
-})
+const ProtocolError = Named(
+  'OAuthError',
+  Type.Object({
+    error: Type.String({ examples: ['invalid_request'] }),
+    error_description: Type.Optional(Type.String({ examples: ['grant_type is missing.'] })),
+  }),
+)
 
 export const protocolError = (description: string) => ({ ...ProtocolError, description })
 
@@ -14,7 +17,7 @@ export const protocolErrors = {
   400: protocolError('The request is invalid; `error` gives the reason'),
   401: {
     ...protocolError('`invalid_client`: client authentication failed'),
-    examples: [{ error: 'invalid_client', error_description: 'The client is not known, or its secret is wrong.' }],
+    examples: [{ error: 'invalid_client', error_description: 'The client is unknown, or its secret is wrong.' }],
   },
 }
 
@@ -22,7 +25,7 @@ export const protocolErrors = {
 export const tooManyRequestsResponse = {
   429: {
     ...protocolError(
-      '`too_many_requests`: too many requests of public clients from this address; `Retry-After` says when to try again',
+      '`too_many_requests`: too many requests of public clients from this address; try again after `Retry-After`',
     ),
     examples: [{ error: 'too_many_requests', error_description: tooManyRequests(60).message }],
   },

@@ -8,20 +8,23 @@ import { type Credentials, lacksClient } from '../clients/credentials.ts'
 import { invalidRequest, unauthorizedClient, unsupportedGrantType } from '../errors/protocol.ts'
 import { TOKEN_EXCHANGE } from '../grants/exchange.ts'
 import type { Grants, Params } from '../grants/grant.ts'
-import { TOKEN_EXAMPLE } from '../http/schemas.ts'
+import { Named, TOKEN_EXAMPLE } from '../http/schemas.ts'
 import { rejectOtherMethods } from './context.ts'
 import { clientSecurity, formBody, protocolErrors } from './schemas.ts'
 
-const TokenAnswerSchema = Type.Object({
-  access_token: Type.String({
-    examples: [TOKEN_EXAMPLE],
+const TokenResponseSchema = Named(
+  'TokenResponse',
+  Type.Object({
+    access_token: Type.String({
+      examples: [TOKEN_EXAMPLE],
+    }),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({ description: 'Seconds', examples: [3600] }),
+    scope: Type.String({ examples: ['orders:read'] }),
+    refresh_token: Type.Optional(Type.String()),
+    issued_token_type: Type.Optional(Type.String()),
   }),
-  token_type: Type.Literal('Bearer'),
-  expires_in: Type.Integer({ description: 'Seconds', examples: [3600] }),
-  scope: Type.String({ examples: ['orders:read'] }),
-  refresh_token: Type.Optional(Type.String()),
-  issued_token_type: Type.Optional(Type.String()),
-})
+)
 
 /** Applies also to clients of users that registered for `client_credentials` when that was still allowed. */
 const OPERATOR_CLIENT_REQUIRED = 'Only a client that an operator registered can use client_credentials.'
@@ -37,7 +40,9 @@ const TokenParams = {
   code_verifier: param('For `authorization_code` (RFC 7636)'),
   refresh_token: param('For `refresh_token`'),
   device_code: param('For the device grant (RFC 8628)'),
-  subject_token: param('For token exchange (RFC 8693): the access token to exchange'),
+  subject_token: param(
+    'For token exchange (RFC 8693): the access token to exchange, or the OpenID Connect token of a trusted workload',
+  ),
   subject_token_type: param('For token exchange: `urn:ietf:params:oauth:token-type:access_token` or `…:jwt`'),
   requested_token_type: param('For token exchange: one of the same values'),
   audience: param('For token exchange: another name for `resource`'),
@@ -68,7 +73,7 @@ export function tokenEndpoint({
           consumes: ['application/x-www-form-urlencoded'],
           security: clientSecurity,
           body: formBody(TokenParams, { grant_type: 'client_credentials', scope: 'orders:read' }),
-          response: { 200: TokenAnswerSchema, ...protocolErrors },
+          response: { 200: TokenResponseSchema, ...protocolErrors },
         },
       },
       async request => {

@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import { setActor } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import { forbidden } from '../errors/errors.ts'
-import { CLIENT_BASIC, closed, noContent, problem, Uuid, validationProblem } from '../http/schemas.ts'
+import { CLIENT_BASIC, closed, Named, noContent, problem, Uuid, validationProblem } from '../http/schemas.ts'
 import { parseDateTime } from '../http/time.ts'
 import { createIngestUsageReport, type UsageReportOptions } from '../tokens/usage-report.ts'
 
@@ -21,40 +21,45 @@ export type UsageRoutesOptions = UsageReportOptions & { clientAuthentication: Cl
 const MAX_USES = 2_000
 const MAX_REPORT_BYTES = 524_288
 
-const Report = Type.Object(
-  {
-    uses: Type.Array(
-      Type.Object(
-        {
-          id: Uuid('Id of the token: its `jti`'),
-          at: Type.String({ format: 'date-time', maxLength: 64, description: 'When it was last used' }),
-          scopes: Type.Optional(
-            Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
-              maxItems: 100,
-              description: 'Scopes that were required and that it had',
-            }),
-          ),
-        },
-        closed,
+const Report = Named(
+  'UsageReport',
+  Type.Object(
+    {
+      uses: Type.Array(
+        Type.Object(
+          {
+            id: Uuid('Id of the token: its `jti`'),
+            at: Type.String({ format: 'date-time', maxLength: 64, description: 'When it was last used' }),
+            scopes: Type.Optional(
+              Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
+                maxItems: 100,
+                description: 'Scopes of the token that a check required',
+              }),
+            ),
+          },
+          closed,
+        ),
+        { maxItems: MAX_USES },
       ),
-      { maxItems: MAX_USES },
-    ),
-  },
-  {
-    ...closed,
-    examples: [
-      {
-        uses: [{ id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11', at: '2026-11-21T10:00:00.000Z', scopes: ['orders:read'] }],
-      },
-    ],
-  },
+    },
+    {
+      ...closed,
+      examples: [
+        {
+          uses: [
+            { id: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11', at: '2026-11-21T10:00:00.000Z', scopes: ['orders:read'] },
+          ],
+        },
+      ],
+    },
+  ),
 )
 
 const reportUsageSchema = {
   operationId: 'reportUsage',
   summary: 'Report the use of tokens',
-  description: `For a resource server (a client registered with an \`audience\`): when tokens that are meant for \
-it were last used, and which of their scopes were required. Other tokens are ignored without an error. A time in the \
+  description: `For a resource server (a client registered with an \`audience\`): when tokens for this audience were \
+last used, and which of their scopes were required. Other tokens are ignored without an error. A time in the \
 future is treated as now; a use before the token was issued is ignored. At most ${MAX_USES} uses at once.`,
   tags: ['OAuth'],
   security: [{ [CLIENT_BASIC]: [] }],

@@ -1,4 +1,4 @@
-import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
+import { common, isAdminScope } from '../../packages/guard/src/scope-set.ts'
 import { RESERVED } from './reserved.ts'
 
 /**
@@ -14,6 +14,18 @@ export const isForRole = (id: string, role: string | undefined): boolean => role
  */
 export const scopesForRole = (ids: readonly string[], role: string | undefined): string[] =>
   ids.filter(id => isForRole(id, role))
+
+/**
+ * The scopes that a user may have whom the groups of a directory limit.
+ * @param allowed the limit; null or undefined: none
+ * @param inherit whether the catalogue's scopes include those below them
+ * @example limitScopes(['orders:read', 'reports'], ['orders:read'], false) // ['orders:read']
+ */
+export const limitScopes = (
+  ids: readonly string[],
+  allowed: readonly string[] | null | undefined,
+  inherit: boolean,
+): string[] => (allowed ? common(ids, allowed, inherit) : [...ids])
 
 /** The administrative scopes, which are the same in every catalogue. */
 export const ADMIN_SCOPES: readonly string[] = RESERVED.map(({ id }) => id).filter(isAdminScope)

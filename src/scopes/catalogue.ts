@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { grants, isAdminScope, WILDCARD } from '../../packages/guard/src/scope-set.ts'
-import { invalid, StartupError } from '../errors/errors.ts'
+import { grants, isAdminScope, LEGACY_PREFIX, WILDCARD } from '../../packages/guard/src/scope-set.ts'
+import { checkEach, invalid, StartupError } from '../errors/errors.ts'
 import { RESERVED } from './reserved.ts'
 
 /** One permission, as `GET /scopes` returns it. */
@@ -33,7 +33,7 @@ const SCOPE_ID = /^[!#-+\--[\]-~]{1,128}$/
 /** Granted to a personal token in addition to the default scopes, when the request names no scopes. */
 export const TOKENS_ROTATE = 'tokens:rotate'
 
-const RESERVED_WORDS = new Set(['*', 'admin', 'tokens', 'clients', ...RESERVED.map(s => s.id)])
+const RESERVED_WORDS = new Set(['*', 'admin', 'legacy', 'tokens', 'clients', ...RESERVED.map(s => s.id)])
 
 /** The ordered list of all scopes of a deployment. */
 export interface Catalogue {
@@ -47,10 +47,13 @@ export interface Catalogue {
   /**
    * Resolves requested scopes: sorts them in catalogue order without duplicates. Without a request, returns the defaults.
    * @param existing scopes of the token or client that is changed; it may keep those that are no longer in the catalogue
-   * @throws 422 that names each scope that is not in the catalogue
+   * @throws 422 that names the scopes that are not in the catalogue
    */
   resolve(requested: readonly string[] | undefined, existing?: readonly string[]): string[]
-  /** The scopes that are no longer in the catalogue. Existing tokens and clients keep them; new ones cannot get them. */
+  /**
+   * The scopes that are no longer in the catalogue. Existing tokens and clients keep them; new ones cannot get them. Scopes
+   * of imported tokens (`legacy:…`) never were in it.
+   */
   unknown(scopes: readonly string[]): string[]
 }
 
@@ -70,13 +73,13 @@ export function createCatalogue(input: CatalogueInput): Catalogue {
     defaults,
     has: id => order.has(id),
     covers: (granted, requestedScope) => grants(new Set(granted), requestedScope, inherit),
-    unknown: ids => ids.filter(id => !isKnown(id)),
+    unknown: ids => ids.filter(id => !isKnown(id) && !id.startsWith(LEGACY_PREFIX)),
     resolve(requested, existing = []) {
       if (!requested) return [...defaults]
-      const unknown = requested.flatMap((id, i) => (isKnown(id) || existing.includes(id) ? [] : [{ id, i }]))
-      if (unknown.length > 0) {
-        throw invalid(...unknown.map(({ id, i }) => ({ path: `scopes/${i}`, message: unknownScope(id, scopes) })))
-      }
+      checkEach(requested, (id, i) => {
+        if (isKnown(id) || existing.includes(id)) return
+        throw invalid({ path: `scopes/${i}`, message: unknownScope(id, scopes) })
+      })
       return [...new Set(requested)].sort((a, b) => position(a) - position(b))
     },
   }
@@ -120,7 +123,8 @@ function scope(entry: unknown, index: number, ids: Set<string>): Scope {
   if (typeof id !== 'string' || id === '') throw invalidCatalogue(`scope ${index + 1} has no id`)
   if (!SCOPE_ID.test(id))
     throw invalidCatalogue(`scope "${id}" must be printable ASCII without spaces, quotes, commas or backslashes`)
-  if (RESERVED_WORDS.has(id) || isAdminScope(id)) throw invalidCatalogue(`scope "${id}" is reserved`)
+  if (RESERVED_WORDS.has(id) || isAdminScope(id) || id.startsWith(LEGACY_PREFIX))
+    throw invalidCatalogue(`scope "${id}" is reserved`)
   if (ids.has(id)) throw invalidCatalogue(`scope "${id}" is listed twice`)
   if (typeof description !== 'string' || description.trim() === '')
     throw invalidCatalogue(`scope "${id}" has no description`)

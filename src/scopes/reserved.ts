@@ -1,4 +1,5 @@
 import type { ReservedScope } from '../../packages/guard/src/reserved-scopes.ts'
+import { isAdminScope } from '../../packages/guard/src/scope-set.ts'
 
 /** The scopes of Postern's own routes. Every catalogue contains them, after the scopes of the deployment. */
 export const RESERVED = [
@@ -10,3 +11,9 @@ export const RESERVED = [
   { id: 'admin:read', description: 'See every user, client, token and key', default: false },
   { id: 'admin:write', description: 'Manage every user, client, token and key', default: false },
 ] as const satisfies readonly { id: ReservedScope; description: string; default: boolean }[]
+
+const READS = /:(read|rotate)$/
+
+/** Whether a token with this scope can change an account or the deployment, or see those of others. */
+export const isPowerful = (id: string): boolean =>
+  RESERVED.some(scope => scope.id === id && (isAdminScope(id) || !READS.test(id)))

@@ -1,15 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { Named } from '../http/schemas.ts'
 import type { Catalogue } from './catalogue.ts'
 
-const ScopeSchema = Type.Object({
-  id: Type.String(),
-  description: Type.String(),
-  default: Type.Boolean({ description: 'Granted when a request for a token names no scopes' }),
-  resource: Type.Optional(
-    Type.String({ description: 'The API that the scope belongs to: a token with the scope gets that audience' }),
-  ),
-})
+const ScopeSchema = Named(
+  'Scope',
+  Type.Object({
+    id: Type.String(),
+    description: Type.String(),
+    default: Type.Boolean({ description: 'Granted when a request for a token names no scopes' }),
+    resource: Type.Optional(
+      Type.String({ description: 'The API that the scope belongs to: a token with the scope gets that audience' }),
+    ),
+  }),
+)
 
 export function scopeRoutes(catalogue: Catalogue): FastifyPluginAsyncTypebox {
   return async app => {

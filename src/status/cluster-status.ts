@@ -9,11 +9,11 @@ export interface NodeState {
   /** Number of status changes that it has not received yet. */
   behind: number
   /** From the start of the last change's transaction until the node received the change; null: it has started since. */
-  seenIn: number | null
+  latencyMs: number | null
   /** false: it receives no notifications and queries the database for every token. */
-  hearing: boolean
+  connected: boolean
   /** Since its last heartbeat. */
-  silentFor: number
+  silentMs: number
   readers: ReaderPosition[]
 }
 
@@ -24,7 +24,7 @@ export interface ClusterStatus {
   nodes: NodeState[]
   /** Number of nodes that have received the newest change, and after how many milliseconds the slowest of them did. */
   seenBy: number
-  seenIn: number | null
+  latencyMs: number | null
 }
 
 /** Seconds without a heartbeat after which a node counts as stopped. The heartbeat interval is one second. */
@@ -38,32 +38,32 @@ export async function readClusterStatus(db: Database): Promise<ClusterStatus> {
   const newest = last ? { sequence: Number(last.sequence), at: new Date(last.at) } : null
   const nodes = rows.map(row => toState(row, newest?.sequence ?? 0))
   const upToDate = nodes.filter(node => node.behind === 0)
-  const times = upToDate.flatMap(({ seenIn }) => seenIn ?? [])
-  return { newest, nodes, seenBy: upToDate.length, seenIn: times.length > 0 ? Math.max(...times) : null }
+  const times = upToDate.flatMap(({ latencyMs }) => latencyMs ?? [])
+  return { newest, nodes, seenBy: upToDate.length, latencyMs: times.length > 0 ? Math.max(...times) : null }
 }
 
 interface Row {
   id: string
   name: string
   sequence: number | string
-  hearing: boolean
+  connected: boolean
   readers: ReaderPosition[]
-  seen_in: number | null
-  silent_for: number
+  latency_ms: number | null
+  silent_ms: number
 }
 
-const toState = ({ seen_in, silent_for, ...row }: Row, newest: number): NodeState => ({
+const toState = ({ latency_ms, silent_ms, ...row }: Row, newest: number): NodeState => ({
   ...row,
   sequence: Number(row.sequence),
   behind: Math.max(0, newest - Number(row.sequence)),
-  seenIn: seen_in === null ? null : Math.max(0, Number(seen_in)),
-  silentFor: Number(silent_for),
+  latencyMs: latency_ms === null ? null : Math.max(0, Number(latency_ms)),
+  silentMs: Number(silent_ms),
 })
 
 const NODES = `
-  select n.id, n.name, n.sequence, n.hearing, n.readers,
-    (extract(epoch from n.reached_at - e.at) * 1000)::float8 as seen_in,
-    (extract(epoch from clock_timestamp() - n.seen_at) * 1000)::float8 as silent_for
+  select n.id, n.name, n.sequence, n.hearing as connected, n.readers,
+    (extract(epoch from n.reached_at - e.at) * 1000)::float8 as latency_ms,
+    (extract(epoch from clock_timestamp() - n.seen_at) * 1000)::float8 as silent_ms
   from nodes n left join oauth_status_events e on e.sequence = n.sequence
   where n.seen_at > clock_timestamp() - ? * interval '1 second'
   order by n.id`

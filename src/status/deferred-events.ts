@@ -1,13 +1,12 @@
 import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
 import type { Em } from '../database/database.ts'
 import { BATCH_SIZE } from '../database/run-batches.ts'
-import { hasAdminScopeSql } from '../scopes/admin.ts'
 import { markDemotedTokens } from './demoted-tokens.ts'
 import { PendingStatuses } from './pending.entity.ts'
 
 /**
- * Which tokens changed: those of a user, those of a client, those exchanged for a token, or those with `admin:*` scopes of a
- * user who is no longer an administrator.
+ * Which tokens changed: those of a user, those of a client, those exchanged for a token, or those of a user with scopes that the
+ * user may no longer have.
  */
 type Kind = PendingStatuses['kind']
 
@@ -15,7 +14,7 @@ const OWNED_BY: Record<Kind, string> = {
   user: 'user_id = ?',
   client: 'client_id = ?',
   parent: 'parent_id = ?',
-  role: `user_id = ? and ${hasAdminScopeSql('scopes')}`,
+  role: 'user_id = ?',
 }
 const FIRST = '00000000-0000-0000-0000-000000000000'
 /** Milliseconds to wait after a failure. */

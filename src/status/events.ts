@@ -33,6 +33,7 @@ export async function writeStatusEvents(em: Em, published: readonly PublishedCha
     ...new Set(published.flatMap(a => (a.change.kind === kind && a.affects === affects ? [a.change.id] : []))),
   ]
   const tokens = ids('token')
+  const revoked = ids('token', 'revoked')
   const users = await deferEvents(em, 'user', ids('user'))
   const clients = await deferEvents(em, 'client', ids('client'))
   const demoted = await markDemotedTokens(em, 'user_id', await deferEvents(em, 'role', ids('user', 'role')))
@@ -44,8 +45,9 @@ export async function writeStatusEvents(em: Em, published: readonly PublishedCha
     [OF_USER, users],
     [OF_CLIENT, clients],
   ] as const
-  if (groups.every(([, ids]) => ids.length === 0)) return
+  if (revoked.length === 0 && groups.every(([, ids]) => ids.length === 0)) return
   await takeLock(em, 'statusEvents')
+  if (revoked.length > 0) await em.execute(INSERT_REVOKED, [JSON.stringify(revoked)])
   for (const [where, ids] of groups) if (ids.length > 0) await em.execute(INSERT_WHERE(where), [JSON.stringify(ids)])
 }
 
@@ -66,6 +68,12 @@ const INSERT_WHERE = (where: string) => `
   select t.status_list, t.status_index, ${STATUS_SQL}, now() ${JOINS}
   where ${where}
     and t.status_list is not null and t.expires_at > now()`
+
+/** A revoked token has this status whatever else it is, so no other row is read. */
+const INSERT_REVOKED = `
+  insert into oauth_status_events (status_list, status_index, status, at)
+  select t.status_list, t.status_index, 1, now() from oauth_access_tokens t
+  where ${WITH_ID} and t.revoked and t.status_list is not null and t.expires_at > now()`
 
 /** Maximum number of events of one read; a read that returns fewer has reached the end. */
 export const MAX_EVENTS = 10_000

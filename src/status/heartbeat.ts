@@ -1,6 +1,7 @@
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Database } from '../database/database.ts'
 import { newId } from '../database/ids.ts'
+import type { KeyRing } from '../security/key-ring.ts'
 import type { Feed } from './feed.ts'
 import type { StatusLists } from './lists.ts'
 import type { ReaderPosition } from './node.entity.ts'
@@ -15,6 +16,7 @@ export interface HeartbeatOptions {
   bus: InvalidationBus
   lists: StatusLists
   feed: Feed
+  keyRing: KeyRing
   /** A display name: host and process. */
   name: string
   /** Milliseconds between two heartbeats. */
@@ -27,7 +29,7 @@ const MIN_INTERVAL_MS = 200
 const MAX_READERS = 1_000
 
 export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
-  const { db, bus, lists, feed, name, intervalMs = 1_000 } = options
+  const { db, bus, lists, feed, keyRing, name, intervalMs = 1_000 } = options
   const id = newId()
   let timer: NodeJS.Timeout | undefined
   let writing: Promise<void> | undefined
@@ -62,7 +64,9 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
     await lists.catchUp()
     writtenAt = performance.now()
     const ago = reachedAt === undefined ? null : writtenAt - reachedAt
-    await db.query(WRITE, [id, name, lists.sequence, ago, bus.connected, JSON.stringify(readerPositions(feed))])
+    const readers = JSON.stringify(readerPositions(feed))
+    const appKeys = JSON.stringify(keyRing.all.map(key => key.id))
+    await db.query(WRITE, [id, name, lists.sequence, ago, bus.connected, readers, appKeys])
   }
 
   writeInBackground()
@@ -83,7 +87,7 @@ const readerPositions = (feed: Feed): ReaderPosition[] =>
 /** Also deletes nodes that stopped without deleting their row. */
 const WRITE = `
   with gone as (delete from nodes where seen_at < clock_timestamp() - interval '1 minute')
-  insert into nodes as n (id, name, sequence, reached_at, hearing, readers, seen_at)
-  values (?, ?, ?, clock_timestamp() - ?::float8 * interval '1 millisecond', ?, ?::jsonb, clock_timestamp())
+  insert into nodes as n (id, name, sequence, reached_at, hearing, readers, app_keys, seen_at)
+  values (?, ?, ?, clock_timestamp() - ?::float8 * interval '1 millisecond', ?, ?::jsonb, ?::jsonb, clock_timestamp())
   on conflict (id) do update set sequence = excluded.sequence, reached_at = excluded.reached_at,
-    hearing = excluded.hearing, readers = excluded.readers, seen_at = excluded.seen_at`
+    hearing = excluded.hearing, readers = excluded.readers, app_keys = excluded.app_keys, seen_at = excluded.seen_at`

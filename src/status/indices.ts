@@ -1,7 +1,8 @@
-import { createHmac } from 'node:crypto'
 import type { Database } from '../database/database.ts'
 import { withTimeout } from '../database/timeout.ts'
+import { storable } from '../http/time.ts'
 import type { StatusReference, TakeStatusReference } from '../tokens/mint.ts'
+import type { ListKeys } from './list-keys.ts'
 import { createPermutation, type Permutation } from './permutation.ts'
 
 /**
@@ -33,7 +34,11 @@ export interface StatusIndexAllocator {
  * @param maxLifetime maximum lifetime of a token in seconds. The list that expires after it can take any token: it serves
  *   tokens for whose own list this node has not reserved a block yet.
  */
-export function createStatusIndexAllocator(db: Database, appKey: string, maxLifetime: number): StatusIndexAllocator {
+export function createStatusIndexAllocator(
+  db: Database,
+  listKeys: ListKeys,
+  maxLifetime: number,
+): StatusIndexAllocator {
   const size = db.embedded ? EMBEDDED_BLOCK : BLOCK
   const blocks = new Map<number, Block[]>()
   const reserving = new Map<number, Promise<void>>()
@@ -42,12 +47,10 @@ export function createStatusIndexAllocator(db: Database, appKey: string, maxLife
   const latest = () => endOfMonth(new Date(Date.now() + maxLifetime * 1000))
 
   /** The permutation of a list, cached for its next block: a month's next list starts when the previous one is full. */
-  function permutationOf(month: number, { id: list, size }: Reserved): Permutation {
+  async function permutationOf(month: number, { id: list, size, key }: Reserved): Promise<Permutation> {
     const cached = permutations.get(month)
     if (cached?.list === list) return cached.permute
-    // The key is the normalized text of APP_KEY: with another spelling, indices would be assigned twice.
-    const key = createHmac('sha256', appKey).update(`status list ${list}`).digest('base64')
-    const permute = createPermutation(key, size)
+    const permute = createPermutation(await listKeys.open(list, key), size)
     permutations.set(month, { list, permute })
     return permute
   }
@@ -70,9 +73,9 @@ export function createStatusIndexAllocator(db: Database, appKey: string, maxLife
 
   async function reserve(month: number): Promise<void> {
     const expiresAt = new Date(month).toISOString()
-    const list = (await extendList(db, expiresAt, size)) ?? (await addList(db, expiresAt, size))
+    const list = (await extendList(db, expiresAt, size)) ?? (await addList(db, listKeys, expiresAt, size))
     const { id, reserved } = list
-    const block = { list: id, permute: permutationOf(month, list), next: reserved - size, end: reserved }
+    const block = { list: id, permute: await permutationOf(month, list), next: reserved - size, end: reserved }
     blocks.set(month, [...(blocks.get(month) ?? []), block])
   }
 
@@ -102,6 +105,8 @@ interface Reserved {
   id: number
   size: number
   reserved: number
+  /** Of the permutation, encrypted; null: derived. */
+  key: string | null
 }
 
 async function extendList(db: Database, expiresAt: string, block: number): Promise<Reserved | undefined> {
@@ -109,22 +114,26 @@ async function extendList(db: Database, expiresAt: string, block: number): Promi
     `update oauth_status_lists set reserved = reserved + ?
      where id = (select id from oauth_status_lists where expires_at = ? and reserved + ? <= size order by id limit 1)
        and reserved + ? <= size
-     returning id, size, reserved`,
+     returning id, size, reserved, permutation_key as key`,
     [block, expiresAt, block, block],
   )
   return row
 }
 
-async function addList(db: Database, expiresAt: string, block: number): Promise<Reserved> {
+async function addList(db: Database, listKeys: ListKeys, expiresAt: string, block: number): Promise<Reserved> {
+  const [next] = await db.query<{ id: number }>(
+    "select nextval(pg_get_serial_sequence('oauth_status_lists', 'id'))::int as id",
+  )
+  const id = Number(next?.id)
   const [row] = await db.query<Reserved>(
-    `insert into oauth_status_lists (size, reserved, created_at, expires_at) values (?, ?, now(), ?)
-     returning id, size, reserved`,
-    [LIST_SIZE, block, expiresAt],
+    `insert into oauth_status_lists (id, size, reserved, permutation_key, created_at, expires_at)
+     values (?, ?, ?, ?, now(), ?) returning id, size, reserved, permutation_key as key`,
+    [id, LIST_SIZE, block, await listKeys.create(id), expiresAt],
   )
   return row as Reserved
 }
 
 /** Milliseconds since the epoch. All lists of a month expire at its end. */
 function endOfMonth(date: Date): number {
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1)
+  return storable(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1)).getTime()
 }

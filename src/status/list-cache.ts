@@ -1,7 +1,8 @@
 import type { StatusChange } from '../../packages/guard/src/event-stream.ts'
 import type { Database } from '../database/database.ts'
-import { MAX_EVENTS, readStatusEvents, readStatuses } from './events.ts'
-import { applyChange, createListState, readStatusLists, type StatusListState } from './list-state.ts'
+import { MAX_EVENTS, readStatusEvents } from './events.ts'
+import { applyChange, type StatusListState } from './list-state.ts'
+import { type ListStates, readSnapshot } from './list-states.ts'
 
 /** The status lists in memory, without scheduling: each call of `readNewEvents` must wait for the previous one. */
 export interface ListCache {
@@ -25,7 +26,7 @@ export interface ListCache {
 
 /** @param emit called with each batch of changes once it is in the lists; with undefined when the changes are unknown */
 export function createListCache(db: Database, emit: (changes: readonly StatusChange[] | undefined) => void): ListCache {
-  let states: Map<number, StatusListState> | undefined
+  let states: ListStates | undefined
   let sequence = 0
   let gapSuspected = false
 
@@ -50,30 +51,16 @@ export function createListCache(db: Database, emit: (changes: readonly StatusCha
     return events.length < MAX_EVENTS ? events.filter(event => event.sequence <= sequence) : undefined
   }
 
-  /** An expired list is no longer published; its half a megabyte and its signature are dropped. */
-  function dropExpired(): void {
-    const now = Date.now()
-    for (const list of states?.values() ?? []) if (list.expiresAt <= now) states?.delete(list.id)
-  }
-
   async function apply(event: StatusChange): Promise<void> {
     const list = await find(event.list)
     if (list) applyChange(list, event)
     sequence = event.sequence
   }
 
-  /** Also loads a list that another node created after this one loaded all lists. */
   async function find(id: number): Promise<StatusListState | undefined> {
-    const known = states?.get(id)
-    if (known) return known
-    const row = (await readStatusLists(db)).find(r => r.id === id)
-    if (!row) return undefined
-    // A concurrent call may have added the list, and changes may have been applied to it already.
-    const existing = states?.get(id)
-    if (existing) return existing
-    const list = createListState(row)
-    states?.set(id, list)
-    return list
+    const found = await states?.find(id)
+    // A reload may have replaced the lists meanwhile.
+    return states?.get(id) ?? found
   }
 
   return {
@@ -81,11 +68,11 @@ export function createListCache(db: Database, emit: (changes: readonly StatusCha
       return sequence
     },
     get bytes() {
-      return [...(states?.values() ?? [])].reduce((sum, list) => sum + list.bits.bytes, 0)
+      return states?.bytes ?? 0
     },
     find,
     async readNewEvents() {
-      dropExpired()
+      states?.dropExpired()
       if (!states) await load()
       else if (gapSuspected) emit(await reload())
       const events = await readStatusEvents(db, sequence)
@@ -114,18 +101,4 @@ export function createListCache(db: Database, emit: (changes: readonly StatusCha
       gapSuspected = true
     },
   }
-}
-
-/** Reads all lists in one snapshot: an event that is not in them has a higher sequence number than the one returned. */
-async function readSnapshot(db: Database): Promise<{ states: Map<number, StatusListState>; sequence: number }> {
-  const { rows, statuses, sequence } = await db.transaction(async em => {
-    await em.execute('set transaction isolation level repeatable read')
-    const [max] = (await em.execute('select coalesce(max(sequence), 0) as last from oauth_status_events')) as [
-      { last: unknown },
-    ]
-    return { rows: await readStatusLists(db, em), statuses: await readStatuses(em), sequence: Number(max.last) }
-  })
-  const states = new Map(rows.map(row => [row.id, createListState(row)]))
-  for (const { list, index, status } of statuses) states.get(list)?.bits.set(index, status)
-  return { states, sequence }
 }

@@ -11,6 +11,8 @@ const StatusListSchema = defineEntity({
     size: p.integer(),
     /** Number of positions that nodes have reserved, each once. The list's permutation maps a position to an index. */
     reserved: p.integer(),
+    /** The key of the permutation, encrypted with `APP_KEY`; null: it is derived from `APP_KEY`, as in earlier versions. */
+    permutationKey: p.text().nullable().strictNullable().hidden(),
     createdAt: p.datetime(),
     /** When the last of its tokens has expired: at the end of a month. */
     expiresAt: p.datetime(),

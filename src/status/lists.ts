@@ -1,7 +1,7 @@
 import { statusListUri } from '../../packages/guard/src/claims.ts'
-import type { StatusChange } from '../../packages/guard/src/event-stream.ts'
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Database } from '../database/database.ts'
+import { type ChangeListener, ChangeListeners, type ChangeObserver } from './change-listeners.ts'
 import { createListCache } from './list-cache.ts'
 import { createListSigner, type ListSignerOptions, readStatusLists, type SignedList } from './list-state.ts'
 
@@ -18,9 +18,9 @@ export interface StatusLists {
    * Polls the database, and calls the listener with each batch of changes once it is in the lists. The batch is empty when
    * there was nothing new, and undefined when the changes are unknown, since the database lost events that were emitted.
    */
-  subscribe(listener: (changes: readonly StatusChange[] | undefined) => void): () => void
-  /** Calls the listener with each batch of changes that is not empty. Unlike `subscribe`, it starts no polling. */
-  observe(listener: (changes: readonly StatusChange[]) => void): () => void
+  subscribe(listener: ChangeListener): () => void
+  /** Calls the observer with each batch of changes that is not empty. Unlike `subscribe`, it starts no polling. */
+  observe(observer: ChangeObserver): () => void
   /** The signed list (`application/statuslist+jwt`); undefined: it does not exist or has expired. */
   signed(id: number): Promise<SignedList | undefined>
   /** URIs of all lists that have not expired. */
@@ -44,19 +44,12 @@ const COALESCE_MS = 1
 export function createStatusLists(options: StatusListsOptions): StatusLists {
   const { db, bus, issuer, pollIntervalMs = 250, onError = () => {} } = options
   const sign = createListSigner(options)
-  const cache = createListCache(db, emit)
-  const listeners = new Set<(changes: readonly StatusChange[] | undefined) => void>()
-  const observers = new Set<(changes: readonly StatusChange[]) => void>()
+  const listeners = new ChangeListeners(catchUpInBackground, pollIntervalMs)
+  const cache = createListCache(db, changes => listeners.emit(changes))
   let reading: Promise<void> | undefined
   let runAgain = false
-  let timer: NodeJS.Timeout | undefined
   let catchUpTimer: NodeJS.Timeout | undefined
   let closed = false
-
-  function emit(events: readonly StatusChange[] | undefined): void {
-    for (const listener of listeners) listener(events)
-    if (events?.length) for (const observer of observers) observer(events)
-  }
 
   /** Runs one read at a time. A call during a read waits for another one, which sees everything committed before it. */
   function catchUp(): Promise<void> {
@@ -74,7 +67,7 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
     } while (runAgain && !closed)
   }
 
-  const catchUpInBackground = () => {
+  function catchUpInBackground(): void {
     if (!closed) void catchUp().catch(onError)
   }
 
@@ -95,20 +88,8 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
       return cache.bytes
     },
     catchUp,
-    subscribe(listener) {
-      listeners.add(listener)
-      timer ??= setInterval(catchUpInBackground, pollIntervalMs).unref()
-      return () => {
-        listeners.delete(listener)
-        if (listeners.size > 0) return
-        clearInterval(timer)
-        timer = undefined
-      }
-    },
-    observe(observer) {
-      observers.add(observer)
-      return () => void observers.delete(observer)
-    },
+    subscribe: listener => listeners.subscribe(listener),
+    observe: observer => listeners.observe(observer),
     async signed(id) {
       await catchUp()
       const list = await cache.find(id)
@@ -121,7 +102,7 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
     },
     async close() {
       closed = true
-      clearInterval(timer)
+      listeners.stop()
       clearTimeout(catchUpTimer)
       await reading?.catch(() => {})
     },

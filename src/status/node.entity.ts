@@ -21,6 +21,8 @@ const NodeSchema = defineEntity({
     /** false: it receives no notifications and queries the database for every token. */
     hearing: p.boolean(),
     readers: p.json<ReaderPosition[]>(),
+    /** The ids of its APP_KEYs, the active one first; null: a node of an earlier version. */
+    appKeys: p.json<string[]>().nullable().strictNullable(),
     /** Its last heartbeat. */
     seenAt: p.datetime(),
   },

@@ -3,8 +3,10 @@ import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
 import type { Log } from '../errors/log.ts'
 import type { Keys } from '../keys/keys.ts'
+import type { KeyRing } from '../security/key-ring.ts'
 import { createFeed, type Feed } from './feed.ts'
 import { createStatusIndexAllocator, type StatusIndexAllocator } from './indices.ts'
+import { createListKeys } from './list-keys.ts'
 import { createStatusLists, type StatusLists } from './lists.ts'
 
 export interface StatusServices {
@@ -18,11 +20,12 @@ export interface StatusServicesOptions {
   bus: InvalidationBus
   keys: Keys
   config: Config
+  keyRing: KeyRing
   log: Log
 }
 
 /** Creates the services of token statuses. The caller must close `lists`. */
-export function createStatusServices({ db, bus, keys, config, log }: StatusServicesOptions): StatusServices {
+export function createStatusServices({ db, bus, keys, config, keyRing, log }: StatusServicesOptions): StatusServices {
   const lists = createStatusLists({
     db,
     bus,
@@ -34,6 +37,6 @@ export function createStatusServices({ db, bus, keys, config, log }: StatusServi
   return {
     lists,
     feed: createFeed(db, lists, keys),
-    indices: createStatusIndexAllocator(db, config.appKey, config.tokenMaxLifetime),
+    indices: createStatusIndexAllocator(db, createListKeys(db, keyRing), config.tokenMaxLifetime),
   }
 }

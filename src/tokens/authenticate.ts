@@ -1,11 +1,16 @@
 import { invalidToken } from '../../packages/guard/src/errors.ts'
 import { type Token, wholeSecond } from '../../packages/guard/src/token.ts'
-import { flattenText, TokenTextCache } from '../../packages/guard/src/token-text-cache.ts'
+import { flattenText } from '../../packages/guard/src/token-text-cache.ts'
 import type { Verifier } from '../../packages/guard/src/verifier.ts'
 import { setActor } from '../audit/actor.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
+import { userRowOf } from '../users/user-row.ts'
 import { type AudienceConfig, isMeantForIssuer, resourcesOf } from './audience.ts'
-import { assertUsable, type CacheEntry, type TokenRecord, type TokenRecords } from './records.ts'
+import { type ConfirmUsers, confirmed, confirmedImported } from './confirmed.ts'
+import type { ImportedTexts } from './imported.ts'
+import { createOpaqueCache } from './opaque-cache.ts'
+import { assertUsable, type CacheEntry, clientRowOf, type TokenRecord, type TokenRecords } from './records.ts'
 import { isOpaqueText } from './text.ts'
 import type { Usage } from './usage.ts'
 
@@ -44,12 +49,22 @@ export function toCacheEntry({ text, id, expiresAt }: { text: string; id: string
 }
 
 export interface AuthenticateOptions {
+  bus: InvalidationBus
   verifier: Verifier<VerifiedToken>
   records: TokenRecords
   usage: Usage
   /** Determines the issuer's own audiences. The verifier checks the `aud` of a JWT; for opaque tokens the row is checked. */
   config: AudienceConfig & Pick<Config, 'tokenPrefix'>
+  /** Texts that another system issued. */
+  imported: ImportedTexts
+  ownUsers: ConfirmUsers
   cacheSize?: number
+}
+
+/** Whose token it is acts from now on, for the audit log. */
+export function actAs(token: Token): Token {
+  setActor({ userId: userRowOf(token), clientId: clientRowOf(token), tokenId: token.id })
+  return token
 }
 
 /**
@@ -57,19 +72,14 @@ export interface AuthenticateOptions {
  * token by its hash, and caches the result. It checks the status of the token every time, from the cache if possible.
  */
 export function createAuthenticate(options: AuthenticateOptions) {
-  const { verifier, records, usage, config, cacheSize = 100_000 } = options
+  const { bus, verifier, records, usage, config, imported, ownUsers, cacheSize = 100_000 } = options
   const { tokenPrefix } = config
-  const opaqueCache = new TokenTextCache<VerifiedToken>(cacheSize)
+  const opaqueCache = createOpaqueCache<VerifiedToken>(bus, cacheSize)
 
   function usableToken(record: TokenRecord | undefined, now: number): Token {
     const { token, audience: resourceAudience } = assertUsable(record, now)
     if (resourceAudience !== null && !isMeantForIssuer(resourcesOf(resourceAudience), config))
       throw invalidToken('The access token is meant for another audience.')
-    return token
-  }
-
-  function actAs(token: Token): Token {
-    setActor({ userId: token.userId, clientId: token.clientId, tokenId: token.id })
     return token
   }
 
@@ -79,25 +89,36 @@ export function createAuthenticate(options: AuthenticateOptions) {
   }
 
   async function findByText(text: string): Promise<Token> {
-    const record = await records.findByText(text)
+    const record = await confirmed(ownUsers, () => records.findByText(text))
     const expiresAt = Number.POSITIVE_INFINITY
     if (record) opaqueCache.set(toCacheEntry({ text: flattenText(text), id: record.token.id, expiresAt }))
     return touch(usableToken(record, Date.now()))
   }
 
-  async function findById(id: string): Promise<Token> {
-    return touch(usableToken(await records.find(id), Date.now()))
+  async function findImported(text: string): Promise<Token> {
+    const found = await opaqueCache.verifyImported(
+      () => confirmedImported(ownUsers, () => imported.find(text)),
+      found => found?.record && toCacheEntry({ ...found, text: flattenText(text), id: found.record.token.id }),
+    )
+    if (!found) return verifier.verify(text).then(check)
+    return touch(usableToken(found.record, Date.now()))
   }
 
-  /** Checks a text for the first time, or again after a change. @returns undefined if the record is not cached */
+  async function findById(id: string): Promise<Token> {
+    return touch(usableToken(await confirmed(ownUsers, () => records.find(id)), Date.now()))
+  }
+
+  /** Checks a text for the first time, or again after a change. @returns undefined if the record is not cached, or the user not confirmed */
   function decide(verified: VerifiedToken, now: number): Token | undefined {
     if (verified.expiresAt <= now) throw invalidToken('The access token has expired.')
     const record = records.fromCache(verified)
     if (!record) return undefined
+    const confirmedUntil = ownUsers.confirmedUntil(record.subject)
+    if (confirmedUntil <= now) return undefined
     const token = usableToken(record, now)
     verified.token = token
     verified.cacheVersion = records.cacheVersion() ?? -1
-    verified.validUntil = wholeSecond(Math.min(record.expiresAt, verified.expiresAt))
+    verified.validUntil = wholeSecond(Math.min(record.expiresAt, verified.expiresAt, confirmedUntil))
     return token
   }
 
@@ -119,6 +140,9 @@ export function createAuthenticate(options: AuthenticateOptions) {
       if (isOpaqueText(tokenPrefix, text)) return findByText(text)
     }
     const verified = verifier.get(text)
-    return verified ? check(verified) : verifier.verify(text).then(check)
+    if (verified) return check(verified)
+    if (!imported.isPossible(text)) return verifier.verify(text).then(check)
+    const cached = opaqueCache.getImported(text)
+    return cached ? check(cached) : findImported(text)
   }
 }

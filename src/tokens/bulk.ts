@@ -1,9 +1,19 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
-import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
-import type { Database } from '../database/database.ts'
-import { BATCH_SIZE, type Batch, type Progress, runBatches } from '../database/run-batches.ts'
+import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
+import type { Database, Em } from '../database/database.ts'
+import {
+  type Progress,
+  type RunOptions,
+  runSteps,
+  type Step,
+  type StepOptions,
+  type WorkState,
+} from '../database/run-batches.ts'
 import { invalid } from '../errors/errors.ts'
-import { revokeTokens } from './revoke.ts'
+import { countIssued } from './count-issued.ts'
+import type { ListState } from './list.ts'
+import { selectTokenIds } from './revoke.ts'
+import { revokeNextTokens } from './revoke-many.ts'
 import { AccessToken } from './token.entity.ts'
 
 /** Selects tokens of any user and client. A token must satisfy all conditions. */
@@ -12,7 +22,7 @@ export interface BulkFilter {
   clientId?: string | undefined
   /** Tokens that were granted exactly this scope. */
   scope?: string | undefined
-  madeBefore?: Date | undefined
+  createdBefore?: Date | undefined
   /** Not used since then. A token that was never used must also have been created before then. */
   unusedSince?: Date | undefined
   /** JWTs with an id from the first to the second value (inclusive): those issued while a key signed. */
@@ -20,66 +30,100 @@ export interface BulkFilter {
 }
 
 export interface TokenAdmin {
-  /** Lists tokens, newest first; only live ones unless `all`. */
-  list(filter: BulkFilter, page: { limit: number; after?: string | undefined; all?: boolean }): Promise<AccessToken[]>
+  /** Lists tokens, newest first. @param page `state`: default `live` */
+  list(
+    filter: BulkFilter,
+    page: { limit: number; after?: string | undefined; state?: ListState | undefined },
+  ): Promise<AccessToken[]>
   find(id: string): Promise<AccessToken | undefined>
+  /** How many live tokens the revocation of this token would revoke along with it. */
+  countIssued(id: string): Promise<number>
   /** Counts the live tokens that match. */
   count(filter: BulkFilter): Promise<number>
+  /** Whether more than so many live tokens match. */
+  hasMoreThan(filter: BulkFilter, count: number): Promise<boolean>
   /**
    * Revokes the live tokens that match. Each batch has its own transaction, so the reported count is committed. Call it
    * again to continue.
-   * @param timeoutMs milliseconds after which no further batch starts; default: no limit
    * @throws 422 for a filter without conditions; 503 if the database fails before anything is revoked
    */
-  revoke(filter: BulkFilter, timeoutMs?: number): Promise<Progress>
+  revoke(filter: BulkFilter, options?: RunOptions): Promise<Progress>
+  /** Revokes the next batch of them in the transaction of `em`. */
+  revokeNext(em: Em, publish: Publish, filter: BulkFilter, options: StepOptions): Promise<Step>
 }
 
 export function createTokenAdmin(db: Database, bus: InvalidationBus): TokenAdmin {
-  const revokeBatch = (matching: FilterQuery<AccessToken>) =>
-    bus.transaction(async (em, publish): Promise<Batch> => {
-      const where = { $and: [matching, live()] } as FilterQuery<AccessToken>
-      const rows = await em.find(AccessToken, where, { fields: ['id'], orderBy: { id: 'asc' }, limit: BATCH_SIZE })
-      const revoked = await revokeTokens(em, publish, { id: { $in: rows.map(row => row.id) } })
-      // Others may have revoked some of them concurrently, and a token exchanged for one of them may itself match.
-      const counted = {
-        $and: [matching, { id: { $in: revoked }, expiresAt: { $gt: new Date() } }],
-      } as FilterQuery<AccessToken>
-      return { count: revoked.length === 0 ? 0 : await em.count(AccessToken, counted), last: rows.length < BATCH_SIZE }
-    })
+  const liveTokens = (filter: BulkFilter) => ({ $and: [toWhere(filter), live()] }) as FilterQuery<AccessToken>
+
+  async function revokeNext(em: Em, publish: Publish, filter: BulkFilter, options: StepOptions): Promise<Step> {
+    const { matching, along, last, state } = await revokeNextTokens(em, publish, liveTokens(filter), options)
+    // A token that was exchanged for one of them, or issued by it, may itself match.
+    const counted = {
+      $and: [toWhere(filter), { id: { $in: along }, expiresAt: { $gt: new Date() } }],
+    } as FilterQuery<AccessToken>
+    const more = along.length === 0 ? 0 : await em.count(AccessToken, counted)
+    return { count: matching.length + more, last, state }
+  }
 
   return {
-    list: (filter, { limit, after, all = false }) => {
+    list: (filter, { limit, after, state = 'live' }) => {
       const rest = { ...(after && { id: { $lt: after } }) }
-      const where = { $and: [toWhere(filter), all ? {} : live(), rest] } as FilterQuery<AccessToken>
+      const where = { $and: [toWhere(filter), inState(state), rest] } as FilterQuery<AccessToken>
       return db.run(em => em.find(AccessToken, where, { orderBy: { id: 'desc' }, limit }))
     },
     find: id => db.run(async em => (await em.findOne(AccessToken, { id })) ?? undefined),
-    count: filter =>
-      db.run(em => em.count(AccessToken, { $and: [toWhere(filter), live()] } as FilterQuery<AccessToken>)),
-    async revoke(filter, timeoutMs = Infinity) {
-      if (Object.values(filter).every(v => v === undefined)) {
-        throw invalid({
-          path: '',
-          message: 'Specify at least one condition: without one, this would revoke every token.',
-        })
-      }
-      return runBatches(() => revokeBatch(toWhere(filter)), timeoutMs)
+    countIssued: id => countIssued(db, id),
+    count: filter => db.run(em => em.count(AccessToken, liveTokens(filter))),
+    hasMoreThan: (filter, count) =>
+      db.run(async em => (await selectTokenIds(em, liveTokens(filter), { limit: 1, offset: count })).length > 0),
+    revokeNext,
+    async revoke(filter, options) {
+      requireCondition(filter)
+      const step = (state: WorkState) => bus.transaction((em, publish) => revokeNext(em, publish, filter, { state }))
+      const { count, complete } = await runSteps(step, options)
+      return { count, complete }
     },
   }
+}
+
+/** @throws 422 */
+function requireCondition(filter: BulkFilter): void {
+  if (conditionsOf(filter).length > 0) return
+  throw invalid({
+    path: '',
+    message: 'Specify at least one condition: without one, this would revoke every token.',
+  })
 }
 
 const live = () => ({ revoked: false, expiresAt: { $gt: new Date() } })
 
-function toWhere({ userId, clientId, scope, madeBefore, unusedSince, signed }: BulkFilter): FilterQuery<AccessToken> {
+function inState(state: ListState): object {
+  const now = new Date()
+  const where: Record<ListState, object> = {
+    live: live(),
+    active: { ...live(), suspended: false },
+    suspended: { ...live(), suspended: true },
+    ended: { $or: [{ revoked: true }, { expiresAt: { $lte: now } }] },
+    revoked: { revoked: true },
+    expired: { revoked: false, expiresAt: { $lte: now } },
+    all: {},
+  }
+  return where[state]
+}
+
+const toWhere = (filter: BulkFilter) => ({ $and: conditionsOf(filter) }) as FilterQuery<AccessToken>
+
+/** One condition for each value that is not undefined: an empty one, such as the scope `''`, matches nothing instead of everything. */
+function conditionsOf({ userId, clientId, scope, createdBefore, unusedSince, signed }: BulkFilter): object[] {
   const conditions: object[] = []
-  if (userId) conditions.push({ user: userId })
-  if (clientId) conditions.push({ client: clientId })
-  if (scope) conditions.push({ scopes: { $contains: [scope] } })
-  if (madeBefore) conditions.push({ createdAt: { $lt: madeBefore } })
-  if (signed) conditions.push({ id: { $gte: signed[0], $lte: signed[1] }, format: 'jwt' })
-  if (unusedSince) {
+  if (userId !== undefined) conditions.push({ user: userId })
+  if (clientId !== undefined) conditions.push({ client: clientId })
+  if (scope !== undefined) conditions.push({ scopes: { $contains: [scope] } })
+  if (createdBefore !== undefined) conditions.push({ createdAt: { $lt: createdBefore } })
+  if (signed !== undefined) conditions.push({ id: { $gte: signed[0], $lte: signed[1] }, format: 'jwt' })
+  if (unusedSince !== undefined) {
     const never = { lastUsedAt: null, createdAt: { $lt: unusedSince } }
     conditions.push({ $or: [{ lastUsedAt: { $lt: unusedSince } }, never] })
   }
-  return { $and: conditions } as FilterQuery<AccessToken>
+  return conditions
 }

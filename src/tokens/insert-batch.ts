@@ -30,6 +30,7 @@ export type TokenRow = Pick<
   | 'createdAt'
   | 'updatedAt'
   | 'lastUsedAt'
+  | 'lastUsedBy'
   | 'usedScopes'
   | 'expiresAt'
 >
@@ -52,6 +53,8 @@ export interface Issue {
   /** The kind of the audit entry; default: `token.issued`. */
   kind?: EventKind
   details?: Record<string, unknown>
+  /** The row of another system that the token is imported from. It is inserted once, and with its last use and its state. */
+  importedFrom?: { source: string; sourceId: string } | undefined
 }
 
 interface IssueRow {
@@ -89,7 +92,7 @@ export function createTokenInserter(
 }
 
 /** A token in the format that `issue_tokens` expects: the columns that differ between new tokens, and its audit entry. */
-export function toIssueJson(row: TokenRow, { issuingTokenId, limit, kind, details }: Issue): string {
+export function toIssueJson(row: TokenRow, { issuingTokenId, limit, kind, details, importedFrom }: Issue): string {
   return JSON.stringify({
     id: row.id,
     user_id: row.user ?? undefined,
@@ -114,6 +117,17 @@ export function toIssueJson(row: TokenRow, { issuingTokenId, limit, kind, detail
     token_limit: limit,
     kind,
     details,
+    ...(importedFrom && toImportColumns(row, importedFrom)),
     ...eventColumns(),
   })
 }
+
+const toImportColumns = (
+  { revoked, lastUsedAt }: TokenRow,
+  { source, sourceId }: { source: string; sourceId: string },
+) => ({
+  source,
+  source_id: sourceId,
+  revoked: revoked || undefined,
+  last_used_at: lastUsedAt ?? undefined,
+})

@@ -1,8 +1,11 @@
-import { flattenText, TokenTextCache } from '../../packages/guard/src/token-text-cache.ts'
+import { flattenText } from '../../packages/guard/src/token-text-cache.ts'
 import type { VerifiedJwt, Verifier } from '../../packages/guard/src/verifier.ts'
+import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { PosternError } from '../errors/errors.ts'
 import { type AudienceConfig, audienceOf } from './audience.ts'
+import type { ImportedTexts } from './imported.ts'
+import { createOpaqueCache } from './opaque-cache.ts'
 import type { CacheEntry, TokenRecord, TokenRecords } from './records.ts'
 import { isOpaqueText } from './text.ts'
 
@@ -32,16 +35,20 @@ export const toInspectEntry = ({ text, id, payload }: VerifiedJwt): InspectedTok
   newEntry(text, id, [payload.aud ?? []].flat())
 
 export interface InspectOptions {
+  bus: InvalidationBus
   /** Verifies tokens for any audience. */
   verifier: Verifier<InspectedToken>
   records: TokenRecords
   config: AudienceConfig & Pick<Config, 'tokenPrefix'>
+  /** Texts that another system issued. */
+  imported: ImportedTexts
   cacheSize?: number
 }
 
-export function createInspect({ verifier, records, config, cacheSize = 50_000 }: InspectOptions): Inspect {
+export function createInspect(options: InspectOptions): Inspect {
+  const { bus, verifier, records, config, imported, cacheSize = 50_000 } = options
   const { tokenPrefix } = config
-  const opaqueCache = new TokenTextCache<InspectedToken>(cacheSize)
+  const opaqueCache = createOpaqueCache<InspectedToken>(bus, cacheSize)
 
   function toInspected(record: TokenRecord | undefined, audience?: readonly string[]): Inspected | undefined {
     if (!record || record.expiresAt <= Date.now()) return undefined
@@ -63,6 +70,16 @@ export function createInspect({ verifier, records, config, cacheSize = 50_000 }:
     return toInspected(record)
   }
 
+  async function findImported(text: string): Promise<Inspected | undefined> {
+    // A JWT that has expired is refused with 401.
+    const find = () => imported.find(text).catch(ignoreUnauthorized)
+    const found = await opaqueCache.verifyImported(
+      find,
+      found => found?.record && newEntry(flattenText(text), found.record.token.id),
+    )
+    return found ? toInspected(found.record) : verifySignature(text)
+  }
+
   async function verifySignature(text: string): Promise<Inspected | undefined> {
     const verified = await verifier.verify(text).catch(ignoreUnauthorized)
     return verified && inspectCached(verified)
@@ -74,8 +91,11 @@ export function createInspect({ verifier, records, config, cacheSize = 50_000 }:
       if (cached) return inspectCached(cached)
       if (isOpaqueText(tokenPrefix, text)) return findByText(text)
     }
-    const cached = verifier.get(text)
-    return cached ? inspectCached(cached) : verifySignature(text)
+    const verified = verifier.get(text)
+    if (verified) return inspectCached(verified)
+    if (!imported.isPossible(text)) return verifySignature(text)
+    const cached = opaqueCache.getImported(text)
+    return cached ? inspectCached(cached) : findImported(text)
   }
 }
 

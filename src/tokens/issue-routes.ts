@@ -5,10 +5,11 @@ import { tokenOf } from '../../packages/guard/src/token-of.ts'
 import { invalid } from '../errors/errors.ts'
 import { type Peer, peerOf } from '../http/forwarded.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
-import { noUserError } from '../users/routes.ts'
+import { noUserError, ownerOf } from '../users/routes.ts'
 import { toOwnUser, toUser } from '../users/schemas.ts'
 import type { SignIn } from '../users/sign-in.ts'
 import type { User } from '../users/user.entity.ts'
+import type { TokenOwner } from './owner.ts'
 import { type PublicUser, userOfToken } from './records.ts'
 import { newToken } from './request.ts'
 import { issueToken } from './route-schemas.ts'
@@ -47,10 +48,16 @@ export function issueRoutes({ tokens, signIn, catalogue }: IssueRoutesOptions): 
         const input = { ...newToken(body), withinQuota: true }
         if (hasCredentials(request)) {
           const user = await userOfCredentials(signIn, body, peerOf(request))
-          return sendIssued(reply, await tokens.issuePersonal({ ...input, user }), toUser(user))
+          const repeated = await request.claimIdempotencyKey?.(user.id)
+          if (repeated) return repeated
+          return sendIssued(reply, await tokens.issuePersonal({ ...input, user, byPassword: user }), toUser(user))
         }
         const user = userOfRequest(request)
-        const issued = await tokens.issuePersonal({ ...input, user, issuingToken: tokenOf(request) })
+        const issued = await tokens.issuePersonal({
+          ...input,
+          user: tokenOwnerOf(request),
+          issuingToken: tokenOf(request),
+        })
         return sendIssued(reply, issued, toOwnUser(tokenOf(request), user))
       },
     )
@@ -69,12 +76,12 @@ function hasCredentials({ body }: Pick<FastifyRequest, 'body'>): boolean {
   return email !== undefined || password !== undefined
 }
 
-/** @throws 401 for wrong credentials; 422 if one of them is missing; 429 after too many failed attempts */
+/** @throws 401 for wrong credentials, or without the second factor; 422 if one of them is missing; 429 after too many failed attempts */
 async function userOfCredentials(signIn: SignIn, body: IssueTokenBody, peer: Peer): Promise<User> {
-  const { email, password } = body
+  const { email, password, code } = body
   if (email === undefined) throw invalid({ path: 'email', message: 'is required' })
   if (password === undefined) throw invalid({ path: 'password', message: 'is required' })
-  return signIn(email, password, { peer }, 'api')
+  return signIn({ email, password, code }, { peer }, 'api')
 }
 
 /** Sends a new token, with the user properties that the requester may read. */
@@ -82,6 +89,13 @@ export const createSendIssued =
   (catalogue: Pick<Catalogue, 'unknown'>) =>
   (reply: FastifyReply, { plainText, token }: IssuedToken, user: { id: string }) =>
     reply.code(201).send({ token: plainText, data: toToken(catalogue, token), user })
+
+/** The user of the requesting token as the owner of other tokens. @throws 403 for a machine's token */
+export function tokenOwnerOf(request: FastifyRequest): TokenOwner {
+  const { id, role, allowedScopes } = userOfRequest(request)
+  const row = ownerOf(request)
+  return { id: row, role, allowedScopes, subject: row === id ? null : id }
+}
 
 /** The cached user of the requesting token. @throws 403 for a machine's token */
 export function userOfRequest(request: FastifyRequest): PublicUser {

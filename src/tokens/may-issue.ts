@@ -3,6 +3,7 @@ import type { Token } from '../../packages/guard/src/token.ts'
 import type { Clients } from '../clients/clients.ts'
 import { forbidden } from '../errors/errors.ts'
 import { TOKENS_ROTATE } from '../scopes/catalogue.ts'
+import { clientRowOf } from './records.ts'
 import type { AccessToken } from './token.entity.ts'
 
 /**
@@ -11,8 +12,9 @@ import type { AccessToken } from './token.entity.ts'
  * @throws 403
  */
 export async function assertMayIssue(within: Token, clients: Clients): Promise<void> {
-  if (within.clientId === (await clients.personalAccess()).id) return
-  if ((await clients.find(within.clientId)).issuesPersonalTokens) return
+  const clientId = clientRowOf(within)
+  if (clientId === (await clients.personalAccess()).id) return
+  if ((await clients.find(clientId)).issuesPersonalTokens) return
   throw forbidden(
     'Only a personal access token can issue or rotate personal access tokens; this token was issued to an app. ' +
       'An operator can allow it by setting issues_personal_tokens of the client.',

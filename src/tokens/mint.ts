@@ -6,6 +6,8 @@ import type { Config } from '../config/config.ts'
 import { newId } from '../database/ids.ts'
 import type { Keys } from '../keys/keys.ts'
 import { hashSecret } from '../security/secrets.ts'
+import { isDerivedId } from '../text/derived-id.ts'
+import { rowIdOf } from '../users/subject.ts'
 import { type AudienceConfig, audienceOf } from './audience.ts'
 import type { TokenRow } from './insert-batch.ts'
 import { newOpaqueText } from './text.ts'
@@ -14,7 +16,11 @@ import { newOpaqueText } from './text.ts'
 export interface TokenSpec {
   /** null: a machine's token. */
   user: string | null
+  /** What names the user in the token, for a user of an application: the id there. */
+  subject?: string | null | undefined
   client: string
+  /** The `client_id` of the client, where it is not the id of its row. */
+  clientId?: string
   name: string | null
   scopes: string[]
   format: TokenFormat
@@ -58,7 +64,8 @@ export interface MintOptions {
 
 /** Creates the row and the plain text of a token. The caller stores the row. */
 export function createMint({ keys, takeStatusReference, config, onMint = () => {} }: MintOptions): Mint {
-  return async spec => {
+  return async ({ clientId, subject = null, ...spec }) => {
+    assertNamed(spec.user, subject)
     const now = new Date()
     onMint()
     const { list: statusList, index: statusIndex } = await takeStatusReference(spec.expiresAt)
@@ -76,13 +83,21 @@ export function createMint({ keys, takeStatusReference, config, onMint = () => {
       createdAt: now,
       updatedAt: now,
     }
-    if (token.format === 'jwt') return { token, plainText: await keys.sign(claims(token, config), 'at+jwt') }
+    if (token.format === 'jwt')
+      return {
+        token,
+        plainText: await keys.sign(
+          claims(token, { user: subject ?? token.user, client: clientId ?? token.client }, config),
+          'at+jwt',
+        ),
+      }
     const plainText = newOpaqueText(config.tokenPrefix)
     return { token: { ...token, hash: hashSecret(plainText) }, plainText }
   }
 }
 
-const TOKEN_DEFAULTS = {
+/** The properties of a new token that nothing else determines. */
+export const TOKEN_DEFAULTS = {
   hash: null,
   audience: null,
   grant: null,
@@ -96,20 +111,26 @@ const TOKEN_DEFAULTS = {
   suspended: false,
   changed: false,
   lastUsedAt: null,
+  lastUsedBy: null,
   usedScopes: null,
+}
+
+/** No token names a user of an application by the row, nor anybody by an id that belongs to another row. */
+function assertNamed(user: string | null, subject: string | null): void {
+  const matches = subject === null ? user === null || !isDerivedId(user) : user === rowIdOf(subject)
+  if (!matches) throw new Error(`The subject of the user ${user} is missing or wrong`)
 }
 
 /** A single audience is a string, several are an array (RFC 7519 §4.1.3). */
 export const signedAudience = ([first = '', ...more]: readonly string[]): Audience =>
   more.length > 0 ? [first, ...more] : first
 
-function claims(token: TokenRow, config: AudienceConfig) {
+function claims(token: TokenRow, named: { user: string | null; client: string }, config: AudienceConfig) {
   return accessTokenClaims({
     issuer: config.issuer,
     audience: signedAudience(audienceOf(token.audience, config)),
     id: token.id,
-    user: token.user,
-    client: token.client,
+    ...named,
     scopes: token.scopes,
     issuedAt: token.createdAt,
     expiresAt: token.expiresAt,

@@ -23,7 +23,12 @@ const EXPIRING_TABLES = [
   'oauth_used_assertions',
   'oauth_pruned_statuses',
   'oauth_status_lists',
+  // Of open registrations; the others have no expiry.
+  'oauth_clients',
   'sessions',
+  'user_links',
+  'idempotency_keys',
+  'used_challenges',
 ]
 /** A feed reader that was disconnected for longer loads the status lists instead. */
 const EVENTS_KEPT_HOURS = 24
@@ -69,7 +74,10 @@ const SWEEP_BATCH = 10
  * Deletes a few rows that expired at least an hour ago. Requests that anyone can make, and that add such a row, call it, so
  * that rows do not accumulate even if `prune` never runs.
  */
-export async function sweep(db: Database, table: 'oauth_device_codes' | 'oauth_pushed_requests'): Promise<void> {
+export async function sweep(
+  db: Database,
+  table: 'oauth_device_codes' | 'oauth_pushed_requests' | 'oauth_clients' | 'idempotency_keys',
+): Promise<void> {
   const expired = { table, column: 'expires_at', before: ago(SWEEP_AFTER_SECONDS) }
   await deleteBatch(db, expired, SWEEP_BATCH)
 }

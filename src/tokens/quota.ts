@@ -1,4 +1,3 @@
-import type { Database } from '../database/database.ts'
 import { quotaReached } from '../errors/errors.ts'
 import type { TokenRow } from './insert-batch.ts'
 
@@ -7,21 +6,23 @@ const COUNT_LIVE = `
   select count(*)::int as count from oauth_access_tokens
   where user_id = ? and client_id = ? and not revoked and parent_id is null and expires_at > now()`
 
+/** `query` of the database, or of the transaction that counts. */
+type Query = (sql: string, values: unknown[]) => Promise<unknown[]>
+
+const REMEDY = 'Revoke those that are no longer used, or ask an operator to raise TOKENS_PER_USER.'
+
 /**
  * Determines whether `issue_tokens` rejected a token because of the quota. `issue_tokens` makes the actual check, under a
  * lock.
+ * @param remedy what the user can do, in full sentences
  * @throws 403 if the user has reached the maximum number of live personal tokens
  */
 export async function assertTokenQuota(
-  db: Database,
+  query: Query,
   { user, client }: Pick<TokenRow, 'user' | 'client'>,
   limit: number,
+  remedy = REMEDY,
 ): Promise<void> {
-  const [live] = await db.query<{ count: number }>(COUNT_LIVE, [user, client])
-  if (!live || live.count < limit) return
-  throw quotaReached(
-    'live personal access tokens',
-    limit,
-    'Revoke those that are no longer used, or ask an operator to raise TOKENS_PER_USER.',
-  )
+  const [live] = (await query(COUNT_LIVE, [user, client])) as { count: number }[]
+  if (live && live.count >= limit) throw quotaReached('live personal access tokens', limit, remedy)
 }

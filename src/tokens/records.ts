@@ -5,10 +5,11 @@ import type { Change, InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Database } from '../database/database.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { hashSecret } from '../security/secrets.ts'
+import { userRowOf } from '../users/user-row.ts'
 import { limitToParent } from './parent.ts'
-import { SELECT_TOKEN, type TokenRecord, type TokenWithOwnersRow, toRecord } from './token-record.ts'
+import { clientRowOf, SELECT_TOKEN, type TokenRecord, type TokenWithOwnersRow, toRecord } from './token-record.ts'
 
-export { type PublicUser, setUserOfToken, type TokenRecord, userOfToken } from './token-record.ts'
+export { clientRowOf, type PublicUser, setUserOfToken, type TokenRecord, userOfToken } from './token-record.ts'
 
 /** A cached token text with its token id and, once loaded, its record. */
 export interface CacheEntry {
@@ -26,6 +27,10 @@ export interface TokenRecords {
   cacheVersion(): number | undefined
   find(id: string): Promise<TokenRecord | undefined>
   findByText(text: string): Promise<TokenRecord | undefined>
+  /** The token with this hash that was imported under this id from any source. */
+  findImported(sourceId: string, hash: Buffer): Promise<TokenRecord | undefined>
+  /** The JWT with this `jti` that was imported from this source. */
+  findImportedJwt(source: string, jti: string): Promise<TokenRecord | undefined>
 }
 
 interface CachedRecord {
@@ -69,15 +74,15 @@ export function createTokenRecords(
     const cached = cache.get(id)
     if (!cached) return undefined
     const { token, parentId, parentClientId } = cached.record
-    const isFresh = [token.userId, token.clientId, parentId, parentClientId].every(
+    const isFresh = [userRowOf(token), clientRowOf(token), parentId, parentClientId].every(
       of => !of || !(changedAtVersion.get(of)! > cached.version),
     )
     if (!isFresh) cache.delete(id)
     return isFresh ? cached.record : undefined
   }
 
-  function load(where: string, value: unknown): Promise<TokenRecord | undefined> {
-    const select = () => db.query<TokenWithOwnersRow>(`${SELECT_TOKEN} where ${where}`, [value])
+  function load(where: string, values: readonly unknown[]): Promise<TokenRecord | undefined> {
+    const select = () => db.query<TokenWithOwnersRow>(`${SELECT_TOKEN} where ${where}`, values)
     return bus.readAtVersion(select, ([row], concurrent) => {
       const record = row && toRecord(limitToParent(row, catalogue.inherit), catalogue.inherit, onUse)
       // A change during the query may not be in the row that it returned.
@@ -88,12 +93,14 @@ export function createTokenRecords(
   }
 
   /** Concurrent loads of a token share one query. A load after a change never shares a query from before it. */
-  function loadShared(where: string, value: string | Buffer): Promise<TokenRecord | undefined> {
-    if (!bus.connected) return load(where, value)
-    const key = `${bus.version} ${typeof value === 'string' ? value : value.toString('hex')}`
+  function loadShared(where: string, ...values: (string | Buffer)[]): Promise<TokenRecord | undefined> {
+    if (!bus.connected) return load(where, values)
+    const key = [bus.version, ...values.map(value => (typeof value === 'string' ? value : value.toString('hex')))].join(
+      ' ',
+    )
     const pending = loading.get(key)
     if (pending) return pending
-    const started = load(where, value).finally(() => loading.delete(key))
+    const started = load(where, values).finally(() => loading.delete(key))
     loading.set(key, started)
     return started
   }
@@ -110,8 +117,15 @@ export function createTokenRecords(
     cacheVersion: () => (bus.connected ? bus.version : undefined),
     find: id => loadShared('t.id = ?', id),
     findByText: text => loadShared('t.hash = ?', hashSecret(text)),
+    findImported: (sourceId, hash) => loadShared(BY_HASH_AND_ID, hash, sourceId),
+    findImportedJwt: (source, jti) => loadShared(BY_JTI, jti, source),
   }
 }
+
+const BY_HASH_AND_ID = `t.hash = ? and exists (
+  select from oauth_imported_rows r where r.kind = 'token' and r.source_id = ? and r.row_id = t.id)`
+const BY_JTI = `t.id = (
+  select r.row_id from oauth_imported_rows r where r.kind = 'token' and r.source_id = ? and r.source = ?)`
 
 const isOfExchanged = (change: Change): change is Extract<Change, { kind: 'token' }> =>
   change.kind === 'token' && change.exchanged === true
@@ -119,8 +133,8 @@ const isOfExchanged = (change: Change): change is Extract<Change, { kind: 'token
 /** Whether a change may affect a record. */
 function invalidates(change: Change, { token, parentId, parentClientId }: TokenRecord): boolean {
   if (change.kind === 'token') return change.id === token.id || (isOfExchanged(change) && change.id === parentId)
-  if (change.kind === 'user') return change.id === token.userId
-  if (change.kind === 'client') return change.id === token.clientId || change.id === parentClientId
+  if (change.kind === 'user') return change.id === userRowOf(token)
+  if (change.kind === 'client') return change.id === clientRowOf(token) || change.id === parentClientId
   return change.kind === 'everything'
 }
 

@@ -1,4 +1,4 @@
-import { WILDCARD } from '../../packages/guard/src/scope-set.ts'
+import { LEGACY_PREFIX, WILDCARD } from '../../packages/guard/src/scope-set.ts'
 import type { Database } from '../database/database.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 
@@ -22,7 +22,7 @@ export function createRemovedScopes(db: Database, catalogue: Pick<Catalogue, 'ha
 
   async function read(): Promise<RemovedScope[]> {
     const rows = await db.query<{ scope: string; tokens: number | string }>(COUNTS, [MAX_TOKENS_READ])
-    const removed = rows.filter(({ scope }) => scope !== WILDCARD && !catalogue.has(scope))
+    const removed = rows.filter(({ scope }) => isCatalogued(scope) && !catalogue.has(scope))
     return removed.map(({ scope, tokens }) => ({ scope, tokens: Number(tokens) }))
   }
 
@@ -37,6 +37,9 @@ export function createRemovedScopes(db: Database, catalogue: Pick<Catalogue, 'ha
     return scopes
   }
 }
+
+/** Imported scopes were never in the catalogue. */
+const isCatalogued = (scope: string) => scope !== WILDCARD && !scope.startsWith(LEGACY_PREFIX)
 
 const COUNTS = `
   select scope, count(*) as tokens

@@ -4,24 +4,24 @@ import type { Database } from '../database/database.ts'
 import { type PersonalTokenOwner, type RevocationRequest, toRevocationRequest } from './revoke.ts'
 
 /**
- * Revokes the token with this id if it is live, and what it issued; settles when it is committed.
- * @param of given: only if it is a personal token of theirs
- * @returns how many died, itself among them; 0: it was not revoked
+ * Revokes the token with this id if it is live, and the tokens that it issued. Resolves after the commit.
+ * @param of revoke it only if it is a personal token of this owner
+ * @returns the number of revoked tokens, including itself; 0: it was not revoked
  */
 export type RevokeToken = (id: string, of?: PersonalTokenOwner) => Promise<number>
 
 type TokenChange = Extract<Change, { kind: 'token' }>
 
-/** Each died with its event, was told to the other nodes, and stands in the feed; all of it or nothing. */
+/** Revokes the tokens, writes their audit entries and status events and notifies the other nodes, in one statement. */
 const REVOKE = 'revoke_tokens'
 /** Tokens that share one statement. */
 const MAX_BATCH = 100
 
-/** One statement revokes: the lock that numbers revocations is held for as short as can be, and waited for by all nodes. */
+/** Batches share one statement, because all nodes wait for the lock that numbers status events. */
 export function createTokenRevoker(db: Database, bus: InvalidationBus): RevokeToken {
   async function revokeBatch(batch: RevocationRequest[]): Promise<(item: RevocationRequest) => number> {
     const expected = batch.map(({ id }): TokenChange => ({ kind: 'token', id }))
-    /** By the tokens that were asked for: what died with another was not asked for by whoever may. */
+    /** By requested token: a token that was revoked along with another one was not itself requested. */
     const counts = new Map<string, number>()
     await bus.publishStatementResult(expected, async () => {
       const values = [JSON.stringify(batch), new Date().toISOString()]
@@ -32,7 +32,7 @@ export function createTokenRevoker(db: Database, bus: InvalidationBus): RevokeTo
     return ({ id }) => counts.get(id) ?? 0
   }
 
-  // No token twice: who may not revoke it must neither be told nor be written down as if it had.
+  // A batch has no token twice: a caller who may not revoke it must not get another's result, nor an audit entry.
   const revokeOne = createBatcher({
     work: revokeBatch,
     maxBatchSize: MAX_BATCH,

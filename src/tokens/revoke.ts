@@ -1,79 +1,85 @@
-import type { FilterQuery } from '@mikro-orm/postgresql'
+import type { FilterQuery, QBFilterQuery } from '@mikro-orm/postgresql'
 import { type EventColumns, eventColumns } from '../audit/audit.ts'
 import type { Publish } from '../cluster/invalidation-bus.ts'
 import type { Em } from '../database/database.ts'
-import { BATCH_SIZE, type Batch } from '../database/run-batches.ts'
 import { AccessToken } from './token.entity.ts'
 
-/** A token that somebody wants revoked, as the database's functions read it. */
+/** A request to revoke a token, in the form that the SQL functions read. */
 export interface RevocationRequest extends EventColumns {
   id: string
-  /** Given: only if it is a personal token of this user, issued under this client and not by an exchange. */
+  /** Not null: only if it is a personal token of this user, issued under this client and not by an exchange. */
   user_id: string | null
   client_id: string | null
+  /** Whether the token that replaced it by rotation is revoked too, if it is within its overlap. */
+  with_successor: boolean
 }
 
-/** Whose personal token it has to be. */
+/** The user and the client that a personal token must belong to. */
 export interface PersonalTokenOwner {
   user: string
   client: string
 }
 
-/** Asked for by whoever acts now. */
-export function toRevocationRequest(id: string, of?: PersonalTokenOwner): RevocationRequest {
-  return { ...eventColumns(), id: id.toLowerCase(), user_id: of?.user ?? null, client_id: of?.client ?? null }
+/** The request of the current actor. */
+export function toRevocationRequest(id: string, of?: PersonalTokenOwner, withSuccessor = true): RevocationRequest {
+  return {
+    ...eventColumns(),
+    id: id.toLowerCase(),
+    user_id: of?.user ?? null,
+    client_id: of?.client ?? null,
+    with_successor: withSuccessor,
+  }
 }
 
-/** Those that died: the live ones among what was asked for, and what they issued: by exchange, by minting. */
-const REVOKE_TOKENS = 'select id from retire_tokens(?, ?)'
+/** Returns the tokens that were revoked: the live ones of the request, and those that are revoked along with them. */
+const REVOKE_TOKENS = 'select revoke_token_set(?, ?, ?, ?) as id'
 
-/**
- * Revokes every live token that matches, and what those issued, in the transaction of `em`; each is announced and
- * written down.
- * @returns the ids of those that died
- */
-export async function revokeTokens(em: Em, publish: Publish, where: FilterQuery<AccessToken>): Promise<string[]> {
-  const live = { $and: [where, { revoked: false }] } as FilterQuery<AccessToken>
-  const matching = await em.find(AccessToken, live, { fields: ['id'] })
-  if (matching.length === 0) return []
-  const values = [JSON.stringify(matching.map(({ id }) => toRevocationRequest(id))), new Date().toISOString()]
-  const revoked = (await em.execute(REVOKE_TOKENS, values)) as { id: string }[]
-  for (const { id } of revoked) publish({ kind: 'token', id })
-  return revoked.map(({ id }) => id)
+export interface RevokeOptions {
+  /** false: a rotation revokes the token, so its successor stays valid. Default true. */
+  withSuccessor?: boolean
 }
 
 /**
- * Revokes the next batch of live tokens that match, and those exchanged for one of them, in the transaction of `em`.
- * @param lastTokenId id of a token that goes last, so that a request that is cut off can be sent again with it
+ * Revokes every live token that matches, in the transaction of `em`, and with each what it issued and, within its overlap,
+ * its successor. Each is published and written to the audit log.
+ * @returns the ids of the revoked tokens
  */
-export async function revokeTokenBatch(
+export async function revokeTokens(
   em: Em,
   publish: Publish,
   where: FilterQuery<AccessToken>,
-  lastTokenId?: string,
-): Promise<Batch> {
-  const tokensToKeep = await withParent(em, lastTokenId)
-  const rest = {
-    $and: [where, { revoked: false, ...(tokensToKeep.length > 0 && { id: { $nin: tokensToKeep } }) }],
-  } as FilterQuery<AccessToken>
-  const rows = await em.find(AccessToken, rest, { fields: ['id'], orderBy: { id: 'asc' }, limit: BATCH_SIZE + 1 })
-  const last = rows.length <= BATCH_SIZE
-  const next = [...rows.slice(0, BATCH_SIZE).map(({ id }) => id), ...(last ? tokensToKeep : [])]
-  const revoked = await revokeTokens(em, publish, { $and: [where, { id: { $in: next } }] } as FilterQuery<AccessToken>)
-  return { count: revoked.length, last }
+  { withSuccessor = true }: RevokeOptions = {},
+): Promise<string[]> {
+  const live = { $and: [where, { revoked: false }] } as FilterQuery<AccessToken>
+  return revokeTokenIds(em, publish, await selectTokenIds(em, live), { withSuccessor })
 }
 
-const ABOVE = `
-  with recursive above as (
-    select id, parent_id, issued_by_id from oauth_access_tokens where id = ?
-    union
-    select t.id, t.parent_id, t.issued_by_id
-    from above a join oauth_access_tokens t on t.id in (a.parent_id, a.issued_by_id)
-  )
-  select id from above`
+/** As `revokeTokens`, for tokens that were selected before. */
+export async function revokeTokenIds(
+  em: Em,
+  publish: Publish,
+  ids: readonly string[],
+  { withSuccessor = true }: RevokeOptions = {},
+): Promise<string[]> {
+  if (ids.length === 0) return []
+  const values = [JSON.stringify(ids), JSON.stringify(eventColumns()), new Date().toISOString(), withSuccessor]
+  const revoked = (await em.execute(REVOKE_TOKENS, values)) as { id: string }[]
+  for (const { id } of revoked) publish({ kind: 'token', id }, 'revoked')
+  return revoked.map(({ id }) => id)
+}
 
-/** A token, and those that issued it and would take it along. */
-async function withParent(em: Em, id: string | undefined): Promise<string[]> {
-  const rows = id === undefined ? [] : ((await em.execute(ABOVE, [id])) as { id: string }[])
-  return rows.map(row => row.id)
+/** The ids of the tokens that match, without the entities of the rows, which cost as much as their revocation. */
+export async function selectTokenIds(
+  em: Em,
+  where: FilterQuery<AccessToken>,
+  { limit, offset, order = 'asc' }: { limit?: number; offset?: number; order?: 'asc' | 'desc' } = {},
+): Promise<string[]> {
+  const query = em
+    .createQueryBuilder(AccessToken)
+    .select('id')
+    .where(where as QBFilterQuery<AccessToken>)
+    .orderBy({ id: order })
+  if (limit !== undefined) query.limit(limit, offset)
+  const rows = await query.execute<{ id: string }[]>('all', false)
+  return rows.map(({ id }) => id)
 }

@@ -7,15 +7,19 @@ import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Em } from '../database/database.ts'
 import { conflict } from '../errors/errors.ts'
+import { earlierOf } from '../http/time.ts'
 import { type Catalogue, TOKENS_ROTATE } from '../scopes/catalogue.ts'
 import { isUuid } from '../text/uuid.ts'
+import { assertStillSignedIn } from '../users/sessions.ts'
 import { insertToken, lockClients } from './insert.ts'
-import { assertCovers, earlierOf, lastRotation, wholeSeconds } from './limits.ts'
+import { assertCovers, lastRotation, wholeSeconds } from './limits.ts'
 import { assertMayIssue, assertMayRotateItself } from './may-issue.ts'
 import type { IssuedToken, Mint } from './mint.ts'
-import { issuerOf, lockUser, RIGHT_LOST, type TokenOwner } from './owner.ts'
+import { type AuthorizeFor, issuerOf, lockUser, RIGHT_LOST, type TokenOwner } from './owner.ts'
 import { publishTokenChange } from './parent.ts'
 import { passOn } from './pass-on.ts'
+import { assertTokenQuota } from './quota.ts'
+import { clientRowOf } from './records.ts'
 import { revokeTokens } from './revoke.ts'
 import { AccessToken } from './token.entity.ts'
 import type { Usage } from './usage.ts'
@@ -25,14 +29,19 @@ export interface RotateOptions {
   overlapSeconds?: number | undefined
   /** The token that requests the rotation, which may be another token. */
   issuingToken?: Token | undefined
+  /** For a token of a service account whose rotation the person of `issuingToken` requests. */
+  authorize?: AuthorizeFor | undefined
   /** The token that requests its own rotation. */
   itself?: Token | undefined
+  /** Whether the user's quota applies: with an overlap, the successor is one token more. Omit it for operators. */
+  withinQuota?: boolean
 }
 
 /**
  * Replaces a token. A token within its overlap can be rotated again, since the response may have been lost: its unused
  * successor is revoked, and the new token gets the expiry of that successor.
- * @throws 409 if the token is revoked, expired or suspended, or its successor has been used
+ * @throws 409 if the token is revoked, expired or suspended, or its successor has been used; 403 if the old token would stay
+ *   valid beside its successor, beyond the user's quota
  */
 export type Rotate = (user: TokenOwner, id: string, options?: RotateOptions) => Promise<IssuedToken>
 
@@ -42,7 +51,7 @@ export interface RotationOptions {
   clients: Clients
   mint: Mint
   usage: Pick<Usage, 'lastUse'>
-  config: Pick<Config, 'tokenMaxLifetime' | 'tokenFamilyLifetime'>
+  config: Pick<Config, 'tokenMaxLifetime' | 'tokenFamilyLifetime' | 'tokensPerUser'>
   /** The user's token with this id, locked. @throws 404 */
   find(userId: string, id: string, em: Em): Promise<AccessToken>
 }
@@ -50,11 +59,16 @@ export interface RotationOptions {
 export function createRotate({ bus, catalogue, clients, mint, usage, config, find }: RotationOptions): Rotate {
   return async (user, id, options = {}) => {
     checkOptions('tokens.rotate', options, { overlap: renamedTo('overlapSeconds') })
-    const { overlapSeconds = 0, issuingToken, itself } = options
+    const { overlapSeconds = 0, issuingToken, authorize, itself, withinQuota = false } = options
+    const bound = authorize ? undefined : issuingToken
+    const limit = withinQuota && overlapSeconds > 0 ? config.tokensPerUser : undefined
     if (issuingToken) await assertMayIssue(issuingToken, clients)
     return bus.transaction(async (em, publish) => {
-      const allowedScopes = await lockUser(em, user.id)
-      const issuedBy = await lockOtherIssuer(em, id, issuingToken)
+      const alone = limit !== undefined || authorize !== undefined
+      const allowedScopes = await lockUser(em, user.id, alone, catalogue.inherit)
+      await authorize?.(em)
+      await assertStillSignedIn(em)
+      const issuedBy = await lockOtherIssuer(em, id, bound)
       const issuer = await lockIssuerOf(em, id)
       const previous = await find(user.id, id, em)
       if (previous.issuedBy !== issuer) throw conflict(ISSUER_ROTATED)
@@ -69,13 +83,25 @@ export function createRotate({ bus, catalogue, clients, mint, usage, config, fin
         : previous.scopes
       if (issuingToken) assertCovers(issuingToken, scopes)
       const familyExpiresAt = previous.familyExpiresAt ?? lastRotation(previous.createdAt, config)
-      const expiresAt = expiryOf(previous, unusedSuccessor, config, { familyExpiresAt, within: issuingToken })
+      const expiresAt = expiryOf(previous, unusedSuccessor, config, { familyExpiresAt, within: bound })
       if (expiresAt.getTime() <= Date.now()) throw conflict(FAMILY_ENDED)
       const family = { family: previous.family ?? previous.id, familyExpiresAt }
       const lasting = withRotation(allowedScopes(scopes), previous, catalogue)
-      const issued = await mint({ ...inherited(previous), scopes: lasting, expiresAt, ...family, ...issuedBy })
-      const issue = { issuingTokenId: issuingToken?.id, details: { replaces: previous.id } }
-      if (!(await insertToken(em, issued.token, issue))) throw conflict(RIGHT_LOST)
+      const issued = await mint({
+        ...inherited(previous),
+        subject: user.subject,
+        scopes: lasting,
+        expiresAt,
+        ...family,
+        ...issuedBy,
+      })
+      const issue = {
+        issuingTokenId: issuingToken?.id,
+        details: { replaces: previous.id },
+        // A repeated rotation replaces the unused successor, so it adds no token.
+        limit: unusedSuccessor ? undefined : limit,
+      }
+      if (!(await insertToken(em, issued.token, issue))) await refuse(em, issued, issue.limit)
       previous.successor = issued.token.id
       previous.updatedAt = new Date()
       await passOn(em, [previous.id, ...(unusedSuccessor ? [unusedSuccessor.id] : [])], issued.token.id)
@@ -85,6 +111,16 @@ export function createRotate({ bus, catalogue, clients, mint, usage, config, fin
     })
   }
 }
+
+/** @throws 403 if the quota is the reason that the successor was not stored, else 409 */
+async function refuse(em: Em, { token }: IssuedToken, limit: number | undefined): Promise<never> {
+  if (limit !== undefined)
+    await assertTokenQuota((sql, values) => em.execute(sql, values), token, limit, WITHOUT_OVERLAP)
+  throw conflict(RIGHT_LOST)
+}
+
+const WITHOUT_OVERLAP =
+  'Rotate it without an overlap, revoke tokens that are no longer used, or ask an operator to raise TOKENS_PER_USER.'
 
 /** A token issued before token families existed rotates without `tokens:rotate`. Its successor gets that scope. */
 const withRotation = (scopes: string[], { family }: AccessToken, catalogue: Catalogue): string[] =>
@@ -100,7 +136,7 @@ const withRotation = (scopes: string[], { family }: AccessToken, catalogue: Cata
 async function lockOtherIssuer(em: Em, rotatedId: string, issuingToken?: Token): Promise<{ issuedBy?: string }> {
   const issuedBy = issuerOf(issuingToken)
   if (!issuingToken || issuedBy === null || issuedBy === rotatedId.toLowerCase()) return {}
-  await lockIssuer(em, issuingToken.clientId, { id: issuedBy, suspended: false })
+  await lockIssuer(em, clientRowOf(issuingToken), { id: issuedBy, suspended: false })
   return { issuedBy }
 }
 
@@ -196,7 +232,7 @@ async function revokePrevious(
   previous: AccessToken,
   { overlapSeconds, repeated }: PreviousTokenOptions,
 ): Promise<void> {
-  if (overlapSeconds === 0) return void (await revokeTokens(em, publish, { id: previous.id }))
+  if (overlapSeconds === 0) return void (await revokeTokens(em, publish, { id: previous.id }, { withSuccessor: false }))
   if (repeated) return
   Object.assign(previous, {
     expiresAt: earlierOf(previous.expiresAt, new Date(Date.now() + overlapSeconds * 1000)),

@@ -1,4 +1,5 @@
-import { noContent, problem, unfinished, validationProblem } from '../http/schemas.ts'
+import { noContent, problem, revokedMany, unfinished, validationProblem } from '../http/schemas.ts'
+import { applicationAwayProblem } from '../users/schemas.ts'
 import {
   ChangeToken,
   endedToken,
@@ -9,7 +10,8 @@ import {
   revokedResponse,
   revokedWithIssued,
   rightLost,
-  TokenAnswer,
+  SingleToken,
+  SingleTokenWithIssued,
   TokenList,
   TokenParams,
   unknownToken,
@@ -23,26 +25,27 @@ export const issueToken = {
   operationId: 'issueToken',
   summary: 'Issue a personal access token',
   description:
-    'Authenticate with e-mail address and password, or with a token that has `tokens:write`. A token that is issued with another token gets only scopes of that token and expires no later.',
+    'Authenticate with e-mail address and password, and with `code` if the user has a second factor, or with a token that has `tokens:write`. A token that is issued with another token gets only scopes of that token and expires no later.',
   tags,
   security: [{}, { bearer: ['tokens:write'] }],
   body: IssueToken,
   response: {
     201: IssuedSchema,
-    401: problem('Wrong e-mail address or password, or no valid token'),
+    401: problem('Wrong e-mail address or password, no second factor, or no valid token'),
     403: problem(
       'The requesting token lacks `tokens:write` or a requested scope, or the user has reached the maximum number of tokens',
     ),
     409: rightLost,
     422: validationProblem,
-    429: problem('Too many failed attempts; `Retry-After` says when to try again'),
+    429: problem('Too many failed attempts; try again after `Retry-After`'),
+    503: applicationAwayProblem,
   },
 }
 
 export const listTokens = {
   operationId: 'listTokens',
   summary: 'List your personal access tokens',
-  description: 'Newest first, without the plain text.',
+  description: 'Newest first unless sorted otherwise, without the plain text.',
   tags,
   querystring: ListQuery,
   response: { 200: TokenList, 422: validationProblem },
@@ -53,22 +56,33 @@ export const revokeTokens = {
   summary: 'Revoke all your personal access tokens',
   description: 'This includes the token that makes the request, which is revoked last.',
   tags,
-  response: { 202: unfinished, 204: noContent('All tokens are revoked') },
+  response: { 200: revokedMany, 202: unfinished, 204: noContent('Revoked; no other token was') },
 }
 
 export const getCurrentToken = {
   operationId: 'getCurrentToken',
   summary: 'Get the token that makes the request',
   tags,
-  response: { 200: TokenAnswer },
+  response: { 200: SingleTokenWithIssued },
 }
 
 export const revokeCurrentToken = {
   operationId: 'revokeCurrentToken',
   summary: 'Revoke the token that makes the request',
-  description: 'Use it to sign out. It also revokes the tokens that this token issued.',
+  description:
+    'Use it to sign out. It also revokes the tokens that this token issued and, within its overlap, its successor.',
   tags,
   response: { 200: revokedWithIssued, 204: revokedResponse },
+}
+
+const rotated = {
+  201: IssuedSchema,
+  403: problem(
+    'The requesting token lacks a scope, or with an overlap the user would have more than the maximum number of tokens',
+  ),
+  404: unknownToken,
+  409: endedToken,
+  422: validationProblem,
 }
 
 export const rotateCurrentToken = {
@@ -78,7 +92,7 @@ export const rotateCurrentToken = {
     'Issues a successor with the same name, scopes and lifetime, which expires no later than its family. The token needs `tokens:rotate` or `tokens:write`.',
   tags,
   body: RotateToken,
-  response: { 201: IssuedSchema, 404: unknownToken, 409: endedToken, 422: validationProblem },
+  response: rotated,
 }
 
 export const getToken = {
@@ -86,17 +100,18 @@ export const getToken = {
   summary: 'Get a personal access token',
   tags,
   params: TokenParams,
-  response: { 200: TokenAnswer, 404: unknownToken },
+  response: { 200: SingleTokenWithIssued, 404: unknownToken },
 }
 
 export const changeToken = {
   operationId: 'changeToken',
   summary: 'Change name or scopes of a token, suspend or resume it',
-  description: 'Takes effect on the next use of the token.',
+  description:
+    'Takes effect on the next use of the token. A token is resumed only by one that has its scopes and could issue it.',
   tags,
   params: TokenParams,
   body: ChangeToken,
-  response: { 200: TokenAnswer, 404: unknownToken, 409: endedToken, 422: validationProblem },
+  response: { 200: SingleToken, 404: unknownToken, 409: endedToken, 422: validationProblem },
 }
 
 export const rotateToken = {
@@ -107,13 +122,14 @@ export const rotateToken = {
   tags,
   params: TokenParams,
   body: RotateToken,
-  response: { 201: IssuedSchema, 404: unknownToken, 409: endedToken, 422: validationProblem },
+  response: rotated,
 }
 
 export const revokeToken = {
   operationId: 'revokeToken',
   summary: 'Revoke a token',
-  description: 'Also revokes the tokens that it issued.',
+  description:
+    'Also revokes the tokens that it issued and, within its overlap, its successor. `issued_tokens` of the token says how many.',
   tags,
   params: TokenParams,
   response: { 200: revokedWithIssued, 204: revokedResponse, 404: unknownToken },

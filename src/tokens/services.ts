@@ -5,12 +5,21 @@ import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
 import type { Log } from '../errors/log.ts'
+import type { ImportSources } from '../imported/sources.ts'
 import type { Keys } from '../keys/keys.ts'
+import type { Mail } from '../mail/mail.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
+import type { OwnUsers } from '../users/own-users.ts'
+import { createAdoptClaims } from './adopt-claims.ts'
 import { createAuthenticate } from './authenticate.ts'
 import { createTokenAdmin, type TokenAdmin } from './bulk.ts'
+import { confirmedInspect } from './confirmed.ts'
+import { createFindWhileAway, type FindWhileAway } from './find-while-away.ts'
+import { createHandOver, type HandOver } from './handover.ts'
+import { createImportedTexts } from './imported.ts'
 import { createTokenInserter, type InsertIssuedToken } from './insert-batch.ts'
 import { createInspect, type Inspect } from './inspect.ts'
+import { createListByUse, type ListTokensByUse } from './list-by-use.ts'
 import { createMint, type Mint, type TakeStatusReference } from './mint.ts'
 import { createTokenRecords } from './records.ts'
 import { createRemovedScopes, type ListRemovedScopes } from './removed-scopes.ts'
@@ -25,11 +34,17 @@ export interface TokenServices {
   /** Revokes one token, whoever's it is. */
   revokeToken: RevokeToken
   tokenAdmin: TokenAdmin
+  listTokensByUse: ListTokensByUse
+  /** Gives a token to another owner. */
+  handOver: HandOver
   usage: Usage
   /** Scopes that unexpired tokens have and the catalogue no longer has. */
   removedScopes: ListRemovedScopes
   authenticate: Authenticate
   inspect: Inspect
+  /** As `inspect`, also of users whom their application has not confirmed: for revocation, which never waits for it. */
+  inspectUnconfirmed: Inspect
+  findWhileAway: FindWhileAway
   /** Since the start of this process. */
   counters: { readonly issued: number }
   targets: Targets
@@ -45,13 +60,29 @@ export interface TokenServicesOptions {
   clients: Clients
   resources: Resources
   takeStatusReference: TakeStatusReference
+  importSources: ImportSources
   config: Config
+  mail: Mail
+  ownUsers: OwnUsers
   log: Log
 }
 
 /** Close `usage` at the end. */
 export function createTokenServices(options: TokenServicesOptions): TokenServices {
-  const { db, bus, keys, catalogue, clients, resources, takeStatusReference, config, log } = options
+  const {
+    db,
+    bus,
+    keys,
+    catalogue,
+    clients,
+    resources,
+    takeStatusReference,
+    importSources,
+    mail,
+    config,
+    ownUsers,
+    log,
+  } = options
   const counters = { issued: 0 }
   const targets = createTargets({ resources, catalogue, config })
   const mint = createMint({ keys, takeStatusReference, config, onMint: () => void counters.issued++ })
@@ -63,15 +94,31 @@ export function createTokenServices(options: TokenServicesOptions): TokenService
     onError: err => log.error({ err }, 'could not store when tokens were last used'),
   })
   const records = createTokenRecords(db, bus, catalogue, { onUse: usage.noteScopes })
+  const adoptClaims = createAdoptClaims({ bus, catalogue, takeStatusReference })
+  const imported = createImportedTexts(importSources, records, adoptClaims)
   const verifiers = createVerifiers({ bus, keys, config })
+  const authenticate = createAuthenticate({
+    bus,
+    verifier: verifiers.own,
+    records,
+    usage,
+    config,
+    imported,
+    ownUsers,
+  })
+  const inspect = createInspect({ bus, verifier: verifiers.any, records, config, imported })
   return {
-    tokens: createTokens({ db, bus, catalogue, clients, targets, mint, insertRow, revokeToken, usage, config }),
+    tokens: createTokens({ db, bus, catalogue, clients, targets, mint, insertRow, revokeToken, usage, mail, config }),
     revokeToken,
     tokenAdmin: createTokenAdmin(db, bus),
+    listTokensByUse: createListByUse(db),
+    handOver: createHandOver({ bus, catalogue, clients, mint, mail, ownUsers, config }),
     usage,
     removedScopes: createRemovedScopes(db, catalogue),
-    authenticate: createAuthenticate({ verifier: verifiers.own, records, usage, config }),
-    inspect: createInspect({ verifier: verifiers.any, records, config }),
+    authenticate,
+    inspect: confirmedInspect(ownUsers, inspect),
+    inspectUnconfirmed: inspect,
+    findWhileAway: createFindWhileAway({ authenticate, inspect, config }),
     counters,
     targets,
     mint,

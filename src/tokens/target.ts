@@ -63,10 +63,14 @@ export function createTargets({ resources, catalogue, config }: TargetsOptions):
     misplaced,
 
     async resolve(owned, onUnknown) {
-      const found = await Promise.all(owned.map(uri => resources.find(uri)))
-      const unknown = found.indexOf(undefined)
-      if (unknown >= 0) throw onUnknown(unknown)
-      return toAudience(found as string[])
+      const found: string[] = []
+      // One after another: of thousands of unknown ones, which no cache holds, only the first is looked up.
+      for (const [i, uri] of owned.entries()) {
+        const registered = await resources.find(uri)
+        if (registered === undefined) throw onUnknown(i)
+        found.push(registered)
+      }
+      return toAudience(found)
     },
 
     async loadResolver() {

@@ -10,7 +10,18 @@ const AccessTokenSchema = defineEntity({
     { name: 'oauth_access_tokens_user_live_index', properties: ['user', 'id'], where: 'not revoked' },
     { name: 'oauth_access_tokens_client_live_index', properties: ['client', 'id'], where: 'not revoked' },
     { name: 'oauth_access_tokens_grant_index', properties: ['grant'], where: 'grant_id is not null' },
-    { name: 'oauth_access_tokens_parent_index', properties: ['parent'], where: 'parent_id is not null' },
+    // A token's live exchanged tokens: revoked with it.
+    {
+      name: 'oauth_access_tokens_parent_index',
+      properties: ['parent', 'expiresAt'],
+      where: 'parent_id is not null and not revoked',
+    },
+    // A user's live exchanged tokens, which are limited.
+    {
+      name: 'oauth_access_tokens_exchanged_index',
+      properties: ['user', 'expiresAt'],
+      where: 'parent_id is not null and not revoked',
+    },
     { name: 'oauth_access_tokens_issued_by_index', properties: ['issuedBy'], where: 'issued_by_id is not null' },
     // Rows that a node loads into its status lists at start.
     {
@@ -60,6 +71,8 @@ const AccessTokenSchema = defineEntity({
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
     lastUsedAt: p.datetime().nullable().strictNullable(),
+    /** The audience of the API that reported the last use; null: it was used at this server. */
+    lastUsedBy: p.text().nullable().strictNullable(),
     /** Scopes that a check required and the token had; null: none so far. */
     usedScopes: p.json<string[]>().nullable().strictNullable(),
     expiresAt: p.datetime(),
@@ -70,5 +83,21 @@ const AccessTokenSchema = defineEntity({
 export class AccessToken extends AccessTokenSchema.class {}
 AccessTokenSchema.setClass(AccessToken)
 
+/** What a list of a user's tokens does not show. */
+export const UNLISTED = [
+  'user',
+  'grant',
+  'parent',
+  'issuedBy',
+  'session',
+  'family',
+  'familyExpiresAt',
+  'changed',
+  'statusList',
+  'statusIndex',
+] as const satisfies (keyof AccessToken)[]
+
 /** A token as shown to users, without the hash of its text. */
 export type ShownToken = Omit<AccessToken, 'hash'>
+/** A token in a list. */
+export type ListedToken = Omit<ShownToken, (typeof UNLISTED)[number]>

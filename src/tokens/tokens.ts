@@ -4,41 +4,40 @@ import type { Clients } from '../clients/clients.ts'
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
-import { type Progress, runBatches } from '../database/run-batches.ts'
 import { notFound } from '../errors/errors.ts'
+import type { Mail } from '../mail/mail.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { isUuid } from '../text/uuid.ts'
 import { type ChangeToken, createChange } from './change.ts'
+import { countIssued } from './count-issued.ts'
 import type { InsertIssuedToken } from './insert-batch.ts'
 import { createIssuePersonal, type IssuePersonal } from './issue-personal.ts'
 import { createLimits } from './limits.ts'
-import { createTokenList, type TokenQuery } from './list.ts'
+import { type CountedTokens, createTokenLists, type TokenQuery } from './list.ts'
 import type { Mint } from './mint.ts'
 import { createPersonalTarget } from './personal-target.ts'
-import { revokeTokenBatch } from './revoke.ts'
+import { createRevokeAll, type RevokeAll } from './revoke-all.ts'
 import type { RevokeToken } from './revoke-batch.ts'
 import { createRotate, type Rotate } from './rotate.ts'
 import type { Targets } from './target.ts'
-import { AccessToken, type ShownToken } from './token.entity.ts'
+import { AccessToken, type ListedToken } from './token.entity.ts'
 import type { Usage } from './usage.ts'
 
-export interface Tokens {
+export interface Tokens extends RevokeAll {
   /** @throws 422 for an unknown or disallowed scope, an invalid name or an invalid expiry; 403 beyond the user's quota */
   issuePersonal: IssuePersonal
   /** Lists a user's personal tokens, newest first. */
-  list(userId: string, page: TokenQuery): Promise<ShownToken[]>
+  list(userId: string, page: TokenQuery): Promise<ListedToken[]>
+  /** As `list`, with the number of tokens on all pages. */
+  listAndCount(userId: string, page: TokenQuery): Promise<CountedTokens>
   /** @throws 404 if it is not a personal token of this user */
   find(userId: string, id: string): Promise<AccessToken>
+  /** How many live tokens the revocation of these tokens would revoke along with them. */
+  countIssued(...ids: readonly string[]): Promise<number>
   change: ChangeToken
   rotate: Rotate
   /** @returns how many tokens were revoked, including those that it issued; 0: it was already revoked */
   revoke(userId: string, id: string): Promise<number>
-  /**
-   * Revokes all personal tokens of a user and those exchanged for them. Call it again to continue.
-   * @param options `lastTokenId`: the token to revoke last; `timeoutMs`: milliseconds after which no further batch starts
-   * @returns how many were revoked, and whether all are done
-   */
-  revokeAll(userId: string, options?: { lastTokenId?: string | undefined; timeoutMs?: number }): Promise<Progress>
   /** Revokes the token that made the request, of any client. @throws 404 if the request was made with a session */
   revokeCurrent(token: Token): Promise<number>
   /** Finds the token that made the request, with its current effective scopes and expiry. */
@@ -55,6 +54,7 @@ export interface TokensOptions {
   insertRow: InsertIssuedToken
   revokeToken: RevokeToken
   usage: Pick<Usage, 'lastUse'>
+  mail: Mail
   config: Pick<Config, 'personalTokenLifetime' | 'tokenMaxLifetime' | 'tokenFamilyLifetime' | 'tokensPerUser'>
 }
 
@@ -82,18 +82,22 @@ export function createTokens(options: TokensOptions): Tokens {
     return token
   }
 
-  const list = createTokenList(db)
+  const lists = createTokenLists(db)
   const limits = createLimits(catalogue, config)
   const personalTarget = createPersonalTarget(targets)
 
   return {
     issuePersonal: createIssuePersonal({ ...options, limits, personalTarget }),
 
-    list: async (userId, page) => list(userId, (await clients.personalAccess()).id, page),
+    list: async (userId, page) => lists.list(userId, (await clients.personalAccess()).id, page),
+
+    listAndCount: async (userId, page) => lists.listAndCount(userId, (await clients.personalAccess()).id, page),
 
     find: (userId, id) => find(userId, id),
 
-    change: createChange({ bus, find, limits, personalTarget }),
+    countIssued: (...ids) => countIssued(db, ...ids),
+
+    change: createChange({ bus, clients, find, limits, personalTarget }),
 
     rotate: createRotate({ bus, catalogue, clients, mint, usage, config, find }),
 
@@ -105,16 +109,7 @@ export function createTokens(options: TokensOptions): Tokens {
       return revoked
     },
 
-    async revokeAll(userId, { lastTokenId, timeoutMs = Infinity } = {}) {
-      const where = await personalTokens(userId, { revoked: false })
-      const batch = () =>
-        bus.transaction(async (em, publish) => {
-          // Issuing locks the user's row (shared). This waits for concurrent inserts and then sees their rows.
-          await em.execute('select id from users where id = ? for no key update', [userId])
-          return revokeTokenBatch(em, publish, where, lastTokenId)
-        })
-      return runBatches(batch, timeoutMs)
-    },
+    ...createRevokeAll({ db, bus, personalTokens }),
 
     async revokeCurrent({ id }) {
       const revoked = await revokeToken(id)

@@ -18,7 +18,7 @@ export interface UsageReportOptions {
 export type IngestUsageReport = (audience: string, uses: readonly ReportedUse[]) => Promise<void>
 
 /** `at` is in milliseconds since the epoch, by the resource server's clock. */
-export type ReportedUse = TokenUse & { scopes: readonly string[] }
+export type ReportedUse = Omit<TokenUse, 'by'> & { scopes: readonly string[] }
 
 export function createIngestUsageReport({ db, usage, catalogue, config }: UsageReportOptions): IngestUsageReport {
   return async (audience, uses) => {
@@ -27,12 +27,12 @@ export function createIngestUsageReport({ db, usage, catalogue, config }: UsageR
     const rows = await db.query<Row>(ROWS, [ids])
     const ownTokens = new Map(rows.filter(isOwn).map(row => [row.id, row]))
     const now = Date.now()
-    const merged = new Map<string, { id: string; at: number; scopes: Set<string> }>()
+    const merged = new Map<string, { id: string; at: number; by: string; scopes: Set<string> }>()
     for (const { id, at, scopes } of uses) {
       const row = ownTokens.get(id.toLowerCase())
       // Ignores a use before the token was issued. A JWT has times in whole seconds, and a report may have them too.
       if (!row || at < Math.floor(new Date(row.created_at).getTime() / 1000) * 1000) continue
-      const use = merged.get(row.id) ?? { id: row.id, at: 0, scopes: new Set<string>() }
+      const use = merged.get(row.id) ?? { id: row.id, at: 0, by: audience, scopes: new Set<string>() }
       use.at = Math.max(use.at, Math.min(at, now))
       for (const scope of scopes) if (catalogue.has(scope) && catalogue.covers(row.scopes, scope)) use.scopes.add(scope)
       merged.set(row.id, use)

@@ -6,6 +6,8 @@ export interface TokenUse {
   id: string
   /** Milliseconds since the epoch. */
   at: number
+  /** The audience of the API where it was used; null: this server. */
+  by: string | null
   /** Scopes that checks required and the token had. */
   scopes: Iterable<string>
 }
@@ -13,6 +15,8 @@ export interface TokenUse {
 /** When a token was last used, including uses that are not yet in the database. */
 export interface LastUse {
   lastUsedAt: Date | null
+  /** The audience of the API where it was last used; null: this server. */
+  lastUsedBy: string | null
   /** Those of its scopes that no check has required yet. */
   unusedScopes: string[]
 }
@@ -21,13 +25,17 @@ interface Row {
   id: string
   scopes: string[]
   lastUsedAt: Date | null
+  lastUsedBy: string | null
   usedScopes: string[] | null
 }
 
 /** Tracks when tokens were last used and with which scopes, without a write for each request. */
 export interface Usage {
-  /** @param at milliseconds since the epoch */
-  touch(id: string, at?: number): void
+  /**
+   * @param at milliseconds since the epoch
+   * @param by the audience of the API where it was used; default: this server
+   */
+  touch(id: string, at?: number, by?: string | null): void
   /** Records that a check required these scopes and the token had them. */
   noteScopes(id: string, scopes: readonly string[]): void
   /** Combines the row with uses that are not yet written. */
@@ -50,6 +58,7 @@ export interface UsageOptions {
 
 interface PendingUse {
   at: number
+  by: string | null
   scopes: Set<string> | undefined
 }
 
@@ -60,15 +69,24 @@ export function createUsage({ db, inherit = false, intervalMs = 60_000, onError 
   let pendingUses = new Map<string, PendingUse>()
   const timer = setInterval(() => void flush().catch(onError), intervalMs).unref()
 
-  function getOrAdd(id: string, at: number): PendingUse {
+  function getOrAdd(id: string, at: number, by: string | null): PendingUse {
     const pending = pendingUses.get(id)
     if (!pending) {
-      const first = { at, scopes: undefined }
+      const first = { at, by, scopes: undefined }
       pendingUses.set(id, first)
       return first
     }
     pending.at = at
+    pending.by = by
     return pending
+  }
+
+  /** Puts uses back that could not be written; those since then are newer. */
+  function restore(uses: Map<string, PendingUse>): void {
+    for (const [id, { at, by, scopes = NONE }] of uses) {
+      const pending = pendingUses.get(id) ?? getOrAdd(id, at, by)
+      pending.scopes = new Set([...(pending.scopes ?? NONE), ...scopes])
+    }
   }
 
   async function flush(): Promise<void> {
@@ -78,29 +96,29 @@ export function createUsage({ db, inherit = false, intervalMs = 60_000, onError 
     try {
       await writeAll(
         db,
-        [...flushed].map(([id, { at, scopes = NONE }]) => ({ id, at, scopes })),
+        [...flushed].map(([id, { at, by, scopes = NONE }]) => ({ id, at, by, scopes })),
       )
     } catch (error) {
-      for (const [id, { at, scopes = NONE }] of flushed) {
-        const pending = getOrAdd(id, Math.max(at, pendingUses.get(id)?.at ?? 0))
-        pending.scopes = new Set([...(pending.scopes ?? NONE), ...scopes])
-      }
+      restore(flushed)
       throw error
     }
   }
 
   return {
-    touch: (id, at = Date.now()) => void getOrAdd(id, at),
+    touch: (id, at = Date.now(), by = null) => void getOrAdd(id, at, by),
     noteScopes(id, scopes) {
-      const pending = pendingUses.get(id) ?? getOrAdd(id, Date.now())
+      const pending = pendingUses.get(id) ?? getOrAdd(id, Date.now(), null)
       pending.scopes ??= new Set()
       for (const scope of scopes) pending.scopes.add(scope)
     },
-    lastUse({ id, scopes, lastUsedAt, usedScopes }) {
+    lastUse({ id, scopes, lastUsedAt, lastUsedBy, usedScopes }) {
       const pending = pendingUses.get(id)
       const used = [...(usedScopes ?? []), ...(pending?.scopes ?? [])]
-      const at = Math.max(lastUsedAt?.getTime() ?? 0, pending?.at ?? 0)
-      return { lastUsedAt: at > 0 ? new Date(at) : null, unusedScopes: unused(scopes, used, inherit) }
+      const unusedScopes = unused(scopes, used, inherit)
+      const isNewer = pending !== undefined && pending.at >= (lastUsedAt?.getTime() ?? 0)
+      return isNewer
+        ? { lastUsedAt: new Date(pending.at), lastUsedBy: pending.by, unusedScopes }
+        : { lastUsedAt, lastUsedBy, unusedScopes }
     },
     write: batch => writeAll(db, batch),
     flush,
@@ -122,7 +140,7 @@ async function writeAll(db: Database, uses: readonly TokenUse[]): Promise<void> 
 }
 
 function write(db: Database, batch: readonly TokenUse[]): Promise<unknown> {
-  const uses = batch.map(({ id, at, scopes }) => ({ id, at: new Date(at).toISOString(), scopes: [...scopes] }))
+  const uses = batch.map(({ at, scopes, ...use }) => ({ ...use, at: new Date(at).toISOString(), scopes: [...scopes] }))
   return db.transaction(em => em.execute(WRITE, [JSON.stringify(uses)]))
 }
 
@@ -131,13 +149,15 @@ const USED_SCOPES = `coalesce(t.used_scopes, '[]'::jsonb)`
 /** Updates only rows that change. */
 const WRITE = `
   with uses as materialized (
-    select t.id, u.at, u.scopes from jsonb_to_recordset(?::jsonb) as u(id uuid, at timestamptz, scopes jsonb)
+    select t.id, u.at, u.by, u.scopes
+    from jsonb_to_recordset(?::jsonb) as u(id uuid, at timestamptz, by text, scopes jsonb)
     join oauth_access_tokens t on t.id = u.id
     where t.last_used_at is null or t.last_used_at < u.at or not ${USED_SCOPES} @> u.scopes
     order by t.id for update of t
   )
   update oauth_access_tokens t set
     last_used_at = greatest(t.last_used_at, uses.at),
+    last_used_by = case when t.last_used_at > uses.at then t.last_used_by else uses.by end,
     used_scopes = case when ${USED_SCOPES} @> uses.scopes then t.used_scopes else (
       select jsonb_agg(distinct s) from jsonb_array_elements_text(${USED_SCOPES} || uses.scopes) s
     ) end

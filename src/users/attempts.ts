@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type RateLimiterAbstract, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { tooManyAttempts } from '../errors/errors.ts'
+import { createFairQueue, type FairQueue } from './fair-queue.ts'
 
 /** The attempts on a key in this process. */
 interface KeyState {
@@ -12,8 +13,24 @@ interface KeyState {
   /** Called when an attempt in flight has finished. */
   onFinished: () => void
   rejectedAt: number
-  /** No further attempt starts before then, in milliseconds since the epoch. */
-  delayedUntil: number
+  /** Attempts above the limit, which run one at a time. */
+  delayed: FairQueue
+}
+
+/** An attempt that is about to start. */
+export interface Attempt {
+  key: string
+  /** How much its failure counts. Default 1. */
+  points?: number | undefined
+  /** The address that it comes from. Above the limit, the addresses take turns. */
+  source?: string | undefined
+}
+
+/** An attempt above the limit. */
+interface Delayed {
+  key: string
+  points: number
+  source: string
 }
 
 /** The delay of the first attempt beyond the limit, and the maximum, in milliseconds. The delay doubles each time. */
@@ -29,70 +46,79 @@ const REJECTION_TTL_MS = 1_000
 /** Starts only as many attempts as may still fail. The others wait until those in flight have finished. */
 export interface Attempts {
   /**
-   * Reserves one failure for an attempt that is about to start.
-   * @param points how much the failure counts
+   * Reserves one failure for an attempt.
    * @returns a function that finishes the attempt; `false` releases the reservation
    * @throws 429 with `Retry-After` if there were too many failures, not counting reservations; with delays, only while
-   *   another attempt is delayed
+   *   an attempt from the same address is delayed, or too many others are
    */
-  reserve(key: string, points?: number): Promise<(failed: boolean) => Promise<void>>
+  reserve(attempt: Attempt): Promise<(failed: boolean) => Promise<void>>
 }
 
-/** @param overLimit whether attempts beyond the limit are rejected, or run one at a time after a delay */
-export function createAttempts(limiter: RateLimiterAbstract, overLimit: 'refuse' | 'delay' = 'refuse'): Attempts {
+/**
+ * @param turns given: attempts above the limit are not rejected but run one at a time after a delay. It counts them for each
+ *   address
+ */
+export function createAttempts(limiter: RateLimiterAbstract, turns?: RateLimiterAbstract): Attempts {
   const states = new Map<string, KeyState>()
 
-  /** @returns the delay of the attempt in milliseconds */
-  async function decide(state: KeyState, key: string, points: number): Promise<number> {
+  /** @returns whether the attempt may start at once; false: after a delay */
+  async function decide(state: KeyState, key: string, points: number): Promise<boolean> {
     for (let retries = 0; ; ) {
       const { finished } = state
-      const remaining = state.delayedUntil - Date.now()
-      if (remaining > 0) throw tooManyAttempts(remaining / 1000)
+      if (state.delayed.busy) return false
       const refusal = await consume(limiter, key, points)
       if (!refusal) {
         state.inFlight++
-        return 0
+        return true
       }
       // An attempt that finished in the meantime may have released its reservation.
       if (state.finished !== finished) continue
       if (state.inFlight > 0) {
-        await new Promise<void>(resolve => {
-          state.onFinished = resolve
-        })
+        await nextFinished(state)
       } else if (isShared(limiter) && Date.now() - state.rejectedAt > REJECTION_TTL_MS && ++retries < MAX_RETRIES) {
         await pause(RETRY_DELAY_MS)
       } else {
         state.rejectedAt = Date.now()
-        if (overLimit === 'delay') return delay(state, key, points)
+        if (turns) return false
         throw tooManyAttempts(refusal.msBeforeNext / 1000)
       }
     }
   }
 
-  async function delay(state: KeyState, key: string, points: number): Promise<number> {
-    const { consumedPoints } = await limiter.penalty(key, points)
-    const excess = Math.max(1, Math.ceil((consumedPoints - limiter.points) / points))
-    const ms = Math.min(FIRST_DELAY_MS * 2 ** (excess - 1), MAX_DELAY_MS)
-    state.delayedUntil = Date.now() + ms
-    state.inFlight++
-    return ms
+  /** Waits for the turn of the address, and then for the delay. @returns a function that ends the turn */
+  async function delay(state: KeyState, { key, points, source }: Delayed): Promise<() => void> {
+    const counter = JSON.stringify([key, source])
+    const endTurn = await state.delayed.enter(source, (await turns?.get(counter))?.consumedPoints ?? 0)
+    try {
+      // The failures may have been forgotten meanwhile.
+      if (!(await consume(limiter, key, points))) return endTurn
+      await turns?.penalty(counter, 1)
+      const { consumedPoints } = await limiter.penalty(key, points)
+      const excess = Math.max(1, Math.ceil((consumedPoints - limiter.points) / points))
+      await pause(Math.min(FIRST_DELAY_MS * 2 ** (excess - 1), MAX_DELAY_MS))
+      return endTurn
+    } catch (error) {
+      endTurn()
+      throw error
+    }
   }
 
-  function release(state: KeyState, key: string): void {
-    if (--state.waiting === 0) states.delete(key)
-  }
+  const release = (state: KeyState, key: string) => void (--state.waiting === 0 && states.delete(key))
 
   return {
-    async reserve(key, points = 1) {
+    async reserve({ key, points = 1, source = '' }) {
       const state = states.get(key) ?? newState()
       states.set(key, state)
       state.waiting++
       const decision = state.pendingDecision.then(() => decide(state, key, points))
       state.pendingDecision = decision.catch(() => {})
+      let endTurn = () => {}
       try {
-        // Not within the decision: those behind it are refused meanwhile, and do not wait.
-        const delayMs = await decision
-        if (delayMs > 0) await pause(delayMs)
+        // Not within the decision: those behind it do not wait for the delay.
+        if (!(await decision)) {
+          endTurn = await delay(state, { key, points, source })
+          state.inFlight++
+        }
       } catch (error) {
         release(state, key)
         throw error
@@ -104,12 +130,19 @@ export function createAttempts(limiter: RateLimiterAbstract, overLimit: 'refuse'
           state.inFlight--
           state.finished++
           state.onFinished()
+          endTurn()
           release(state, key)
         }
       }
     },
   }
 }
+
+/** Waits until an attempt in flight has finished. */
+const nextFinished = (state: KeyState) =>
+  new Promise<void>(resolve => {
+    state.onFinished = resolve
+  })
 
 const newState = (): KeyState => ({
   pendingDecision: Promise.resolve(),
@@ -118,7 +151,7 @@ const newState = (): KeyState => ({
   finished: 0,
   onFinished: () => {},
   rejectedAt: Number.NEGATIVE_INFINITY,
-  delayedUntil: Number.NEGATIVE_INFINITY,
+  delayed: createFairQueue(() => tooManyAttempts(MAX_DELAY_MS / 1000)),
 })
 
 const isShared = (limiter: RateLimiterAbstract) => limiter instanceof RateLimiterRedis

@@ -1,10 +1,12 @@
 import type { Em } from '../database/database.ts'
 import { conflict } from '../errors/errors.ts'
-import type { User } from './user.entity.ts'
+import { labelOf, type User } from './user.entity.ts'
 
-/** Locks in the order of the ids, so that concurrent changes of administrators wait for each other without a deadlock. */
+/** Those whom this server alone knows: an application may disable its administrators at any time. Locks in the order of the ids, so that concurrent changes of administrators wait for each other without a deadlock. */
 const ADMINISTRATORS = `
-  select id from users where role = 'admin' and disabled_at is null order by id for no key update`
+  select id from users
+  where role = 'admin' and kind = 'person' and subject is null and disabled_at is null
+  order by id`
 
 /** Whether a change would remove an administrator. */
 const removesAdministrator = (values: Partial<User>) => values.role === 'user' || values.disabledAt != null
@@ -16,9 +18,13 @@ const removesAdministrator = (values: Partial<User>) => values.role === 'user' |
  */
 export async function lockAdministrators(em: Em, values: Partial<User>): Promise<(user: User) => void> {
   if (!removesAdministrator(values)) return () => {}
-  const ids = ((await em.execute(ADMINISTRATORS)) as { id: string }[]).map(({ id }) => id)
+  const ids = ((await em.execute(`${ADMINISTRATORS} for no key update`)) as { id: string }[]).map(({ id }) => id)
   return user => {
     if (ids.length > 1 || ids[0] !== user.id) return
-    throw conflict(`${user.email} is the last administrator. Make another user an administrator first.`)
+    throw conflict(`${labelOf(user)} is the last administrator. Make another user an administrator first.`)
   }
 }
+
+/** Whether an administrator is left who can sign in. Call it after `lockAdministrators` and the change. */
+export const hasAdministrator = async (em: Em): Promise<boolean> =>
+  ((await em.execute(`${ADMINISTRATORS} limit 1`)) as unknown[]).length > 0

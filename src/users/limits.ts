@@ -1,17 +1,18 @@
 import { isIPv6 } from 'node:net'
 import { Redis } from 'ioredis'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
-import { tooManyAttempts, tooManyRequests } from '../errors/errors.ts'
+import { raise, tooManyAttempts, tooManyRequests } from '../errors/errors.ts'
 import { mappedIPv4, type Peer } from '../http/forwarded.ts'
-import { type Attempts, createAttempts } from './attempts.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
+import { type Attempt, type Attempts, createAttempts } from './attempts.ts'
 
 const WINDOW_SECONDS = 15 * 60
-/** How much more is let through where many clients share an address. */
+/** The factor by which the limit is higher where many clients share an address. */
 const SHARED_FACTOR = 20
 
 /**
- * Nobody waits for a Redis: one that is away, or says nothing for so many milliseconds, is done without. What was asked
- * when it went is not asked again: it may have counted, and a second break would lose the question unanswered.
+ * Requests do not wait for Redis: when it is unavailable, or does not respond in time (milliseconds), limits are counted in
+ * memory. A command whose connection broke is not repeated, because Redis may have executed it.
  */
 const REDIS = { maxRetriesPerRequest: 0, enableOfflineQueue: false, socketTimeout: 1_000 }
 
@@ -21,34 +22,56 @@ export function connectRedis(url: string | undefined): Redis | undefined {
   return redis
 }
 
-/** Counts up to `points` for each key in a window of 15 minutes; in memory without Redis, and while it is away. */
-export function createLimiter(redis: Redis | undefined, keyPrefix: string, points: number): RateLimiterAbstract {
-  const options = { keyPrefix, points, duration: WINDOW_SECONDS }
+/** Counts up to `points` for each key in a window, 15 minutes by default; in memory without Redis, and while it is unavailable. */
+export function createLimiter(
+  redis: Redis | undefined,
+  keyPrefix: string,
+  points: number,
+  duration = WINDOW_SECONDS,
+): RateLimiterAbstract {
+  const options = { keyPrefix, points, duration }
   const memory = new RateLimiterMemory(options)
   return redis ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: memory }) : memory
 }
 
-/** One failure that an attempt reserves before it begins, and gives back unless it fails. */
-export interface Limit {
+/**
+ * Counts a request.
+ * @param tooMany makes the error of the seconds until the next request is accepted
+ */
+export const consumeFrom = (
+  limiter: RateLimiterAbstract,
+  key: string,
+  tooMany: (seconds: number) => Error,
+): Promise<RateLimiterRes> =>
+  limiter
+    .consume(key)
+    .catch(refusal => raise(refusal instanceof RateLimiterRes ? tooMany(refusal.msBeforeNext / 1000) : refusal))
+
+/** A limit whose count an attempt increases before it begins, and decreases unless it fails. */
+export interface Limit extends Attempt {
   attempts: Attempts
-  key: string
-  points?: number
 }
 
 /** A limit for each address, which is higher where many clients share one. */
 export interface AddressLimit {
   /** @throws 429 with `Retry-After` */
   limitFor(peer: Peer): Promise<Limit>
-  /** Counts a request. @throws 429 with `Retry-After` */
-  consume(peer: Peer): Promise<void>
+  /** Counts a request. @returns what is left. @throws 429 with `Retry-After` */
+  consume(peer: Peer): Promise<RateLimit>
 }
 
-export function createAddressLimit(redis: Redis | undefined, keyPrefix: string, points: number): AddressLimit {
-  const alone = createLimiter(redis, keyPrefix, points)
-  const shared = createLimiter(redis, `${keyPrefix}:shared`, points * SHARED_FACTOR)
+/** @param seconds the window; default: 15 minutes */
+export function createAddressLimit(
+  redis: Redis | undefined,
+  keyPrefix: string,
+  points: number,
+  seconds?: number,
+): AddressLimit {
+  const alone = createLimiter(redis, keyPrefix, points, seconds)
+  const shared = createLimiter(redis, `${keyPrefix}:shared`, points * SHARED_FACTOR, seconds)
   const attempts = { alone: createAttempts(alone), shared: createAttempts(shared) }
 
-  /** Who sends the headers of a proxy only after the limit was reached without them is no proxy. */
+  /** A client that sends proxy headers only after it has reached the limit without them is no proxy. */
   async function usedWithout(key: string): Promise<RateLimiterRes | undefined> {
     const used = await alone.get(key)
     return used && used.consumedPoints >= points ? used : undefined
@@ -56,33 +79,36 @@ export function createAddressLimit(redis: Redis | undefined, keyPrefix: string, 
 
   return {
     async limitFor(peer) {
-      const key = network(peer.address)
+      const key = networkOf(peer.address)
       if (!peer.shared) return { attempts: attempts.alone, key }
       const used = await usedWithout(key)
       if (used) throw tooManyAttempts(used.msBeforeNext / 1000)
       return { attempts: attempts.shared, key }
     },
     async consume(peer) {
-      const key = network(peer.address)
-      try {
-        const used = peer.shared ? await usedWithout(key) : undefined
-        if (used) throw used
-        await (peer.shared ? shared : alone).consume(key)
-      } catch (refusal) {
-        if (refusal instanceof RateLimiterRes) throw tooManyRequests(refusal.msBeforeNext / 1000)
-        throw refusal
+      const key = networkOf(peer.address)
+      const used = peer.shared ? await usedWithout(key) : undefined
+      if (used) throw tooManyRequests(used.msBeforeNext / 1000)
+      const limiter = peer.shared ? shared : alone
+      const { remainingPoints, msBeforeNext } = await consumeFrom(limiter, key, tooManyRequests)
+      return {
+        name: 'requests',
+        limit: limiter.points,
+        windowSeconds: limiter.duration,
+        remaining: Math.max(0, remainingPoints),
+        resetSeconds: Math.ceil(msBeforeNext / 1000),
       }
     },
   }
 }
 
-/** Reserves a failure of each limit before an attempt, and gives it back unless the attempt failed for what was proved. */
+/** Counts a failure for each limit before an attempt, and subtracts it unless `verify` returned undefined. */
 export async function withLimits<T>(limits: Limit[], verify: () => Promise<T | undefined>): Promise<T | undefined> {
   const releases: ((failed: boolean) => Promise<void>)[] = []
-  // What is refused, or ends with an error, has proved nothing wrong.
+  // A rejected attempt or an error is not a wrong password.
   let failed = false
   try {
-    for (const { attempts, key, points } of limits) releases.push(await attempts.reserve(key, points))
+    for (const { attempts, ...attempt } of limits) releases.push(await attempts.reserve(attempt))
     const result = await verify()
     failed = result === undefined
     return result
@@ -92,7 +118,7 @@ export async function withLimits<T>(limits: Limit[], verify: () => Promise<T | u
 }
 
 /** The network that counts as one address: an IPv6 host usually has a whole /64. */
-export function network(address: string): string {
+export function networkOf(address: string): string {
   return prefixOf(address, 4)
 }
 
@@ -112,8 +138,8 @@ function prefixOf(address: string, groups: number): string {
 }
 
 /**
- * The network that failures of one user are counted for: an IPv4 /24, or an IPv6 /48, since one customer may have as much
- * (RFC 6177) and could use another /64 for each guess.
+ * The network by which failures of one user are counted: an IPv4 /24, or an IPv6 /48, since one customer may have that
+ * much (RFC 6177) and could use another /64 for each guess.
  */
-export const surroundings = (address: string): string =>
+export const widerNetwork = (address: string): string =>
   prefixOf(address, 3).replace(/^(\d+\.\d+\.\d+)\.\d+$/, '$1.0/24')

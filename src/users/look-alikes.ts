@@ -81,10 +81,8 @@ const scriptsOf = (character: string): string[] =>
   OF_SCRIPT.flatMap(([script, pattern]) => (pattern.test(character) ? [script] : []))
 
 /**
- * Replaces letters that look like Latin ones.
- * @returns the address in Latin letters; undefined if no letter was replaced
+ * Replaces letters that look like Latin ones. Addresses that look alike have the same skeleton (UTS #39 §4), whichever of them
+ * is the Latin one. It is stored with each user, so a change of the table needs a migration of `users.email_skeleton`.
  */
-export function looksLike(email: string): string | undefined {
-  const latin = [...email].map(character => LOOK_ALIKES.get(character) ?? character).join('')
-  return latin === email ? undefined : latin
-}
+export const skeletonOf = (email: string): string =>
+  [...email].map(character => LOOK_ALIKES.get(character) ?? character).join('')

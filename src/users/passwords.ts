@@ -1,14 +1,12 @@
-import { hash, verify } from '@node-rs/argon2'
+import { hash } from '@node-rs/argon2'
 import { invalid } from '../errors/errors.ts'
+import { newSecret } from '../security/secrets.ts'
 import { COMMON_PASSWORDS } from './common-passwords.ts'
-
-/** OWASP's recommendation for argon2id: 19 MiB, two iterations, one degree of parallelism; about 6 ms. */
-const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+import { COST, hashByOthers, isWeakHash, kindOf, matchesHash } from './password-hashes.ts'
 
 export const MIN_PASSWORD_LENGTH = 8
-export const MAX_PASSWORD_LENGTH = 256
-
-let dummyHash: Promise<string> | undefined
+/** In bytes of UTF-8. */
+const MAX_PASSWORD_BYTES = 1_024
 
 /**
  * Normalizes a password to NFC, since keyboards and systems send the same characters composed or decomposed
@@ -20,20 +18,37 @@ export function hashPassword(password: string): Promise<string> {
   return hash(normalizePassword(password), COST)
 }
 
+let unusable: Promise<string> | undefined
+
+/** The hash of a password that nobody knows, for users who have none and in place of unknown ones. One serves them all. */
+export const unusableHash = (): Promise<string> => (unusable ??= hashPassword(newSecret()))
+
+/** What a comparison has to know of the other hashes. */
+export interface MatchOptions {
+  /** The kinds of hashes that users have: a wrong password takes the time of each, so that it tells nothing of the user. */
+  kinds?: readonly string[]
+  /** What Devise appended to passwords before it hashed them. */
+  pepper?: string | undefined
+}
+
 /**
  * Whether a password matches a hash. Without a hash, for an unknown user, it takes the same time and returns false.
- * @returns `outdated` if the hash is of an unnormalized form, stored by an earlier version. Hash the password again then
+ * @returns `outdated` if the hash is of an unnormalized form, stored by an earlier version, or weak, as another system stores
+ *   it. Hash the password again then
  */
 export async function passwordMatches(
   passwordHash: string | undefined,
   password: string,
+  { kinds = [], pepper }: MatchOptions = {},
 ): Promise<boolean | 'outdated'> {
-  dummyHash ??= hashPassword('there is no such user')
   const normal = normalizePassword(password)
+  const unusable = await unusableHash()
+  const hash = passwordHash ?? unusable
+  const all = new Set([kindOf(unusable) as string, ...kinds])
   for (const form of new Set([normal, password, password.normalize('NFD')])) {
-    if (!(await verify(passwordHash ?? (await dummyHash), form))) continue
-    if (passwordHash === undefined) return false
-    return form === normal || 'outdated'
+    const matches = await matchesHash(hash, form, pepper)
+    if (matches && passwordHash !== undefined) return (form === normal && !isWeakHash(hash)) || 'outdated'
+    await hashByOthers(kinds.length > 0 ? all : [], hash, form, pepper)
   }
   return false
 }
@@ -47,16 +62,15 @@ export interface PasswordOwner {
 }
 
 /**
- * Validates a new password. The length is in characters of the normal form; 256 of them are at most 1,024 bytes.
- * @throws 422 if it is too short or too long, a common password, only blanks, or the user's own address or name (OWASP ASVS
- * 6.2)
+ * Validates a new password. The length is in characters of the normal form, and in bytes of it.
+ * @throws 422 if it is too short or too long, a common password, only blanks, or the user's address or name (OWASP ASVS 6.2)
  */
 export function checkNewPassword(password: string, owner: PasswordOwner, path = 'password'): void {
-  const length = [...normalizePassword(password)].length
-  if (length < MIN_PASSWORD_LENGTH)
+  const normal = normalizePassword(password)
+  if ([...normal].length < MIN_PASSWORD_LENGTH)
     throw invalid({ path, message: `must have at least ${MIN_PASSWORD_LENGTH} characters` })
-  if (length > MAX_PASSWORD_LENGTH)
-    throw invalid({ path, message: `must have at most ${MAX_PASSWORD_LENGTH} characters` })
+  if (Buffer.byteLength(normal) > MAX_PASSWORD_BYTES)
+    throw invalid({ path, message: `must have at most ${MAX_PASSWORD_BYTES} bytes` })
   const guess = comparable(password)
   if (guess === '') throw invalid({ path, message: 'must contain visible characters' })
   common ??= new Set(COMMON_PASSWORDS.split(' ').map(comparable))

@@ -16,7 +16,7 @@ const SYSTEMS: [RegExp, string][] = [
   [/\bCrOS\b/, 'ChromeOS'],
   [/\bLinux\b/, 'Linux'],
 ]
-const LONGEST = 60
+const MAX_LENGTH = 60
 
 const named = (among: [RegExp, string][], userAgent: string) => among.find(([sign]) => sign.test(userAgent))?.[1]
 
@@ -26,5 +26,5 @@ export function deviceName(userAgent: string): string {
   const browser = named(BROWSERS, userAgent)
   const system = named(SYSTEMS, userAgent)
   if (browser && system) return text.on.replace('{browser}', browser).replace('{system}', system)
-  return browser ?? system ?? (userAgent.trim().slice(0, LONGEST) || text.unknown)
+  return browser ?? system ?? (userAgent.trim().slice(0, MAX_LENGTH) || text.unknown)
 }

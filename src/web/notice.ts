@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { formatNumber, type PluralText, pluralForm } from './numbers.ts'
 import { phrase } from './phrase.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
@@ -28,10 +29,17 @@ export function takeNotice(request: FastifyRequest, reply: FastifyReply, site: S
 function read(cookie: string): string | undefined {
   try {
     const [name, values] = JSON.parse(Buffer.from(cookie, 'base64url').toString('utf8'))
-    const text = Object.entries<string>(texts.notices).find(([key]) => key === name)?.[1]
+    const text = Object.entries<string | PluralText>(texts.notices).find(([key]) => key === name)?.[1]
     const entries = Object.entries(values as object).map(([key, value]) => [key, String(value)])
-    return text && phrase(text, Object.fromEntries(entries))
+    return text && fill(text, Object.fromEntries(entries))
   } catch {
     return undefined
   }
+}
+
+/** A text with two forms has a count among its values. */
+function fill(text: string | PluralText, values: Record<string, string>): string {
+  if (typeof text === 'string') return phrase(text, values)
+  const count = Number(values.count)
+  return phrase(pluralForm(text, count), { ...values, count: formatNumber(count) })
 }

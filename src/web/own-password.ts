@@ -7,13 +7,14 @@ import { texts } from './texts.ts'
 export const NEW_PASSWORD = '/new-password'
 
 /** Redirects users with a generated password to the page where they replace it. They can also sign out. */
-export function ownPasswordFirst(site: Site) {
-  const allowed = [NEW_PASSWORD, '/login', '/logout'].map(path => site.base + path)
+export function requireOwnPassword(site: Site) {
+  const allowed = [NEW_PASSWORD, '/login', '/logout', '/language'].map(path => site.base + path)
   return async (request: FastifyRequest, reply: FastifyReply) => {
     if (!request.signedIn?.user.mustChangePassword) return
-    const url = site.absoluteUrl(request.url)
-    if (allowed.includes(url.split('?')[0] as string)) return
+    const path = site.absoluteUrl(request.routeOptions.url ?? '')
+    if (allowed.some(each => path === each || path.startsWith(`${each}/`))) return
     if (request.method !== 'GET' && request.method !== 'HEAD') throw forbidden(texts.newPassword.first)
+    const url = site.absoluteUrl(request.url)
     return reply.redirect(`${site.base}${NEW_PASSWORD}?next=${encodeURIComponent(url)}`, 303)
   }
 }

@@ -7,11 +7,11 @@ const { escapeFunction } = new Eta().config
  * value does not reorder the text around it.
  */
 export function phrase(text: string, values: Readonly<Record<string, string>> = {}): string {
-  const value = (name: string) => `<bdi>${escapeFunction(asWritten(values[name] ?? ''))}</bdi>`
+  const value = (name: string) => `<bdi>${escapeFunction(stripBidiControls(values[name] ?? ''))}</bdi>`
   return escapeFunction(text).replaceAll(/\{(\w+)\}/g, (_, name) => value(name))
 }
 
 /** A name without bidirectional control characters, which could make it look like another one. */
-export function asWritten(name: string): string {
+export function stripBidiControls(name: string): string {
   return name.replaceAll(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
 }

@@ -1,14 +1,14 @@
 import type { FastifyRequest } from 'fastify'
 import type { Params } from '../grants/grant.ts'
 import { type PageRequest, page } from '../http/paging.ts'
-import { readForm } from '../oauth/form.ts'
+import { readPageForm } from '../oauth/form.ts'
 import { queryOf } from './authorize.ts'
 
 /**
  * The query of a page. Empty values count as absent, as in forms.
  * @throws 400
  */
-export const queryParams = (request: FastifyRequest): Params => readForm(queryOf(request))
+export const queryParams = (request: FastifyRequest): Params => readPageForm(queryOf(request))
 
 export const idOf = ({ params }: FastifyRequest): string => (params as { id: string }).id
 

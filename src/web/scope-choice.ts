@@ -1,9 +1,10 @@
-import { WILDCARD } from '../../packages/guard/src/scope-set.ts'
+import { isAdminScope, WILDCARD } from '../../packages/guard/src/scope-set.ts'
 import type { Params } from '../grants/grant.ts'
 import { isForRole } from '../scopes/admin.ts'
 import type { Catalogue, Scope } from '../scopes/catalogue.ts'
 import { RESERVED } from '../scopes/reserved.ts'
 import type { Role } from '../users/user.entity.ts'
+import { describeScope } from './scope-description.ts'
 
 /** A checkbox for a scope. */
 export interface ScopeBox {
@@ -12,22 +13,24 @@ export interface ScopeBox {
   name: string
   description: string
   checked: boolean
-  /** Not checked, but inherited from a checked scope. */
-  included: boolean
+  /** Not checked, but inherited from this checked scope. */
+  includedIn: string | undefined
 }
 
 /** Scopes with the same first segment. */
 export interface ScopeGroup {
-  word: string
+  name: string
   boxes: ScopeBox[]
 }
 
 /** The scopes of a form: those of the deployment in groups, and the reserved ones. */
 export interface ScopeChoice {
   groups: ScopeGroup[]
+  /** Whether `a` includes `a:b`. */
+  inherit: boolean
   reserved: ScopeBox[]
   /** Scopes of the token without a checkbox. They stay unless their removal is checked. */
-  kept: RemovedScopeBox[]
+  unavailable: RemovedScopeBox[]
 }
 
 /** A scope that is no longer in the catalogue, or an administrative scope of a user who is no longer an administrator. */
@@ -50,12 +53,16 @@ export function chosenScopes(fields: Params): string[] {
     .map(name => name.slice(FIELD.length))
 }
 
+/** Whether a form gives an administrative scope to an app. */
+export const approvesAdminScope = (fields: Params): boolean =>
+  fields.decision === 'approve' && chosenScopes(fields).some(isAdminScope)
+
 /**
  * The new scopes of a token: the checked ones, and those without a checkbox whose removal is not checked.
  */
 export function changedScopes(fields: Params, choice: ScopeChoice): string[] {
-  const keptIds = choice.kept.filter(({ name }) => fields[name] === undefined).map(({ id }) => id)
-  return [...new Set([...chosenScopes(fields), ...keptIds])]
+  const remaining = choice.unavailable.filter(({ name }) => fields[name] === undefined).map(({ id }) => id)
+  return [...new Set([...chosenScopes(fields), ...remaining])]
 }
 
 export interface ScopeChoiceOptions {
@@ -67,37 +74,47 @@ export interface ScopeChoiceOptions {
   wildcard: string
   /** Scopes of the existing token; omitted for a new one. */
   existing?: readonly string[]
+  /** Whether the owner may have a scope. Default: those of the role. */
+  allows?: (id: string) => boolean
 }
 
 export function scopeChoice(
   catalogue: Catalogue,
-  { checked, role, wildcard, existing = [] }: ScopeChoiceOptions,
+  { checked, role, wildcard, existing = [], allows = () => true }: ScopeChoiceOptions,
 ): ScopeChoice {
   // `*` includes everything by its description, so it marks no other scope as included.
   const narrow = checked.filter(id => id !== WILDCARD)
   const box = ({ id, description }: Pick<Scope, 'id' | 'description'>): ScopeBox => ({
     id,
     name: scopeField(id),
-    description,
+    description: describeScope({ id, description }),
     checked: checked.includes(id),
-    included: catalogue.inherit && !checked.includes(id) && catalogue.covers(narrow, id),
+    includedIn:
+      catalogue.inherit && !checked.includes(id) ? narrow.find(scope => catalogue.covers([scope], id)) : undefined,
   })
-  const offered = RESERVED.filter(({ id }) => isForRole(id, role))
-  const all = { id: WILDCARD, description: wildcard }
-  const removedScopes = existing.filter(id => !hasBox(catalogue, role, id)).map(id => ({ id, name: REMOVE + id }))
-  return { groups: grouped(catalogue, box), reserved: [...offered, all].map(box), kept: removedScopes }
+  const offered = [...RESERVED, { id: WILDCARD, description: wildcard }].filter(
+    ({ id }) => isForRole(id, role) && allows(id),
+  )
+  const hasBox = (id: string) => (id === WILDCARD || (catalogue.has(id) && isForRole(id, role))) && allows(id)
+  const removedScopes = existing.filter(id => !hasBox(id)).map(id => ({ id, name: REMOVE + id }))
+  return {
+    groups: grouped(
+      catalogue.scopes.filter(({ id }) => allows(id)),
+      box,
+    ),
+    reserved: offered.map(box),
+    inherit: catalogue.inherit,
+    unavailable: removedScopes,
+  }
 }
 
-const hasBox = (catalogue: Catalogue, role: Role, id: string) =>
-  id === WILDCARD || (catalogue.has(id) && isForRole(id, role))
-
-function grouped(catalogue: Catalogue, box: (scope: Scope) => ScopeBox): ScopeGroup[] {
+function grouped(scopes: readonly Scope[], box: (scope: Scope) => ScopeBox): ScopeGroup[] {
   const reserved = new Set<string>(RESERVED.map(({ id }) => id))
-  const words = new Map<string, ScopeBox[]>()
-  for (const scope of catalogue.scopes) {
+  const groups = new Map<string, ScopeBox[]>()
+  for (const scope of scopes) {
     if (reserved.has(scope.id)) continue
-    const word = scope.id.split(':', 1)[0] as string
-    words.set(word, [...(words.get(word) ?? []), box(scope)])
+    const name = scope.id.split(':', 1)[0] as string
+    groups.set(name, [...(groups.get(name) ?? []), box(scope)])
   }
-  return [...words].map(([word, boxes]) => ({ word, boxes }))
+  return [...groups].map(([name, boxes]) => ({ name, boxes }))
 }

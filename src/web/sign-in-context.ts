@@ -5,7 +5,7 @@ import type { Site } from './site.ts'
 
 /** Why a user signs in. */
 export interface SignInContext {
-  /** The name of the app that requests authorization; undefined when its request is invalid. */
+  /** The name of the app that requests authorization, or its host if it says its name itself; undefined: the request is invalid. */
   app: string | undefined
 }
 
@@ -18,7 +18,7 @@ export function createSignInContextOf(requests: AuthorizeRequests, { base }: Sit
     if (!path.startsWith(url)) return undefined
     try {
       const { client } = await requests.read(path.slice(url.length))
-      return { app: client.name }
+      return { app: client.metadataUrl === null ? client.name : new URL(client.metadataUrl).host }
     } catch (error) {
       if (error instanceof AuthorizationErrorResponse) return { app: undefined }
       if (error instanceof PosternError && error.status < 500) return undefined

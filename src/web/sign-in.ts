@@ -2,55 +2,49 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { setActor } from '../audit/actor.ts'
 import { PosternError } from '../errors/errors.ts'
 import type { Params } from '../grants/grant.ts'
-import { peerOf } from '../http/forwarded.ts'
 import type { DeviceCookies } from '../users/device-cookies.ts'
 import { normalizeEmail } from '../users/emails.ts'
-import type { Sessions } from '../users/sessions.ts'
-import type { SignIn } from '../users/sign-in.ts'
+import type { Factors } from '../users/factors/factors.ts'
+import type { CheckPassword } from '../users/sign-in.ts'
+import { fieldErrors } from './form-error.ts'
+import { translateMessage } from './messages.ts'
 import { allowPopups } from './popup.ts'
+import type { BeginSecondStep } from './second-step.ts'
 import type { StartSession } from './session.ts'
-import type { SignInContextOf } from './sign-in-context.ts'
+import type { SignInForm } from './sign-in-form.ts'
+import { createSignInOriginOf } from './sign-in-origin.ts'
 import { localPath, type Site } from './site.ts'
-import { isStaleForm, redirectOnSignOut, staleFormText } from './stale-form.ts'
+import { isStaleForm, staleFormText } from './stale-form.ts'
 import { texts } from './texts.ts'
 
 export interface SignInOptions {
   site: Site
-  signIn: SignIn
-  sessions: Sessions
+  checkPassword: CheckPassword
+  factors: Pick<Factors, 'has'>
+  beginSecondStep: BeginSecondStep
   startSession: StartSession
   deviceCookies: DeviceCookies
-  signInContextOf: SignInContextOf
+  signInForm: SignInForm
 }
 
-interface Attempt {
+interface SignInFields {
+  email: string
+  password: string
   next: string | undefined
-  email?: string | undefined
 }
 
-/** Signing in and out. */
-export function signInRoutes({
-  site,
-  signIn,
-  sessions,
-  startSession,
-  deviceCookies,
-  signInContextOf,
-}: SignInOptions): FastifyPluginAsync {
-  const { base, sessionCookie, cookieOptions } = site
+/** Signing in by password. */
+export function signInRoutes(options: SignInOptions): FastifyPluginAsync {
+  const { site, checkPassword, factors, beginSecondStep, startSession, signInForm: form } = options
+  const originOf = createSignInOriginOf(options)
+  const { base } = site
 
-  async function form(reply: FastifyReply, { next, email }: Attempt, refusal?: { status: number; message: string }) {
-    const context = next === undefined ? undefined : await signInContextOf(next)
-    const options = { status: refusal?.status ?? 200, redirects: context !== undefined }
-    const data = { title: texts.signIn.title, next, email, app: context?.app, refusal: refusal?.message }
-    return reply.page('sign-in.eta', data, options)
-  }
-
-  async function signInUser(request: FastifyRequest, reply: FastifyReply, email: string, password: string) {
-    const device = deviceCookies.read(request.cookies[site.deviceCookie], email)
-    const user = await signIn(email, password, { peer: peerOf(request), device })
+  async function signInUser(request: FastifyRequest, reply: FastifyReply, { email, password, next }: SignInFields) {
+    const user = await checkPassword(email, password, originOf(request, email))
     setActor({ userId: user.id })
+    if (await factors.has(user.id)) return beginSecondStep(reply, user, next)
     await startSession(request, reply, user)
+    return reply.redirect(next ?? `${base}/tokens`, 303)
   }
 
   /**
@@ -81,24 +75,20 @@ export function signInRoutes({
       const { email, password, ...rest } = (request.body ?? {}) as Params
       const next = localPath(rest.next)
       if (email === undefined || password === undefined) {
-        return form(reply, { next, email }, { status: 400, message: texts.signIn.missing })
+        const { missing } = texts.signIn
+        const errors = {
+          ...(email === undefined && { email: missing.email }),
+          ...(password === undefined && { password: missing.password }),
+        }
+        return form(reply, { next, email }, fieldErrors(errors))
       }
       try {
-        await signInUser(request, reply, email, password)
+        return await signInUser(request, reply, { email, password, next })
       } catch (error) {
         if (!(error instanceof PosternError) || error.status >= 500) throw error
         reply.headers(error.headers)
-        return form(reply, { next, email }, error)
+        return form(reply, { next, email }, { status: error.status, message: translateMessage(error.message) })
       }
-      return reply.redirect(next ?? `${base}/tokens`, 303)
-    })
-
-    const errorHandler = redirectOnSignOut(base)
-    const signOut = { preHandler: app.csrfProtection, schema: { hide: true } as never, errorHandler }
-    app.post('/logout', signOut, async (request, reply) => {
-      const text = request.cookies[sessionCookie]
-      if (text !== undefined) await sessions.end(text)
-      return reply.clearCookie(sessionCookie, cookieOptions).redirect(`${base}/login`, 303)
     })
   }
 }

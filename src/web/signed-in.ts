@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type FieldError, forbidden, PosternError, signedOut } from '../errors/errors.ts'
+import { forbidden, signedOut } from '../errors/errors.ts'
 import type { SignedIn } from '../users/sessions.ts'
 import { type Site, signInPath } from './site.ts'
 import { texts } from './texts.ts'
@@ -35,31 +35,4 @@ export function requireSignedIn(app: FastifyInstance, { site, role = 'user' }: R
 export function signedInOf({ signedIn }: FastifyRequest): SignedIn {
   if (signedIn) return signedIn
   throw signedOut()
-}
-
-/** Why a form was rejected. */
-export interface FormError {
-  status: number
-  message: string
-}
-
-/**
- * The error of a form that the user can correct, to show the form again.
- * @throws any other error
- */
-export function formErrorOf(error: unknown): FormError {
-  if (!(error instanceof PosternError) || ![400, 403, 409, 422, 429].includes(error.status)) throw error
-  return { status: error.status === 422 ? 400 : error.status, message: toMessage(error) }
-}
-
-/** The message, with field names as on the pages. */
-function toMessage({ message, extra }: PosternError): string {
-  const errors = extra.errors as FieldError[] | undefined
-  if (!errors) return message
-  return errors.map(({ path, message }) => `${fieldName(path)} ${message}`.trim()).join('; ')
-}
-
-function fieldName(path: string): string {
-  const [field = ''] = path.split('/')
-  return Object.entries<string>(texts.fields).find(([name]) => name === field)?.[1] ?? field
 }

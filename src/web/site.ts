@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto'
 import type { CookieSerializeOptions } from '@fastify/cookie'
-import { deriveKey } from '../config/app-key.ts'
 import type { Config } from '../config/config.ts'
+import type { KeyRing } from '../security/key-ring.ts'
+import { type CsrfTokens, createCsrfTokens } from './csrf-tokens.ts'
 
 /** The public address of the pages, and their cookies. */
 export interface Site {
-  /** The host of the issuer, which is the name of the site on the pages. */
+  /** The name of the site on the pages. */
   name: string
   /** Prefix of all paths: empty, or without a slash at its end. */
   base: string
@@ -14,17 +15,28 @@ export interface Site {
   csrfCookie: string
   deviceCookie: string
   noticeCookie: string
-  madeCookie: string
+  issuedCookie: string
+  languageCookie: string
+  /** A sign-in that waits for the second factor. */
+  secondStepCookie: string
+  /** Identifies a browser to which the sign-in page has given a challenge for a passkey. */
+  passkeyCookie: string
   cookieOptions: CookieSerializeOptions
-  csrfKey: Buffer
+  csrfTokens: CsrfTokens
   /** The path that browsers use for the URL of a request. */
   absoluteUrl(url: string): string
+}
+
+export interface SiteOptions {
+  config: Pick<Config, 'issuer' | 'brandName'>
+  keyRing: KeyRing
 }
 
 /**
  * @param prefix that the server is mounted under; the issuer may have it already
  */
-export function createSite({ issuer, appKey }: Pick<Config, 'issuer' | 'appKey'>, prefix: string): Site {
+export function createSite({ config, keyRing }: SiteOptions, prefix: string): Site {
+  const { issuer, brandName } = config
   const { pathname, protocol, host } = new URL(issuer)
   const path = pathname.replace(/\/$/, '')
   const secure = protocol === 'https:'
@@ -34,15 +46,18 @@ export function createSite({ issuer, appKey }: Pick<Config, 'issuer' | 'appKey'>
   // Browsers share cookies among the ports of a host, and the prefix allows no path but the root.
   const cookie = `${prefixed}postern-${hash('sha256', `${protocol}//${host}${base}`).slice(0, 8)}`
   return {
-    name: host,
+    name: brandName,
     base,
     sessionCookie: cookie,
     csrfCookie: `${cookie}-csrf`,
     deviceCookie: `${cookie}-device`,
     noticeCookie: `${cookie}-notice`,
-    madeCookie: `${cookie}-made`,
+    issuedCookie: `${cookie}-issued`,
+    languageCookie: `${cookie}-language`,
+    secondStepCookie: `${cookie}-second-step`,
+    passkeyCookie: `${cookie}-passkey`,
     cookieOptions: { path: '/', httpOnly: true, sameSite: 'lax', secure },
-    csrfKey: Buffer.from(deriveKey(appKey, 'postern forms')),
+    csrfTokens: createCsrfTokens(keyRing),
     absoluteUrl: url => base + url.slice(prefix.length),
   }
 }
@@ -72,3 +87,9 @@ export function localPath(text: unknown): string | undefined {
   // A path that starts with two slashes, or a slash and a backslash, would name a host.
   return /^\/(?![/\\])/.test(path) && path.length <= MAX_NEXT_LENGTH ? path : undefined
 }
+
+const THIS_COMPUTER = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
+
+/** Whether somebody works on the pages: the issuer is on this computer, and NODE_ENV is not `production`. */
+export const isDevelopment = ({ issuer }: Pick<Config, 'issuer'>): boolean =>
+  process.env.NODE_ENV !== 'production' && THIS_COMPUTER.test(new URL(issuer).hostname)

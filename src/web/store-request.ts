@@ -1,3 +1,4 @@
+import { clientIdOf } from '../clients/client.entity.ts'
 import type { Peer } from '../http/forwarded.ts'
 import type { AuthorizeRequest } from '../oauth/authorize-request.ts'
 import type { PushedRequests } from '../oauth/pushed.ts'
@@ -16,21 +17,19 @@ export type StoreRequest = (request: AuthorizeRequest, who: Peer) => Promise<str
 export interface StoreRequestOptions {
   site: Site
   pushedRequests: Pick<PushedRequests, 'store'>
-  throttle: Pick<Throttle, 'limitUnauthenticated'>
+  throttle: Pick<Throttle, 'limitAnonymous'>
 }
-
-/** Authorization requests are not authenticated, so even a confidential client is limited like a public one. */
-const publicClient = { isConfidential: () => false }
 
 export function createStoreRequest({ site, pushedRequests, throttle }: StoreRequestOptions): StoreRequest {
   async function store({ client, parameters }: AuthorizeRequest, who: Peer): Promise<string> {
-    await throttle.limitUnauthenticated(publicClient, who)
-    return pushedRequests.store(client.id, parameters)
+    // An authorization request is not authenticated, so the client does not matter.
+    await throttle.limitAnonymous(who)
+    return pushedRequests.store(client, parameters)
   }
 
   return async (request, who) => {
     const uri = request.stored?.requestUri ?? (await store(request, who))
-    const query = new URLSearchParams({ client_id: request.client.id, request_uri: uri })
+    const query = new URLSearchParams({ client_id: clientIdOf(request.client), request_uri: uri })
     return `${site.base}/oauth/authorize?${query}`
   }
 }

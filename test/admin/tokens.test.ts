@@ -34,6 +34,16 @@ t.test('tokens are selected, counted and revoked', async t => {
 
   const everything = await app.inject({ method: 'POST', url: '/admin/tokens/revoke', headers, payload: {} })
   t.equal(everything.statusCode, 422, 'an empty selection is a mistake')
+  for (const name of ['scope', 'user_id', 'client_id', 'created_before', 'made_before', 'unused_since', 'key_id']) {
+    for (const value of ['', null, []]) {
+      const payload = { [name]: value }
+      const empty = await app.inject({ method: 'POST', url: '/admin/tokens/revoke', headers, payload })
+      t.equal(empty.statusCode, 422, `so is ${JSON.stringify(payload)}`)
+    }
+  }
+  const blank = await app.inject({ method: 'POST', url: '/admin/tokens/revoke', headers, payload: { scope: ' ' } })
+  t.same(blank.json(), { data: { count: 0, dry_run: false } }, 'no token has such a scope')
+  t.equal((await app.inject({ url: '/api/user', headers: other.headers })).statusCode, 200, 'nothing was revoked')
   const future = '2999-01-01T00:00:00Z'
   const unused = await app.inject({
     url: `/admin/tokens?unused_since=${future}&made_before=${future}&user_id=${other.user.id}`,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { newUser } from '../helpers/app.ts'
-import { isAccessible, keep } from './page-checks.ts'
+import { isAccessible, keepIfWanted } from './page-checks.ts'
 import { PROFILES, walk } from './profiles.ts'
 import { services } from './setup.ts'
 
@@ -14,7 +14,7 @@ walk(
     const { page, eyes } = visitor
     await visitor.goto('/docs')
     await page.locator('.opblock').first().waitFor()
-    await keep(page, `docs-${eyes.name}`)
+    await keepIfWanted(page, `docs-${eyes.name}`)
     if (eyes.axe) await isAccessible(page, 'docs', NOT_OURS)
     visitor.complain()
     await visitor.go('Tokens', page.getByRole('navigation', { name: 'Main' }))

@@ -29,11 +29,11 @@ export const PROFILES: readonly Profile[] = [
 const AT_ONCE = 4
 
 /** A walk, once for each way to look and to act: each by somebody with a browser of their own. */
-export function walk(name: string, steps: (visitor: Visitor) => Promise<void>, eyes = PROFILES): void {
+export function walk(name: string, steps: (visitor: Visitor) => Promise<void>, eyes = PROFILES, site?: string): void {
   describe(name, { concurrency: AT_ONCE }, () => {
     for (const each of eyes) {
       test(each.name, async () => {
-        const visitor = await Visitor.arrive(each)
+        const visitor = await Visitor.arrive(each, site)
         try {
           await steps(visitor)
           visitor.complain()

@@ -3,10 +3,11 @@ import { chromium } from 'playwright-core'
 import { listeningIssuer } from '../helpers/issuer.ts'
 
 const teardowns: (() => unknown)[] = []
-const teardown = (work: () => unknown) => teardowns.push(work)
+/** Runs when all walks are done. */
+export const teardown = (work: () => unknown) => teardowns.push(work)
 
 /** What all walks share: a server that listens under its own name, and a browser. */
-export const { issuer, services } = await listeningIssuer({ teardown })
+export const { issuer, services } = await listeningIssuer({ teardown }, { fetchLoopback: true })
 
 export const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',

@@ -3,7 +3,7 @@ import type { BrowserContext, CDPSession, Locator, Page } from 'playwright-core'
 import type { User } from '../../src/users/user.entity.ts'
 import { PASSWORD } from '../helpers/app.ts'
 import { type InputMethod, keyboard, mouse } from './input-methods.ts'
-import { isAccessible, keep, stands } from './page-checks.ts'
+import { isAccessible, keepIfWanted, stands } from './page-checks.ts'
 import type { Profile } from './profiles.ts'
 import { browser, issuer } from './setup.ts'
 
@@ -20,23 +20,23 @@ export class Visitor {
   /** Bytes on the wire since the page was asked for. */
   #bytes = 0
 
-  /** @param eyes how to look and act */
-  static async arrive(eyes: Profile): Promise<Visitor> {
+  /** @param eyes how to look and act @param site the issuer */
+  static async arrive(eyes: Profile, site = issuer): Promise<Visitor> {
     const { width, colorScheme, script } = eyes
     const context = await browser.newContext({
-      baseURL: issuer,
+      baseURL: site,
       viewport: { width, height: 800 },
       colorScheme,
       javaScriptEnabled: script,
       permissions: ['clipboard-read', 'clipboard-write'],
     })
     const page = await context.newPage()
-    const visitor = new Visitor(eyes, context, page)
+    const visitor = new Visitor(eyes, context, page, site)
     await visitor.#weigh(await context.newCDPSession(page))
     return visitor
   }
 
-  private constructor(eyes: Profile, context: BrowserContext, page: Page) {
+  private constructor(eyes: Profile, context: BrowserContext, page: Page, site: string) {
     this.eyes = eyes
     this.page = page
     this.#context = context
@@ -48,7 +48,7 @@ export class Visitor {
     })
     context.on('weberror', ({ error }) => this.#faults.push(`throws ${error()}`))
     context.on('request', asked => {
-      const elsewhere = !asked.isNavigationRequest() && !asked.url().startsWith(`${issuer}/`)
+      const elsewhere = !asked.isNavigationRequest() && !asked.url().startsWith(`${site}/`)
       if (elsewhere) this.#faults.push(`asks for ${asked.url()}`)
     })
     context.on('response', answer => {
@@ -75,12 +75,12 @@ export class Visitor {
     await session.send('Network.setCacheDisabled', { cacheDisabled: true })
   }
 
-  /** Finds fault with a page as it is, and keeps a picture of it. Who has only a keyboard looks for the focus instead. */
+  /** Finds fault with a page as it is, and keeps a picture of it if `SCREENSHOTS` is set. Who has only a keyboard looks for the focus instead. */
   async checkPage(name: string): Promise<void> {
     this.complain()
     if (this.eyes.hand === 'keyboard') return
     await stands(this.page, name)
-    await keep(this.page, `${name}-${this.eyes.name}`)
+    await keepIfWanted(this.page, `${name}-${this.eyes.name}`)
     assert.ok(this.#bytes > 0 && this.#bytes < MOST_BYTES, `${name} costs ${this.#bytes} bytes`)
     if (this.eyes.axe) await isAccessible(this.page, name)
   }
@@ -138,7 +138,7 @@ export class Visitor {
   }
 
   async signIn({ email }: Pick<User, 'email'>, password = PASSWORD): Promise<void> {
-    await this.fill('E-mail address', email)
+    await this.fill('E-mail address', email ?? '')
     await this.fill('Password', password)
     await this.go('Sign in')
   }

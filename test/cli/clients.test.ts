@@ -54,6 +54,16 @@ function statusesWith(client_id: string, secrets: string[]): Promise<number[]> {
   })
 }
 
+t.test('a host is blocked, listed and unblocked', async t => {
+  const blocked = await postern.run(['client', 'block-host', 'App.example.com'])
+  t.match([blocked.code, blocked.stdout], [0, 'revoked 0 clients'])
+  t.match(await postern.json(['client', 'blocked-hosts']), { data: [{ host: 'app.example.com' }] })
+  t.equal((await postern.run(['client', 'unblock-host', 'app.example.com'])).code, 0)
+  t.match((await postern.run(['client', 'unblock-host', 'app.example.com'])).stderr, ONE_LINE)
+  t.strictSame(await postern.json(['client', 'blocked-hosts']), { data: [] })
+  t.not((await postern.run(['client', 'block-host', 'app.example.com:443'])).code, 0)
+})
+
 t.test('a public client has no secret; grants may be named shortly, and options repeated', async t => {
   const options = ['--public', '--grant', 'device_code', '--grant', 'refresh_token']
   const made = await postern.json(['client', 'create', '--name', 'television', ...options])

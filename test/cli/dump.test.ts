@@ -188,3 +188,22 @@ t.test('from PostgreSQL to embedded, which needs the key, and to PostgreSQL', ON
   t.match(await target.run(['restore', file]), { code: 0 })
   t.equal((await target.json(['user', 'list'])).data.length, 1)
 })
+
+t.test('rows are exported for other programs, to a new file or to standard output', ONLY_EMBEDDED, async t => {
+  const postern = embedded(t)
+  await fill(postern)
+  const file = join(temporaryFolder(t), 'rows.ndjson')
+  const { stdout, ...ended } = await postern.run(['export', '-'])
+  t.same(ended, { code: 0, stderr: '' })
+  const tables = stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line).table)
+  t.equal(tables.filter(table => table === 'tokens').length, 4)
+  t.strictSame(await postern.json(['export', file]), { file, rows: tables.length })
+  t.equal(readFileSync(file, 'utf8'), stdout)
+  t.match(await postern.run(['export', `${file}.gz`]), { stdout: `Wrote ${tables.length} rows to ${file}.gz\n` })
+  t.equal(gunzipSync(readFileSync(`${file}.gz`)).toString(), stdout)
+  t.match(await postern.run(['export', file]), { code: 1, stdout: '', stderr: ONE_LINE }, 'no file is overwritten')
+  t.match(await postern.run(['export', '-', '--json']), { code: 2, stdout: '', stderr: ONE_LINE })
+})

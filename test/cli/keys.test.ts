@@ -1,5 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
-import { commandLine, ONE_LINE } from './postern.ts'
+import { fixturePath } from '../helpers/imports.ts'
+import { commandLine, ONE_LINE, temporaryFolder } from './postern.ts'
 
 const postern = await commandLine(t)
 const kids = (keys: { kid: string }[]) => keys.map(key => key.kid)
@@ -27,6 +31,7 @@ t.test('a rotation may change the algorithm; the list never shows a private key'
   const { stdout } = await postern.run(['keys', 'list'])
   t.match(stdout, /^KID +ALGORITHM +STATUS +CREATED +ACTIVE FROM +RETIRED +REVOKED$/m)
   t.match(stdout, new RegExp(`^${data.id} +EdDSA +standby +[^ ]+ [^ ]+Z +[^ ]+ [^ ]+Z +- +-$`, 'm'))
+  t.match(stdout, /\n\nEvery JWT begins with eyJraWQiOiJwb3N0X\n$/)
   t.match(await postern.run(['keys', 'rotate', '--algorithm', 'HS256']), { code: 2, stdout: '', stderr: ONE_LINE })
 })
 
@@ -99,4 +104,33 @@ t.test('a row that was tampered with stops the start, which names it, and can be
   t.match(refused.stderr, `postern keys revoke ${id}`)
   t.match(await postern.run(['keys', 'revoke', id]), { code: 0, stderr: '' })
   t.match(await postern.run(['keys', 'rotate', '--now']), { code: 0 })
+})
+
+t.test('keys of other systems are trusted and distrusted', async t => {
+  const file = fixturePath('passport12', 'oauth-public.key')
+  const trusted = await postern.run(['keys', 'trust', file])
+  t.match(trusted, { code: 0, stdout: /^Trusts RS256 key [\w-]{43} for tokens from "passport"\n$/ })
+  const [key] = (await postern.json(['keys', 'trusted'])).data
+  t.match(key, { algorithm: 'RS256', source: 'passport' })
+  t.match(key.kid, /^-/, 'which looks like an option')
+  t.match((await postern.run(['keys', 'trusted'])).stdout, new RegExp(`^${key.kid} +RS256 +passport$`, 'm'))
+  const other = await postern.json(['keys', 'trust', file, '--source', 'shop'])
+  t.strictSame(other.data, { ...key, source: 'shop' })
+  const distrusted = await postern.run(['keys', 'distrust', key.kid])
+  const said = `No longer trusts key ${key.kid} for tokens from "passport" and "shop"\n`
+  t.same(distrusted, { code: 0, stdout: said, stderr: '' })
+  t.match(await postern.json(['keys', 'distrust', key.kid]), { data: [key, other.data] }, 'repeated')
+  t.strictSame((await postern.json(['keys', 'trusted'])).data, [])
+})
+
+t.test('a file that is no public key, and a key that nobody trusts', async t => {
+  const failed = { code: 1, stdout: '', stderr: ONE_LINE }
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const privateFile = join(temporaryFolder(t), 'oauth-private.key')
+  writeFileSync(privateFile, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  const secret = await postern.run(['keys', 'trust', privateFile])
+  t.match(secret, { ...failed, stderr: 'is a private key. Only the public key is needed.' })
+  t.match(await postern.run(['keys', 'trust', fixturePath('passport12', 'env')]), failed)
+  t.match(await postern.run(['keys', 'trust', 'missing.key']), { ...failed, stderr: 'cannot be read (ENOENT)' })
+  t.match(await postern.run(['keys', 'distrust', 'unknown']), failed)
 })

@@ -4,10 +4,13 @@ import { ONE_LINE, onEmptyDatabase } from './postern.ts'
 
 t.test('it says what it applied, makes the keys and the client, and a second time nothing', async t => {
   const postern = await onEmptyDatabase(t)
+  if (SERVER)
+    t.match(await postern.run(['migrate', '--check']), { code: 2, stdout: /safe while nodes serve/, stderr: '' })
   const first = await postern.run(['migrate'])
   t.match(first, { code: 0, stdout: /^(Applied Migration\d+\n)+$/, stderr: '' })
   t.same(await postern.json(['migrate']), { applied: [] })
   t.equal((await postern.run(['migrate'])).stdout, 'The database is up to date.\n')
+  t.same(await postern.json(['migrate', '--check']), { pending: [] })
   t.match((await postern.json(['keys', 'list'])).data, [{ state: 'current' }, { state: 'next' }])
   t.match((await postern.json(['client', 'list'])).data, [{ name: 'Personal access tokens' }])
 })

@@ -101,6 +101,10 @@ export function temporaryFolder(t: Test): string {
 
 const start = ([program, ...args]: string[], env: NodeJS.ProcessEnv) => spawn(program as string, args, { env })
 
+/** Starts a command that runs until it is stopped. */
+export const startCommand = (args: string[], env: Record<string, string>) =>
+  start([...PLAIN, process.execPath, BIN, ...args], env)
+
 async function ended(child: ChildProcessWithoutNullStreams, input: string): Promise<Ended> {
   // A command that refuses at once does not read what it is sent.
   child.stdin.on('error', () => {})
@@ -119,7 +123,7 @@ export interface Running {
 /** `postern serve` in a process of its own, ready. */
 export async function serving(t: Test, { env }: CommandLine): Promise<Running> {
   const port = await freePort()
-  const child = start([...PLAIN, process.execPath, BIN, 'serve'], { ...env, PORT: String(port) })
+  const child = startCommand(['serve'], { ...env, PORT: String(port) })
   const end = new Promise<number | null>(resolve => child.once('close', resolve))
   t.teardown(() => child.exitCode === null && child.kill('SIGKILL'))
   const errors = text(child.stderr)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { readClusterStatus } from '../../src/status/cluster-status.ts'
-import { eventually, hearing, type Node, ONLY_SHARED, openNodes } from '../cluster/nodes.ts'
+import { connected, eventually, type Node, ONLY_SHARED, openNodes } from '../cluster/nodes.ts'
 import { APP_KEY, actingAs } from '../helpers/app.ts'
 import { type CommandLine, commandsOn, temporaryFolder } from './postern.ts'
 
@@ -13,11 +13,11 @@ t.test('an embedded database has one node, and nothing to open', async t => {
 t.test('two nodes', ONLY_SHARED, async t => {
   const nodes = (await openNodes(t, 2)) as [Node, Node]
   const [one, two] = nodes
-  for (const node of nodes) t.ok(await hearing(node))
+  for (const node of nodes) t.ok(await connected(node))
   const databaseUrl = one.services.config.databaseUrl as string
   const postern: CommandLine = commandsOn({ DATABASE_URL: databaseUrl, APP_KEY })
   const overview = () => readClusterStatus(one.services.db)
-  const all = async () => (await overview()).nodes.filter(node => node.hearing).length === 2
+  const all = async () => (await overview()).nodes.filter(node => node.connected).length === 2
   t.ok(await eventually(all, one), 'both have said that they are there')
 
   t.test('a change is seen by both, and the time it took is told', async t => {

@@ -65,6 +65,10 @@ t.test('what cannot be is refused in one line', async t => {
 })
 
 t.test('what cannot be understood is wrong usage, and tries nothing', async t => {
+  for (const long of ['P200Y', '99999999999y', `${'9'.repeat(400)}d`]) {
+    const endless = await postern.run(issue('--expires-in', long))
+    t.match(endless, { code: 2, stdout: '', stderr: /--expires-in.*of at most 100 years/ }, long)
+  }
   for (const words of [issue('--expires-in', 'soon'), issue('--format', 'xml'), ['token', 'revoke', 'deploy']]) {
     t.match(await postern.run(words, { env: { SCOPES_FILE: '/nowhere' } }), { code: 2, stdout: '', stderr: ONE_LINE })
   }

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { actingAs, testApp } from '../helpers/app.ts'
+import { actingAs, type TestApp, testApp } from '../helpers/app.ts'
 import { Browser } from '../helpers/browser.ts'
+import { testNodes } from '../helpers/nodes.ts'
 
 /** How many apps one user may have. */
 
@@ -43,10 +44,44 @@ t.test('the page says so, too, and operators register any number', async t => {
   t.equal((await submit()).statusCode, 200)
   const refused = await submit()
   t.equal(refused.statusCode, 403)
-  t.match(refused.body, /You have 1 apps?, .*CLIENTS_PER_USER/)
+  t.match(refused.body, /You have 1 apps?, .*ask an administrator/)
 
   const { headers } = await actingAs(services, ['admin:read', 'admin:write'], { role: 'admin' })
   for (let i = 0; i < 3; i++) {
     t.equal((await app.inject({ method: 'POST', url: '/admin/clients', headers, payload })).statusCode, 201)
   }
+})
+
+t.test('clients that register themselves are limited in number and by the hour, on every node', async t => {
+  const initialAccessToken = 'an initial access token of 32 characters or more'
+  const headers = { authorization: `Bearer ${initialAccessToken}` }
+  const settings = {
+    initialAccessToken,
+    dcr: 'token' as const,
+    registeredClients: LIMIT,
+    registrationsPerHour: LIMIT + 1,
+  }
+  const [here, there] = await testNodes(t, settings)
+  const register = ({ app }: TestApp = here) =>
+    app.inject({ method: 'POST', url: '/oauth/register', headers, payload: { redirect_uris: payload.redirect_uris } })
+  const made = await Promise.all(Array.from({ length: LIMIT + 2 }, (_, i) => register(i % 2 ? here : there)))
+  t.strictSame(made.map(({ statusCode }) => statusCode).sort(), [...Array(LIMIT).fill(201), 403, 403])
+  const refused = made.find(({ statusCode }) => statusCode === 403)
+  t.match(refused?.json(), { error: 'quota_reached', error_description: /3 clients.*REGISTERED_CLIENTS/ })
+  const remove = async () => {
+    const [client] = await here.services.db.query<{ id: string }>(
+      'select id from oauth_clients where registration_hash is not null and not revoked limit 1',
+    )
+    await here.services.clients.revoke(client?.id as string)
+  }
+  await remove()
+  t.equal((await register()).statusCode, 201, 'in the place of one that was removed')
+  await remove()
+  const tooMany = await register(there)
+  t.match(tooMany.json(), { error: 'too_many_requests' })
+  t.equal(tooMany.statusCode, 429, 'removing them does not help')
+  const seconds = Number(tooMany.headers['retry-after'])
+  t.ok(seconds > 3_000 && seconds <= 3_600)
+  const { client } = await here.services.clients.create({ name: 'by an operator', grantTypes: ['client_credentials'] })
+  t.ok(client, 'operators are not limited')
 })

@@ -133,3 +133,58 @@ t.test('an app that was let in is listed, and withdrawn with its tokens', async 
   t.equal((await app.inject({ method: 'DELETE', url, headers })).statusCode, 404)
   t.same((await app.inject({ url: '/api/authorizations', headers })).json().data, [])
 })
+
+t.test('a list is searched, sorted, and comes in pages of that order', async t => {
+  const { app, services } = await testApp(t)
+  const { headers, user } = await actingAs(services, ['clients:read'])
+  const operator = await actingAs(services, ['admin:read'], { role: 'admin' })
+  const redirectUris = [callback]
+  for (const name of ['beta', 'Alpha', 'gamma 100%'])
+    await services.clients.create({ name, userId: user.id, redirectUris })
+  const audience = 'https://orders.example.com'
+  const { client: api } = await services.clients.create({ name: 'alphabet', audience })
+  const get = async (url: string, by: object = headers) => (await app.inject({ url, headers: by as never })).json()
+  const names = ({ data }: { data: { name: string }[] }) => data.map(({ name }) => name)
+  t.strictSame(names(await get('/api/clients')), ['beta', 'Alpha', 'gamma 100%'])
+  t.strictSame(names(await get('/api/clients?sort=-created_at')), ['gamma 100%', 'Alpha', 'beta'])
+  t.strictSame(names(await get('/api/clients?sort=name')), ['Alpha', 'beta', 'gamma 100%'])
+  t.strictSame(names(await get('/api/clients?search=ALPHA')), ['Alpha'], 'and nothing of others')
+  t.strictSame(
+    names(await get('/api/clients?search=%25')),
+    ['gamma 100%'],
+    'a sign that means something to the database',
+  )
+  t.strictSame(names(await get('/admin/clients?search=alpha&sort=-name', operator.headers)), ['alphabet', 'Alpha'])
+  for (const search of [audience, api.id]) {
+    t.strictSame(names(await get(`/admin/clients?search=${encodeURIComponent(search)}`, operator.headers)), [
+      'alphabet',
+    ])
+  }
+  t.strictSame(names(await get('/admin/clients?search=viewer.example&sort=name', operator.headers)), [
+    'Alpha',
+    'beta',
+    'gamma 100%',
+  ])
+  const seen: string[] = []
+  let cursor: string | null = ''
+  while (cursor !== null) {
+    const page = await get(`/api/clients?sort=-name&limit=1${cursor && `&cursor=${cursor}`}`)
+    seen.push(...names(page))
+    cursor = page.meta.next_cursor
+  }
+  t.strictSame(seen, ['gamma 100%', 'beta', 'Alpha'])
+  const other = await services.clients.create({ name: 'b', userId: operator.user.id, redirectUris })
+  const foreign = Buffer.from(other.client.id.replaceAll('-', ''), 'hex').toString('base64url')
+  for (const sort of ['name', '-name'])
+    t.strictSame(
+      names(await get(`/api/clients?sort=${sort}&cursor=${foreign}`)),
+      [],
+      'a cursor tells nothing of others',
+    )
+  t.strictSame(names(await get(`/admin/clients?search=alpha&sort=-name&cursor=${foreign}`, operator.headers)), [
+    'alphabet',
+    'Alpha',
+  ])
+  for (const query of ['sort=expires_at', 'search=', 'q=x'])
+    t.equal((await get(`/api/clients?${query}`)).status, 422, query)
+})

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { actingAs } from '../helpers/app.ts'
-import { eventually, hearing, type Node, ONLY_SHARED, openNodes, status } from './nodes.ts'
+import { connected, eventually, type Node, ONLY_SHARED, openNodes, status } from './nodes.ts'
 
 interface Revocation {
   what: string
@@ -22,7 +22,7 @@ for (const { what, by } of REVOCATIONS) {
     const [here, there] = (await openNodes(t, 2)) as [Node, Node]
     const actor = await actingAs(here.services)
     const other = await actingAs(here.services)
-    t.ok((await hearing(here)) && (await hearing(there)), 'both nodes hear')
+    t.ok((await connected(here)) && (await connected(there)), 'both nodes hear')
     for (const node of [here, there, there]) t.equal(await status(node, actor.headers), 200)
     await by(here, actor)
     t.equal(await status(here, actor.headers), 401, 'at once on the node that did it')
@@ -46,7 +46,7 @@ t.test('a client is revoked on one node, and the other refuses its tokens', ONLY
     }).toString(),
   })
   const headers = { authorization: `Bearer ${issued.json().access_token}` }
-  t.ok((await hearing(here)) && (await hearing(there)))
+  t.ok((await connected(here)) && (await connected(there)))
   t.equal(await status(there, headers, '/api/tokens/current'), 200)
   t.equal(await status(there, headers, '/api/tokens/current'), 200, 'now from memory')
   await here.services.clients.revoke(client.id)
@@ -54,10 +54,10 @@ t.test('a client is revoked on one node, and the other refuses its tokens', ONLY
   t.ok(await eventually(refused, there))
 })
 
-t.test('scopes are edited on one node, and obeyed by the other', ONLY_SHARED, async t => {
+t.test('scopes are changed on one node, and applied by the other', ONLY_SHARED, async t => {
   const [here, there] = (await openNodes(t, 2)) as [Node, Node]
   const { user, id, headers } = await actingAs(here.services, ['tokens:read'])
-  t.ok((await hearing(here)) && (await hearing(there)))
+  t.ok((await connected(here)) && (await connected(there)))
   t.equal(await status(there, headers, '/api/tokens'), 200)
   await here.services.tokens.change(user, id, { scopes: ['orders:read'] })
   t.ok(await eventually(async () => (await status(there, headers, '/api/tokens')) === 403, there), 'fewer')
@@ -67,7 +67,7 @@ t.test('scopes are edited on one node, and obeyed by the other', ONLY_SHARED, as
 
 t.test('keys are rotated on one node, and the other signs with the new one', ONLY_SHARED, async t => {
   const [here, there] = (await openNodes(t, 2)) as [Node, Node]
-  t.ok((await hearing(here)) && (await hearing(there)))
+  t.ok((await connected(here)) && (await connected(there)))
   const before = await actingAs(there.services)
   const next = await here.services.keys.rotate()
   const signedWith = async () => kid((await actingAs(there.services)).token)
@@ -76,12 +76,12 @@ t.test('keys are rotated on one node, and the other signs with the new one', ONL
     t.equal(await status(node, before.headers), 200, 'what was signed before still holds')
 })
 
-t.test('a thousand changes in one transaction arrive', ONLY_SHARED, async t => {
+t.test('a thousand changes of one transaction are delivered', ONLY_SHARED, async t => {
   const [here, there] = (await openNodes(t, 2)) as [Node, Node]
   const { user, headers } = await actingAs(here.services)
   const more = Array.from({ length: 999 }, (_, i) => ({ user, name: `token ${i}` }))
   const issued = await Promise.all(more.map(token => here.services.tokens.issuePersonal(token)))
-  t.ok((await hearing(here)) && (await hearing(there)))
+  t.ok((await connected(here)) && (await connected(there)))
   const last = { authorization: `Bearer ${issued.at(-1)?.plainText}` }
   for (const each of [headers, last]) t.equal(await status(there, each), 200)
   await here.services.tokens.revokeAll(user.id)
@@ -90,10 +90,10 @@ t.test('a thousand changes in one transaction arrive', ONLY_SHARED, async t => {
   }
 })
 
-t.test('a change that was rolled back is not one', ONLY_SHARED, async t => {
+t.test('a rolled-back change is not published', ONLY_SHARED, async t => {
   const [here, there] = (await openNodes(t, 2)) as [Node, Node]
   const { user, id, headers } = await actingAs(here.services)
-  t.ok((await hearing(here)) && (await hearing(there)))
+  t.ok((await connected(here)) && (await connected(there)))
   t.equal(await status(there, headers), 200)
   const { version } = there.services.bus
   await t.rejects(

@@ -3,7 +3,7 @@ import { CHANNEL } from '../../src/cluster/invalidation-bus.ts'
 import { actingAs } from '../helpers/app.ts'
 import { testDatabase } from '../helpers/database.ts'
 import { openTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts'
-import { eventually, hearing, type Node, ONLY_SHARED, openNode, status } from './nodes.ts'
+import { connected, eventually, type Node, ONLY_SHARED, openNode, status } from './nodes.ts'
 
 interface Pair {
   here: Node
@@ -17,37 +17,41 @@ async function openPair(t: Test): Promise<Pair> {
   const proxy = await openTcpProxy(t, databaseUrl)
   const here = await openNode(t, databaseUrl)
   const there = await openNode(t, databaseUrl, proxy.url)
-  t.ok((await hearing(here)) && (await hearing(there)), 'both nodes hear')
+  t.ok((await connected(here)) && (await connected(there)), 'both nodes hear')
   return { here, there, proxy }
 }
 
 const deaf = (node: Node) => eventually(() => !node.services.bus.connected, node)
 
-t.test('a node that lost the feed asks for every token, and catches up when it is back', ONLY_SHARED, async t => {
-  const { here, there, proxy } = await openPair(t)
-  const revoked = await actingAs(here.services)
-  const live = await actingAs(here.services, ['tokens:read'])
-  for (const { headers } of [revoked, live]) t.equal(await status(there, headers), 200)
+t.test(
+  'a node without notifications queries the database for every token, and catches up afterwards',
+  ONLY_SHARED,
+  async t => {
+    const { here, there, proxy } = await openPair(t)
+    const revoked = await actingAs(here.services)
+    const live = await actingAs(here.services, ['tokens:read'])
+    for (const { headers } of [revoked, live]) t.equal(await status(there, headers), 200)
 
-  proxy.cut()
-  t.ok(await deaf(there), 'it notices')
-  t.match(there.warnings, [/lost the connection that receives notifications/], 'and says so, once')
-  await here.services.tokens.revoke(revoked.user.id, revoked.id)
-  t.equal(await status(there, revoked.headers), 401, 'what was revoked meanwhile is refused at the first request')
-  t.equal(await status(there, live.headers), 200, 'what is live is still let in')
-  await here.services.tokens.change(live.user, live.id, { scopes: [] })
-  t.equal(await status(there, live.headers, '/api/tokens'), 403, 'with the scopes it has now')
+    proxy.cut()
+    t.ok(await deaf(there), 'it notices')
+    t.match(there.warnings, [/lost the connection that receives notifications/], 'and says so, once')
+    await here.services.tokens.revoke(revoked.user.id, revoked.id)
+    t.equal(await status(there, revoked.headers), 401, 'what was revoked meanwhile is refused at the first request')
+    t.equal(await status(there, live.headers), 200, 'what is live is still let in')
+    await here.services.tokens.change(live.user, live.id, { scopes: [] })
+    t.equal(await status(there, live.headers, '/api/tokens'), 403, 'with the scopes it has now')
 
-  proxy.restore()
-  t.ok(await hearing(there), 'it hears again')
-  t.equal(await status(there, revoked.headers), 401)
-  t.equal(await status(there, live.headers), 200)
-  await here.services.tokens.revoke(live.user.id, live.id)
-  t.ok(await eventually(async () => (await status(there, live.headers)) === 401, there), 'and obeys')
-  t.equal(there.warnings.length, 1)
-})
+    proxy.restore()
+    t.ok(await connected(there), 'it hears again')
+    t.equal(await status(there, revoked.headers), 401)
+    t.equal(await status(there, live.headers), 200)
+    await here.services.tokens.revoke(live.user.id, live.id)
+    t.ok(await eventually(async () => (await status(there, live.headers)) === 401, there), 'and obeys')
+    t.equal(there.warnings.length, 1)
+  },
+)
 
-t.test('a revocation in the gap that nobody noticed is obeyed when the gap is', ONLY_SHARED, async t => {
+t.test('a revocation in an unnoticed gap is applied once the gap is noticed', ONLY_SHARED, async t => {
   const { here, there, proxy } = await openPair(t)
   const { user, id, headers } = await actingAs(here.services)
   t.equal(await status(there, headers), 200)
@@ -57,11 +61,11 @@ t.test('a revocation in the gap that nobody noticed is obeyed when the gap is', 
   t.ok(await eventually(async () => (await status(there, headers)) === 401, there), 'no sign of life is a gap')
   t.notOk(there.services.bus.connected)
   proxy.restore()
-  t.ok(await hearing(there))
+  t.ok(await connected(there))
   t.equal(await status(there, headers), 401)
 })
 
-t.test('the server ends the connection of the feed', ONLY_SHARED, async t => {
+t.test('the server closes the listening connection', ONLY_SHARED, async t => {
   const { here, there } = await openPair(t)
   const { id, headers } = await actingAs(here.services)
   t.equal(await status(there, headers), 200)
@@ -77,12 +81,12 @@ t.test('the server ends the connection of the feed', ONLY_SHARED, async t => {
   t.strictSame(ended, [{ ended: true }, { ended: true }], 'of both nodes')
   for (const node of [here, there]) {
     t.ok(await eventually(async () => (await status(node, headers)) === 401, node), 'refused though nobody told')
-    t.ok(await hearing(node), 'and it hears again')
+    t.ok(await connected(node), 'and it hears again')
     t.equal(await status(node, headers), 401)
   }
 })
 
-t.test('a message that cannot be read empties the memory, and harms nothing', ONLY_SHARED, async t => {
+t.test('an unreadable message clears the caches, and causes no error', ONLY_SHARED, async t => {
   const { here, there } = await openPair(t)
   const { id, headers } = await actingAs(here.services)
   for (const payload of ['', 'nonsense', '{}', 'null', '"token"', '[{}]', '[null]']) {
@@ -97,7 +101,7 @@ t.test('a message that cannot be read empties the memory, and harms nothing', ON
   t.ok(there.services.bus.connected)
 })
 
-t.test('a node closes while the feed is away', ONLY_SHARED, async t => {
+t.test('a node closes while it is not connected', ONLY_SHARED, async t => {
   const { there, proxy } = await openPair(t)
   proxy.block()
   await there.services.close()

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { actingAs } from '../helpers/app.ts'
 import { SERVER, testDatabase } from '../helpers/database.ts'
 import { NO_POOLER, openPooler } from '../helpers/pgbouncer.ts'
-import { eventually, hearing, METRICS_TOKEN, type Node, ONLY_SHARED, openNode, status } from './nodes.ts'
+import { connected, eventually, METRICS_TOKEN, type Node, ONLY_SHARED, openNode, status } from './nodes.ts'
 
 const WITH_POOLER = { skip: ONLY_SHARED.skip || NO_POOLER }
 
@@ -45,7 +45,7 @@ t.test('the pool through a pooler, and a direct connection to listen', WITH_POOL
   const databaseUrl = await databaseOf(t)
   const pooled = await openPooler(t, databaseUrl, 'transaction')
   const [one, two] = [await openNode(t, pooled, databaseUrl), await openNode(t, pooled, databaseUrl)]
-  t.ok((await hearing(one)) && (await hearing(two)))
+  t.ok((await connected(one)) && (await connected(two)))
   const { user, id, headers } = await actingAs(one.services)
   t.equal(await status(two, headers), 200)
   await one.services.tokens.revoke(user.id, id)
@@ -58,7 +58,7 @@ t.test('the pool through a pooler, and a direct connection to listen', WITH_POOL
 t.test('a pooler in session mode carries everything', WITH_POOLER, async t => {
   const pooled = await openPooler(t, await databaseOf(t), 'session')
   const node = await openNode(t, pooled)
-  t.ok(await hearing(node))
+  t.ok(await connected(node))
   t.strictSame(node.errors, [])
 })
 
@@ -66,13 +66,13 @@ t.test('a connection for LISTEN to another database', ONLY_SHARED, async t => {
   const databaseUrl = await databaseOf(t)
   const there = await openNode(t, databaseUrl)
   await isDeafAndRight(t, await openNode(t, databaseUrl, SERVER), there)
-  t.ok(await hearing(there), 'the other node hears all the while')
+  t.ok(await connected(there), 'the other node hears all the while')
   t.equal(await ready(there), 200)
 })
 
-t.test('a pool that is busy makes nobody deaf', ONLY_SHARED, async t => {
+t.test('a busy pool does not disconnect a node', ONLY_SHARED, async t => {
   const node = await openNode(t, await databaseOf(t))
-  t.ok(await hearing(node))
+  t.ok(await connected(node))
   const { version } = node.services.bus
   await Promise.all(Array.from({ length: 4 }, () => node.services.db.query('select pg_sleep(2)')))
   t.ok(node.services.bus.connected)

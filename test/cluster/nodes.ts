@@ -50,7 +50,7 @@ export async function eventually(question: () => boolean | Promise<boolean>, nod
   return false
 }
 
-export const hearing = (node: Node): Promise<boolean> => eventually(() => node.services.bus.connected, node)
+export const connected = (node: Node): Promise<boolean> => eventually(() => node.services.bus.connected, node)
 
 export async function status({ app }: Node, headers: Record<string, string>, url = '/api/user'): Promise<number> {
   return (await app.inject({ url, headers })).statusCode

@@ -70,7 +70,7 @@ const CASES: Case[] = [
 ]
 
 for (const { what, happens, told, refusal } of CASES) {
-  t.test(`a row that was read before ${what} is not remembered`, async t => {
+  t.test(`a row that was read before ${what} is not cached`, async t => {
     const { services, bus, records, hold, letGo, actor } = await setUp(t)
     const onItsWay = hold()
     const early = records.find(actor.id)
@@ -103,7 +103,7 @@ t.test(
   },
 )
 
-t.test('whoever asks after a change does not get what was asked for before it', async t => {
+t.test('a read after a change does not share an earlier read', async t => {
   const { services, bus, records, hold, letGo, actor } = await setUp(t)
   const onItsWay = hold()
   const early = records.find(actor.id)
@@ -116,7 +116,7 @@ t.test('whoever asks after a change does not get what was asked for before it', 
   t.match((await late)?.refusal, /revoked/)
 })
 
-t.test('those who ask at once ask once', async t => {
+t.test('concurrent readers share one query', async t => {
   const { services, bus, actor } = await setUp(t)
   let questions = 0
   const query: Database['query'] = (...question) => {
@@ -129,7 +129,7 @@ t.test('those who ask at once ask once', async t => {
   t.ok(found.every(record => record === found[0]))
 })
 
-t.test('a node that lost the feed remembers nothing, and uses nothing that it remembered', async t => {
+t.test('a node without notifications neither fills nor uses its caches', async t => {
   const { services, bus, records, hold, letGo, actor } = await setUp(t)
   await records.find(actor.id)
   t.ok(records.fromCache({ id: actor.id }))
@@ -147,7 +147,7 @@ t.test('a node that lost the feed remembers nothing, and uses nothing that it re
   t.equal(records.fromCache({ id: actor.id }), undefined, 'nor is what was read in the gap kept when it ends')
 })
 
-t.test('a feed that is lost while a row is on its way', async t => {
+t.test('the connection is lost during a read', async t => {
   const { bus, records, hold, letGo, actor } = await setUp(t)
   const onItsWay = hold()
   const found = records.find(actor.id)
@@ -159,7 +159,7 @@ t.test('a feed that is lost while a row is on its way', async t => {
   t.equal(records.fromCache({ id: actor.id }), undefined)
 })
 
-t.test('the memory of other rows keeps to the same rules', async t => {
+t.test('other caches follow the same rules', async t => {
   const { bus } = await setUp(t)
   const rows = new Map([['a', { name: 'old' }]])
   const gate = Promise.withResolvers<void>()

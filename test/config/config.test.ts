@@ -54,7 +54,39 @@ const TABLE: Row[] = [
   ],
   ['CLIENTS_PER_USER', [['5', 'clientsPerUser', 5]], ['0', '-1', 'many', '1000001']],
   ['TOKENS_PER_USER', [['5', 'tokensPerUser', 5]], ['0', '-1', 'many', '1000001']],
+  ['TOKEN_MAX_LIFETIME', [['P100Y', 'tokenMaxLifetime', 3_153_600_000]], ['P101Y', '99999999999y', 'P0D', '-1d']],
+  [
+    'DATABASE_TIMEOUT',
+    [
+      ['0', 'databaseTimeout', 0],
+      ['1d', 'databaseTimeout', 86_400],
+    ],
+    ['2d', '-1s', 'P1Y'],
+  ],
+  ['EXCHANGED_TOKENS_PER_USER', [['5', 'exchangedTokensPerUser', 5]], ['0', '-1', 'many', '1000001']],
+  ['REGISTERED_CLIENTS', [['5', 'registeredClients', 5]], ['0', '-1', 'many', '1000001']],
+  ['REGISTRATIONS_PER_HOUR', [['5', 'registrationsPerHour', 5]], ['0', '-1', 'many', '1000001']],
   ['FEED_STREAMS_PER_CLIENT', [['5', 'feedStreamsPerClient', 5]], ['0', '-1', 'many', '1001']],
+  [
+    'FETCH_NETWORKS',
+    [['10.0.0.0/8, fd00::/8,192.168.1.7', 'fetchNetworks', ['10.0.0.0/8', 'fd00::/8', '192.168.1.7']]],
+    ['10.0.0.0/33', '0.0.0.0/0', '::/0', 'loopback', 'gitlab.internal', '10.0.0.0/8,', '10.0.0.0/8/8'],
+  ],
+  ['DCR', [['open', 'dcr', 'open']], ['on', 'yes']],
+  [
+    'CIMD',
+    [
+      ['off', 'cimd', 'off'],
+      ['trusted', 'cimd', 'trusted'],
+    ],
+    ['yes', 'none'],
+  ],
+  [
+    'CIMD_TRUSTED',
+    [['claude.ai, xn--bcher-kva.example', 'cimdTrusted', ['claude.ai', 'xn--bcher-kva.example']]],
+    ['https://claude.ai', 'claude.ai:443', 'Claude.ai', 'bücher.example', 'a,', 'a/b'],
+  ],
+  ['FETCH_LOOPBACK', [['on', 'fetchLoopback', true]], ['yes', 'true']],
   [
     'HSTS',
     [
@@ -102,8 +134,23 @@ const TABLE: Row[] = [
       ['postgres://db/postern', 'databaseUrl', 'postgres://db/postern'],
       ['postgresql://u:p@db:5433/x', 'databaseUrl', 'postgresql://u:p@db:5433/x'],
       ['postgres://db/postern', 'listenUrl', 'postgres://db/postern'],
+      ['postgres://u:p@a:1,b:2/x?sslmode=require', 'databaseUrl', 'postgres://u:p@a:1,b:2/x?sslmode=require'],
+      [
+        'postgres://[::1]:1,b/x?target_session_attrs=primary',
+        'databaseUrl',
+        'postgres://[::1]:1,b/x?target_session_attrs=primary',
+      ],
     ],
-    ['mysql://db/postern', 'db/postern', 'localhost:5432', 'postgres://db/x\n', ' postgres://db/x'],
+    [
+      'postgres://a,,b/x',
+      'postgres://a:x,b/x',
+      'postgres://a,b/x?target_session_attrs=any',
+      'mysql://db/postern',
+      'db/postern',
+      'localhost:5432',
+      'postgres://db/x\n',
+      ' postgres://db/x',
+    ],
   ],
   ['DATABASE_LISTEN_URL', [['postgres://db/direct', 'listenUrl', 'postgres://db/direct']], ['redis://db', 'db']],
   ['DATABASE_POOL_SIZE', [['1', 'databasePoolSize', 1]], ['0', 'many', '1001', '2.5']],
@@ -177,7 +224,45 @@ const TABLE: Row[] = [
     ],
     ['true', '1', 'everyone', '10.0.0.0/33', '0.0.0.0/0', '::/0', '10.0.0/8', 'loopback,'],
   ],
+  [
+    'CORS_ORIGINS',
+    [
+      ['https://app.example.com', 'corsOrigins', ['https://app.example.com']],
+      [
+        'HTTPS://App.example.com:443, http://localhost:5173',
+        'corsOrigins',
+        ['https://app.example.com', 'http://localhost:5173'],
+      ],
+      [
+        'capacitor://localhost,https://a.example,https://a.example',
+        'corsOrigins',
+        ['capacitor://localhost', 'https://a.example'],
+      ],
+    ],
+    [
+      '*',
+      'null',
+      'app.example.com',
+      'https://app.example.com/',
+      'https://app.example.com/app',
+      'https://*.example.com',
+      'https://app.example.com,',
+      'https://user@app.example.com',
+      'https://app.example.com?a',
+      'https://app.example.com:99999',
+      'file://localhost',
+      'https:app.example.com',
+    ],
+  ],
+  [
+    'BRAND_NAME',
+    [['Example & Søns 株式会社', 'brandName', 'Example & Søns 株式会社']],
+    [' Example', 'x'.repeat(65), 'two\nlines', 'left\u202eright'],
+  ],
+  ['BRAND_COLOR', [['#1D4ed8', 'brandColor', '#1D4ed8']], ['blue', '#fff', '1d4ed8', '#1d4ed8ff', 'rgb(0,0,0)']],
+  ['BRAND_LOGO_FILE', [['./logo.svg', 'brandLogoFile', './logo.svg']], ['"logo.svg"', ' logo.svg']],
   ['LOG_LEVEL', [['debug', 'logLevel', 'debug']], ['verbose', 'INFO']],
+  ['LOG_FORMAT', [['json', 'logFormat', 'json']], ['pretty', 'JSON']],
   [
     'METRICS_TOKEN',
     [['x'.repeat(32), 'metricsToken', 'x'.repeat(32)]],
@@ -220,6 +305,7 @@ t.test('without any variable there is a value for everything', async t => {
     accessTokenLifetime: HOUR,
     trustProxy: false,
     logLevel: 'info',
+    logFormat: 'auto',
   })
   t.equal(loadConfig({ APP_KEY }).dataDir, resolve('data'))
   t.throws(() => Object.assign(config, { port: 1 }), 'nothing changes it later')
@@ -244,11 +330,20 @@ for (const [variable, good, bad] of TABLE) {
   })
 }
 
+/** Options that may be an empty list. */
+const LISTS: ReadonlySet<string> = new Set([
+  'issuerPrevious',
+  'appKeyPrevious',
+  'fetchNetworks',
+  'corsOrigins',
+  'cimdTrusted',
+])
+
 t.test('an option is checked like its variable', async t => {
   for (const [option, { variable, kind }] of Object.entries<Setting>(SETTINGS)) {
     const wrong = [-1, 1.5, Number.NaN, {}, [], '\n', ...(kind.parse('90d') === undefined ? ['90d'] : [])]
     for (const value of wrong) {
-      if (Array.isArray(value) && option === 'issuerPrevious') continue
+      if (Array.isArray(value) && LISTS.has(option)) continue
       const error = refusal({ APP_KEY }, { [option]: value })
       t.ok(error instanceof StartupError, `${option}: ${JSON.stringify(value)} is refused`)
       t.ok(error?.message.startsWith(`${variable} must be `), String(error?.message))
@@ -284,25 +379,40 @@ t.test('what may carry a password is not repeated', async t => {
 })
 
 t.test('each secret also comes from a file', async t => {
-  const secrets: [string, keyof Config, string][] = [
-    ['APP_KEY', 'appKey', APP_KEY],
-    ['DATABASE_URL', 'databaseUrl', 'postgres://me:hunter2@db/x'],
-    ['DATABASE_LISTEN_URL', 'listenUrl', 'postgres://me:hunter2@db/y'],
-    ['REDIS_URL', 'redisUrl', 'redis://:hunter2@cache'],
-    ['METRICS_TOKEN', 'metricsToken', 'm'.repeat(40)],
-    ['INITIAL_ACCESS_TOKEN', 'initialAccessToken', 'i'.repeat(40)],
-  ]
-  for (const [variable, field, value] of secrets) {
+  const values: Record<string, string> = {
+    APP_KEY,
+    APP_KEY_PREVIOUS: `${'A'.repeat(43)}=`,
+    DATABASE_URL: 'postgres://me:hunter2@db/x',
+    DATABASE_LISTEN_URL: 'postgres://me:hunter2@db/y',
+    REDIS_URL: 'redis://:hunter2@cache',
+    SMTP_URL: 'smtp://me:hunter2@mail.example.com',
+    METRICS_TOKEN: 'm'.repeat(40),
+    SCIM_TOKEN: 's'.repeat(40),
+    DEVISE_PEPPER: 'p'.repeat(128),
+    INITIAL_ACCESS_TOKEN: 'i'.repeat(40),
+  }
+  const settings = Object.entries<Setting>(SETTINGS).filter(([, { kind }]) => kind.isSecret)
+  const secrets = [['appKey', 'APP_KEY'], ...settings.map(([field, { variable }]) => [field, variable])]
+  for (const [field, variable] of secrets as [keyof Config, string][]) {
+    const value = values[variable] as string
+    t.type(value, 'string', `this test has a value for ${variable}`)
     const dir = t.testdir({
       plain: value,
       line: `${value}\n`,
       windows: `\uFEFF${value}\r\n`,
       empty: '\n',
+      blanks: ` \t${value} \n\n`,
       odd: `${value} x`,
     })
-    const env = { ...(variable !== 'APP_KEY' && { APP_KEY }) }
-    for (const file of ['plain', 'line', 'windows']) {
-      t.equal(loadConfig({ ...env, [`${variable}_FILE`]: join(dir, file) })[field], value, `${variable} ${file}`)
+    const env = { ...(variable !== 'APP_KEY' && { APP_KEY }), MAIL_FROM: 'no-reply@example.com' }
+    for (const file of ['plain', 'line', 'windows', 'blanks']) {
+      const read = loadConfig({ ...env, [`${variable}_FILE`]: join(dir, file) })[field]
+      t.same(read, variable === 'APP_KEY_PREVIOUS' ? [value] : value, `${variable} ${file}`)
+    }
+    for (const text of [` ${value}`, `${value}\n`]) {
+      const error = refusal({ ...env, [variable]: text })
+      t.match(error?.message, `${variable} must not begin or end with white space`)
+      t.notMatch(error?.message, 'hunter2')
     }
     for (const file of ['empty', 'odd', 'missing', '.']) {
       const error = refusal({ ...env, [`${variable}_FILE`]: join(dir, file) })
@@ -379,6 +489,34 @@ t.test('personal tokens live no longer than any token may', async t => {
     7 * DAY,
     'a shorter limit shortens the default',
   )
+})
+
+t.test('OpenID providers are read by their number', async t => {
+  const first = { OIDC_ISSUER: 'https://a.example/', OIDC_CLIENT_ID: 'x', OIDC_CLIENT_SECRET: 's' }
+  const second = {
+    OIDC_3_ISSUER: 'https://b.example',
+    OIDC_3_CLIENT_ID: 'y',
+    OIDC_3_CLIENT_SECRET: 's',
+    OIDC_3_ADMINS: 'roles=x=y',
+  }
+  const [a, b] = loadConfig({ APP_KEY, ...first, ...second }).oidc
+  t.match(a, { key: '1', issuer: 'https://a.example/', label: 'a.example', provision: 'jit', link: 'none' })
+  t.match(b, { key: '3', admins: { claim: 'roles', value: 'x=y' } })
+  t.same(loadConfig({ APP_KEY }).oidc, [])
+  const wrong: [Record<string, string>, RegExp][] = [
+    [{ OIDC_CLIENT_ID: '' }, /OIDC_CLIENT_ID is required with OIDC_ISSUER/],
+    [{ OIDC_CLIENT_SECRET: '' }, /Set one of OIDC_CLIENT_SECRET and OIDC_PRIVATE_KEY/],
+    [{ OIDC_ISSUER: 'login.example.com' }, /OIDC_ISSUER must be the https:\/\/ URL/],
+    [{ OIDC_PROVISION: 'yes' }, /OIDC_PROVISION must be one of jit, existing/],
+    [{ OIDC_ADMINS: 'groups' }, /OIDC_ADMINS must be a claim and its value/],
+    [{ OIDC_LINK: 'email' }, /OIDC_LINK must be one of none, verified_email/],
+  ]
+  for (const [env, message] of wrong) t.match(refusal({ APP_KEY, ...first, ...env })?.message, message)
+  t.match(refusal({ APP_KEY, PASSWORDS: 'off' })?.message, /nobody could sign in/)
+  t.match(refusal({ APP_KEY, SMTP_URL: 'smtp://mail.example' })?.message, /MAIL_FROM is required/)
+  for (const MAIL_FROM of ['x', 'a@b.example\nBcc: c@d.example', 'A <a@b>, c@d', '"A" <a@b>']) {
+    t.match(refusal({ APP_KEY, MAIL_FROM })?.message, /MAIL_FROM must be an e-mail address/)
+  }
 })
 
 t.test('the README lists every variable that is read, and no other', async t => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createBatcher } from '../../src/database/batcher.ts'
 
-t.test('what a failed batch leaves is done one by one, a few at once', async t => {
+t.test('after a failed batch its items are processed one by one, a few at a time', async t => {
   const concurrency = 4
   let under = 0
   let most = 0

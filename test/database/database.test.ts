@@ -38,7 +38,7 @@ async function openWired(
 const isAway = ({ statusCode, headers }: LightMyRequestResponse) =>
   statusCode === 503 && /^\d+$/.test(String(headers['retry-after']))
 
-t.test('the database is away: every route says so, and nothing is said to be done', ONLY_SHARED, async t => {
+t.test('without a database every route responds with an error', ONLY_SHARED, async t => {
   const { app, services, proxy } = await openWired(t)
   const scopes = ['tokens:read', 'tokens:write', 'admin:read', 'admin:write']
   const { user, id, headers } = await actingAs(services, scopes, { role: 'admin' })
@@ -74,7 +74,7 @@ t.test('the database is away: every route says so, and nothing is said to be don
   t.equal((await app.inject({ url: '/api/user', headers })).statusCode, 200, 'and back, with nothing changed')
 })
 
-t.test('the database says nothing any more: whoever asked is told so in time', ONLY_SHARED, async t => {
+t.test('when the database stops responding, requests time out', ONLY_SHARED, async t => {
   const { app, services, proxy } = await openWired(t, 1)
   const { id, headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
   t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200)
@@ -93,7 +93,7 @@ t.test('the database says nothing any more: whoever asked is told so in time', O
   t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200, 'on connections of its own again')
 })
 
-t.test('what waits too long for a lock is let go of, there too', ONLY_SHARED, async t => {
+t.test('a statement that waits too long for a lock is cancelled', ONLY_SHARED, async t => {
   const { databaseUrl } = await testDatabase(t)
   const services = await openHouseAt(t, databaseUrl as string, 1)
   const other = await openHouseAt(t, databaseUrl as string)
@@ -118,7 +118,7 @@ t.test('what waits too long for a lock is let go of, there too', ONLY_SHARED, as
   t.equal((await app.inject({ url: '/api/tokens', headers })).statusCode, 200, 'and nothing has changed')
 })
 
-t.test('what the server says after it was asked to let go is no answer', ONLY_SHARED, async t => {
+t.test('a result after a cancel request is discarded', ONLY_SHARED, async t => {
   const db = await openDatabase({ ...(await testDatabase(t)), databaseTimeout: 0.2 })
   t.teardown(() => db.close())
   const deaf = 'do $$ begin perform pg_sleep(10); exception when query_canceled then null; end $$'
@@ -133,7 +133,7 @@ t.test('what the server says after it was asked to let go is no answer', ONLY_SH
 const MOMENTS: [moment: RegExp, what: 'one' | 'all'][] = [
   [/revoke_tokens/, 'one'],
   [/begin|start transaction/i, 'all'],
-  [/retire_tokens/, 'all'],
+  [/revoke_token_set/, 'all'],
   [/commit/i, 'all'],
 ]
 
@@ -157,7 +157,7 @@ for (const [moment, what] of MOMENTS) {
   })
 }
 
-t.test('a deadlock is nobody’s error', ONLY_SHARED, async t => {
+t.test('a deadlock is retried', ONLY_SHARED, async t => {
   const services = await openHouseAt(t, (await testDatabase(t)).databaseUrl as string)
   await services.ensure()
   const one = await newUser(services)
@@ -200,7 +200,7 @@ async function failing(db: Database, code: string, times: number): Promise<numbe
   return tries
 }
 
-t.test('a database that is closed answers what it was asked before, and nothing after', async t => {
+t.test('a closing database completes earlier statements, and rejects later ones', async t => {
   const db = await openDatabase({ ...(await testDatabase(t)), databasePoolSize: POOL })
   // One has a connection, one has it made for it, and the others wait for a turn.
   const asked = Array.from({ length: 5 }, (_, n) => db.query<{ n: number }>('select ?::int as n', [n]))
@@ -214,7 +214,7 @@ t.test('a database that is closed answers what it was asked before, and nothing 
   for (const ask of later) await t.rejects(ask(), unavailable() as Error, 'nor is it opened again')
 })
 
-t.test('nodes that start at once on one empty database make everything once', ONLY_SHARED, async t => {
+t.test('nodes that start concurrently on an empty database create everything once', ONLY_SHARED, async t => {
   const databaseUrl = (await testDatabase(t)).databaseUrl as string
   const houses = await Promise.all(Array.from({ length: 4 }, () => openHouseAt(t, databaseUrl)))
   await Promise.all(houses.map(services => services.ensure()))

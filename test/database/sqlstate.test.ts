@@ -10,7 +10,7 @@ const OURS = ['22012', '23505', '42601', '42P01', '54001', 'P0001', 'XX000', 'XX
 
 const raise = (code: string) => `do $$ begin raise exception 'x' using errcode = '${code}'; end $$`
 
-t.test('what the database cannot do now is said to be so, and what it refuses is not', async t => {
+t.test('temporary failures of the database are distinguished from permanent ones', async t => {
   const db = await openTestDatabase(t)
   t.teardown(() => db.close())
   for (const code of NOT_NOW) {

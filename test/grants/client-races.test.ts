@@ -1,7 +1,7 @@
 import t from 'tap'
 import { LOCKS } from '../../src/database/locks.ts'
 import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
-import { eventually, hearing, type Node, ONLY_SHARED, openNodes } from '../cluster/nodes.ts'
+import { connected, eventually, type Node, ONLY_SHARED, openNodes } from '../cluster/nodes.ts'
 import { newUser } from '../helpers/app.ts'
 import { grantAccess } from '../helpers/granted-tokens.ts'
 import { basic, exchangeOf, form } from '../helpers/oauth.ts'
@@ -18,7 +18,7 @@ async function waitingForLocks({ services }: Node): Promise<number> {
 
 t.test('what is redeemed beside the revocation of a client is issued to nobody', ONLY_SHARED, async t => {
   const [one, two] = (await openNodes(t, 2)) as [Node, Node]
-  t.ok((await hearing(one)) && (await hearing(two)))
+  t.ok((await connected(one)) && (await connected(two)))
   const user = await newUser(one.services)
 
   /** Redeems while the revocation has the client and waits. @returns tokens that were issued all the same */
@@ -78,7 +78,7 @@ t.test('what is redeemed beside the revocation of a client is issued to nobody',
 
 t.test('a rotation beside the revocation of the token that issued the rotated one', ONLY_SHARED, async t => {
   const [one, two] = (await openNodes(t, 2)) as [Node, Node]
-  t.ok((await hearing(one)) && (await hearing(two)))
+  t.ok((await connected(one)) && (await connected(two)))
   const user = await newUser(one.services)
   const scopes = ['tokens:write', 'tokens:rotate']
   const issuing = await one.services.tokens.issuePersonal({ user, name: 'issuing', scopes })

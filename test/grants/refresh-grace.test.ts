@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { newUser, testApp } from '../helpers/app.ts'
 import { type GrantedTokens, grantAccess, opens, refresh } from '../helpers/granted-tokens.ts'
+import { form } from '../helpers/oauth.ts'
 
 const { app, services } = await testApp(t, { refreshGrace: 60 })
 
@@ -97,6 +98,43 @@ t.test('the database alone cannot read what it keeps', async t => {
   t.same(JSON.parse(Buffer.from(head, 'base64url').toString()), { alg: 'dir', enc: 'A256GCM' })
   t.notMatch(row?.replay, first.refresh_token)
   t.notMatch(Buffer.from(body, 'base64url').toString('latin1'), 'postr_')
+})
+
+t.test('by default a public client has 30 seconds, a confidential one none', async t => {
+  const { app, services } = await testApp(t)
+  const user = await newUser(services)
+  const open = await grantAccess(services, user, { public: true })
+  const send = (refreshToken: string) =>
+    form(app, '/oauth/token', { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: open.client.id })
+  const answers = await Promise.all(Array.from({ length: 20 }, () => send(open.refreshToken)))
+  t.strictSame(new Set(answers.map(({ statusCode }) => statusCode)), new Set([200]))
+  t.equal(new Set(answers.map(answer => answer.json().refresh_token)).size, 1, 'one successor')
+  const successor = answers[0]?.json().refresh_token
+  const age = (seconds: number) =>
+    services.db.query(
+      `update oauth_refresh_tokens set used_at = used_at - ? * interval '1 s' where grant_id = ? and used_at is not null`,
+      [seconds, open.grant],
+    )
+  await age(25)
+  t.equal((await send(open.refreshToken)).json().refresh_token, successor)
+  await age(6)
+  t.match((await send(open.refreshToken)).json(), { error: 'invalid_grant' }, 'then it is theft')
+  t.match((await send(successor)).json(), { error: 'invalid_grant' }, 'and the family dies')
+
+  const closed = await grantAccess(services, user)
+  const both = [await refresh(app, closed), await refresh(app, closed)]
+  t.strictSame(
+    both.map(({ statusCode }) => statusCode),
+    [200, 400],
+  )
+})
+
+t.test('a REFRESH_GRACE of 0 is for public clients too', async t => {
+  const { app, services } = await testApp(t, { refreshGrace: 0 })
+  const { client, refreshToken } = await grantAccess(services, await newUser(services), { public: true })
+  const params = { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: client.id }
+  t.equal((await form(app, '/oauth/token', params)).statusCode, 200)
+  t.equal((await form(app, '/oauth/token', params)).statusCode, 400)
 })
 
 t.test('without a grace nothing is kept', async t => {

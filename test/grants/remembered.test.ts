@@ -7,7 +7,7 @@ import { authorizeUrl, Browser } from '../helpers/browser.ts'
 import { basic, form } from '../helpers/oauth.ts'
 
 const INITIAL = 'x'.repeat(40)
-const { app, services } = await testApp(t, { initialAccessToken: INITIAL })
+const { app, services } = await testApp(t, { initialAccessToken: INITIAL, dcr: 'token' })
 const [user, other] = [await newUser(services), await newUser(services)]
 const browser = new Browser(app)
 await browser.signIn(user)

@@ -22,9 +22,12 @@ const refusal = (answer: { statusCode: number; headers: Record<string, unknown> 
 ]
 
 const good = { authorization: 'Bearer good' }
-const NONE = 'Bearer realm="postern"'
-const BAD = 'Bearer realm="postern", error="invalid_token", error_description="The access token is not known."'
-const LITTLE = 'Bearer realm="postern", error="insufficient_scope", scope="orders:create"'
+const REALM = 'Bearer realm="postern"'
+const NONE = 'Bearer realm="postern", scope="orders:read"'
+const BAD =
+  'Bearer realm="postern", error="invalid_token", error_description="The access token is not known.", scope="orders:read"'
+const LITTLE =
+  'Bearer realm="postern", error="insufficient_scope", error_description="This needs the scope orders:create.", scope="orders:create"'
 
 async function foreign(authenticate: Authenticate, routes: (app: FastifyInstance) => void): Promise<FastifyInstance> {
   const app = Fastify()
@@ -96,10 +99,10 @@ t.test('a token comes in one way, the header', async t => {
       headers: { 'content-type': type, ...headers },
       payload: 'access_token=good',
     })
-  t.strictSame(refusal(await app.inject('/any?access_token=good')), [401, NONE])
+  t.strictSame(refusal(await app.inject('/any?access_token=good')), [401, REALM])
   t.equal((await app.inject({ url: '/any?access_token=good', headers: good })).statusCode, 400)
   for (const type of ['application/x-www-form-urlencoded', 'Application/X-WWW-Form-URLencoded; charset=utf-8']) {
-    t.strictSame(refusal(await post(type)), [401, NONE], `in the body alone, ${type}`)
+    t.strictSame(refusal(await post(type)), [401, REALM], `in the body alone, ${type}`)
     t.strictSame(refusal(await post(type, good)), [400, 'Bearer realm="postern", error="invalid_request"'])
   }
 })

@@ -120,7 +120,7 @@ t.test('a refusal that waiting will not mend is said once, and shown', async t =
   t.equal(other.health().status, 'failed')
   const right = guard(issuer.guard)
   await right.ready()
-  t.same(right.health(), { status: 'ok', keys: true, feed: 'live', problems: [] })
+  t.same(right.health(), { status: 'ok', keys: true, feed: 'live', stale: false, problems: [] })
 })
 
 t.test('an answer that is no JSON is no 500', async t => {

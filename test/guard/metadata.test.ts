@@ -8,7 +8,9 @@ import {
   type ProtectedResourceOptions,
   protectedResource,
   requireToken,
+  Token,
 } from '../../packages/guard/src/index.ts'
+import { createTestIssuer } from '../../packages/guard/src/testing/index.ts'
 
 /** APIs that are not ours: they say where tokens for them are to be had. */
 
@@ -36,10 +38,10 @@ const challenge = async (app: FastifyInstance, headers = {}) =>
 t.test('a 401 says where to read where to get a token', async t => {
   const app = await api({ scopes: ['orders:read'], name: 'Orders', documentation: 'https://docs.example.com' })
   const at = `https://api.example.com${PATH}`
-  t.equal(await challenge(app), `Bearer realm="postern", resource_metadata="${at}"`)
+  t.equal(await challenge(app), `Bearer realm="postern", scope="orders:read", resource_metadata="${at}"`)
   t.equal(
     await challenge(app, { authorization: 'Bearer bad' }),
-    `Bearer realm="postern", error="invalid_token", error_description="The access token is not known.", resource_metadata="${at}"`,
+    `Bearer realm="postern", error="invalid_token", error_description="The access token is not known.", scope="orders:read", resource_metadata="${at}"`,
   )
   const answer = await app.inject(PATH)
   t.match(answer.headers['cache-control'], 'public')
@@ -96,6 +98,50 @@ t.test('the error handler of the application changes nothing of it', async t => 
   app.get('/orders', { preHandler: requireToken() }, async () => [])
   t.match(await challenge(app), 'resource_metadata="')
   t.match(await challenge(app, { authorization: 'Bearer bad' }), 'resource_metadata="')
+})
+
+t.test('after the guard of a remote issuer it needs no options', async t => {
+  const issuer = await createTestIssuer({ audience: 'https://api.example.com/v1' })
+  t.teardown(() => issuer.close())
+  const app = Fastify()
+  await app.register(guard, issuer.guard)
+  await app.register(protectedResource)
+  t.teardown(() => app.close())
+  app.get('/orders', { preHandler: requireToken() }, async () => [])
+  const at = `https://api.example.com${PATH}/v1`
+  t.equal(await challenge(app), `Bearer realm="postern", resource_metadata="${at}"`)
+  const { headers, ...answer } = await app.inject(`${PATH}/v1`)
+  t.match(answer.json(), { resource: 'https://api.example.com/v1', authorization_servers: [issuer.url] })
+  t.equal(headers['access-control-allow-origin'], '*')
+})
+
+t.test('a challenge names the scopes of all checks of the route', async t => {
+  const app = Fastify()
+  const accepted = new Token({
+    id: 'a',
+    userId: 'ada',
+    clientId: 'b',
+    scopes: ['orders:read'],
+    expiresAt: new Date(Date.now() + 60_000),
+  })
+  await app.register(guard, { authenticate: async () => accepted })
+  await app.register(protectedResource, { resource: 'https://api.example.com', authorizationServers: [ISSUER] })
+  const preHandler = [checkScopes('orders:read'), checkScopes('orders:create', 'orders:read'), checkScopes('reports')]
+  app.get('/orders', { preHandler }, async () => [])
+  await app.register(async child => {
+    child.addHook('preHandler', checkScopes('orders:create'))
+    child.get('/hooked', { preHandler: checkScopes('reports') }, async () => [])
+  })
+  const all = 'scope="orders:read orders:create reports", resource_metadata="https://api.example.com'
+  t.match(await challenge(app), `Bearer realm="postern", ${all}`)
+  const lacking = String(await challenge(app, { authorization: 'Bearer good' }))
+  t.match(
+    lacking,
+    'error="insufficient_scope", error_description="This needs all of the scopes orders:create, orders:read."',
+  )
+  t.match(lacking, `, ${all}`)
+  const hooked = await app.inject({ url: '/hooked', headers: { authorization: 'Bearer good' } })
+  t.match(hooked.headers['www-authenticate'], 'scope="reports orders:create"', 'also of a hook')
 })
 
 t.test('a mistake shows at the start', async t => {

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { createApp } from '../../src/app.ts'
 import { type Config, loadConfig } from '../../src/config/config.ts'
 import { createServices, type Services, type ServicesOptions } from '../../src/services.ts'
-import type { Role, User } from '../../src/users/user.entity.ts'
+import type { LocalUser, Role, User } from '../../src/users/user.entity.ts'
 import { openTestDatabase } from './database.ts'
 
 export const APP_KEY = randomBytes(32).toString('base64')
@@ -57,12 +57,12 @@ export function newUser(
   { users }: Services,
   role: Role = 'user',
   email = `user${++people}@example.com`,
-): Promise<User> {
+): Promise<LocalUser> {
   return users.create({ email, name: 'Ada Lovelace', password: PASSWORD, role })
 }
 
 export interface Actor {
-  user: User
+  user: LocalUser
   id: string
   token: string
   headers: { authorization: string }
@@ -74,7 +74,7 @@ export async function actingAs(
   scopes: string[] = [],
   { user, role, format }: { user?: User; role?: Role; format?: 'jwt' | 'opaque' } = {},
 ): Promise<Actor> {
-  const owner = user ?? (await newUser(services, role))
+  const owner = (user as LocalUser | undefined) ?? (await newUser(services, role))
   const issued = await services.tokens.issuePersonal({ user: owner, name: 'test', scopes, format })
   const token = issued.plainText
   return { user: owner, id: issued.token.id, token, headers: { authorization: `Bearer ${token}` } }

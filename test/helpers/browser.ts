@@ -9,14 +9,18 @@ type Fields = Record<string, string | undefined>
 export class Browser {
   readonly cookies = new Map<string, string>()
   readonly #app: FastifyInstance
+  readonly #remoteAddress: string
 
-  constructor(app: FastifyInstance) {
+  constructor(app: FastifyInstance, remoteAddress = '127.0.0.1') {
     this.#app = app
+    this.#remoteAddress = remoteAddress
   }
 
   async #send(method: 'GET' | 'POST', url: string, payload?: string, headers = {}): Promise<LightMyRequestResponse> {
     const cookies = Object.fromEntries(this.cookies)
-    const answer = await this.#app.inject({ method, url, cookies, headers, ...(payload !== undefined && { payload }) })
+    const remoteAddress = this.#remoteAddress
+    const body = payload !== undefined && { payload }
+    const answer = await this.#app.inject({ method, url, cookies, headers, remoteAddress, ...body })
     for (const { name, value, maxAge, expires } of answer.cookies) {
       if (maxAge === 0 || (expires && expires.getTime() <= Date.now())) this.cookies.delete(name)
       else this.cookies.set(name, value)
@@ -51,7 +55,7 @@ export class Browser {
   }
 
   async signIn({ email }: Pick<User, 'email'>, password = PASSWORD): Promise<LightMyRequestResponse> {
-    return this.submit(await this.get('/login?next=/login'), { email, password }, /login$/)
+    return this.submit(await this.get('/login?next=/login'), { email: email ?? undefined, password }, /login$/)
   }
 
   /** A person who is asked lets the app in. @returns where the browser is sent */
@@ -78,7 +82,17 @@ export function formOf(html: string, fits = /./): { action: string; fields: Reco
   throw new Error(`no form in: ${html}`)
 }
 
-const SENT = /<input (?:type="hidden"|(?=[^>]* checked>)type="checkbox") name="([^"]*)" value="([^"]*)"/g
+/** What a page says about a refused form: beside its fields, and above it. */
+export function errorsOf(html: string): Record<string, string> {
+  const beside = html.matchAll(/class="field-error" id="([\w-]+)-error">([^<]*)</g)
+  const above = /role="alert"[^>]*>([^<]*)</.exec(html)?.[1]
+  return {
+    ...(above && { above: plain(above) }),
+    ...Object.fromEntries([...beside].map(([, field, text = '']) => [field, plain(text)])),
+  }
+}
+
+const SENT = /<input (?:type="hidden"|(?=[^>]* checked>)type="(?:checkbox|radio)") name="([^"]*)" value="([^"]*)"/g
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" }
 const plain = (text: string) => text.replaceAll(/&(#?\w+);/g, (_, name) => ENTITIES[name] ?? '')
 

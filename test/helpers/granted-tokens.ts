@@ -24,6 +24,16 @@ export async function grantAccess(
 ): Promise<GrantedTokens> {
   const standard = { name: 'calendar', grantTypes: [DEVICE_CODE, 'refresh_token'] }
   const { client, secret } = await services.clients.create({ ...standard, ...settings })
+  return { client, headers: basic(client.id, secret), ...(await grantAgain(services, user, client, scopes)) }
+}
+
+/** What a client gets when a user lets it in once more. */
+export async function grantAgain(
+  services: Services,
+  user: User,
+  client: Client,
+  scopes = ['orders:read'],
+): Promise<Pick<GrantedTokens, 'accessToken' | 'refreshToken' | 'grant'>> {
   const waiting = await services.device.start({ client, params: { scope: scopes.join(' ') } })
   const { id: grant } = (await services.device.find(waiting.user_code, { address: '127.0.0.1', shared: false })) ?? {
     id: '',
@@ -31,7 +41,7 @@ export async function grantAccess(
   await services.device.approve(grant, user)
   const given = await services.grants[DEVICE_CODE]?.({ client, params: { device_code: waiting.device_code } })
   const { access_token: accessToken = '', refresh_token: refreshToken = '' } = given ?? {}
-  return { client, headers: basic(client.id, secret), accessToken, refreshToken, grant }
+  return { accessToken, refreshToken, grant }
 }
 
 /** The status that a request with this token is answered with. */

@@ -12,10 +12,19 @@ export interface Issuer {
   app: FastifyInstance
 }
 
-/** A server that listens under its own name, for clients that nobody here wrote. */
-export async function listeningIssuer(t: Test, options: TestOptions = {}): Promise<Issuer> {
-  const port = await freePort()
-  const issuer = `http://127.0.0.1:${port}`
+/**
+ * A server that listens under its own name, for clients that nobody here wrote.
+ * @param host of the issuer: `localhost` has passkeys, an address has none
+ * @param chosen its port; default: a free one
+ */
+export async function listeningIssuer(
+  t: Test,
+  options: TestOptions = {},
+  host = '127.0.0.1',
+  chosen?: number,
+): Promise<Issuer> {
+  const port = chosen ?? (await freePort())
+  const issuer = `http://${host}:${port}`
   const services = await testServices(t, { issuer, audience: issuer, ...options })
   const app = await createApp(services)
   await app.listen({ port, host: '127.0.0.1' })

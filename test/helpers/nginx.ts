@@ -6,10 +6,26 @@ import { join } from 'node:path'
 import { freePort } from './port.ts'
 
 /** NGINX_PATH, or where Debian installs it. */
-const PROGRAM = process.env.NGINX_PATH ?? '/usr/sbin/nginx'
+export const NGINX = process.env.NGINX_PATH ?? '/usr/sbin/nginx'
 
 /** Why there is no nginx to test with; false where there is one. */
-export const NO_NGINX = !existsSync(PROGRAM) && `nginx is not at ${PROGRAM} (NGINX_PATH)`
+export const NO_NGINX = !existsSync(NGINX) && `nginx is not at ${NGINX} (NGINX_PATH)`
+
+/** The configuration of an nginx that writes into this folder only. @param sites what stands within `http` */
+export function nginxMain(folder: string, sites: string): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  return `daemon off;
+master_process off;
+pid ${folder}/pid;
+error_log stderr crit;
+events {}
+http {
+  access_log off;
+  ${temporary.map(name => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
+  ${sites}
+}
+`
+}
 
 type Test = { teardown(work: () => unknown): void }
 
@@ -22,26 +38,13 @@ export async function openNginx(t: Test, target: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'postern-nginx-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const port = await freePort()
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-  const config = `daemon off;
-master_process off;
-pid ${folder}/nginx.pid;
-error_log stderr crit;
-events {}
-http {
-  access_log off;
-  ${temporary.map(name => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
-  server {
-    listen 127.0.0.1:${port};
-    location / {
-      proxy_pass ${target};
-    }
-  }
-}
-`
+  const config = nginxMain(
+    folder,
+    `server {\n    listen 127.0.0.1:${port};\n    location / {\n      proxy_pass ${target};\n    }\n  }`,
+  )
   const file = join(folder, 'nginx.conf')
   await writeFile(file, config)
-  const nginx = spawn(PROGRAM, ['-p', folder, '-e', 'stderr', '-c', file], { stdio: 'ignore' })
+  const nginx = spawn(NGINX, ['-p', folder, '-e', 'stderr', '-c', file], { stdio: 'ignore' })
   const ended = new Promise<void>(resolve => nginx.once('exit', () => resolve()))
   t.teardown(async () => {
     nginx.kill('SIGKILL')

@@ -5,7 +5,18 @@ const FORM = 'application/x-www-form-urlencoded'
 interface Described {
   security?: Record<string, string[]>[]
   parameters?: { in: string; name: string }[]
-  requestBody?: { content: Record<string, { schema?: { properties?: object; examples?: object[] }; example?: object }> }
+  requestBody?: { content: Record<string, { schema?: Schema; example?: object }> }
+}
+
+interface Schema {
+  $ref?: string
+  properties?: object
+  examples?: object[]
+}
+
+interface Document {
+  paths: Record<string, Record<string, Described>>
+  components: { schemas: Record<string, Schema> }
 }
 
 /** What the document says of a route, and a request that fits it. */
@@ -28,15 +39,22 @@ export interface Operation {
 
 /** Every route of the document. */
 export async function operationsOf(app: FastifyInstance): Promise<Operation[]> {
-  const { paths } = (await app.inject('/docs/json')).json<{ paths: Record<string, Record<string, Described>> }>()
+  const { paths, components } = (await app.inject('/docs/json')).json<Document>()
   return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, described]) => operation(path, method, described)),
+    Object.entries(methods).map(([method, described]) => operation(path, method, described, components.schemas)),
   )
 }
 
-function operation(path: string, method: string, described: Described): Operation {
+function operation(
+  path: string,
+  method: string,
+  described: Described,
+  schemas: Document['components']['schemas'],
+): Operation {
   const { security = [], parameters = [], requestBody } = described
   const [type, media] = Object.entries(requestBody?.content ?? {})[0] ?? []
+  const named = media?.schema?.$ref?.split('/').at(-1)
+  const schema = named === undefined ? media?.schema : schemas[named]
   return {
     name: `${method} ${path}`,
     path,
@@ -46,8 +64,8 @@ function operation(path: string, method: string, described: Described): Operatio
     query: parameters.filter(parameter => parameter.in === 'query').map(({ name }) => name),
     type,
     isForm: type === FORM,
-    fields: Object.keys(media?.schema?.properties ?? {}),
-    example: (media?.schema?.examples?.[0] ?? media?.example ?? {}) as Record<string, unknown>,
+    fields: Object.keys(schema?.properties ?? {}),
+    example: (schema?.examples?.[0] ?? media?.example ?? {}) as Record<string, unknown>,
   }
 }
 

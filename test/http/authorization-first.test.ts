@@ -15,7 +15,7 @@ interface Operation {
 }
 
 const INITIAL = 'an-initial-access-token-of-the-test-0123456789'
-const { app, services } = await testApp(t, { initialAccessToken: INITIAL })
+const { app, services } = await testApp(t, { initialAccessToken: INITIAL, dcr: 'token' })
 const { paths } = (await requester(app).get('/docs/json')).json() as {
   paths: Record<string, Record<string, Operation>>
 }

@@ -28,7 +28,7 @@ interface Document {
   openapi: string
   servers: { url: string }[]
   tags: { name: string; description: string }[]
-  components: { securitySchemes: Record<string, object> }
+  components: { securitySchemes: Record<string, object>; schemas: Record<string, object> }
   paths: Record<string, Record<string, Operation>>
 }
 
@@ -57,7 +57,8 @@ t.test('every route is documented', async t => {
 })
 
 /** What people see; nothing calls it. */
-const PAGE = /^\/(login|logout|new-password|device|assets\/.*|oauth\/consent|(tokens|account|apps|manage)(\/.*)?)$/
+const PAGE =
+  /^\/(login(\/application|\/passkey|\/second-step)?|confirm(\/resume)?|logout|language|new-password|reset-password|confirm-email|device|dev\/components|assets\/.*|logos\/:id|oauth\/consent|(tokens|service-accounts|account|apps|manage)(\/.*)?)$/
 
 t.test('a route is left out only where it is the explorer itself, a page, or refuses a method', async t => {
   for (const { method, url, schema } of routes) {
@@ -103,6 +104,31 @@ t.test('security is named where a token is needed, and only with schemes that ar
     if (named.includes('bearer')) t.ok(operation.responses[401], `${name} says what happens without a token`)
   }
   t.strictSame(document.paths['/api/tokens']?.get?.security, [{ bearer: ['tokens:read'] }, { oauth2: ['tokens:read'] }])
+})
+
+t.test('schemas have names, enumerations a type, and public operations say so', async t => {
+  const names = Object.keys(document.components.schemas)
+  for (const name of ['Token', 'TokenPage', 'User', 'Client', 'AuditEvent', 'Problem']) t.ok(names.includes(name), name)
+  t.strictSame(document.paths['/api/tokens']?.get?.responses[200]?.content?.['application/json']?.schema, {
+    $ref: '#/components/schemas/TokenPage',
+  })
+  for (const path of ['/scopes', '/.well-known/jwks.json', '/health/live'])
+    t.strictSame(document.paths[path]?.get?.security, [], path)
+  JSON.stringify(document, (_, value) => {
+    if (typeof value?.enum?.[0] === 'string') t.equal(value.type, 'string', value.enum.join())
+    return value
+  })
+})
+
+t.test('the example of a 403 names each missing scope once', async t => {
+  for (const { name, operation } of operations) {
+    const example = operation.responses[403]?.content?.['application/problem+json']?.example as
+      | { missing?: string[]; detail: string }
+      | undefined
+    if (!example?.missing) continue
+    t.strictSame(example.missing, [...new Set(example.missing)], name)
+    for (const scope of example.missing) t.equal(example.detail.split(scope).length, 2, `${name}: ${example.detail}`)
+  }
 })
 
 t.test('what the document says of an answer is what is sent', async t => {

@@ -160,7 +160,7 @@ t.test('a path is text', async t => {
 
 t.test('what is not there is a problem too, whatever the method and the Accept header', async t => {
   for (const method of ['OPTIONS', 'PUT', 'TRACE', 'PROPFIND', 'SEARCH', 'LOCK'] as const) {
-    isProblem(t, await app.inject({ method: method as 'PUT', url: '/api/tokens', headers }), 404, method)
+    isProblem(t, await app.inject({ method: method as 'PUT', url: '/api/nowhere', headers }), 404, method)
   }
   for (const accept of ['text/html', '*/*', 'image/png', '']) {
     isProblem(t, await app.inject({ url: '/api/nowhere', headers: { accept } }), 404, accept)

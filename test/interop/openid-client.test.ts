@@ -82,7 +82,7 @@ t.test('an app signs a person in, refreshes, introspects and revokes', async t =
   }
 })
 
-t.test('a request that was pushed', async t => {
+t.test('a pushed request', async t => {
   const got = await signIn(await viewer(oauth.ClientSecretBasic), true)
   t.equal(await opens(got.access_token), 200)
 })

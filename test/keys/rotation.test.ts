@@ -54,7 +54,7 @@ for (const listening of [true, false]) {
   })
 }
 
-t.test('a node that missed a rotation signs with the new key once it has heard again', onServer, async t => {
+t.test('a node that missed a rotation uses the new key once it is connected again', onServer, async t => {
   const [a, b] = await nodes(t, false)
   const user = await newUser(a.services)
   await a.services.keys.rotate(undefined, { now: true })
@@ -63,7 +63,7 @@ t.test('a node that missed a rotation signs with the new key once it has heard a
   t.equal(kidOf(await issue(b.services, user)), await currentOf(a.services))
 })
 
-t.test('two nodes that rotate at once leave one current and one next key', onServer, async t => {
+t.test('concurrent rotations on two nodes leave one current and one next key', onServer, async t => {
   const [a, b] = await nodes(t, true)
   await Promise.all([a, b, a].map(({ services }) => services.keys.rotate(undefined, { now: true })))
   const states = (await a.services.keys.list()).map(key => key.state).sort()
@@ -73,7 +73,7 @@ t.test('two nodes that rotate at once leave one current and one next key', onSer
   t.ok((await a.opens(token)) && (await b.opens(token)))
 })
 
-t.test('two nodes that rotate at once, without haste, agree on the key that waits', onServer, async t => {
+t.test('concurrent scheduled rotations on two nodes agree on the next key', onServer, async t => {
   const [a, b] = await nodes(t, true)
   const rotated = await Promise.all([a, b, a].map(({ services }) => services.keys.rotate('EdDSA')))
   t.equal(new Set(rotated.map(key => key.id)).size, 1)
@@ -96,7 +96,7 @@ t.test('two nodes that receive no changes sign with a scheduled key once it is d
   t.strictSame((await b.services.keys.list()).map(key => key.state).sort(), ['current', 'next', 'past'])
 })
 
-t.test('a forged kid is looked up and no more', onServer, async t => {
+t.test('a forged kid causes one look-up', onServer, async t => {
   const [a, b] = await nodes(t, true)
   const token = await issue(a.services, await newUser(a.services))
   const header = { alg: 'ES256', typ: 'at+jwt', kid: '00000000-0000-7000-8000-000000000000' }

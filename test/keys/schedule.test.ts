@@ -27,7 +27,7 @@ async function passing({ services }: TestApp, minutes: number): Promise<void> {
   await services.keys.load()
 }
 
-t.test('whatever is rotated, a cached JWK Set verifies new tokens until it expires', async t => {
+t.test('after any rotation a cached JWK Set verifies new tokens until it expires', async t => {
   const world = await testApp(t)
   const cached = await jwks(world)
   for (const algorithm of [undefined, undefined, 'EdDSA', 'RS256', undefined] as const) {
@@ -37,14 +37,14 @@ t.test('whatever is rotated, a cached JWK Set verifies new tokens until it expir
   }
 })
 
-t.test('the two first keys are published together: the second may sign at once', async t => {
+t.test('the first two keys are published together, so the second can be activated immediately', async t => {
   const world = await testApp(t)
   const next = await inState(world, 'next')
   t.match(await world.services.keys.rotate(), { id: next.id, state: 'current', outcome: 'signs' })
   t.equal(kidOf(await fresh(world)), next.id)
 })
 
-t.test('a new key is published, waits ten minutes, and signs', async t => {
+t.test('a new key is published, and becomes active after ten minutes', async t => {
   const world = await testApp(t)
   const before = kidOf(await fresh(world))
   const rotated = await world.services.keys.rotate('EdDSA')
@@ -71,7 +71,7 @@ t.test('a new key is published, waits ten minutes, and signs', async t => {
   t.match(await inState(world, 'next'), { algorithm: 'EdDSA', activatedAt: null })
 })
 
-t.test('signing alone stores that the key signs, and publishes the next one', async t => {
+t.test('signing stores the activation of a due key, and publishes the next one', async t => {
   const world = await testApp(t)
   const { id } = await world.services.keys.rotate('EdDSA')
   await passing(world, 11)
@@ -86,7 +86,7 @@ t.test('signing alone stores that the key signs, and publishes the next one', as
   t.equal((await jwks(world)).keys.length, before.keys.length + 1)
 })
 
-t.test('a key that has been published for ten minutes signs at once', async t => {
+t.test('a key that has been published for ten minutes is activated immediately', async t => {
   const world = await testApp(t)
   await world.services.keys.rotate()
   const standby = await inState(world, 'next')
@@ -95,7 +95,7 @@ t.test('a key that has been published for ten minutes signs at once', async t =>
   t.equal(kidOf(await fresh(world)), standby.id)
 })
 
-t.test('a second rotation keeps the key that waits, and its time', async t => {
+t.test('a second rotation keeps the scheduled key and its time', async t => {
   const world = await testApp(t)
   const { id, activatedAt } = await world.services.keys.rotate('EdDSA')
   for (const algorithm of ['EdDSA', undefined] as const) {
@@ -106,7 +106,7 @@ t.test('a second rotation keeps the key that waits, and its time', async t => {
   t.equal((await world.services.keys.list()).length, 2)
 })
 
-t.test('another algorithm replaces the key that waits, and only that', async t => {
+t.test('another algorithm replaces the scheduled key only', async t => {
   const world = await testApp(t)
   const current = kidOf(await fresh(world))
   const replaced = await world.services.keys.rotate('EdDSA')
@@ -121,7 +121,7 @@ t.test('another algorithm replaces the key that waits, and only that', async t =
   t.equal(kidOf(await fresh(world)), id)
 })
 
-t.test('now: the key signs at once, and the answer says that it is early', async t => {
+t.test('now: the key is activated immediately, and the response says that it is early', async t => {
   const world = await testApp(t)
   const cached = await jwks(world)
   const early = await world.services.keys.rotate('EdDSA', { now: true })

@@ -15,8 +15,8 @@ const client = await newApp()
 
 const get = (params: Parameters<typeof authorizeUrl>[1], of = client) => signedIn.get(authorizeUrl(of, params))
 
-t.test('the answer to a request that holds', async t => {
-  t.test('is a code, the state as it was sent, and who answers', async t => {
+t.test('the response to a valid request', async t => {
+  t.test('contains a code, the unchanged state and the issuer', async t => {
     const state = 'a b+c&d=é"<\'\u{1f600}%00'
     const location = await signedIn.approve(authorizeUrl(client, { state, prompt: 'consent' }))
     t.ok(location.href.startsWith(`${CALLBACK}&`), 'the redirect URI keeps its own query')
@@ -32,12 +32,12 @@ t.test('the answer to a request that holds', async t => {
     t.equal((await get({ scope: 'nope' })).statusCode, 303)
   })
 
-  t.test('carries no state where none was sent', async t => {
+  t.test('contains no state if none was sent', async t => {
     t.notOk(locationOf(await get({ scope: 'nope' })).searchParams.has('state'))
     t.notOk(locationOf(await get({ scope: 'nope', state: '' })).searchParams.has('state'))
   })
 
-  t.test('is access_denied when the person says no', async t => {
+  t.test('is access_denied when the user cancels', async t => {
     const page = await get({ prompt: 'consent', state: 's' })
     const location = locationOf(await signedIn.submit(page, { decision: 'deny' }, /consent$/))
     t.equal(location.searchParams.get('error'), 'access_denied')
@@ -47,7 +47,7 @@ t.test('the answer to a request that holds', async t => {
   })
 })
 
-t.test('a person is told, and sent nowhere, when', async t => {
+t.test('an error is shown on a page without a redirect when', async t => {
   const stays = async (t: Test, url: string, says: RegExp) => {
     const page = await signedIn.get(url)
     t.equal(page.statusCode, 400, url)
@@ -56,7 +56,7 @@ t.test('a person is told, and sent nowhere, when', async t => {
     t.match(page.body, says)
   }
 
-  t.test('the client is not known', async t => {
+  t.test('the client is unknown', async t => {
     const revoked = await newApp()
     await services.clients.revoke(revoked.id)
     const personal = await services.clients.personalAccess()
@@ -76,7 +76,7 @@ t.test('a person is told, and sent nowhere, when', async t => {
     await stays(t, authorizeUrl(client, { redirect_uri: [CALLBACK, CALLBACK] }), /redirect_uri was sent more than once/)
   })
 
-  t.test('the redirect URI was registered with a parameter of the answer, before that was refused', async t => {
+  t.test('the redirect URI contains a parameter of the response, as earlier versions allowed', async t => {
     for (const name of ['state', 'code', 'iss', 'error', '%73tate', 'STATE']) {
       const uri = `https://app.example/cb?${name}=x`
       const early = await newApp()
@@ -89,7 +89,7 @@ t.test('a person is told, and sent nowhere, when', async t => {
     }
   })
 
-  t.test('the redirect URI is another than was registered, by whatever little', async t => {
+  t.test('the redirect URI differs from the registered one in any way', async t => {
     const exact = await newApp({
       redirectUris: ['https://app.example/cb', 'http://127.0.0.1:8080/cb', 'com.example.app:/cb'],
     })
@@ -129,7 +129,7 @@ t.test('a person is told, and sent nowhere, when', async t => {
     for (const redirect_uri of others) await stays(t, authorizeUrl(exact, { redirect_uri }), /did not register/)
   })
 
-  t.test('what was sent is not text', async t => {
+  t.test('a parameter is not valid text', async t => {
     for (const odd of ['%00', '%ff', '%c3%28', '%zz']) {
       const page = await signedIn.get(`${authorizeUrl(client)}&state=${odd}`)
       t.equal(page.statusCode, 400, odd)
@@ -145,7 +145,7 @@ t.test('loopback addresses', async t => {
   })
   const asks = async (redirect_uri: string) => (await get({ redirect_uri }, native)).statusCode
 
-  t.test('have any port where none was registered', async t => {
+  t.test('allow any port if none was registered', async t => {
     for (const uri of [
       'http://127.0.0.1:1/cb',
       'http://127.0.0.1:65535/cb',
@@ -159,7 +159,7 @@ t.test('loopback addresses', async t => {
     t.equal(location.origin + location.pathname, 'http://[::1]:51234/cb')
   })
 
-  t.test('have no other path, host or scheme', async t => {
+  t.test('do not allow another path, host or scheme', async t => {
     const others = [
       'http://127.0.0.1:51234/other',
       'http://127.0.0.1:51234/cb/',
@@ -179,7 +179,7 @@ t.test('loopback addresses', async t => {
   })
 })
 
-t.test('the client is told of everything else', async t => {
+t.test('all other errors are sent to the client', async t => {
   const refused = async (t: Test, params: Parameters<typeof authorizeUrl>[1], error: string, of = client) => {
     const location = locationOf(await get({ state: 'kept', ...params }, of))
     t.ok(location.href.startsWith(of.redirectUris[0] as string), JSON.stringify(params))
@@ -219,7 +219,7 @@ t.test('the client is told of everything else', async t => {
     await refused(t, { scope: 'orders:read' }, 'invalid_scope', limited)
   })
 
-  t.test('what only another user could give', async t => {
+  t.test('scopes that the user cannot grant', async t => {
     const operator = await newApp({ scopes: ['admin:read', 'orders:read'] })
     await refused(t, { scope: 'admin:read' }, 'invalid_scope', operator)
     const admin = new Browser(app)
@@ -227,7 +227,7 @@ t.test('the client is told of everything else', async t => {
     t.equal((await admin.get(authorizeUrl(operator, { scope: 'admin:read' }))).statusCode, 200)
   })
 
-  t.test('a parameter that comes twice', async t => {
+  t.test('a repeated parameter', async t => {
     for (const name of ['response_type', 'scope', 'code_challenge', 'code_challenge_method', 'prompt']) {
       await refused(t, { [name]: ['a', 'b'] }, 'invalid_request')
     }
@@ -241,7 +241,7 @@ t.test('the client is told of everything else', async t => {
     await refused(t, {}, 'unauthorized_client', machine)
   })
 
-  t.test('signed requests, which are not taken', async t => {
+  t.test('signed requests are not supported', async t => {
     await refused(t, { request: 'eyJhbGciOiJub25lIn0.e30.' }, 'request_not_supported')
   })
 })
@@ -259,7 +259,7 @@ t.test('prompt', async t => {
     t.equal(await error(signedIn, { prompt: 'none', scope: 'reports' }, fresh), 'consent_required')
   })
 
-  t.test('login and select_account ask for the password, also of somebody who is signed in', async t => {
+  t.test('login and select_account require the password, also of a signed-in user', async t => {
     for (const prompt of ['login', 'select_account', 'login consent']) {
       const browser = new Browser(app)
       await browser.signIn(user)
@@ -273,21 +273,21 @@ t.test('prompt', async t => {
     }
   })
 
-  t.test('consent asks again', async t => {
+  t.test('consent shows the page again', async t => {
     const fresh = await newApp()
     await signedIn.approve(authorizeUrl(fresh))
     t.equal((await get({}, fresh)).statusCode, 303)
     t.equal((await get({ prompt: 'consent' }, fresh)).statusCode, 200)
   })
 
-  t.test('is refused when it makes no sense', async t => {
+  t.test('invalid values are rejected', async t => {
     t.equal(await error(signedIn, { prompt: 'none login' }), 'invalid_request')
     t.equal(await error(signedIn, { prompt: 'perhaps' }), 'invalid_request')
     t.equal(await error(signedIn, { prompt: 'login login' }), 'invalid_request')
   })
 })
 
-t.test('somebody who is not signed in is asked to, and comes back with the whole request', async t => {
+t.test('a user who is not signed in signs in, and returns with the whole request', async t => {
   const browser = new Browser(app)
   const url = authorizeUrl(client, { state: 'a b&c', scope: 'orders:read orders:create', prompt: 'consent' })
   const there = locationOf(await browser.get(url))
@@ -301,7 +301,7 @@ t.test('somebody who is not signed in is asked to, and comes back with the whole
   t.ok(location.searchParams.has('code'))
 })
 
-t.test('a request may be posted, by whichever site', async t => {
+t.test('a request can be posted, by any site', async t => {
   const [path, query] = authorizeUrl(client, { prompt: 'consent', state: 's' }).split('?') as [string, string]
   const there = await new Browser(app).post(path, Object.fromEntries(new URLSearchParams(query)))
   t.equal(there.statusCode, 303)
@@ -332,7 +332,7 @@ t.test('the port of a loopback address is free, whether one was registered or no
   }
 })
 
-t.test('words of other protocols are no scopes: they are dropped', async t => {
+t.test('scopes of OpenID Connect are ignored', async t => {
   const page = await signedIn.get(authorizeUrl(client, { scope: 'openid reports offline_access', prompt: 'consent' }))
   t.equal(page.statusCode, 200)
   t.match(page.body, 'See reports')

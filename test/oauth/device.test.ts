@@ -61,7 +61,7 @@ t.test('a client with refresh tokens gets one', async t => {
   t.match((await form(app, '/oauth/token', params)).json(), { scope: 'reports', refresh_token: /^postr_/ })
 })
 
-t.test('too fast is told to slow down, by five seconds each time', async t => {
+t.test('polling too fast gets slow_down, by five more seconds each time', async t => {
   const waiting = await begun(t)
   await refuses(t, waiting, 'authorization_pending')
   t.match(await refuses(t, waiting, 'slow_down'), { error_description: /10 seconds/ })
@@ -80,7 +80,7 @@ t.test('denied', async t => {
   await refuses(t, waiting, 'access_denied')
 })
 
-t.test('expired, answered or not', async t => {
+t.test('expired, with and without a decision', async t => {
   const [waiting, approved] = [await begun(t), await begun(t)]
   await services.device.approve((await typed(services, approved)).id, user)
   await expire(services.db, 'oauth_device_codes', 'state in (?, ?)', ['pending', 'approved'])
@@ -88,7 +88,7 @@ t.test('expired, answered or not', async t => {
   await refuses(t, approved, 'expired_token')
 })
 
-t.test("another client's, and what is no code", async t => {
+t.test('a code of another client, and a malformed one', async t => {
   const other = await television(services)
   const waiting = await begun(t)
   await refuses(t, waiting, 'invalid_grant', other)
@@ -99,7 +99,7 @@ t.test("another client's, and what is no code", async t => {
   t.equal((await poll(app, tv, waiting)).statusCode, 200, 'nothing was spoilt')
 })
 
-t.test('who may ask, and for what', async t => {
+t.test('clients and scopes that are allowed', async t => {
   const machine = await television(services, { grantTypes: ['client_credentials'] })
   t.match((await ask(app, machine)).json(), { error: 'unauthorized_client' })
   const unknown = await form(app, '/oauth/device_authorization', {})
@@ -127,7 +127,7 @@ t.test('a code is for one resource', async t => {
   t.match(JSON.parse(Buffer.from(claims, 'base64url').toString()), { aud: audience, sub: user.id })
 })
 
-t.test('a user who was disabled in between lets nobody in', async t => {
+t.test('a device of a user who was disabled meanwhile gets no token', async t => {
   const other = await newUser(services)
   const waiting = await begun(t)
   await services.device.approve((await typed(services, waiting)).id, other)

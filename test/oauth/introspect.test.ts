@@ -33,11 +33,12 @@ t.test('tokens of a running server', async t => {
   const usedAt = async (id: string) =>
     services.usage.lastUse((await services.tokenAdmin.find(id)) as AccessToken).lastUsedAt
 
-  t.test('what is made like no token costs the database nothing', async t => {
+  t.test('a malformed token causes no query', async t => {
     const { query } = services.db
     let queries = 0
     const counted: typeof query = (...args) => {
-      queries++
+      // References of tokens are reserved in the background.
+      if (!/oauth_status_lists/.test(args[0])) queries++
       return query(...args)
     }
     await plain.ask('nonsense')
@@ -129,7 +130,7 @@ t.test('tokens of a running server', async t => {
     })
   }
 
-  t.test('whoever asks about a token at once with others shares one look-up', async t => {
+  t.test('concurrent introspections of a token share one look-up', async t => {
     const { token } = await actingAs(services, [], { format: 'opaque' })
     const { connected } = services.bus
     // A node that cannot hear the others asks the database each time.
@@ -149,7 +150,7 @@ t.test('tokens of a running server', async t => {
     t.equal(asked, 1)
   })
 
-  t.test('what is no token of this server', async t => {
+  t.test('tokens that are not of this server', async t => {
     const { token } = await actingAs(services)
     const { token: opaque } = await actingAs(services, [], { format: 'opaque' })
     const [header, payload] = token.split('.')
@@ -171,7 +172,7 @@ t.test('tokens of a running server', async t => {
     }
   })
 
-  t.test('a refresh token, to the client it was given to and nobody else', async t => {
+  t.test('a refresh token, for its own client only', async t => {
     const user = await newUser(services)
     const own = await grantAccess(services, user)
     const ask = async (headers: { authorization: string }) =>
@@ -194,7 +195,7 @@ t.test('tokens of a running server', async t => {
     t.strictSame((await form(app, '/oauth/introspect', { token }, own.headers)).json(), INACTIVE, 'its user disabled')
   })
 
-  t.test('who may not ask, and how not to', async t => {
+  t.test('clients and requests that are rejected', async t => {
     const { token } = await actingAs(services)
     const { client: open } = await services.clients.create({ name: 'app', public: true })
     const refused = async (params: Record<string, string | string[]>, headers = {}) => {

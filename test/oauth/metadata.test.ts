@@ -17,15 +17,15 @@ t.test('the metadata of a server', async t => {
     t.equal(answer.statusCode, 200)
     t.match(answer.headers['content-type'], 'application/json')
     t.match(answer.headers['cache-control'], /public, max-age=\d+/)
-    t.equal((await app.inject({ method: 'POST', url: PATH })).statusCode, 404)
+    t.equal((await app.inject({ method: 'POST', url: PATH })).statusCode, 405)
   })
 
-  t.test('is read by a client that nobody here wrote', async t => {
+  t.test('is read by a client library of others', async t => {
     const read = await oauth.processDiscoveryResponse(new URL(ISSUER), new Response(answer.body, { status: 200 }))
     t.equal(read.issuer, ISSUER)
   })
 
-  t.test('names what guards far away follow', async t => {
+  t.test('names the endpoints that remote guards use', async t => {
     t.match(metadata, {
       status_list_aggregation_endpoint: `${ISSUER}/oauth/status-lists`,
       status_events_endpoint: `${ISSUER}/oauth/events`,
@@ -33,7 +33,7 @@ t.test('the metadata of a server', async t => {
     })
   })
 
-  t.test('names only endpoints that answer', async t => {
+  t.test('names only endpoints that exist', async t => {
     const endpoints = Object.entries<string>(metadata).filter(([name]) => /_(endpoint|uri|documentation)$/.test(name))
     t.ok(endpoints.length >= 5)
     for (const [name, url] of endpoints) {
@@ -66,7 +66,7 @@ t.test('the metadata of a server', async t => {
     }
   })
 
-  t.test('says how clients prove who they are, and how answers are signed', async t => {
+  t.test('names the client authentication methods and the signing algorithms', async t => {
     t.strictSame(metadata.token_endpoint_auth_methods_supported, [
       'client_secret_basic',
       'client_secret_post',
@@ -84,14 +84,14 @@ t.test('the metadata of a server', async t => {
     t.strictSame(await announced(), ['EdDSA'])
   })
 
-  t.test('where people are sent, says what comes back and how it is protected', async t => {
+  t.test('describes the authorization endpoint: response types, modes and PKCE', async t => {
     const authorizes = (await app.inject('/oauth/authorize')).statusCode !== 404
     t.strictSame(metadata.response_types_supported, authorizes ? ['code'] : [])
     t.strictSame(metadata.code_challenge_methods_supported, authorizes ? ['S256'] : undefined)
     t.equal(metadata.authorization_response_iss_parameter_supported, authorizes ? true : undefined)
   })
 
-  t.test('names the scopes that a client can have, in catalogue order, which it may request at once', async t => {
+  t.test('names the scopes that a client can request, in catalogue order', async t => {
     const scopes = (await app.inject('/scopes')).json().map(({ id }: { id: string }) => id)
     const open = scopes.filter((id: string) => !id.startsWith('admin:'))
     t.ok(open.length < scopes.length)
@@ -108,7 +108,7 @@ t.test('the metadata of a server', async t => {
   })
 })
 
-t.test('an issuer with a path, behind a proxy that takes the path away', async t => {
+t.test('an issuer with a path, behind a proxy that strips the path', async t => {
   const issuer = 'https://example.com/auth'
   const { app } = await testApp(t, { issuer, audience: issuer })
   for (const url of [`${PATH}/auth`, PATH]) {
@@ -132,7 +132,7 @@ t.test('an issuer with a path, mounted under a prefix in another application', a
   t.match((await app.inject(String(at))).json(), { resource: issuer, authorization_servers: [issuer] })
 })
 
-t.test('from a refused request to a token, by what the answers say', async t => {
+t.test('from a rejected request to a token, guided by the responses', async t => {
   const { app, services } = await testApp(t)
   const refused = await app.inject('/api/user')
   t.equal(refused.statusCode, 401)

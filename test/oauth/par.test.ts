@@ -37,8 +37,8 @@ async function pushed(client = calendar, params: Record<string, string> = {}) {
   return urlOf(client.client.id, request_uri)
 }
 
-t.test('a request that was pushed', async t => {
-  t.test('is answered as one that came with the browser', async t => {
+t.test('a pushed request', async t => {
+  t.test('gets the same response as one in the URL', async t => {
     const answer = await push(calendar, { state: 's', scope: 'reports' })
     t.equal(answer.statusCode, 201)
     t.equal(answer.headers['cache-control'], 'no-store')
@@ -50,7 +50,7 @@ t.test('a request that was pushed', async t => {
     t.match((await form(app, '/oauth/token', request, calendar.headers)).json(), { scope: 'reports' })
   })
 
-  t.test('can be demanded of a client', async t => {
+  t.test('can be required of a client', async t => {
     const strict = await newClient({ requirePushedRequests: true })
     const { id } = strict.client
     const plain = `/oauth/authorize?${new URLSearchParams({ ...standard, client_id: id, state: 's' })}`
@@ -71,7 +71,7 @@ t.test('a request that was pushed', async t => {
     t.not((await browser.get(plain)).statusCode, 400)
   })
 
-  t.test('counts alone, whatever the browser adds', async t => {
+  t.test('overrides all other parameters of the browser', async t => {
     const { request_uri } = (await push(calendar, { scope: 'reports', prompt: 'consent' })).json()
     const more = { scope: 'orders:create', state: 'evil', redirect_uri: 'https://evil.example', prompt: 'none' }
     const page = await browser.get(urlOf(calendar.client.id, request_uri, more))
@@ -80,7 +80,7 @@ t.test('a request that was pushed', async t => {
     t.notMatch(page.body, /Place orders|<bdi>evil/)
   })
 
-  t.test('is good for one answer', async t => {
+  t.test('can be used for one response', async t => {
     const url = await pushed(calendar, { prompt: 'consent' })
     const page = await browser.get(url)
     const reloaded = await browser.get(url)
@@ -98,13 +98,13 @@ t.test('a request that was pushed', async t => {
     t.equal((await browser.get(remembered)).statusCode, 400)
   })
 
-  t.test('of two answers at once takes one', async t => {
+  t.test('accepts one of two concurrent decisions', async t => {
     const page = await browser.get(await pushed(calendar, { prompt: 'consent' }))
     const answers = [1, 2, 3, 4].map(() => browser.submit(page, { decision: 'approve' }, /consent$/))
     t.strictSame((await Promise.all(answers)).map(a => a.statusCode).sort(), [303, 400, 400, 400])
   })
 
-  t.test('waits while the person signs in', async t => {
+  t.test('is kept while the user signs in', async t => {
     const url = await pushed(calendar, { prompt: 'login', state: 's' })
     const there = locationOf(await browser.get(url))
     t.equal(there.pathname, '/login', 'which it may insist on')
@@ -115,14 +115,14 @@ t.test('a request that was pushed', async t => {
     t.equal(locationOf(next).searchParams.get('state'), 's', 'and once is enough')
   })
 
-  t.test('expires when nobody comes with it', async t => {
+  t.test('expires when it is not used', async t => {
     const slow = await newClient()
     const url = await pushed(slow)
     await expire(services.db, 'oauth_pushed_requests', 'client_id = ?', [slow.client.id])
     t.equal((await browser.get(url)).statusCode, 400)
   })
 
-  t.test("is nothing in another client's name", async t => {
+  t.test('is rejected for another client', async t => {
     const { request_uri } = (await push(calendar)).json()
     const page = await browser.get(urlOf((await newClient()).client.id, request_uri))
     t.equal(page.statusCode, 400)
@@ -131,7 +131,7 @@ t.test('a request that was pushed', async t => {
     t.equal((await browser.get(`${without}?request_uri=${encodeURIComponent(request_uri)}`)).statusCode, 400)
   })
 
-  t.test('is nothing that was not pushed', async t => {
+  t.test('must exist', async t => {
     for (const uri of [
       'https://evil.example/request',
       'urn:ietf:params:oauth:request_uri:',
@@ -142,15 +142,16 @@ t.test('a request that was pushed', async t => {
     }
   })
 
-  t.test('takes a public client at its word', async t => {
+  t.test('is accepted from a public client without authentication', async t => {
     const native = await newClient({ public: true })
     const page = await browser.get(await pushed(native))
     t.equal(page.statusCode, 200)
-    t.match(page.body, 'cannot verify the identity')
+    t.match(page.body, 'Authorize Calendar?')
+    t.notMatch(page.body, /another program/i, 'whose https address no other program answers at')
   })
 })
 
-t.test('pushing is refused', async t => {
+t.test('a push is rejected', async t => {
   const refused = async (answer: ReturnType<typeof push>, status: number, error: string) => {
     const { statusCode, headers, ...rest } = await answer
     t.equal(statusCode, status)
@@ -158,14 +159,14 @@ t.test('pushing is refused', async t => {
     t.match(rest.json(), { error })
   }
 
-  t.test('to whoever does not prove to be the client', async () => {
+  t.test('without client authentication', async () => {
     const { id } = calendar.client
     await refused(form(app, '/oauth/par', { ...standard, client_id: id }), 401, 'invalid_client')
     await refused(form(app, '/oauth/par', standard, basic(id, 'wrong')), 401, 'invalid_client')
     await refused(form(app, '/oauth/par', standard), 401, 'invalid_client')
   })
 
-  t.test('at once, for what would be refused to the browser', async () => {
+  t.test('immediately, for every error of the authorization endpoint', async () => {
     await refused(push(calendar, { response_type: 'token' }), 400, 'unsupported_response_type')
     await refused(push(calendar, { response_type: undefined }), 400, 'invalid_request')
     await refused(push(calendar, { redirect_uri: 'https://evil.example' }), 400, 'invalid_request')
@@ -185,7 +186,7 @@ t.test('pushing is refused', async t => {
   })
 })
 
-t.test('no secret is kept with it', async t => {
+t.test('no secret is stored with it', async t => {
   const { client, secret } = await services.clients.create({ name: 'Calendar', redirectUris: [CALLBACK] })
   const state = 'only the app and its browser know it'
   const params = { ...standard, client_id: client.id, client_secret: secret, state }

@@ -13,7 +13,7 @@ const viewer = { client_name: 'Nightly report', grant_types: ['authorization_cod
 const publicJwk = async (alg = 'ES256') => exportJWK((await generateKeyPair(alg, { extractable: true })).publicKey)
 
 t.test('clients that register themselves', async t => {
-  const { app, services } = await testApp(t, { initialAccessToken: INITIAL })
+  const { app, services } = await testApp(t, { initialAccessToken: INITIAL, dcr: 'token' })
   const register = (payload: unknown, headers: Record<string, string> = bearer(INITIAL)) =>
     app.inject({ method: 'POST', url: '/oauth/register', headers, payload: payload as object })
   const manage = (method: 'GET' | 'PUT' | 'DELETE', uri: string, token: string, payload?: object) =>
@@ -25,7 +25,7 @@ t.test('clients that register themselves', async t => {
   const proves = async (id: string, secret?: string) =>
     (await form(app, '/oauth/introspect', { token: 'x' }, basic(id, secret))).statusCode
 
-  t.test('an app with people', async t => {
+  t.test('an app with users', async t => {
     const answer = await register({
       client_name: 'Order viewer',
       redirect_uris: [CALLBACK],
@@ -62,7 +62,7 @@ t.test('clients that register themselves', async t => {
     t.notMatch(JSON.stringify(event), client_secret)
   })
 
-  t.test('it proves who it is with what it was given, and never acts for itself', async t => {
+  t.test('it authenticates with its credentials, and cannot use client_credentials', async t => {
     const { client_id, client_secret } = (await register(viewer)).json()
     t.equal(await proves(client_id, client_secret), 200)
     t.equal(await proves(client_id, 'wrong'), 401)
@@ -91,12 +91,17 @@ t.test('clients that register themselves', async t => {
       })
       return new Response(answer.body, { status: answer.statusCode, headers: answer.headers as Record<string, string> })
     }
-    const options = { initialAccessToken: INITIAL, [oauth.allowInsecureRequests]: true, [oauth.customFetch]: fetched }
+    const options = {
+      initialAccessToken: INITIAL,
+      dcr: 'token',
+      [oauth.allowInsecureRequests]: true,
+      [oauth.customFetch]: fetched,
+    }
     const response = await oauth.dynamicClientRegistrationRequest(as, viewer, options as never)
     t.match(await oauth.processDynamicClientRegistrationResponse(response), viewer)
   })
 
-  t.test('a public client and one that signs have no secret', async t => {
+  t.test('public clients and clients with keys get no secret', async t => {
     const open = await register({ redirect_uris: ['com.example.app:/back'], token_endpoint_auth_method: 'none' })
     t.equal(open.statusCode, 201, open.body)
     const jwks = { keys: [await publicJwk()] }
@@ -108,7 +113,7 @@ t.test('clients that register themselves', async t => {
     }
   })
 
-  t.test('what is refused, and by which name', async t => {
+  t.test('rejected metadata and error codes', async t => {
     const people = { redirect_uris: [CALLBACK] }
     const privateJwk = await exportJWK((await generateKeyPair('ES256', { extractable: true })).privateKey)
     const weak = await exportJWK((await generateKeyPair('RS256', { extractable: true })).publicKey)
@@ -191,7 +196,7 @@ t.test('clients that register themselves', async t => {
     )
   })
 
-  t.test('nobody registers without the initial access token', async t => {
+  t.test('registration requires the initial access token, if there is one', async t => {
     const count = async () => (await services.clients.list({ limit: 100 })).length
     const before = await count()
     const strangers = [{}, bearer('wrong'), bearer(`${INITIAL}x`), bearer(INITIAL.slice(0, -1)), basic('a', INITIAL)]
@@ -259,7 +264,7 @@ t.test('clients that register themselves', async t => {
     t.strictSame(refusal(await token(client_id, closed.client_secret)), [400, 'unauthorized_client'])
   })
 
-  t.test('nobody manages another client', async t => {
+  t.test('a client cannot manage another one', async t => {
     const one = (await register(viewer)).json()
     const two = (await register(viewer)).json()
     const { client: plain } = await services.clients.create({ name: 'registered by hand' })
@@ -282,7 +287,7 @@ t.test('clients that register themselves', async t => {
     t.equal(await proves(two.client_id, two.client_secret), 200)
   })
 
-  t.test('the metadata says that clients may register', async t => {
+  t.test('the metadata names the registration endpoint', async t => {
     const metadata = (await app.inject('/.well-known/oauth-authorization-server')).json()
     t.equal(metadata.registration_endpoint, `${ISSUER}/oauth/register`)
   })

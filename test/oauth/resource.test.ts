@@ -102,7 +102,7 @@ for (const tokenFormat of FORMATS) {
   })
 }
 
-t.test('where every token has to name its resource, a grant that names none is for the issuer only', async t => {
+t.test('with REQUIRE_RESOURCE a grant without a resource is for the issuer only', async t => {
   const strict = await testApp(t, { requireResource: true })
   await strict.services.clients.create({ name: 'Orders API', audience: ORDERS })
   const family = async () => grantAccess(strict.services, await newUser(strict.services))

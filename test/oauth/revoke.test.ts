@@ -50,7 +50,7 @@ t.test('revocation', async t => {
     })
   }
 
-  t.test('a refresh token takes its access tokens along', async t => {
+  t.test('revoking a refresh token revokes its access tokens', async t => {
     const granted = await grantAccess(services, await newUser(services))
     const next = (await refresh(app, granted)).json()
     t.equal(await opens(app, next.access_token), 200)
@@ -67,7 +67,7 @@ t.test('revocation', async t => {
     t.equal((await revoke({ token: next.refresh_token }, granted.headers)).statusCode, 200, 'twice')
   })
 
-  t.test('a rotated refresh token still names its family', async t => {
+  t.test('a rotated refresh token revokes its family', async t => {
     const granted = await grantAccess(services, await newUser(services))
     const next = (await refresh(app, granted)).json()
     t.equal((await revoke({ token: granted.refreshToken }, granted.headers)).statusCode, 200)
@@ -75,7 +75,7 @@ t.test('revocation', async t => {
     t.equal((await refresh(app, { ...granted, refreshToken: next.refresh_token })).statusCode, 400)
   })
 
-  t.test('an access token takes its refresh token along', async t => {
+  t.test('revoking an access token revokes its refresh token', async t => {
     const user = await newUser(services)
     const granted = await grantAccess(services, user)
     const sibling = await grantAccess(services, user)
@@ -84,7 +84,7 @@ t.test('revocation', async t => {
     t.equal(await opens(app, sibling.accessToken), 200, 'what the user gave another app lives on')
   })
 
-  t.test('a refresh token whose access token has died leaves a trace too', async t => {
+  t.test('revoking a refresh token without a live access token is audited', async t => {
     const granted = await grantAccess(services, await newUser(services))
     const [token] = await services.db.query<{ id: string }>(
       'update oauth_access_tokens set revoked = true where client_id = ? returning id',
@@ -95,7 +95,7 @@ t.test('revocation', async t => {
     t.match(await events(granted.client.id), [{ details: { grant: granted.grant } }])
   })
 
-  t.test('a public client says who it is, and no more', async t => {
+  t.test('a public client identifies itself by its client_id', async t => {
     const user = await newUser(services)
     const granted = await grantAccess(services, user, { public: true })
     const { client: other } = await services.clients.create({ name: 'other app', public: true })
@@ -106,7 +106,7 @@ t.test('revocation', async t => {
     t.equal(await opens(app, granted.accessToken), 401)
   })
 
-  t.test('a personal access token is its holder’s', async t => {
+  t.test('a personal access token cannot be revoked by a client', async t => {
     const { headers } = await machine(at)
     for (const format of ['jwt', 'opaque'] as const) {
       const { token } = await actingAs(services, [], { format })
@@ -124,7 +124,7 @@ t.test('revocation', async t => {
     }
   })
 
-  t.test('what names no token is as good as revoked', async t => {
+  t.test('an unknown token counts as revoked', async t => {
     const { headers } = await machine(at)
     const { token } = await actingAs(services)
     for (const text of [
@@ -139,7 +139,7 @@ t.test('revocation', async t => {
     }
   })
 
-  t.test('how not to ask', async t => {
+  t.test('invalid requests are rejected', async t => {
     const { headers, client, token: issue } = await machine(at)
     const token = await issue()
     const refused = async (params: Record<string, string | string[]>, by: Record<string, string> = {}) => {
@@ -157,7 +157,7 @@ t.test('revocation', async t => {
   })
 })
 
-t.test('a database that is away: 503, and never a false 200', async t => {
+t.test('without a database: 503, and never a false 200', async t => {
   const at = await testApp(t)
   const { app, services } = at
   const { headers, token: issue } = await machine(at)

@@ -25,7 +25,7 @@ t.test('the token endpoint', async t => {
     return [statusCode, error]
   }
 
-  t.test('a machine gets a token for itself', async t => {
+  t.test('a machine gets a token', async t => {
     const got = await machine()
     t.equal(got.statusCode, 200, got.body)
     t.equal(got.headers['cache-control'], 'no-store')
@@ -56,7 +56,7 @@ t.test('the token endpoint', async t => {
     t.notMatch(JSON.stringify(issued), token)
   })
 
-  t.test('as the client is registered: format and lifetime', async t => {
+  t.test('with the format and the lifetime of the client', async t => {
     const made = await services.clients.create({ name: 'short', tokenFormat: 'opaque', accessTokenLifetime: 90 })
     const params = { grant_type: 'client_credentials' }
     const got = (await form(app, '/oauth/token', params, basic(made.client.id, made.secret))).json()
@@ -64,7 +64,7 @@ t.test('the token endpoint', async t => {
     t.equal((await app.inject({ url: '/api/tokens/current', headers: bearer(got.access_token) })).statusCode, 200)
   })
 
-  t.test('scopes narrow to what the client may have', async t => {
+  t.test('scopes are limited to those of the client', async t => {
     const scope = async (wanted: string | undefined) => {
       const answer = await machine({ scope: wanted })
       return answer.json().scope ?? (await refusal(Promise.resolve(answer)))
@@ -78,14 +78,14 @@ t.test('the token endpoint', async t => {
       t.strictSame(await scope(wanted), [400, 'invalid_scope'], wanted)
   })
 
-  t.test('words of other protocols are dropped, and the answer says what is left', async t => {
+  t.test('scopes of OpenID Connect are ignored, and the response lists the others', async t => {
     const scope = async (wanted: string) => (await machine({ scope: wanted })).json().scope
     t.equal(await scope('openid reports profile email address phone offline_access'), 'reports')
     t.equal(await scope('offline_access'), 'orders:read', 'as if none was requested')
     t.strictSame(await refusal(machine({ scope: 'OpenID' })), [400, 'invalid_scope'])
   })
 
-  t.test('a resource makes the audience', async t => {
+  t.test('a resource becomes the audience', async t => {
     await services.clients.create({ name: 'Orders API', audience: 'https://api.example.com' })
     const refused = (await machine({ resource: 'https://api.example.com' })).json()
     t.match(refused, { error: 'invalid_target', error_description: /operator/ }, 'only what an operator allowed')
@@ -103,7 +103,7 @@ t.test('the token endpoint', async t => {
       t.strictSame(await audience(resource), [400, 'invalid_target'], resource)
   })
 
-  t.test('what is missing, unknown or too much', async t => {
+  t.test('missing, unknown and excess parameters', async t => {
     t.strictSame(await refusal(ask({})), [400, 'invalid_request'], 'no grant_type')
     t.strictSame(await refusal(ask({ grant_type: '' })), [400, 'invalid_request'], 'an empty one')
     for (const grant_type of ['nothing', 'password', 'implicit', 'constructor', '__proto__', 'CLIENT_CREDENTIALS'])
@@ -118,7 +118,7 @@ t.test('the token endpoint', async t => {
     t.strictSame(await refusal(send('grant_type=client_credentials&grant%5Ftype=password')), [400, 'invalid_request'])
   })
 
-  t.test('bodies that are no form', async t => {
+  t.test('bodies that are not a form', async t => {
     const json = JSON.stringify({ grant_type: 'client_credentials' })
     for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x', 'nonsense']) {
       t.strictSame((await refusal(send(json, type)))[0], 415, type)
@@ -134,7 +134,7 @@ t.test('the token endpoint', async t => {
     t.equal((await send('grant_type=client_credentials', `${FORM}; charset=UTF-8`)).statusCode, 200)
   })
 
-  t.test('text that is none', async t => {
+  t.test('invalid text', async t => {
     const bad = {
       NUL: 'scope=a%00b',
       'NUL in a name': 'a%00b=c',
@@ -162,7 +162,7 @@ t.test('the token endpoint', async t => {
     t.equal((await app.inject({ method: 'HEAD', url: '/oauth/token' })).statusCode, 405)
   })
 
-  t.test('a database that is away is said, and no token is given that is not stored', async t => {
+  t.test('without a database: 503, and no token is returned that is not stored', async t => {
     const { run, query, call, transaction } = services.db
     const away = async () => {
       throw unavailable()

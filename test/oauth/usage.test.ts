@@ -16,7 +16,7 @@ async function row(id: string) {
   return { at: token?.lastUsedAt, scopes: token?.usedScopes }
 }
 
-t.test('a report is stored before it is answered, and an older one changes nothing', async t => {
+t.test('a report is stored before the response, and an older one changes nothing', async t => {
   const { id } = await actingAs(services, ['orders:read', 'orders:create'])
   const at = new Date()
   t.equal((await orders.post('/oauth/usage', { uses: [use(id, { at: at.toISOString(), scopes })] })).statusCode, 204)
@@ -28,7 +28,7 @@ t.test('a report is stored before it is answered, and an older one changes nothi
   t.same((await row(id)).scopes?.toSorted(), ['orders:create', 'orders:read'], 'scopes add up')
 })
 
-t.test('times that cannot be: in the future is now, before it was made is never', async t => {
+t.test('a future time counts as now, a time before the token was issued is ignored', async t => {
   const { id } = await actingAs(services, scopes)
   await orders.post('/oauth/usage', { uses: [{ id, at: '2020-01-01T00:00:00Z', scopes }] })
   t.same(await row(id), { at: null, scopes: null })
@@ -36,7 +36,7 @@ t.test('times that cannot be: in the future is now, before it was made is never'
   t.ok(((await row(id)).at as Date).getTime() <= Date.now())
 })
 
-t.test('scopes that it does not have, or that nobody knows, are passed over', async t => {
+t.test('unknown scopes and scopes that the token lacks are ignored', async t => {
   const { id } = await actingAs(services, scopes)
   await orders.post('/oauth/usage', { uses: [use(id, { scopes: ['orders:create', 'made:up', 'orders:read'] })] })
   t.same((await row(id)).scopes, scopes)
@@ -45,7 +45,7 @@ t.test('scopes that it does not have, or that nobody knows, are passed over', as
   t.same((await row(all.id)).scopes, ['orders:create'])
 })
 
-t.test('tokens meant for another server, and none at all, are told from nothing', async t => {
+t.test('tokens for another server are ignored like unknown ones', async t => {
   const { id } = await actingAs(services, scopes)
   const meantFor = (audience: string) =>
     services.db.query('update oauth_access_tokens set audience = ? where id = ?', [audience, id])
@@ -64,7 +64,7 @@ t.test('tokens meant for another server, and none at all, are told from nothing'
   t.same((await row(id)).scopes, scopes, 'its own')
 })
 
-t.test('only a resource server that proves who it is may report', async t => {
+t.test('only an authenticated resource server can report', async t => {
   const plain = await services.clients.create({ name: 'An app' })
   const page = await services.clients.create({ name: 'A page', public: true })
   const body = { uses: [] }
@@ -76,7 +76,7 @@ t.test('only a resource server that proves who it is may report', async t => {
   t.equal((await requester(app, headers).post('/oauth/usage', body)).statusCode, 401, 'a token is no client')
 })
 
-t.test('a report is bounded, and strict', async t => {
+t.test('a report is limited and validated strictly', async t => {
   const id = '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11'
   const at = '2026-01-01T00:00:00Z'
   const post = async (payload: object) => (await orders.post('/oauth/usage', payload)).statusCode

@@ -1,4 +1,4 @@
-import { globSync, realpathSync, statSync } from 'node:fs'
+import { globSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { compile, folder, node, packGuard, run, write } from './package.ts'
@@ -17,6 +17,8 @@ const ENTRIES = [
   'postern-guard/express',
   'postern-guard/hono',
   'postern-guard/node',
+  'postern-guard/login',
+  'postern-guard/mcp',
   'postern-guard/testing',
 ]
 
@@ -62,12 +64,64 @@ t.test('it brings few packages and little else', { skip }, async t => {
   t.ok(bytes < 3_000_000, `${bytes} bytes`)
 })
 
+const LOADED = `
+import { registerHooks } from 'node:module'
+const loaded = []
+registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) })
+await import('postern-guard')
+console.log(loaded.join('\\n'))
+`
+
+t.test('importing it loads no module that only some guards need', { skip }, async t => {
+  write(home, { 'loaded.mjs': LOADED })
+  const { stdout, stderr } = await node(home, 'loaded.mjs')
+  t.match(stdout, /postern-guard\/dist\/index\.js/, stderr)
+  t.notMatch(stdout, /jose\/dist\/webapi\/index\.js|eventsource-parser|node:https?\b/)
+})
+
 t.test('it works in both module systems', { skip }, async t => {
   write(home, { 'use.mjs': ESM, 'use.cjs': CJS })
   for (const file of ['use.mjs', 'use.cjs']) {
     const { stdout, stderr } = await node(home, file)
     t.equal(stdout, '200 ada 401\n', stderr)
   }
+})
+
+/** Starts the command as `npx` finds it, checks a token, and stops it. */
+const SIDECAR = `
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { createTestIssuer } from 'postern-guard/testing'
+const free = createServer().listen(0, '127.0.0.1')
+await once(free, 'listening')
+const { port } = free.address()
+await new Promise(resolve => free.close(resolve))
+const issuer = await createTestIssuer()
+const { issuer: url, audience } = issuer.guard
+const [program, ...args] = process.argv.slice(2)
+const child = spawn(program, [...args, '--issuer', url, '--audience', audience, '--port', String(port)])
+for await (const chunk of child.stdout) if (/is listening at/.test(chunk)) break
+child.stderr.pipe(process.stderr)
+const token = await issuer.token({ user: 'ada', scopes: ['orders:read'] })
+const check = headers => fetch('http://127.0.0.1:' + port + '/check?scopes=orders:read', { headers })
+const good = await check({ authorization: 'Bearer ' + token })
+const none = await check({})
+console.log(good.status, good.headers.get('x-auth-user'), none.status, none.headers.get('www-authenticate'))
+child.kill('SIGTERM')
+await once(child, 'exit')
+await issuer.close()
+process.exit()
+`
+const SIDECAR_CHECKED = /^200 ada 401 Bearer realm="postern"/m
+
+t.test('npx postern-guard checks tokens for a proxy', { skip }, async t => {
+  const { version } = JSON.parse(readFileSync(join(home, 'node_modules/postern-guard/package.json'), 'utf8'))
+  const printed = await run(home, 'npx', '--offline', 'postern-guard', '--version')
+  t.equal(printed.stdout, `${version}\n`, printed.stderr)
+  write(home, { 'sidecar.mjs': SIDECAR })
+  const { stdout, stderr } = await node(home, 'sidecar.mjs', 'npx', '--offline', 'postern-guard')
+  t.match(stdout, SIDECAR_CHECKED, stderr)
 })
 
 t.test('it works on Node 22', { skip }, async t => {
@@ -82,6 +136,10 @@ t.test('it works on Node 22', { skip }, async t => {
     const { stdout, stderr } = await run(home, program, file)
     t.match(stdout, /^200 ada 401$/m, stderr)
   }
+  write(home, { 'sidecar.mjs': SIDECAR })
+  const command = join(home, 'node_modules/postern-guard/dist/sidecar/main.js')
+  const { stdout, stderr } = await run(home, program, 'sidecar.mjs', program, command)
+  t.match(stdout, SIDECAR_CHECKED, stderr)
 })
 
 t.test('its types resolve in every way that TypeScript resolves', { skip }, async t => {

@@ -21,8 +21,15 @@ export interface Ran {
 
 /** Runs a program as a user's shell would: the test runner puts hooks of its own into every Node below it. */
 export async function run(cwd: string, ...words: string[]): Promise<Ran> {
-  const { PATH, HOME } = process.env
-  const env = { PATH, HOME, npm_config_update_notifier: 'false', npm_config_loglevel: 'error' }
+  // The registry may be reached through a proxy with a certificate of its own.
+  const { PATH, HOME, NODE_EXTRA_CA_CERTS } = process.env
+  const env = {
+    PATH,
+    HOME,
+    ...(NODE_EXTRA_CA_CERTS && { NODE_EXTRA_CA_CERTS }),
+    npm_config_update_notifier: 'false',
+    npm_config_loglevel: 'error',
+  }
   const options = { cwd, env: env as NodeJS.ProcessEnv, maxBuffer: 64 * 1024 * 1024 }
   return promisify(execFile)('env', ['-u', 'NODE_OPTIONS', ...words], options).then(
     ended => ({ code: 0, ...ended }),

@@ -82,3 +82,18 @@ t.test('a catalogue in Latin 1 is refused', async t => {
   writeFileSync(file, Buffer.from('[{"id":"a","description":"é"}]', 'latin1'))
   t.throws(() => loadCatalogue(file), { name: 'StartupError', message: /^SCOPES_FILE .*UTF-8$/ })
 })
+
+t.test('of thousands of unknown scopes some are named', async t => {
+  const catalogue = createCatalogue([scope('orders:read')])
+  const requested = Array.from({ length: 5_000 }, (_, i) => `unknown:${i}`)
+  try {
+    catalogue.resolve(['orders:read', ...requested])
+    t.fail('they were taken')
+  } catch (error) {
+    const { errors } = (error as { extra: { errors: { path: string }[] } }).extra
+    t.strictSame(
+      errors.map(({ path }) => path),
+      Array.from({ length: 20 }, (_, i) => `scopes/${i + 1}`),
+    )
+  }
+})

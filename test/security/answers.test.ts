@@ -12,7 +12,7 @@ const { app, services } = await testApp(t)
 const operations = await operationsOf(app)
 const byBearer = operations.filter(({ security }) => security.length > 0 && security.every(one => 'bearer' in one))
 
-t.test('a route that asks for a token is closed without one, and with one that is not good', async t => {
+t.test('a route that requires a token rejects requests without one or with an invalid one', async t => {
   t.ok(byBearer.length > 20)
   for (const operation of byBearer) {
     for (const headers of [{}, { authorization: 'Bearer nonsense' }]) {
@@ -23,7 +23,7 @@ t.test('a route that asks for a token is closed without one, and with one that i
   }
 })
 
-t.test('a route that asks for scopes is closed to a token without them, which are named', async t => {
+t.test('a route that requires scopes names the missing ones', async t => {
   const { headers } = await actingAs(services)
   for (const operation of byBearer) {
     const needed = operation.security.map(one => one.bearer ?? [])
@@ -34,7 +34,7 @@ t.test('a route that asks for scopes is closed to a token without them, which ar
   }
 })
 
-t.test('every route of the administration refuses who is no administrator, whatever the token', async t => {
+t.test('every administrative route rejects users who are not administrators, with any token', async t => {
   const admin = operations.filter(({ path }) => path.startsWith('/admin'))
   t.ok(admin.length > 10)
   const user = await actingAs(services, ['*'])
@@ -48,24 +48,27 @@ t.test('every route of the administration refuses who is no administrator, whate
   }
 })
 
-t.test('no answer is stored that is about somebody, none is sniffed, and no other origin reads any', async t => {
-  const { headers } = await actingAs(services, ['*'])
-  const origin = { origin: 'https://evil.example', 'access-control-request-method': 'GET' }
-  for (const operation of operations.filter(({ path }) => !path.endsWith('/events'))) {
-    for (const who of [{}, headers]) {
-      const answer = await send(app, operation, { ...who, ...origin })
-      const said = answer.headers
-      if (/^\/(api|admin)\//.test(operation.path)) t.equal(said['cache-control'], 'no-store', operation.name)
-      t.equal(said['x-content-type-options'], 'nosniff', operation.name)
-      t.notOk(said['x-powered-by'] ?? said.server, operation.name)
-      t.notOk(said['access-control-allow-credentials'], operation.name)
+t.test(
+  'no answer is stored that is about somebody, none is sniffed, and none is for another origin with its cookies',
+  async t => {
+    const { headers } = await actingAs(services, ['*'])
+    const origin = { origin: 'https://evil.example', 'access-control-request-method': 'GET' }
+    for (const operation of operations.filter(({ path }) => !path.endsWith('/events'))) {
+      for (const who of [{}, headers]) {
+        const answer = await send(app, operation, { ...who, ...origin })
+        const said = answer.headers
+        if (/^\/(api|admin)\//.test(operation.path)) t.equal(said['cache-control'], 'no-store', operation.name)
+        t.equal(said['x-content-type-options'], 'nosniff', operation.name)
+        t.notOk(said['x-powered-by'] ?? said.server, operation.name)
+        t.notOk(said['access-control-allow-credentials'], operation.name)
+      }
+      const preflight = await app.inject({ method: 'OPTIONS', url: operation.url, headers: origin })
+      t.notOk(preflight.headers['access-control-allow-credentials'], operation.name)
     }
-    const preflight = await app.inject({ method: 'OPTIONS', url: operation.url, headers: origin })
-    t.notOk(preflight.headers['access-control-allow-credentials'], operation.name)
-  }
-})
+  },
+)
 
-t.test('what is not HTTP is a problem too, in a few words', async t => {
+t.test('malformed HTTP gets a short problem', async t => {
   const raw = await listening(t, services)
   const line = 'GET /api/user HTTP/1.1\r\nhost: x\r\n'
   const posted = 'POST /api/tokens HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n'

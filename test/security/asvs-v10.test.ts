@@ -27,7 +27,7 @@ t.test('no row of level 1 or 2 is open', async t => {
   }
 })
 
-t.test('what passes names a test, and every test that is named exists', async t => {
+t.test('a fulfilled requirement names a test, and every named test exists', async t => {
   for (const { id, answer, why } of rows) {
     const files = [...why.matchAll(/`([\w/-]+\.(?:test|browser)\.ts)`/g)].map(([, file]) => file as string)
     if (answer === 'pass') t.ok(files.length > 0, String(id))

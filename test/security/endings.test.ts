@@ -66,7 +66,7 @@ const ends = async (by: (ending: Person, who: Requester) => Promise<LightMyReque
   return ending
 }
 
-t.test('disabling a user ends everything of theirs, and the session does not come back', async t => {
+t.test('disabling a user ends all tokens and sessions, and enabling restores no session', async t => {
   const gone = await ends(({ user }) => admin.post(`/admin/users/${user.id}/disable`))
   t.strictSame(await gone.alive(), { ...SIGNED_OUT, personal: 401, access: 401 })
   t.strictSame([await gone.code(), await gone.refresh()], ['invalid_grant', 'invalid_grant'])
@@ -75,13 +75,13 @@ t.test('disabling a user ends everything of theirs, and the session does not com
   t.strictSame(await gone.alive(), { ...SIGNED_OUT, personal: 200, access: 200 })
 })
 
-t.test('signing a user out everywhere ends everything of theirs', async t => {
+t.test('signing a user out everywhere ends all tokens and sessions', async t => {
   const gone = await ends(({ user }) => admin.post(`/admin/users/${user.id}/sign-out`))
   t.strictSame(await gone.alive(), { ...SIGNED_OUT, personal: 401, access: 401 })
   t.strictSame([await gone.code(), await gone.refresh()], ['invalid_grant', 'invalid_grant'])
 })
 
-t.test('a new password ends the sessions, whoever sets it', async t => {
+t.test('a new password ends the sessions, whether the user or an administrator sets it', async t => {
   const setters: [string, Parameters<typeof ends>[0]][] = [
     ['an administrator', ({ user }) => admin.patch(`/admin/users/${user.id}`, { password: CHANGED })],
     [
@@ -97,7 +97,7 @@ t.test('a new password ends the sessions, whoever sets it', async t => {
   }
 })
 
-t.test('revoking a client ends what it was given, and nothing else', async t => {
+t.test('revoking a client revokes its tokens, and nothing else', async t => {
   const gone = await ends(({ client }) => admin.delete(`/admin/clients/${client.id}`))
   t.strictSame(await gone.alive(), { ...ALL, access: 401 })
   t.strictSame([await gone.code(), await gone.refresh()], ['invalid_client', 'invalid_client'])
@@ -108,7 +108,7 @@ t.test('revoking a client ends what it was given, and nothing else', async t => 
   t.equal((await form(app, '/oauth/introspect', { token: 'x' }, basic(gateway.id, secret))).statusCode, 200)
 })
 
-t.test('withdrawing what an app was let do ends what it was given, and it has to ask again', async t => {
+t.test('revoking the access of an app revokes its tokens, and requires new consent', async t => {
   const gone = await ends(({ client }, me) => me.delete(`/api/authorizations/${client.id}`))
   t.strictSame(await gone.alive(), { ...ALL, access: 401 })
   t.strictSame([await gone.code(), await gone.refresh()], ['invalid_grant', 'invalid_grant'])
@@ -118,7 +118,7 @@ t.test('withdrawing what an app was let do ends what it was given, and it has to
   t.equal((await browser.get(authorizeUrl(gone.client))).statusCode, 200)
 })
 
-t.test('what a device was let do is withdrawn before it comes for it', async t => {
+t.test('access of a device can be revoked before it gets its token', async t => {
   const { user, me } = await person()
   const tv = await television(services)
   const waiting = (await ask(app, tv)).json()

@@ -139,7 +139,7 @@ function request({ operation, id, query, body, type, token }: Asked): InjectOpti
   }
 }
 
-t.test('no request is answered with a failure, or with anything but JSON', async t => {
+t.test('every request gets a JSON response below 500', async t => {
   const statuses = new Set<number>()
   const late = lateAfter(60_000)
   await fc.assert(

@@ -1,25 +1,28 @@
 import { createHmac, createPublicKey, generateKeyPairSync, type JsonWebKey, sign } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import Fastify from 'fastify'
+import type { LightMyRequestResponse } from 'fastify'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t, { type Test } from 'tap'
-import { guard, requireToken, tokenOf } from '../../packages/guard/src/index.ts'
+import { FRAMEWORKS, serving, untilAnswered } from '../guard/adapters/servers.ts'
 import { actingAs } from '../helpers/app.ts'
 import { listeningIssuer } from '../helpers/issuer.ts'
 import { bearer, requester } from '../helpers/requester.ts'
+import { sidecarCheck } from '../helpers/sidecar.ts'
 
 /**
- * What an attacker sends in place of a JWT (RFC 8725, RFC 9068 §4), to our own API and to a resource server far away. All
- * of it is 401 `invalid_token`.
+ * What an attacker sends in place of a JWT (RFC 8725, RFC 9068 §4), to our own API and to a resource server far away, in
+ * every framework and behind the sidecar. All of it is 401 `invalid_token`.
  */
 
 const { app, services, issuer: ISSUER } = await listeningIssuer(t)
-const far = Fastify()
-await far.register(guard, { issuer: ISSUER, audience: ISSUER })
-far.get('/api/user', { preHandler: requireToken() }, async request => ({ user: tokenOf(request).userId }))
-t.teardown(() => far.close())
-const { token } = await actingAs(services, ['tokens:read'])
+type Ask = (text: string) => Promise<Pick<LightMyRequestResponse, 'statusCode' | 'headers' | 'body'>>
+const here: Ask = text => requester(app, bearer(text)).get('/api/user')
+const SERVERS: Record<string, Ask> = { here }
+for (const framework of Object.keys(FRAMEWORKS))
+  SERVERS[framework] = (await serving(t, framework, { issuer: ISSUER, audience: ISSUER })).read
+SERVERS.sidecar = await sidecarCheck(t, ISSUER)
+const { token } = await actingAs(services, ['orders:read'])
 const claims = decodeJwt(token)
 const header = decodeProtectedHeader(token)
 const now = Math.floor(Date.now() / 1000)
@@ -33,22 +36,21 @@ const forge = (changed: object, payload: object = claims) => {
   return `${input}.${b64(sign('sha256', Buffer.from(input), { key: attacker.privateKey, dsaEncoding: 'ieee-p1363' }))}`
 }
 
-const ask = (text: string, at = app) => requester(at, bearer(text)).get('/api/user')
-async function refused(
-  t: Test,
-  forgeries: Record<string, string>,
-  servers: Record<string, typeof app> = { here: app, far },
-) {
-  for (const [where, server] of Object.entries(servers)) {
-    for (const [what, text] of Object.entries(forgeries)) {
-      const name = `${where}: ${what}`
-      const answer = await ask(text, server)
-      t.equal(answer.statusCode, 401, name)
-      t.match(answer.headers['www-authenticate'], 'error="invalid_token"', name)
-      t.notMatch(answer.body, /jose|JWS|JWT|kid|signature verification/, `${name}: says nothing of how it was checked`)
-    }
-    t.equal((await ask(token, server)).statusCode, 200, `${where}: the real one is still good`)
+async function refused(t: Test, forgeries: Record<string, string>, servers = SERVERS) {
+  // At once: a guard waits a second between two loads of the keys, for all that have an unknown `kid`.
+  const cases = Object.entries(servers).flatMap(([where, ask]) =>
+    Object.entries(forgeries).map(async ([what, text]) => ({
+      name: `${where}: ${what}`,
+      answer: await untilAnswered(() => ask(text)),
+    })),
+  )
+  for (const { name, answer } of await Promise.all(cases)) {
+    t.equal(answer.statusCode, 401, name)
+    t.match(answer.headers['www-authenticate'], 'error="invalid_token"', name)
+    t.notMatch(answer.body, /jose|JWS|JWT|kid|signature verification/, `${name}: says nothing of how it was checked`)
   }
+  for (const [where, ask] of Object.entries(servers))
+    t.equal((await ask(token)).statusCode, 200, `${where}: the real one is still good`)
 }
 
 t.test('without a signature', async t => {
@@ -101,7 +103,7 @@ t.test('with another key, or the public key as a secret', async t => {
   })
 })
 
-t.test('with a key of its own: nothing is fetched', async t => {
+t.test('with a key in its header: nothing is fetched', async t => {
   let fetched = 0
   const jwk = attacker.publicKey.export({ format: 'jwk' })
   const server = createServer((_request, response) => {
@@ -123,7 +125,7 @@ t.test('with a key of its own: nothing is fetched', async t => {
   t.equal(fetched, 0)
 })
 
-t.test('signed by us, and meant for something else', async t => {
+t.test('signed by this server for another purpose', async t => {
   const signed = (changed: object, typ = 'at+jwt') => services.keys.sign({ ...claims, ...changed }, typ)
   await refused(t, {
     expired: await signed({ exp: now - 1 }),
@@ -143,12 +145,12 @@ t.test('signed by us, and meant for something else', async t => {
     'no client': await signed({ client_id: undefined }),
   })
   const nobodys = await signed({ jti: '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11' })
-  await refused(t, { 'a jti nobody issued': nobodys }, { here: app })
+  await refused(t, { 'a jti nobody issued': nobodys }, { here })
   const both = await signed({ aud: ['https://orders.example', ISSUER] })
-  for (const server of [app, far]) t.equal((await ask(both, server)).statusCode, 200, 'it may be meant for others too')
+  for (const ask of Object.values(SERVERS)) t.equal((await ask(both)).statusCode, 200, 'it may be meant for others too')
 })
 
-t.test('the same token in another spelling', async t => {
+t.test('the same token in another encoding', async t => {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
   // Differs only in bits that decoding throws away.
   const sibling = alphabet[alphabet.indexOf(signature.at(-1) as string) ^ 1] as string
@@ -171,12 +173,12 @@ t.test('the same token in another spelling', async t => {
   })
 })
 
-t.test('after its time a token that was good is refused, however well remembered', async t => {
+t.test('an expired token is rejected, although it is cached', async t => {
   const { token } = await actingAs(services)
-  t.equal((await ask(token)).statusCode, 200)
+  t.equal((await here(token)).statusCode, 200)
   const real = Date.now
   Object.assign(Date, { now: () => real() + 366 * 86_400_000 })
-  const answer = await ask(token).finally(() => Object.assign(Date, { now: real }))
+  const answer = await here(token).finally(() => Object.assign(Date, { now: real }))
   t.equal(answer.statusCode, 401)
   t.match(answer.headers['www-authenticate'], 'error_description="The access token has expired."')
 })

@@ -39,7 +39,7 @@ async function beginner({ app, services }: TestApp, settings: Partial<NewClient>
 const rows = async ({ services }: TestApp, table: string) =>
   (await services.db.query<{ count: number }>(`select count(*)::int as count from ${table}`))[0]?.count
 
-t.test('a public client begins so much from one address, and then waits', async t => {
+t.test('pending requests of public clients are limited per address', async t => {
   const at = await testApp(t)
   const [one, other] = [await beginner(at), await beginner(at)]
   const answers = await Promise.all(
@@ -77,7 +77,7 @@ t.test('whoever has one IPv6 address has its whole /64', async t => {
   t.equal(await statuses(1, () => '2001:db8:0:8::1'), 1)
 })
 
-t.test('who is refused for another reason is not counted', async t => {
+t.test('requests that are rejected for other reasons are not counted', async t => {
   const at = await testApp(t)
   const client = await beginner(at)
   const confidential = await beginner(at, { public: false, grantTypes: ['client_credentials'] })
@@ -88,7 +88,7 @@ t.test('who is refused for another reason is not counted', async t => {
   t.equal((await client.device(here)).statusCode, 200)
 })
 
-t.test('what expired goes when more is begun', async t => {
+t.test('expired rows are deleted when new requests start', async t => {
   const at = await testApp(t)
   const client = await beginner(at)
   const ago = (table: string, hours: number) =>

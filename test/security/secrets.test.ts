@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { LightMyRequestResponse } from 'fastify'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import t from 'tap'
 import { openDatabase } from '../../src/open-database.ts'
 import { APP_KEY } from '../helpers/app.ts'
 import { authorizeUrl, Browser, pkce } from '../helpers/browser.ts'
 import { testDatabase } from '../helpers/database.ts'
-import { basic, form } from '../helpers/oauth.ts'
+import { linkIn, openMailServer } from '../helpers/mail.ts'
+import { basic, exchangeOf, form } from '../helpers/oauth.ts'
 import { isProblem } from '../helpers/problem.ts'
 import { launch } from '../helpers/process.ts'
 import { sendRaw } from '../helpers/raw.ts'
@@ -19,6 +21,7 @@ import { bearer, requester } from '../helpers/requester.ts'
 
 const secrets = new Map<string, string>()
 const keep = (name: string, secret: string): string => {
+  if (!secret) throw new Error(`${name} was not found`)
   secrets.set(`${name} ${secrets.size}`, secret)
   return secret
 }
@@ -28,11 +31,16 @@ const ok = (answer: LightMyRequestResponse) => {
   return answer
 }
 
+const mailServer = await openMailServer(t)
 const where = await testDatabase(t)
 const dataDir = t.testdir()
 const server = await launch(t, {
   APP_KEY,
   LOG_LEVEL: 'trace',
+  INITIAL_ACCESS_TOKEN: invent('initial access token'),
+  METRICS_TOKEN: invent('metrics token'),
+  SMTP_URL: mailServer.url,
+  MAIL_FROM: 'Postern <no-reply@example.com>',
   DATA_DIR: dataDir,
   ...(where.databaseUrl && { DATABASE_URL: where.databaseUrl }),
 })
@@ -80,7 +88,7 @@ t.test('a person signs in, issues, changes and revokes', async () => {
   }
 })
 
-t.test('an app is registered, let in, refreshed and withdrawn', async () => {
+t.test('an app is registered, authorized, refreshed and revoked', async () => {
   const redirect = 'https://app.example/cb'
   const made = ok(await admin.post('/admin/clients', { name: 'App', redirect_uris: [redirect] })).json()
   const id = made.client_id ?? made.data?.client_id ?? made.data.id
@@ -130,7 +138,100 @@ t.test('a machine and a device', async () => {
   issued(await form(app, '/oauth/token', { grant_type: grants[1], device_code: begun.device_code }, basic(id, secret)))
 })
 
-t.test('every route, with secrets wherever one can stand', async () => {
+t.test('a token is exchanged, and a client signs', async t => {
+  const subject = await signIn(email, password, { scopes: ['orders:read'] })
+  issued(await form(app, '/oauth/token', exchangeOf(subject)))
+  await form(
+    app,
+    '/oauth/token',
+    exchangeOf(`${subject.slice(0, -9)}${keep('end of a token', randomBytes(8).toString('hex'))}`),
+  )
+  const { issuer } = ok(await requester(app).get('/.well-known/oauth-authorization-server')).json()
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
+  const settings = {
+    name: 'Signs',
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: { keys: [await exportJWK(publicKey)] },
+  }
+  const { id } = ok(await admin.post('/admin/clients', settings)).json().data
+  const client_assertion = await new SignJWT({ jti: randomBytes(12).toString('hex') })
+    .setProtectedHeader({ alg: 'ES256' })
+    .setIssuer(id)
+    .setSubject(id)
+    .setAudience(issuer)
+    .setIssuedAt()
+    .setExpirationTime('60s')
+    .sign(privateKey)
+  keep('assertion', client_assertion)
+  const type = { client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' }
+  const asked = { grant_type: 'client_credentials', client_assertion, ...type }
+  issued(await form(app, '/oauth/token', asked))
+  t.equal((await form(app, '/oauth/token', asked)).statusCode, 401, 'once')
+})
+
+t.test('a client registers itself, and reads, changes and removes what it registered', async () => {
+  const initial = bearer([...secrets].find(([name]) => name.startsWith('initial access token'))?.[1] as string)
+  const metadata = { client_name: 'App', redirect_uris: ['https://app.example/cb'] }
+  const made = ok(await requester(app, initial).post('/oauth/register', metadata)).json()
+  keep('client secret', made.client_secret)
+  const its = requester(app, bearer(keep('registration access token', made.registration_access_token)))
+  const path = new URL(made.registration_client_uri).pathname
+  ok(await its.get(path))
+  const { client_id } = made
+  ok(await its.put(path, { ...metadata, client_id, token_endpoint_auth_method: 'none' }))
+  keep('client secret', ok(await its.put(path, { ...metadata, client_id })).json().client_secret)
+  ok(await its.delete(path))
+})
+
+t.test('the pages', async () => {
+  const operator = new Browser(app)
+  await operator.signIn(administrator, administrator.password)
+  const own = invent('own password')
+  const first = { password: own, password_confirmation: own }
+  ok(await operator.submit(await operator.get('/new-password'), first, /new-password$/))
+  const person = { email: 'grace@example.com', name: 'Grace', role: 'user', password: invent('password by a page') }
+  ok(await operator.submit(await operator.get('/manage/users/new'), person, /users$/))
+  const shown = ({ body }: LightMyRequestResponse, id: string) =>
+    keep(`${id} by a page`, new RegExp(`<input id="${id}"[^>]* value="([^"]+)"`).exec(body)?.[1] as string)
+  const ownApp = { name: 'Own', redirect_uris: 'https://app.example/cb' }
+  shown(await operator.submit(await operator.get('/apps/own/new'), ownApp, /own\/?$/), 'secret')
+  const token = { name: 'x', expires_in: '7d', format: 'opaque' }
+  shown(await operator.submit(await operator.get('/tokens/new'), token, /tokens$/), 'plain-text')
+
+  const browser = new Browser(app)
+  await browser.signIn(person, person.password)
+  const account = await browser.get('/account')
+  const next = invent('next password')
+  for (const current_password of [invent('wrong password'), person.password]) {
+    const change = { current_password, password: next, password_confirmation: next }
+    await browser.submit(account, change, /account\/password$/)
+  }
+  for (const value of [...operator.cookies.values(), ...browser.cookies.values()]) keep('cookie', value)
+  const cookies = Object.fromEntries(browser.cookies)
+  keep('CSRF token', ok(await app.inject({ url: '/api/session', cookies })).json().csrf_token)
+})
+
+t.test('a link in a mail', async () => {
+  const person = { email: 'lost@example.com', name: 'Lost', password: invent('lost password') }
+  ok(await admin.post('/admin/users', person))
+  const browser = new Browser(app)
+  await browser.submit(await browser.get('/forgot-password'), { email: person.email }, /forgot-password$/)
+  const path = linkIn(await mailServer.take(person.email))
+  keep('link', new URL(path, server.url).searchParams.get('link') as string)
+  const password = invent('password by a link')
+  const page = await browser.get(path)
+  await browser.submit(page, { password, password_confirmation: invent('another password') }, /reset-password$/)
+  ok(await browser.submit(page, { password, password_confirmation: password }, /reset-password$/))
+})
+
+t.test('metrics and the feed', async () => {
+  const metrics = [...secrets].find(([name]) => name.startsWith('metrics token'))?.[1] as string
+  ok(await requester(app, bearer(metrics)).get('/metrics'))
+  await requester(app, bearer(invent('wrong metrics token'))).get('/metrics')
+  await app.inject({ url: '/oauth/events', headers: basic(invent('no client'), invent('secret at the feed')) })
+})
+
+t.test('every route, with secrets in every parameter', async () => {
   const { paths } = (await requester(app).get('/docs/json')).json() as { paths: Record<string, object> }
   for (const [path, operations] of Object.entries(paths)) {
     if (path.endsWith('/events')) continue
@@ -160,7 +261,7 @@ t.test('every route, with secrets wherever one can stand', async () => {
   }
 })
 
-t.test('what is not HTTP', async t => {
+t.test('malformed HTTP', async t => {
   for (const spoilt of ['a b: c', `x: ${'x'.repeat(20_000)}`]) {
     const lines = ['GET /api/user HTTP/1.1', 'host: x', `authorization: Bearer ${invent('bearer')}`, spoilt]
     t.ok((await sendRaw(Number(new URL(server.url).port), `${lines.join('\r\n')}\r\n\r\n`)).statusCode >= 400)
@@ -168,7 +269,7 @@ t.test('what is not HTTP', async t => {
 })
 
 const onServer = { skip: where.databaseUrl ? false : 'needs a database that somebody else can break' }
-t.test('a failure of ours says nothing of the inside', onServer, async t => {
+t.test('an internal error reveals no details', onServer, async t => {
   const token = await signIn(email, password)
   const db = await openDatabase(where)
   t.teardown(() => db.close())
@@ -183,7 +284,7 @@ t.test('a failure of ours says nothing of the inside', onServer, async t => {
   t.equal((await requester(app, bearer(token)).get('/api/user')).statusCode, 200, 'and nothing was changed')
 })
 
-t.test('none of it is in the log, or in clear in the database', async t => {
+t.test('none of the secrets is in the log, or in plain text in the database', async t => {
   server.kill('SIGTERM')
   t.equal(await server.ended, 0)
   // What a first start prints for its person is not the log.

@@ -23,7 +23,7 @@ async function userWithTokens(role: 'user' | 'admin' = 'user') {
   return user
 }
 
-t.test('a change of name, address, password or promotion writes no status event', async t => {
+t.test('changing the name, address, password or promoting a user writes no status event', async t => {
   const user = await userWithTokens()
   const { users } = services
   t.same(await written(() => users.update(user.id, {})), {}, 'of nothing')

@@ -51,7 +51,7 @@ async function listening(app: FastifyInstance): Promise<string> {
   return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
 }
 
-t.test('a revocation is told, and a reader that was away misses nothing', async t => {
+t.test('a revocation is sent, and a reader that was disconnected misses nothing', async t => {
   const { app, services } = await testApp(t)
   t.teardown(() => app.close())
   const url = await listening(app)
@@ -89,7 +89,7 @@ t.test('a revocation is told, and a reader that was away misses nothing', async 
   await old.return(undefined)
 })
 
-t.test('the feed is for clients that prove who they are', async t => {
+t.test('the feed requires client authentication', async t => {
   const { app, services } = await testApp(t)
   const { client } = await services.clients.create({ name: 'A page', public: true })
   t.equal((await app.inject({ url: '/oauth/events' })).statusCode, 401)
@@ -97,7 +97,7 @@ t.test('the feed is for clients that prove who they are', async t => {
   t.equal((await app.inject({ url: '/oauth/events', headers: basic(client.id, 'x') })).statusCode, 401)
 })
 
-t.test('and only for resource servers', async t => {
+t.test('the feed is for resource servers only', async t => {
   const { app, services } = await testApp(t)
   const { id: userId } = await newUser(services)
   const redirectUris = ['https://app.example/cb']
@@ -109,7 +109,7 @@ t.test('and only for resource servers', async t => {
   }
 })
 
-t.test('one client has a few streams, and others are unharmed', async t => {
+t.test('streams are limited per client', async t => {
   const { app, services } = await testApp(t, { feedStreamsPerClient: 3 })
   t.teardown(() => app.close())
   const url = await listening(app)
@@ -146,7 +146,7 @@ t.test('revoking a client ends its stream', async t => {
   await t.rejects(next(events, 'never'), /the feed ended/)
 })
 
-t.test('a HEAD request ends at once, and only for a client', async t => {
+t.test('a HEAD request ends immediately, and requires authentication', async t => {
   const { app, services } = await testApp(t)
   const { client, secret } = await services.clients.create(API)
   t.equal((await app.inject({ method: 'HEAD', url: '/oauth/events' })).statusCode, 401)
@@ -156,7 +156,7 @@ t.test('a HEAD request ends at once, and only for a client', async t => {
   t.equal(answer.body, '')
 })
 
-t.test('a stream ends with the secret that it was begun with', async t => {
+t.test('a stream ends when its client secret expires', async t => {
   const { app, services } = await testApp(t)
   t.teardown(() => app.close())
   const url = await listening(app)

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { FeedMessage } from '../../src/status/feed.ts'
 import { actingAs, testApp } from '../helpers/app.ts'
 
-t.test('a failover that lost the last commits: numbers come a second time, and are not skipped', async t => {
+t.test('after a failover that lost commits, reused sequence numbers are not skipped', async t => {
   const { services } = await testApp(t)
   const { db, tokens, lists, feed, bus } = services
   let told: FeedMessage[] = []

@@ -26,7 +26,7 @@ async function statusOf(app: FastifyInstance, token: string): Promise<number> {
   return getListFromStatusListJWT(await fetchList(app, uri)).getStatus(idx)
 }
 
-t.test('what becomes of a token stands in its list', async t => {
+t.test('the list contains every status of a token', async t => {
   const { app, services } = await testApp(t)
   const { user, id, token, headers } = await actingAs(services, ['tokens:write', 'orders:read'])
   const other = await actingAs(services, ['orders:read'], { user })
@@ -52,7 +52,7 @@ t.test('what becomes of a token stands in its list', async t => {
   t.equal(await statusOf(app, token), 1)
 })
 
-t.test('a list is signed, cacheable, and ends', async t => {
+t.test('a list is signed, cacheable and expires', async t => {
   const { app, services } = await testApp(t)
   const { token } = await actingAs(services)
   const { uri } = referenceOf(token)
@@ -77,7 +77,7 @@ t.test('a list is signed, cacheable, and ends', async t => {
   }
 })
 
-t.test('no two tokens have the same index, and neighbours are far apart', async t => {
+t.test('indices are unique, and consecutive tokens are far apart', async t => {
   const { services } = await testApp(t)
   const { user } = await actingAs(services)
   const tokens = await Promise.all(Array.from({ length: 300 }, () => actingAs(services, [], { user })))
@@ -87,7 +87,7 @@ t.test('no two tokens have the same index, and neighbours are far apart', async 
   t.ok(near.length < 10, 'indices look drawn')
 })
 
-t.test('a revoked token whose row was pruned stays revoked for whoever checks offline', async t => {
+t.test('a pruned revoked token stays revoked in the list', async t => {
   const { app, services } = await testApp(t)
   const { user, id, token } = await actingAs(services)
   await services.tokens.revoke(user.id, id)
@@ -106,7 +106,7 @@ async function elsewhere(t: Test, services: Services, sign: Keys['sign'] = servi
   return { bus, lists, told }
 }
 
-t.test('a list that has ended is held no longer', async t => {
+t.test('an expired list is removed from memory', async t => {
   const { services } = await testApp(t)
   const { user, id } = await actingAs(services)
   await services.tokens.revoke(user.id, id)
@@ -123,7 +123,7 @@ async function toldBy(services: Services, work: () => Promise<unknown>): Promise
   return services.bus.readAtVersion(work, (_, meanwhile) => meanwhile.filter(change => change.kind === 'token'))
 }
 
-t.test('a node takes a change as it is told, once, and reads what lies between two', async t => {
+t.test('a node applies a published change once, and reads missing ones', async t => {
   const { services } = await testApp(t)
   const actors = await Promise.all(Array.from({ length: 4 }, () => actingAs(services)))
   const { bus, lists, told } = await elsewhere(t, services)
@@ -154,7 +154,7 @@ t.test('a node takes a change as it is told, once, and reads what lies between t
   t.equal(lists.sequence, start + 4, 'nor what is old')
 })
 
-t.test('a list that changes while it is signed is signed again for the next who asks', async t => {
+t.test('a list that changes while it is signed is signed again for the next request', async t => {
   const { services } = await testApp(t)
   const { user, id, token } = await actingAs(services)
   const reference = referenceOf(token)
@@ -173,12 +173,24 @@ t.test('a list that changes while it is signed is signed again for the next who 
   bus.applyRemote(change as Change)
   gate.resolve()
   const late = await early.then(() => lists.signed(list))
-  t.equal(getListFromStatusListJWT((await early)!.jwt).getStatus(idx), 0)
-  t.equal(getListFromStatusListJWT(late!.jwt).getStatus(idx), 1)
+  t.equal(getListFromStatusListJWT(String((await early)!.jwt)).getStatus(idx), 0)
+  t.equal(getListFromStatusListJWT(String(late!.jwt)).getStatus(idx), 1)
   t.not(late!.etag, (await early)!.etag)
 })
 
-t.test('a node that starts now says of each token what one says that heard of every change', async t => {
+t.test('readers share the bytes of a list, which are converted once for all of them', async t => {
+  const { app, services } = await testApp(t)
+  const reference = referenceOf((await actingAs(services)).token)
+  const { lists } = services
+  const all = await Promise.all(Array.from({ length: 5 }, () => lists.signed(listOf(reference))))
+  t.ok(Buffer.isBuffer(all[0]?.jwt))
+  for (const each of all) t.equal(each?.jwt, all[0]?.jwt)
+  const { body, headers } = await app.inject({ url: `/oauth/status-lists/${listOf(reference)}` })
+  t.equal(body, String(all[0]?.jwt))
+  t.match(headers, { 'content-type': /^application\/statuslist\+jwt/, 'content-length': String(body.length) })
+})
+
+t.test('a new node has the same statuses as one that received every change', async t => {
   const { app, services } = await testApp(t)
   const exchange = async (token: string, headers = {}): Promise<string> =>
     (await form(app, '/oauth/token', exchangeOf(token), headers)).json().access_token
@@ -205,7 +217,7 @@ t.test('a node that starts now says of each token what one says that heard of ev
   const { lists } = await elsewhere(t, services)
   const statusIn = async (from: StatusLists, text: string) => {
     const reference = referenceOf(text)
-    return getListFromStatusListJWT((await from.signed(listOf(reference)))!.jwt).getStatus(reference.idx)
+    return getListFromStatusListJWT(String((await from.signed(listOf(reference)))!.jwt)).getStatus(reference.idx)
   }
   const now = await Promise.all(texts.map(text => statusIn(lists, text)))
   const heard = await Promise.all(texts.map(text => statusIn(services.lists, text)))

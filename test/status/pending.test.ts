@@ -45,7 +45,7 @@ t.test('the status events of an owner of very many tokens are written a batch at
   t.equal(await opens(app, other.token), 200)
 })
 
-t.test('and those of a client, with what was exchanged for its tokens', async t => {
+t.test('so are those of a client, with the tokens that were exchanged for its tokens', async t => {
   const before = (await statuses())[1] ?? 0
   const { client } = await services.clients.create({ name: 'batch', scopes: ['orders:read'] })
   await services.grants.client_credentials?.({ client, params: {} } as never)
@@ -59,7 +59,7 @@ t.test('and those of a client, with what was exchanged for its tokens', async t 
   t.equal((await statuses())[1], before + MANY + 2)
 })
 
-t.test('those of what was exchanged for one token, which is suspended', async t => {
+t.test('those of tokens that were exchanged for a suspended token', async t => {
   const before = (await statuses())[2] ?? 0
   const { user, headers } = await actingAs(services, ['orders:read', 'tokens:write'])
   const { id, token } = await actingAs(services, ['orders:read'], { user })
@@ -77,7 +77,7 @@ t.test('those of what was exchanged for one token, which is suspended', async t 
   t.equal((await statuses())[2] ?? 0, before)
 })
 
-t.test('those of a client with few tokens, that very many were exchanged for', async t => {
+t.test('those of a client with few tokens and very many exchanged ones', async t => {
   const before = (await statuses())[1] ?? 0
   const { client } = await services.clients.create({ name: 'few', scopes: ['orders:read'] })
   await services.grants.client_credentials?.({ client, params: {} } as never)
@@ -90,7 +90,7 @@ t.test('those of a client with few tokens, that very many were exchanged for', a
   t.equal((await statuses())[1], before + MANY + 2)
 })
 
-t.test('those of an administrator who is none any more', async t => {
+t.test('those of a former administrator', async t => {
   const before = (await statuses())[3] ?? 0
   await newUser(services, 'admin')
   const { user, id, headers } = await actingAs(services, ['admin:read', 'orders:read'], { role: 'admin' })

@@ -57,7 +57,7 @@ const FINE = [
 ]
 
 const INITIAL = 'an initial access token of 32 characters or more'
-const { app, services } = await testApp(t, { initialAccessToken: INITIAL })
+const { app, services } = await testApp(t, { initialAccessToken: INITIAL, dcr: 'token' })
 const user = await newUser(services)
 const admin = await newUser(services, 'admin')
 const { plainText } = await services.tokens.issuePersonal({ user: admin, name: 'admin', scopes: ['*', 'admin:write'] })

@@ -1,5 +1,10 @@
 import t from 'tap'
+import type { Step, WorkState } from '../../src/database/run-batches.ts'
+import { revokeGrants } from '../../src/grants/revoke-grants.ts'
+import type { Services } from '../../src/services.ts'
+import { type RevokeManyOptions, revokeNextTokens } from '../../src/tokens/revoke-many.ts'
 import { actingAs, newUser, testApp } from '../helpers/app.ts'
+import { grantAccess, grantAgain, opens, refresh } from '../helpers/granted-tokens.ts'
 import { copyToken } from '../helpers/many.ts'
 import { exchangeOf, form } from '../helpers/oauth.ts'
 
@@ -9,8 +14,10 @@ t.test('more tokens than can be revoked in time are revoked by calling again, an
   const { app, services } = await testApp(t)
   const { user, id } = await actingAs(services, ['orders:read'])
   const other = await actingAs(services, ['orders:read'])
+  await t.rejects(services.tokenAdmin.revoke({ scope: undefined }), { message: /at least one condition/ })
+  t.same(await services.tokenAdmin.revoke({ scope: '' }), { count: 0, complete: true }, 'an empty one is one')
   await copyToken(services, id, MANY)
-  const first = await services.tokenAdmin.revoke({ userId: user.id }, 0)
+  const first = await services.tokenAdmin.revoke({ userId: user.id }, { timeoutMs: 0 })
   t.strictSame(first, { count: 1_000, complete: false })
   t.equal(
     await services.tokenAdmin.count({ userId: user.id }),
@@ -55,4 +62,48 @@ t.test('each of two who revoke at once says what it revoked itself', async t => 
     0,
     'what is exchanged for it goes with it, and was not selected',
   )
+})
+
+type Em = Parameters<typeof revokeNextTokens>[0]
+type Publish = Parameters<typeof revokeNextTokens>[1]
+
+/** Revokes by batches of one token each. @param between what happens after the first batch */
+async function revokeByOne(
+  { bus }: Services,
+  next: (em: Em, publish: Publish, options: RevokeManyOptions) => Promise<Step>,
+  between: () => Promise<unknown>,
+): Promise<void> {
+  const step = (state: WorkState) => bus.transaction((em, publish) => next(em, publish, { state, size: 1 }))
+  let done = await step({})
+  await between()
+  while (!done.last) done = await step(done.state)
+}
+
+t.test('what is issued between two batches does not outlive them', async t => {
+  const { app, services } = await testApp(t)
+  const user = await newUser(services)
+  const calendar = await grantAccess(services, user)
+  const where = { client: calendar.client.id }
+  let later = ''
+  await revokeByOne(
+    services,
+    (em, publish, options) => revokeNextTokens(em, publish, where, options),
+    async () => {
+      later = (await refresh(app, calendar)).json().access_token
+      t.equal(await opens(app, later), 200)
+    },
+  )
+  t.equal(await opens(app, later), 401, 'by a refresh token')
+
+  const backup = await grantAccess(services, user, { name: 'backup' })
+  const selector = { user: user.id, client: backup.client.id }
+  await revokeByOne(
+    services,
+    (em, publish, options) => revokeGrants(em, publish, selector, options),
+    async () => {
+      later = (await grantAgain(services, user, backup.client)).accessToken
+      t.equal(await opens(app, later), 200)
+    },
+  )
+  t.equal(await opens(app, later), 401, 'by an approval while the consent is withdrawn')
 })

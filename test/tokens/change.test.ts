@@ -37,6 +37,27 @@ for (const format of ['jwt', 'opaque'] as const) {
   })
 }
 
+t.test('a token is resumed only by one that could issue it', async t => {
+  const owner = await actingAs(services, ['*', 'admin:read'], { role: 'admin' })
+  const { user } = owner
+  const paused = await actingAs(services, ['orders:read', 'admin:read'], { user })
+  const body = { suspended: true, name: 'leaked' }
+  t.equal((await requester(app, owner.headers).patch(`/api/tokens/${paused.id}`, body)).statusCode, 200)
+  const narrow = await actingAs(services, ['tokens:write', 'orders:read'], { user })
+  const resume = (headers: { authorization: string }, scopes?: string[]) =>
+    requester(app, headers).patch(`/api/tokens/${paused.id}`, { suspended: false, ...(scopes && { scopes }) })
+  const refused = await resume(narrow.headers)
+  t.match(refused.json(), { status: 403, missing: ['admin:read'] }, refused.body)
+  const ofApp = await actingAs(services, ['*', 'admin:read'], { user })
+  const { client } = await services.clients.create({ name: 'app' })
+  await services.db.query('update oauth_access_tokens set client_id = ? where id = ?', [client.id, ofApp.id])
+  t.match((await resume(ofApp.headers)).json(), { status: 403, detail: /was issued to an app/ })
+  t.equal((await requester(app, paused.headers).get('/api/user')).statusCode, 401)
+  t.match((await resume(narrow.headers, ['orders:read'])).json(), {
+    data: { scopes: ['orders:read'], suspended: false },
+  })
+})
+
 t.test('an id is obeyed however it is spelt', async t => {
   const owner = await actingAs(services, ['tokens:write'])
   for (const act of [

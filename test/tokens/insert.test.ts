@@ -1,6 +1,7 @@
 import { decodeJwt } from 'jose'
 import t from 'tap'
 import { STATUS, StatusBits } from '../../packages/guard/src/status-bits.ts'
+import { createTokenImporter } from '../../src/tokens/import.ts'
 import { actingAs, testApp } from '../helpers/app.ts'
 import { exchangeOf, form } from '../helpers/oauth.ts'
 import { requester } from '../helpers/requester.ts'
@@ -9,6 +10,8 @@ import { type Reference, referenceOf } from '../helpers/status.ts'
 /** A status event is written for a new row that is not valid, so that resource servers do not take it for valid. */
 
 const { app, services } = await testApp(t)
+
+const referenceOfList = (list: number) => `${services.config.issuer}/oauth/status-lists/${list}`
 
 /** What the published list says. */
 async function listed(reference: Pick<Reference, 'idx' | 'uri'>): Promise<number> {
@@ -56,4 +59,34 @@ t.test('a row that some other program inserts', async t => {
   t.equal(await insert({ parent_id: id }), STATUS.revoked, 'or a revoked one')
   await services.users.disable(user.id)
   t.equal(await insert(), STATUS.suspended, 'of a user who is disabled')
+})
+
+t.test('tokens that are imported, many by one statement', async t => {
+  const { user, id } = await actingAs(services, ['orders:read'])
+  const importTokens = createTokenImporter(services.db)
+  const client = (await services.tokens.find(user.id, id)).client
+  const expiresAt = new Date(Date.now() + 3_600_000)
+  const spec = { user: user.id, client, name: 'imported', scopes: ['orders:read'], expiresAt }
+  const mint = async (revoked: boolean) => {
+    const { token } = await services.mint({ ...spec, format: 'opaque' })
+    return { row: { ...token, revoked }, sourceId: token.id }
+  }
+  const [good, revoked] = [await mint(false), await mint(true)]
+  const referenceTo = ({ row }: typeof good) => ({
+    uri: referenceOfList(row.statusList),
+    idx: row.statusIndex,
+  })
+  t.same(await importTokens('test', [good, revoked]), new Set([good.row.id, revoked.row.id]))
+  t.equal(await listed(referenceTo(good)), STATUS.valid)
+  t.equal(await listed(referenceTo(revoked)), STATUS.revoked)
+  t.same(await importTokens('test', [good, revoked]), new Set(), 'each row is imported once')
+  const again = { ...(await mint(false)), sourceId: 'other' }
+  t.same(
+    await importTokens('test', [{ ...again, row: { ...again.row, hash: good.row.hash } }]),
+    new Set(),
+    'and each text',
+  )
+  await services.users.disable(user.id)
+  const [late, ended] = [await mint(false), await mint(true)]
+  t.same(await importTokens('test', [late, ended]), new Set([ended.row.id]), 'a disabled user gets no live token')
 })

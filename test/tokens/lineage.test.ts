@@ -82,7 +82,8 @@ t.test('a page says how many, and its session is named', async t => {
   const fields = { name: 'root', expires_in: '30d', 'scope.tokens:write': '1' }
   const made = await browser.submit(await browser.get('/tokens/new'), fields, /tokens$/)
   t.equal(made.statusCode, 201, made.body)
-  const [root] = await services.tokens.list(user.id, { limit: 1 })
+  const [listed] = await services.tokens.list(user.id, { limit: 1 })
+  const root = await services.tokens.find(user.id, listed?.id ?? '')
   t.match(root, { session: /^[0-9a-f-]{36}$/, issuedBy: null, family: root?.id })
   const [issued] = await services.auditLog.list({ userId: user.id, kind: 'token.issued' }, { limit: 1 })
   t.match(issued, { actorSessionId: root?.session, actorTokenId: null })
@@ -92,7 +93,7 @@ t.test('a page says how many, and its session is named', async t => {
   const done = await browser.submit(page, {}, /revoke$/)
   t.match(
     (await browser.get(locationOf(done).pathname)).body,
-    /was revoked, and <bdi>1<.bdi> more that were issued with it/,
+    /was revoked, and 1 more that was issued with it or replaced it/,
   )
 })
 
@@ -129,7 +130,7 @@ t.test('withdrawing an app ends what it issued', async t => {
   const minted = await mint(t, granted.accessToken)
   const { headers } = await actingAs(services, ['clients:write'], { user })
   const path = `/api/authorizations/${granted.client.id}`
-  t.equal((await requester(app, headers).delete(path)).statusCode, 204)
+  t.equal((await requester(app, headers).delete(path)).statusCode, 200)
   t.strictSame(await all([granted.accessToken, minted.token]), [401, 401])
 })
 

@@ -34,9 +34,9 @@ t.test('what expired goes, whatever it is, and what lives stays', async t => {
   const user = await newUser(services)
   const granted = await grantAccess(services, user)
   const waiting = (await ask(app, await television(services))).json()
-  await services.sessions.create(user, { address: '192.0.2.1', userAgent: 'test' })
+  await services.sessions.create(user, { address: '192.0.2.1', userAgent: 'test', newDevice: undefined })
   await giveCode(user.id, granted.client.id)
-  await services.pushedRequests.push(granted.client.id, {})
+  await services.pushedRequests.push(granted.client, {})
   await services.db.query(
     "insert into oauth_used_assertions (client_id, hash, expires_at) values (?, ?, now() + interval '1 hour')",
     [granted.client.id, Buffer.from('jti')],

@@ -28,7 +28,7 @@ t.test('a user has so many live tokens, however they are asked for', async t => 
   await browser.signIn(user)
   const page = await browser.submit(await browser.get('/tokens/new'), { name: 'deploy', expires_in: '30d' }, /tokens$/)
   t.equal(page.statusCode, 403)
-  t.match(page.body, /TOKENS_PER_USER/)
+  t.match(page.body, /You have 5 active tokens, which is as many as one user may have/)
 
   const [first, second] = made.filter(({ statusCode }) => statusCode === 201).map(answer => answer.json().data.id)
   const rotated = await app.inject({ method: 'POST', url: `/api/tokens/${first}/rotate`, headers })
@@ -53,4 +53,48 @@ t.test('one user’s quota is not another’s, and operators issue any number', 
   const id = users[0]?.id
   const byOperator = { method: 'POST', url: `/admin/users/${id}/tokens`, headers, payload: { name: 'x' } } as const
   for (let i = 0; i < 3; i++) t.equal((await app.inject(byOperator)).statusCode, 201)
+})
+
+t.test('a rotation with an overlap adds a token, which the quota counts', async t => {
+  const { app, services } = await testApp(t, { tokensPerUser: 2 })
+  const scopes = ['tokens:write', 'tokens:rotate']
+  const { headers, token, user } = await actingAs(services, scopes)
+  const overlap = { overlap: 3600 }
+  const rotate = (payload: object, headers: Record<string, string>) =>
+    app.inject({ method: 'POST', url: '/api/tokens/current/rotate', headers, payload })
+  const first = await rotate(overlap, headers)
+  t.equal(first.statusCode, 201)
+  t.equal((await rotate(overlap, headers)).statusCode, 201, 'a repeated one replaces the unused successor')
+  const live = () => services.tokens.list(user.id, { limit: 9 })
+  const [successor] = await live()
+  t.equal((await live()).length, 2)
+  const owner = { id: user.id, role: 'user' as const }
+  const quota = { withinQuota: true, overlapSeconds: 3600 }
+  const id = successor?.id ?? ''
+  const atOnce = await Promise.allSettled([1, 2, 3].map(() => services.tokens.rotate(owner, id, quota)))
+  for (const { status } of atOnce) t.equal(status, 'rejected')
+  const refused = await rotate(overlap, { authorization: `Bearer ${first.json().token}` })
+  t.equal(refused.statusCode, 401, 'the successor that was replaced')
+  const browser = new Browser(app)
+  await browser.signIn(user)
+  const page = await browser.submit(await browser.get(`/tokens/${id}`), { overlap: 'day' }, /rotate$/)
+  t.match([page.statusCode, page.body], [403, /as many as one user may have/])
+  t.equal((await live()).length, 2)
+  t.ok(await services.tokens.rotate(owner, id, { withinQuota: true }), 'without an overlap')
+  t.equal((await live()).length, 2)
+  t.ok(token)
+})
+
+t.test('many rotations with an overlap at once leave no more tokens than the quota', async t => {
+  const { app, services } = await testApp(t, { tokensPerUser: 4 })
+  const user = await newUser(services)
+  const tokens = await Promise.all([1, 2, 3].map(() => actingAs(services, ['tokens:rotate'], { user })))
+  const answers = await Promise.all(
+    tokens.map(({ headers }) =>
+      app.inject({ method: 'POST', url: '/api/tokens/current/rotate', headers, payload: { overlap: 60 } }),
+    ),
+  )
+  t.strictSame(answers.map(({ statusCode }) => statusCode).sort(), [201, 403, 403])
+  const refused = answers.find(({ statusCode }) => statusCode === 403)
+  t.match(refused?.json(), { type: 'urn:postern:error:quota_reached', limit: 4, detail: /without an overlap/ })
 })

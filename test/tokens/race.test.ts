@@ -1,9 +1,11 @@
 import { decodeJwt } from 'jose'
 import t, { type Test } from 'tap'
 import { STATUS, StatusBits } from '../../packages/guard/src/status-bits.ts'
+import { type Actor, runWithActor } from '../../src/audit/actor.ts'
 import type { Services } from '../../src/services.ts'
 import { ONLY_SHARED } from '../cluster/nodes.ts'
 import { actingAs, newUser, testApp } from '../helpers/app.ts'
+import { Browser } from '../helpers/browser.ts'
 import { basic, form } from '../helpers/oauth.ts'
 import { listOf, referenceOf } from '../helpers/status.ts'
 
@@ -69,6 +71,42 @@ t.test('what a token makes while all tokens of its user are revoked goes with th
   await madeBeside(t, issue, () => services.tokens.revokeAll(user.id))
   t.same(await services.tokens.list(user.id, { limit: 5 }), [])
   await t.rejects(issue(), { code: 'conflict' })
+})
+
+t.test('a request in flight makes nothing that outlasts what it is made with', async t => {
+  const user = await newUser(services)
+  await new Browser(app).signIn(user)
+  const { id: sessionId } = (await services.sessions.list(user.id))[0] as { id: string }
+  const asking = await actingAs(services, ['clients:write'], { user })
+  const byPassword = await services.users.find(user.id)
+  const nothing = { userId: user.id, clientId: null, tokenId: null, sessionId: null, address: null }
+  const session = { ...nothing, sessionId }
+  const issue = (more = {}) => services.tokens.issuePersonal({ user, name: 'beside', scopes: ['orders:read'], ...more })
+  const theApp = { name: 'beside', userId: user.id, redirectUris: ['https://app.example/cb'], withinQuota: true }
+  const register = () => services.clients.create(theApp)
+  const acts: [actor: Actor, work: () => Promise<unknown>][] = [
+    [session, issue],
+    [session, () => issue({ withinQuota: true })],
+    [session, async () => services.tokens.rotate(user, (await issue()).token.id)],
+    [session, register],
+    [{ ...nothing, tokenId: asking.id }, register],
+    [nothing, () => issue({ byPassword, withinQuota: true })],
+  ]
+  for (const [actor, work] of acts) await runWithActor(actor, work)
+  await services.signOut(user.id)
+  await services.users.setPassword(user.id, 'another horse battery')
+  const { token } = await issue()
+  acts[2] = [session, () => services.tokens.rotate(user, token.id)]
+  const apps = (await services.clients.list({ limit: 200 })).length
+  for (const [actor, work] of acts)
+    await t.rejects(runWithActor(actor, work), { message: /signed out|authorized|password/ })
+  const left = await services.tokens.list(user.id, { limit: 10 })
+  t.strictSame(
+    left.map(({ id }) => id),
+    [token.id],
+    'neither a token nor a successor',
+  )
+  t.equal((await services.clients.list({ limit: 200 })).length, apps, 'nor an app')
 })
 
 t.test("a machine's token made while its client is revoked", async t => {

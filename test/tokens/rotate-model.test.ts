@@ -61,9 +61,16 @@ const revoke = one.map(
     async ({ tokens, user }) => {
       const token = pick(tokens, which)
       await services.tokens.revoke(user.id, token.id)
-      token.alive = false
+      end(token)
     },
 )
+
+/** A living token takes its successor along. */
+function end(token: Known): void {
+  if (!token.alive) return
+  token.alive = false
+  if (token.successor) end(token.successor)
+}
 
 async function begin(): Promise<World> {
   const user = await newUser(services)

@@ -52,9 +52,13 @@ t.test('an overlap is a whole number of seconds up to a week', async t => {
   for (const overlap of [-1, 604_801, 1.5, '60', null]) {
     const answer = await requester(app, headers).post('/api/tokens/current/rotate', { overlap })
     t.equal(answer.statusCode, 422, String(overlap))
-    t.match(answer.json().errors, [{ path: 'overlap' }])
+    const paths = answer.json().errors.map(({ path }: { path: string }) => path)
+    t.strictSame(new Set(paths), new Set(['overlap']), 'and nothing is said of a body that could have been left out')
   }
-  t.equal((await requester(app, headers).post('/api/tokens/current/rotate', { overlaps: 1 })).statusCode, 422)
+  const unknown = await requester(app, headers).post('/api/tokens/current/rotate', { overlaps: 1 })
+  t.strictSame(unknown.json().errors, [{ path: 'overlaps', message: 'is not known' }])
+  const list = await requester(app, headers).post('/api/tokens/current/rotate', [])
+  t.strictSame(list.json().errors, [{ path: '', message: 'The body must be object' }])
   t.equal((await requester(app, headers).get('/api/user')).statusCode, 200, 'what was refused changed nothing')
 })
 

@@ -53,6 +53,35 @@ t.test('a page that ends with the last token is the last page', async t => {
   t.equal(meta.next_cursor, null)
 })
 
+t.test('a list by state, by what is searched, and sorted', async t => {
+  const { user, headers, id } = await actingAs(services, ['tokens:read', 'tokens:write'])
+  const make = async (name: string) => (await services.tokens.issuePersonal({ user, name, scopes: [] })).token.id
+  const suspended = await make('Sleeping')
+  const revoked = await make('gone')
+  const expired = await make('past')
+  const me = requester(app, headers)
+  await me.patch(`/api/tokens/${suspended}`, { suspended: true })
+  await me.delete(`/api/tokens/${revoked}`)
+  await expire(services.db, 'oauth_access_tokens', 'id = ?', [expired])
+  const list = async (query: string) => (await me.get(`/api/tokens?${query}`)).json().data
+  const states = { active: [id], suspended: [suspended], revoked: [revoked], expired: [expired] }
+  for (const [state, wanted] of Object.entries(states)) {
+    const found = await list(`state=${state}`)
+    t.strictSame(ids(found), wanted, state)
+    t.strictSame(
+      found.map((token: { state: string }) => token.state),
+      [state],
+    )
+  }
+  t.strictSame(ids(await list('state=ended')), [expired, revoked])
+  t.strictSame(ids(await list('search=SLEEP')), [suspended])
+  t.strictSame(ids(await list('state=ended&sort=name')), [revoked, expired])
+  t.strictSame(ids(await list('state=ended&sort=-name')), [expired, revoked])
+  const wrong = await me.get('/api/tokens?sort=colour')
+  t.equal(wrong.statusCode, 422)
+  t.match(wrong.json().errors, [{ path: 'sort', message: /created_at, -created_at/ }])
+})
+
 t.test('revoked and expired tokens are listed only when all are asked for', async t => {
   const { user, headers, id } = await actingAs(services, ['tokens:read', 'tokens:write'])
   const revoked = await actingAs(services, [], { user })
@@ -90,9 +119,9 @@ t.test('one token is read by its id, a revoked one too', async t => {
   const { user, headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
   const other = await actingAs(services, ['reports'], { user, format: 'opaque' })
   const read = async () => (await requester(app, headers).get(`/api/tokens/${other.id}`)).json().data
-  const fields = ['id', 'name', 'client_id', 'scopes', 'format', 'resources', 'revoked', 'suspended']
-  const times = ['created_at', 'updated_at', 'last_used_at', 'expires_at']
-  t.strictSame(Object.keys(await read()), [...fields, ...times, 'unused_scopes', 'unknown_scopes'])
+  const fields = ['id', 'name', 'client_id', 'scopes', 'format', 'resources', 'state', 'revoked', 'suspended']
+  const times = ['created_at', 'updated_at', 'last_used_at', 'last_used_by', 'expires_at']
+  t.strictSame(Object.keys(await read()), [...fields, ...times, 'unused_scopes', 'unknown_scopes', 'issued_tokens'])
   t.match(await read(), { id: other.id, scopes: ['reports'], format: 'opaque', revoked: false })
   await requester(app, headers).delete(`/api/tokens/${other.id}`)
   t.match(await read(), { revoked: true })
@@ -117,7 +146,8 @@ for (const format of ['jwt', 'opaque'] as const) {
     const another = await actingAs(services, [], { user: owner.user, format })
     const stranger = await actingAs(services, [], { format })
     for (const who of [owner, another, stranger]) await requester(app, who.headers).get('/api/user')
-    t.equal((await requester(app, owner.headers).delete('/api/tokens')).statusCode, 204)
+    const answer = await requester(app, owner.headers).delete('/api/tokens')
+    t.strictSame([answer.statusCode, answer.json()], [200, { data: { count: 2 } }])
     for (const who of [owner, another]) t.equal((await requester(app, who.headers).get('/api/user')).statusCode, 401)
     t.equal((await requester(app, stranger.headers).get('/api/user')).statusCode, 200)
   })

@@ -18,7 +18,7 @@ async function stored(id: string) {
 
 /** A use that is not in the database yet. */
 const usedAt = (usage: Usage, id: string) =>
-  usage.lastUse({ id, scopes: [], lastUsedAt: null, usedScopes: null }).lastUsedAt?.getTime()
+  usage.lastUse({ id, scopes: [], lastUsedAt: null, lastUsedBy: null, usedScopes: null }).lastUsedAt?.getTime()
 
 t.test('the last use is known at once and written later, once for many', async t => {
   const { id, headers } = await actingAs(services, ['tokens:read'])

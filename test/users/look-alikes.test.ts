@@ -1,6 +1,7 @@
 import t from 'tap'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { authorizeUrl, Browser } from '../helpers/browser.ts'
+import { testNodes } from '../helpers/nodes.ts'
 import { requester } from '../helpers/requester.ts'
 
 const { app, services } = await testApp(t)
@@ -31,6 +32,37 @@ t.test('an address that shows something else than it is is refused, on every way
     t.equal((await requester(app, headers).put('/api/user', change)).statusCode, 422, `${what}: own`)
   }
   t.equal((await services.users.find(user.id)).email, user.email)
+})
+
+t.test('of two addresses that look alike the second one is refused, whichever is the Latin one', async t => {
+  const admin = await actingAs(services, ['admin:write'], { role: 'admin' })
+  const create = (email: string) =>
+    requester(app, admin.headers).post('/admin/users', { email, name: 'Eve', password: PASSWORD })
+  for (const [first, second] of [
+    ['\u0440\u0430\u0443@\u0441\u043e\u0440\u0435.example', 'pay@cope.example'],
+    ['pay@scope.example', '\u0440\u0430\u0443@\u0455\u0441\u043e\u0440\u0435.example'],
+    ['\u0445\u043e\u0445\u043e@example.org', '\u03c7\u03bf\u03c7\u03bf@example.org'],
+  ] as const) {
+    const made = await create(first)
+    t.equal(made.statusCode, 201, made.body)
+    const refused = await create(second)
+    t.match(refused.json(), { status: 422, errors: [{ path: 'email', message: 'is taken' }] }, second)
+    const person = await newUser(services)
+    await t.rejects(services.users.update(person.id, { email: second }), { status: 422 } as never)
+    const same = await services.users.update(made.json().data.id, { email: first })
+    t.equal(same.email, first, 'the user keeps the address')
+    await services.users.update(made.json().data.id, { email: `moved.${first}` })
+    t.equal((await create(second)).statusCode, 201, 'a changed address is free')
+  }
+})
+
+t.test('of two look-alikes at once on two nodes, one is taken', async t => {
+  const [one, two] = await testNodes(t)
+  const created = await Promise.allSettled([
+    newUser(one.services, 'user', '\u0441\u043e\u0440\u0430@example.org'),
+    newUser(two.services, 'user', 'copa@example.org'),
+  ])
+  t.strictSame(created.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
 })
 
 t.test('addresses in one script each, and those that are written together, are fine', async t => {

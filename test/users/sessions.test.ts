@@ -102,7 +102,7 @@ t.test('a session ends', async t => {
 })
 
 t.test('a session does not begin for a user who changed since the password was proved', async t => {
-  const device = { address: '127.0.0.1', userAgent: '' }
+  const device = { address: '127.0.0.1', userAgent: '', newDevice: undefined }
   const [disabled, changed] = [await newUser(services), await newUser(services)]
   await services.users.disable(disabled.id)
   await services.users.setPassword(changed.id, 'battery staple')

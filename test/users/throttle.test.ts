@@ -15,10 +15,16 @@ async function openNodes(t: Test): Promise<{ here: TestApp; there: TestApp; prox
   return { here, there, proxy } as { here: TestApp; there: TestApp; proxy: TcpProxy }
 }
 
-let addresses = 0
+const addresses = new Map<string, string>()
+/** Each user from an address of their own. */
+const addressOf = (email: string) => {
+  const address = addresses.get(email) ?? `192.0.2.${addresses.size + 1}`
+  addresses.set(email, address)
+  return address
+}
 const signIn = async (app: FastifyInstance, email: string, password: string) => {
   const payload = { email, password, device_name: 'x' }
-  const remoteAddress = `192.0.2.${++addresses}`
+  const remoteAddress = addressOf(email)
   return (await app.inject({ method: 'POST', url: '/api/tokens', remoteAddress, payload })).statusCode
 }
 

@@ -17,7 +17,7 @@ const newClient = async (input: Partial<NewClient> = {}) =>
 t.test('the consent page', async t => {
   const browser = await browserOf()
 
-  t.test('names the app, who made it, what it asks for, for whom, and where the answer goes', async t => {
+  t.test('names the app, its owner, the scopes, the user and the destination', async t => {
     const maker = await newUser(services, 'user', 'maker@example.com')
     const client = await newClient({ userId: maker.id })
     const { body } = await browser.get(authorizeUrl(client, { scope: 'orders:read reports' }))
@@ -30,7 +30,7 @@ t.test('the consent page', async t => {
     t.match(body, /<a href="\/login\?next=[^"]*">Use another account/)
   })
 
-  t.test('says where an app on the own device is, and that it proves nothing', async t => {
+  t.test('names a local destination, and warns of an unverified app', async t => {
     const client = await newClient({ public: true, redirectUris: ['http://127.0.0.1/cb', 'com.example.app:/cb'] })
     const local = await browser.get(authorizeUrl(client, { redirect_uri: 'http://127.0.0.1:5000/cb' }))
     t.match(local.body, /on this device \(<bdi>127\.0\.0\.1<\/bdi>\)/)
@@ -39,7 +39,7 @@ t.test('the consent page', async t => {
     t.match(own.body, /on this device \(<bdi>com\.example\.app<\/bdi>\)/)
   })
 
-  t.test('is remembered for a client that can prove who it is, scope by scope', async t => {
+  t.test('is remembered for a confidential client, by scope', async t => {
     const client = await newClient()
     const asked = async (scope: string) => (await browser.get(authorizeUrl(client, { scope }))).statusCode === 200
     t.ok(await asked('orders:read'))
@@ -53,7 +53,7 @@ t.test('the consent page', async t => {
     t.equal((await browser.get(authorizeUrl(await newClient()))).statusCode, 200, 'for no other app')
   })
 
-  t.test('is not remembered once it was refused or withdrawn', async t => {
+  t.test('is not remembered after it was denied or revoked', async t => {
     const client = await newClient()
     const page = await browser.get(authorizeUrl(client))
     await browser.submit(page, { decision: 'deny' }, /consent$/)
@@ -63,19 +63,19 @@ t.test('the consent page', async t => {
     t.equal((await browser.get(authorizeUrl(client))).statusCode, 200)
   })
 
-  t.test('is asked for again without any scope', async t => {
+  t.test('is shown again when no scope is checked', async t => {
     const client = await newClient({ scopes: ['reports'] })
     const page = await browser.get(authorizeUrl(client))
     t.equal(page.statusCode, 200)
     t.match(page.body, 'requests no permissions')
   })
 
-  t.test('always asks for a public client', async t => {
+  t.test('is always shown for a public client', async t => {
     const client = await newClient({ public: true })
     for (const _ of [1, 2, 3]) t.ok((await browser.approve(authorizeUrl(client))).searchParams.has('code'))
   })
 
-  t.test('writes down what was let in, and who by', async t => {
+  t.test('audits the scopes and the user', async t => {
     const client = await newClient()
     await browser.approve(authorizeUrl(client, { scope: 'reports' }))
     const [event, ...more] = await services.auditLog.list(
@@ -87,11 +87,11 @@ t.test('the consent page', async t => {
   })
 })
 
-t.test('the answer', async t => {
+t.test('the decision', async t => {
   const client = await newClient()
   const url = authorizeUrl(client, { prompt: 'consent', state: 's' })
 
-  t.test('needs the token of its form', async t => {
+  t.test('requires the token of its form', async t => {
     const browser = await browserOf()
     const page = await browser.get(url)
     for (const _csrf of [undefined, '', 'x', 'a-b-c']) {
@@ -103,7 +103,7 @@ t.test('the answer', async t => {
     t.equal((await browser.submit(page, { decision: 'approve' }, /consent$/)).statusCode, 303)
   })
 
-  t.test("is nothing in another's session", async t => {
+  t.test('is rejected in another session', async t => {
     const [browser, other] = [await browserOf(), await browserOf(await newUser(services))]
     const { action, fields } = formOf((await browser.get(url)).body, /consent$/)
     const mine = formOf((await other.get(url)).body, /consent$/).fields
@@ -118,7 +118,7 @@ t.test('the answer', async t => {
     t.equal((await new Browser(app).post(action, { ...fields, decision: 'approve' })).statusCode, 403)
   })
 
-  t.test('cannot be about anything else than what was shown', async t => {
+  t.test('cannot grant anything that was not shown', async t => {
     const browser = await browserOf()
     const { action, fields } = formOf((await browser.get(url)).body, /consent$/)
     t.strictSame(Object.keys(fields).sort(), ['_csrf', 'form', 'scope.orders:read'], 'the form carries no more')
@@ -156,7 +156,7 @@ t.test('the answer', async t => {
     t.equal(refused.statusCode, 400)
   })
 
-  t.test('is nothing after sign-out', async t => {
+  t.test('is rejected after signing out', async t => {
     const browser = await browserOf()
     const page = await browser.get(url)
     const kept = new Map(browser.cookies)
@@ -165,7 +165,7 @@ t.test('the answer', async t => {
     t.equal((await browser.submit(page, { decision: 'approve' }, /consent$/)).statusCode, 403)
   })
 
-  t.test('is refused when the app lost meanwhile what it asked for', async t => {
+  t.test('is rejected when the app has lost the requested scopes', async t => {
     const browser = await browserOf()
     const shrinking = await newClient({ scopes: ['orders:read'] })
     const page = await browser.get(authorizeUrl(shrinking))
@@ -177,7 +177,7 @@ t.test('the answer', async t => {
     t.notOk(gone.headers.location)
   })
 
-  t.test('by whoever may not sign in any more is nothing', async t => {
+  t.test('of a disabled user is rejected', async t => {
     const leaving = await newUser(services)
     const browser = await browserOf(leaving)
     const page = await browser.get(url)
@@ -187,7 +187,7 @@ t.test('the answer', async t => {
   })
 })
 
-t.test('a person may leave an app less than it asks for', async t => {
+t.test('a user can grant fewer scopes than an app requests', async t => {
   const person = await newUser(services)
   const browser = await browserOf(person)
   const client = await newClient()

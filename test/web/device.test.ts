@@ -24,7 +24,7 @@ async function waiting(input: Partial<NewClient> = {}) {
   return { client, userCode: user_code, poll }
 }
 
-t.test('a person types the code, sees who asks for what, and lets the device in', async t => {
+t.test('a user enters the code, reviews the request and authorizes the device', async t => {
   const { userCode, poll } = await waiting()
   const page = await browser.get('/device')
   t.match(page.body, /<label for="user_code">.*<input id="user_code" name="user_code"/s)
@@ -37,7 +37,7 @@ t.test('a person types the code, sees who asks for what, and lets the device in'
   t.match(await poll(), { token_type: 'Bearer', scope: 'orders:read' })
 })
 
-t.test('a person may leave a device less than it asks for', async t => {
+t.test('a user can grant fewer scopes than a device requests', async t => {
   const { client } = await services.clients.create({ name: 'Radio', public: true, grantTypes: [DEVICE_CODE] })
   const scope = 'orders:read reports'
   const asked = await form(app, '/oauth/device_authorization', { client_id: client.id, scope })
@@ -55,14 +55,14 @@ t.test('a person may leave a device less than it asks for', async t => {
   t.equal(got.json().scope, 'orders:read')
 })
 
-t.test('or does not', async t => {
+t.test('or denies it', async t => {
   const { userCode, poll } = await waiting()
   const asked = await browser.submit(await browser.get('/device'), { user_code: userCode }, /device$/)
   t.match((await browser.submit(asked, { decision: 'deny' }, /device$/)).body, 'Device not connected')
   t.match(await poll(), { error: 'access_denied' })
 })
 
-t.test('the complete link still asks, names the app, and shows the code to compare', async t => {
+t.test('the complete link still requires consent, names the app and shows the code', async t => {
   const { userCode, poll } = await waiting()
   const page = await browser.get(`/device?user_code=${userCode}`)
   for (const said of ['Television', userCode]) t.match(page.body, said)
@@ -71,7 +71,7 @@ t.test('the complete link still asks, names the app, and shows the code to compa
   t.match(await poll(), { token_type: 'Bearer' })
 })
 
-t.test('somebody who is not signed in comes back with the code', async t => {
+t.test('a user who signs in returns with the code', async t => {
   const { userCode } = await waiting()
   const fresh = new Browser(app)
   const there = locationOf(await fresh.get(`/device?user_code=${userCode}`))
@@ -82,7 +82,7 @@ t.test('somebody who is not signed in comes back with the code', async t => {
   t.equal(locationOf(await new Browser(app).get('/device')).search, '?next=%2Fdevice')
 })
 
-t.test('a wrong, answered or missing code is said to be one', async t => {
+t.test('wrong, used and missing codes get an error', async t => {
   const { userCode } = await waiting()
   const asked = await browser.get(`/device?user_code=${userCode}`)
   await browser.submit(asked, { decision: 'deny' }, /device$/)
@@ -96,7 +96,7 @@ t.test('a wrong, answered or missing code is said to be one', async t => {
   t.equal(late.statusCode, 400)
 })
 
-t.test('codes cannot be tried out', async t => {
+t.test('guessing codes is limited', async t => {
   const guessing = await testApp(t)
   const guesser = new Browser(guessing.app)
   await guesser.signIn(await newUser(guessing.services))
@@ -110,7 +110,7 @@ t.test('codes cannot be tried out', async t => {
   t.strictSame([...statuses], [400, 429])
 })
 
-t.test('a form that is out of date shows the confirmation again, and nothing is let in by it', async t => {
+t.test('an outdated form shows the confirmation again, and authorizes nothing', async t => {
   const { userCode, poll } = await waiting()
   const again = new Browser(app)
   await again.signIn(user)
@@ -135,7 +135,7 @@ t.test('a form that is out of date shows the confirmation again, and nothing is 
   t.match(out.body, `<a href="/login?next=${encodeURIComponent(`/device?user_code=${userCode}`)}">`)
 })
 
-t.test('an answer needs the token of its form', async t => {
+t.test('a decision requires the token of its form', async t => {
   const { userCode, poll } = await waiting()
   const asked = await browser.get(`/device?user_code=${userCode}`)
   for (const _csrf of [undefined, 'x']) {

@@ -28,7 +28,7 @@ async function authorize(user: Awaited<ReturnType<typeof newUser>>, scope: strin
   })
 }
 
-t.test('somebody who is signed in lets the explorer in, and tries a route', async t => {
+t.test('a signed-in user authorizes the explorer, and calls a route', async t => {
   const user = await newUser(services)
   const answer = await authorize(user, 'tokens:read orders:read')
   t.equal(answer.statusCode, 200)
@@ -38,7 +38,7 @@ t.test('somebody who is signed in lets the explorer in, and tries a route', asyn
   t.equal((await app.inject({ url: '/admin/users', headers })).statusCode, 403)
 })
 
-t.test('an administrator may let it administrate, and nobody else', async t => {
+t.test('only administrators can grant it administrative scopes', async t => {
   const admin = await newUser(services, 'admin')
   const { access_token } = (await authorize(admin, 'admin:read')).json()
   const headers = { authorization: `Bearer ${access_token}` }
@@ -49,7 +49,7 @@ t.test('an administrator may let it administrate, and nobody else', async t => {
   t.match(refused.headers.location, /error=invalid_scope/)
 })
 
-t.test('whoever selects all scopes gets those that they can have', async t => {
+t.test('selecting all scopes grants those that the user can have', async t => {
   const document = (await app.inject({ url: '/docs/json', headers: { host } })).json()
   const all = Object.keys(document.components.securitySchemes.oauth2.flows.authorizationCode.scopes)
   t.ok(all.includes('admin:write'))
@@ -62,7 +62,7 @@ t.test('whoever selects all scopes gets those that they can have', async t => {
   t.strictSame(everything.scope.split(' '), all)
 })
 
-t.test('a wrong secret opens no dialog of the browser over the explorer', async t => {
+t.test('a wrong secret opens no browser dialog in the explorer', async t => {
   const wrong = Buffer.from('nobody:wrong').toString('base64')
   const ask = (url: string, more = {}) =>
     form(app, url, { grant_type: 'client_credentials', token: 'x' }, { authorization: `Basic ${wrong}`, ...more })
@@ -80,7 +80,7 @@ t.test('a wrong secret opens no dialog of the browser over the explorer', async 
   }
 })
 
-t.test('the answer goes to the explorer and nowhere else', async t => {
+t.test('the response goes only to the explorer', async t => {
   const browser = new Browser(app)
   for (const uri of [`${REDIRECT}/x`, 'https://evil.example/docs/static/oauth2-redirect.html', `${ISSUER}/docs`]) {
     t.equal((await browser.get(authorizeUrl({ ...explorer, redirectUris: [uri] }))).statusCode, 400, uri)
@@ -90,7 +90,7 @@ t.test('the answer goes to the explorer and nowhere else', async t => {
   t.notMatch(page.body, /<script>|on\w+=/, 'runs no script that its policy forbids')
 })
 
-t.test('the page knows its client, and stands in the frame of the others', async t => {
+t.test('the page contains its client id and the navigation of the other pages', async t => {
   const { body } = await app.inject('/docs')
   t.match(body, 'theme/frame.css')
   const frame = await app.inject('/docs/static/theme/frame.js')
@@ -135,7 +135,7 @@ t.test('there is one client, which follows the deployment until an operator revo
   )
 })
 
-t.test('a new scope of the catalogue may be asked for', async t => {
+t.test('a new scope of the catalogue can be requested', async t => {
   const more = [...CATALOGUE.scopes, { id: 'parcels', description: 'Track parcels' }]
   const { app, services } = await testApp(t, { catalogue: { scopes: more } })
   await app.ready()
@@ -144,4 +144,35 @@ t.test('a new scope of the catalogue may be asked for', async t => {
   t.match((await app.inject({ url: `/admin/clients/${EXPLORER_ID}`, headers })).json(), {
     data: { name: 'API explorer' },
   })
+})
+
+t.test('only administrators are offered administrative scopes', async t => {
+  const offered = async (role: 'user' | 'admin') => {
+    const browser = new Browser(app)
+    await browser.signIn(await newUser(services, role))
+    const document = (await browser.get('/docs/json')).json()
+    return Object.keys(document.components.securitySchemes.oauth2?.flows.authorizationCode.scopes ?? {})
+  }
+  t.notOk((await offered('user')).some(id => id.startsWith('admin:')))
+})
+
+t.test('the page fits a phone, and says what to do without JavaScript', async t => {
+  const page = await app.inject('/docs')
+  t.match(page.body, '<meta name="viewport" content="width=device-width, initial-scale=1">')
+  const [, note = ''] = /<noscript>(.*?)<\/noscript>/.exec(page.body) ?? []
+  const link = /href="([^"]+)"/.exec(note)?.[1] as string
+  t.equal((await app.inject(new URL(link, `${ISSUER}/docs`).pathname)).statusCode, 200)
+})
+
+t.test('the first request works: scopes are chosen, and no wrong password is filled in', async t => {
+  const { body } = await app.inject('/docs/static/swagger-initializer.js')
+  t.match(body, /"scopes":\["user:read","tokens:read","tokens:write"\]/)
+  const document = (await app.inject({ url: '/docs/json', headers: { host } })).json()
+  const { example } = document.paths['/api/tokens'].post.requestBody.content['application/json']
+  t.notOk('password' in example || 'email' in example)
+  const user = await newUser(services)
+  const { access_token } = (await authorize(user, 'user:read tokens:read tokens:write')).json()
+  const headers = { authorization: `Bearer ${access_token}` }
+  const issued = await app.inject({ method: 'POST', url: '/api/tokens', headers, payload: example })
+  t.equal(issued.statusCode, 201, issued.body)
 })

@@ -9,7 +9,7 @@ const { app, services } = await testApp(t)
 const ask = (url: string, accept?: string, method: 'GET' | 'POST' | 'PUT' | 'DELETE' = 'GET') =>
   app.inject({ method, url, headers: { ...(accept !== undefined && { accept }) } })
 
-t.test('a person who asks for what is not there gets a page', async t => {
+t.test('a browser gets a page for an unknown path', async t => {
   for (const url of [
     '/nothing',
     '/tokens/a/b/c',
@@ -34,7 +34,7 @@ t.test('a person who asks for what is not there gets a page', async t => {
   }
 })
 
-t.test('whoever is signed in finds the way back', async t => {
+t.test('a signed-in user gets a link back', async t => {
   const browser = new Browser(app)
   await browser.signIn(await newUser(services))
   const { body } = await browser.get('/nothing', { accept: BROWSER })
@@ -42,7 +42,7 @@ t.test('whoever is signed in finds the way back', async t => {
   t.match(body, 'href="/tokens"')
 })
 
-t.test('a form that leads nowhere ends on a page, too', async t => {
+t.test('a form with an unknown target gets a page, too', async t => {
   const payload = 'a=b'
   for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain']) {
     const headers = { accept: BROWSER, 'content-type': type }
@@ -52,7 +52,7 @@ t.test('a form that leads nowhere ends on a page, too', async t => {
   }
 })
 
-t.test('a program gets a problem', async t => {
+t.test('other clients get a problem', async t => {
   const accepts = [undefined, '', '*/*', 'application/json', 'application/json, text/plain, */*', 'application/xml']
   const refusing = ['text/html;q=0, */*', 'application/json, text/html;q=0.5']
   for (const accept of [...accepts, ...refusing]) {
@@ -64,14 +64,14 @@ t.test('a program gets a problem', async t => {
   isProblem(t, await app.inject({ method: 'POST', url: '/nothing', headers, payload: '{' }), 404, 'whatever is sent')
 })
 
-t.test('what is for programs only answers people as it answers programs', async t => {
+t.test('API paths respond to browsers with JSON', async t => {
   for (const url of ['/api/nothing', '/api', '/oauth/nothing', '/admin/nothing', '/admin', '/%61pi/nothing']) {
     isProblem(t, await ask(url, BROWSER), 404, url)
     isProblem(t, await ask(url, BROWSER, 'POST'), 404, url)
   }
 })
 
-t.test('the page is found below the issuer’s path, as all are', async t => {
+t.test('the page works below the path of the issuer', async t => {
   const below = await testApp(t, { issuer: 'https://id.example/auth' })
   const { body } = await below.app.inject({ url: '/nothing', headers: { accept: BROWSER } })
   t.match(body, 'href="/auth/assets/postern.css')

@@ -7,7 +7,7 @@ const { app, services } = await testApp(t)
 const user = await newUser(services)
 
 t.test('signing in', async t => {
-  t.test('takes e-mail address and password, and says who is signed in', async t => {
+  t.test('accepts e-mail address and password, and shows the user', async t => {
     const browser = new Browser(app)
     const page = await browser.get('/login')
     t.equal(page.statusCode, 200)
@@ -18,7 +18,7 @@ t.test('signing in', async t => {
     t.match((await browser.get(String(answer.headers.location))).body, user.email)
   })
 
-  t.test('says the same of a wrong password, an unknown and a disabled user', async t => {
+  t.test('has the same response for a wrong password, an unknown and a disabled user', async t => {
     const disabled = await newUser(services)
     await services.users.disable(disabled.id)
     const tries = [
@@ -34,7 +34,7 @@ t.test('signing in', async t => {
     }
   })
 
-  t.test('asks for what is missing', async t => {
+  t.test('names missing fields', async t => {
     const browser = new Browser(app)
     const page = await browser.get('/login')
     for (const fields of [{}, { email: user.email }, { password: PASSWORD }, { email: '', password: '' }]) {
@@ -44,7 +44,7 @@ t.test('signing in', async t => {
     }
   })
 
-  t.test('needs the token of its form', async t => {
+  t.test('requires the token of its form', async t => {
     const browser = new Browser(app)
     const page = await browser.get('/login')
     const fields = { email: user.email, password: PASSWORD }
@@ -54,7 +54,7 @@ t.test('signing in', async t => {
     t.equal((await browser.submit(page, fields)).statusCode, 303)
   })
 
-  t.test('slows down who guesses, whether the user exists or not', async t => {
+  t.test('delays guessing, whether the user exists or not', async t => {
     const known = await newUser(services)
     for (const email of [known.email, 'unknown@example.com']) {
       const answers = []
@@ -76,7 +76,7 @@ t.test('signing in', async t => {
     t.equal((await new Browser(app).signIn(known)).statusCode, 303, 'the right password is let in')
   })
 
-  t.test('is written down, whether it went well or not', async t => {
+  t.test('is audited, whether it succeeds or fails', async t => {
     const person = await newUser(services)
     await new Browser(app).signIn(person, 'wrong')
     await new Browser(app).signIn(person)
@@ -100,12 +100,12 @@ t.test('next', async t => {
     return String(fromPage.headers.location)
   }
 
-  t.test('leads on within this server', async t => {
+  t.test('redirects within this server', async t => {
     t.equal(await leads('/device?user_code=BCDF-GHJK'), '/device?user_code=BCDF-GHJK')
     t.equal(await leads('/a?b=//c'), '/a?b=//c')
   })
 
-  t.test('leads nowhere else', async t => {
+  t.test('does not redirect to other servers', async t => {
     const elsewhere = [
       '//evil.example',
       '///evil.example',
@@ -135,13 +135,13 @@ t.test('next', async t => {
     }
   })
 
-  t.test('may be nonsense', async t => {
+  t.test('can be invalid', async t => {
     t.equal((await new Browser(app).get('/login?next=a&next=b')).statusCode, 200)
     t.equal((await new Browser(app).get('/login?next=%00')).statusCode, 400)
   })
 })
 
-t.test('a form that leads to an app may lead anywhere, and no other', async t => {
+t.test('only a form that leads to an app can redirect anywhere', async t => {
   const policy = async (url: string) => String((await new Browser(app).get(url)).headers['content-security-policy'])
   const redirectUris = ['https://app.example/cb', 'http://[::1]/cb', 'com.example.app:/cb']
   const { client } = await services.clients.create({ name: 'Calendar', public: true, redirectUris })
@@ -155,7 +155,7 @@ t.test('a form that leads to an app may lead anywhere, and no other', async t =>
   }
 })
 
-t.test('what an app opens in a popup keeps its opener, and no other page does', async t => {
+t.test('only pages of the authorization flow keep their opener', async t => {
   const { client } = await services.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
   const browser = new Browser(app)
   const opener = ({ headers }: { headers: object }) =>
@@ -183,12 +183,12 @@ t.test('what an app opens in a popup keeps its opener, and no other page does', 
 })
 
 t.test('signing out', async t => {
-  t.test('ends the session, by form alone', async t => {
+  t.test('ends the session, by a form only', async t => {
     const browser = new Browser(app)
     await browser.signIn(user)
     const { session, sessionCookie } = browser
     const page = await browser.get('/login')
-    t.equal((await browser.get('/logout')).statusCode, 404)
+    t.equal((await browser.get('/logout')).statusCode, 405)
     t.equal((await browser.submit(page, { _csrf: 'x' }, /logout$/)).statusCode, 403)
     t.match((await browser.get('/login')).body, 'You are signed in')
     const answer = await browser.submit(page, {}, /logout$/)
@@ -201,18 +201,18 @@ t.test('signing out', async t => {
     t.match(event, { actorUserId: user.id })
   })
 
-  t.test('twice does no harm', async t => {
+  t.test('can be repeated', async t => {
     const browser = new Browser(app)
     const { fields } = formOf((await browser.get('/login')).body, /login$/)
     t.equal((await browser.post('/logout', fields)).statusCode, 303)
   })
 })
 
-t.test('a form that is out of date leads on', async t => {
+t.test('an outdated form continues', async t => {
   const person = await newUser(services)
   const typed = { email: person.email, password: PASSWORD }
 
-  t.test('in a second tab, to where it was going', async t => {
+  t.test('in a second tab, to its target', async t => {
     const browser = new Browser(app)
     const tab = await browser.get('/login?next=/account')
     await browser.submit(tab, typed, /login$/)
@@ -223,7 +223,7 @@ t.test('a form that is out of date leads on', async t => {
     t.match(other.body, 'value="somebody@example.com"')
   })
 
-  t.test('of two pages without a cookie, to a fresh form with what was typed', async t => {
+  t.test('of two pages without a cookie, to a new form with the entered values', async t => {
     const browser = new Browser(app)
     const first = await browser.get('/login?next=/account')
     browser.cookies.clear()
@@ -236,7 +236,7 @@ t.test('a form that is out of date leads on', async t => {
     t.match([again.statusCode, again.headers.location], [303, '/account'])
   })
 
-  t.test('without cookies, to what is needed', async t => {
+  t.test('without cookies, to an explanation', async t => {
     const refused = await new Browser(app).submit(await new Browser(app).get('/login'), typed, /login$/)
     t.equal(refused.statusCode, 403)
     t.match(refused.body, 'Your browser sent no cookies')
@@ -252,7 +252,7 @@ t.test('a form that is out of date leads on', async t => {
     t.equal(again.headers['set-cookie'], undefined)
   })
 
-  t.test('consent after signing in again, to fresh consent', async t => {
+  t.test('consent after signing in again, to a new consent page', async t => {
     const { client } = await services.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
     const browser = new Browser(app)
     await browser.signIn(person)
@@ -265,7 +265,7 @@ t.test('a form that is out of date leads on', async t => {
     t.ok(locationOf(answer).searchParams.has('code'))
   })
 
-  t.test('a consent form that expired, to fresh consent, whatever was let in meanwhile', async t => {
+  t.test('an expired consent form, to a new consent page, whatever was authorized meanwhile', async t => {
     const { client } = await services.clients.create({ name: 'Calendar', redirectUris: ['https://app.example/cb'] })
     const browser = new Browser(app)
     await browser.signIn(person)
@@ -285,7 +285,7 @@ t.test('a form that is out of date leads on', async t => {
     }
   })
 
-  t.test('any other form, to one with what was typed but for passwords', async t => {
+  t.test('any other form, to one with the entered values except passwords', async t => {
     const browser = new Browser(app)
     await browser.signIn(person)
     const page = await browser.get('/account')

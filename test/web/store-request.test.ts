@@ -19,7 +19,7 @@ const states = { short: 's', json: json(800), umlauts: 'ä'.repeat(380), longest
 
 const nextOf = (location: URL) => location.searchParams.get('next') ?? ''
 
-t.test('a request waits on the server while the user signs in: what is in the URL only names it', async t => {
+t.test('a request is stored on the server while the user signs in, and the URL contains a reference', async t => {
   for (const [name, state] of Object.entries(states)) {
     const browser = new Browser(app)
     const there = locationOf(await browser.get(authorizeUrl(client, { state, prompt: 'login consent' })))
@@ -39,7 +39,7 @@ t.test('a request waits on the server while the user signs in: what is in the UR
   }
 })
 
-t.test('so it does while another user signs in, and when the request was posted', async t => {
+t.test('so it is while another user signs in, and when the request was posted', async t => {
   const state = states.json
   const browser = new Browser(app)
   await browser.signIn(user)
@@ -63,7 +63,7 @@ t.test('so it does while another user signs in, and when the request was posted'
   t.match(locationOf(refused).searchParams.get('error'), 'invalid_request', 'what does not hold is refused at once')
 })
 
-t.test('Back and Reload work, also after an answer', async t => {
+t.test('Back and Reload work, also after a decision', async t => {
   const browser = new Browser(app)
   const there = locationOf(await browser.get(authorizeUrl(client, { state: 's', prompt: 'consent' })))
   await browser.submit(await browser.get(there.pathname + there.search), typed, /login$/)
@@ -78,7 +78,7 @@ t.test('Back and Reload work, also after an answer', async t => {
   t.equal((await browser.get(next)).statusCode, 200)
 })
 
-t.test('a request that waited for too long is said to be gone', async t => {
+t.test('an expired request gets an error', async t => {
   const slow = (await services.clients.create({ name: 'Slow', redirectUris: [CALLBACK] })).client
   const browser = new Browser(app)
   const there = locationOf(await browser.get(authorizeUrl(slow)))
@@ -90,7 +90,7 @@ t.test('a request that waited for too long is said to be gone', async t => {
   t.match(gone.body, /expired.*Go back to the app and start again/)
 })
 
-t.test('a consent page that is shown late leaves the whole time for an answer', async t => {
+t.test('a consent page that is shown late leaves the whole time for a decision', async t => {
   const late = (await services.clients.create({ name: 'Late', redirectUris: [CALLBACK] })).client
   const browser = new Browser(app)
   const there = locationOf(await browser.get(authorizeUrl(late)))
@@ -108,7 +108,7 @@ t.test('a consent page that is shown late leaves the whole time for an answer', 
   t.ok((row?.left ?? 0) > 880, String(row?.left))
 })
 
-t.test('what an app pushed is still good for one answer, whatever is made of its name', async t => {
+t.test('a pushed request can still be used for one response, also by its reference', async t => {
   const { challenge } = { challenge: 'x'.repeat(43) }
   const pushed = { redirect_uri: CALLBACK, response_type: 'code', code_challenge: challenge, prompt: 'consent' }
   const params = { ...pushed, code_challenge_method: 'S256' }
@@ -125,7 +125,7 @@ t.test('what an app pushed is still good for one answer, whatever is made of its
   t.equal((await browser.get(url(request_uri))).statusCode, 400)
 })
 
-t.test('a request is kept for the client that it names, and for no other', async t => {
+t.test('a request is stored for its client only', async t => {
   const other = (await services.clients.create({ name: 'Other', redirectUris: [CALLBACK] })).client
   const there = locationOf(await new Browser(app).get(authorizeUrl(client)))
   const page = await new Browser(app).get(nextOf(there).replace(client.id, other.id))
@@ -133,7 +133,7 @@ t.test('a request is kept for the client that it names, and for no other', async
   t.notOk(page.headers.location)
 })
 
-t.test('a state that no answer could carry is refused with a page, and when it is pushed', async t => {
+t.test('a state that is too long for the response is rejected with a page, and when it is pushed', async t => {
   const browser = new Browser(app)
   for (const state of ['x'.repeat(2_500), '"'.repeat(900), '\u{1f600}'.repeat(250)]) {
     for (const page of [

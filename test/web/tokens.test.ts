@@ -52,17 +52,26 @@ t.test('the list', async t => {
     const paused = await issue('paused')
     await services.tokens.change(user, paused.id, { suspended: true })
     const { body } = await browser.get('/tokens')
-    t.match(body, /plain<\/bdi><\/a><\/th>\s*<td data-label="Scopes"><code>orders:read<\/code>/)
-    t.match(body, /<time datetime="[^"]+Z" title="[^"]+ UTC">just now<\/time>/)
-    t.match(body, /<td data-label="Last used">Never<\/td>/)
-    t.match(body, /<span class="soon"><time [^>]*>in 3 days<\/time> <span class="badge">Soon/)
-    t.match(body, /paused<\/bdi><\/a> <span class="badge">Suspended/)
+    t.match(
+      body,
+      /plain<\/bdi><\/a><\/th>\s*<td data-label="Scopes"><ul class="chips">\s*<li><code>orders:read<\/code>/,
+    )
+    const exact = /<time datetime="[^"]+Z" title="([^"]+ UTC)">just now<span class="unseen">, ([^<]+)<\/span><\/time>/
+    const [, title, unseen] = exact.exec(body) ?? []
+    t.ok(title, 'the exact time')
+    t.equal(unseen, title, 'also for those who are not told of titles')
+    t.match(body, /<td data-label="Last used"><span>Never<\/span><\/td>/)
+    t.match(
+      body,
+      /<span class="soon"><time [^>]*>in 3 days<span [^>]*>[^<]*<\/span><\/time> <span class="badge caution">Soon/,
+    )
+    t.match(body, /paused<\/bdi><\/a> <span class="badge caution">Suspended/)
   })
 
   t.test('says when a token was last used', async t => {
     const { browser } = await person()
     await opens(plainTextOf(await make(browser, {})))
-    t.match((await browser.get('/tokens')).body, /<td data-label="Last used"><time [^>]*>just now/)
+    t.match((await browser.get('/tokens')).body, /<td data-label="Last used"><span><time [^>]*>just now/)
   })
 
   t.test('is searched by name and scope, and filtered by state', async t => {
@@ -78,29 +87,105 @@ t.test('the list', async t => {
       return [...body.matchAll(/<bdi>([^<]*)<\/bdi><\/a>/g)].map(([, name]) => name)
     }
     t.strictSame(await found(''), ['paused', '100%_sure', 'Deploy'])
-    t.strictSame(await found('q=dEPL'), ['Deploy'])
-    t.strictSame(await found('q=reports'), ['100%_sure'], 'part of a scope')
-    t.strictSame(await found('q=%25_s'), ['100%_sure'], 'signs that mean something to the database')
-    t.strictSame(await found('q=%25%25'), [])
+    t.strictSame(await found('search=dEPL'), ['Deploy'])
+    t.strictSame(await found('search=reports'), ['100%_sure'], 'part of a scope')
+    t.strictSame(await found('search=%25_s'), ['100%_sure'], 'signs that mean something to the database')
+    t.strictSame(await found('search=%25%25'), [])
     t.strictSame(await found('state=suspended'), ['paused'])
     t.strictSame(await found('state=ended'), ['gone'])
-    t.strictSame(await found('state=all&q=one'), ['gone'])
-    t.strictSame(await found('state=nonsense&q=a&q=b'), ['paused', '100%_sure', 'Deploy'], 'nonsense is no filter')
-    t.match((await browser.get('/tokens?q=nothing-like-it')).body, 'No tokens match.')
+    t.strictSame(await found('state=all&search=one'), ['gone'])
+    t.strictSame(
+      await found('state=nonsense&sort=x&search=a&search=b'),
+      ['paused', '100%_sure', 'Deploy'],
+      'nonsense is no filter',
+    )
+    t.match((await browser.get('/tokens?search=nothing-like-it')).body, 'No tokens match.')
   })
 
   t.test('comes in pages, which keep the search', async t => {
     const { browser, issue } = await person()
     for (let i = 0; i < 12; i++) await issue(`bulk ${i}`)
     await issue('other')
-    const first = await browser.get('/tokens?q=bulk')
+    const first = await browser.get('/tokens?search=bulk')
     t.match(first.body, 'bulk 11')
     t.notMatch(first.body, /bulk 1</)
     const next = /href="([^"]*)" rel="next"/.exec(first.body)?.[1]?.replaceAll('&amp;', '&') as string
     const second = await browser.get(next)
-    t.match(second.body, /bulk 0<.*Back to the newest/s)
+    t.match(second.body, /bulk 0<.*First page/s)
     t.notMatch(second.body, />other<|rel="next"/)
     t.equal((await browser.get('/tokens?cursor=nonsense')).statusCode, 400)
+  })
+
+  t.test('says how many there are, and is sorted by each column, either way', async t => {
+    const { browser, issue, user } = await person()
+    await issue('b', { scopes: ['orders:read'], expiresAt: days(9) })
+    const used = await issue('c', { scopes: ['orders:read', 'reports'], expiresAt: days(12) })
+    await issue('A', { scopes: [], expiresAt: days(10) })
+    const gone = await issue('gone')
+    await services.tokens.revoke(user.id, gone.id)
+    await services.usage.write([{ id: used.id, at: Date.now(), by: 'https://orders.example.com/v1/', scopes: [] }])
+    const names = (body: string) => [...body.matchAll(/<bdi>([^<]*)<\/bdi><\/a>/g)].map(([, name]) => name).join('')
+    const first = await browser.get('/tokens?search=&state=live')
+    t.match(first.body, '3 tokens')
+    t.match(first.body, /<small class="muted">by <bdi>orders.example.com\/v1</, 'where it was used last')
+    t.match((await browser.get('/tokens?search=EXAMPLE.com/v1')).body, '1 token<', 'searched by that')
+    t.match(first.body, /aria-sort="descending"><a [^>]*>Created</)
+    const headings = [...first.body.matchAll(/<th scope="col"[^>]*><a href="([^"]*)">/g)].map(([, href]) =>
+      (href as string).replaceAll('&amp;', '&'),
+    )
+    const orders = []
+    for (const href of headings) {
+      const { body } = await browser.get(href)
+      const [, sorted, back = ''] = /aria-sort="(\w+)"><a href="([^"]*)"/.exec(body) ?? []
+      const again = await browser.get(back.replaceAll('&amp;', '&'))
+      orders.push([sorted, names(body), names(again.body)])
+    }
+    t.strictSame(orders, [
+      ['ascending', 'Abc', 'cbA'],
+      ['descending', 'cbA', 'Abc'],
+      ['ascending', 'bcA', 'Acb'],
+      ['descending', 'cAb', 'bAc'],
+      ['ascending', 'bAc', 'cAb'],
+    ])
+  })
+
+  t.test('tells tokens of one name apart, and the one that was replaced', async t => {
+    const { browser, issue, user } = await person()
+    const old = await issue('twin')
+    await issue('single')
+    const { token } = await services.tokens.rotate(user, old.id, { overlapSeconds: 3_600 })
+    const { body } = await browser.get('/tokens')
+    for (const { id } of [old, token]) t.match(body, `twin</bdi> <small class="mono muted">…${id.slice(-6)}</small>`)
+    t.match(body, /single<\/bdi><\/a>/)
+    const [replaced] = body.split('Replaced</span>', 1)
+    t.match(replaced?.slice(replaced.lastIndexOf('<tr>')), old.id)
+    t.equal(body.split('Replaced</span>').length, 2, 'only that one')
+  })
+
+  t.test('revokes what is selected, after a page that shows it', async t => {
+    const { browser, issue } = await person()
+    const [one, two, kept] = [await issue('one'), await issue('two'), await issue('kept')]
+    const other = await person()
+    const theirs = await other.issue('theirs')
+    const list = await browser.get('/tokens')
+    t.match(list.body, 'aria-label="Select one"')
+    const query = [one, two, theirs].map(({ id }) => `token.${id}=on`).join('&')
+    const ask = await browser.get(`/tokens/revoke?${query}`)
+    t.match(ask.body, 'Revoke 2 tokens?')
+    t.match(ask.body, /<bdi>one<.*<bdi>two</s)
+    t.notMatch(ask.body, /kept|theirs/)
+    await refusesForgery(t, { browser, other: other.browser }, ask, {}, /revoke$/)
+    const done = await browser.submit(ask, {}, /revoke$/)
+    t.equal(done.headers.location, '/tokens')
+    t.match((await browser.get('/tokens')).body, /2<\/bdi> tokens were revoked. They no longer work./)
+    const state = async ({ id, user }: typeof one) => (await services.tokens.find(user as string, id)).revoked
+    t.strictSame(
+      [await state(one), await state(two), await state(kept), await state(theirs)],
+      [true, true, false, false],
+    )
+    t.equal((await browser.submit(ask, {}, /revoke$/)).headers.location, '/tokens', 'a second time')
+    t.match((await browser.get('/tokens')).body, 'No token was revoked')
+    t.equal((await browser.get('/tokens/revoke')).headers.location, '/tokens', 'nothing selected')
   })
 
   t.test("has nobody else's tokens", async t => {
@@ -165,8 +250,28 @@ t.test('the form for a new token', async t => {
     t.equal(again.headers.location, `/tokens/${token?.id}`)
     t.notMatch((await browser.get(String(again.headers.location))).body, plainTextOf(made) as string)
     t.equal((await make(browser, {})).statusCode, 201, 'a new form does')
-    browser.cookies.set(`${browser.sessionCookie}-made`, 'x.y~../../evil.https://evil.example')
+    browser.cookies.set(`${browser.sessionCookie}-issued`, 'x.y~../../evil.https://evil.example')
     t.equal((await make(browser, {})).statusCode, 201, 'whatever somebody planted')
+  })
+
+  t.test('is short unless a JWT is chosen, or the link says so', async t => {
+    const { browser } = await person()
+    t.match(plainTextOf(await make(browser, {})), /^post_\w{46}$/)
+    const jwt = await make(browser, { format: 'jwt' })
+    t.match(plainTextOf(jwt), /^eyJ/)
+    t.match(jwt.body, 'curl -H &quot;Authorization: Bearer $TOKEN&quot; http', 'a command that fits')
+    t.match((await browser.get('/tokens/new')).body, /name="format" value="opaque" checked/)
+    t.match((await browser.get('/tokens/new?format=jwt')).body, /name="format" value="jwt" checked/)
+    t.match(plainTextOf(await make(browser, { format: 'nonsense' })), /^post_/)
+  })
+
+  t.test('says on which day each choice ends, and what it creates', async t => {
+    const { browser } = await person()
+    const { body } = await browser.get('/tokens/new?name=deploy&scopes=orders:read&expires_in=7d')
+    const year = days(7).getUTCFullYear()
+    t.match(body, new RegExp(`<option value="7d" selected>In 7 days \\(\\w{3}, \\w{3} \\d+, ${year}\\)`))
+    t.match(body, new RegExp(`data-of="expires">In 7 days \\(.*${year}\\)<`))
+    t.match(body, /data-of="name">deploy<.*data-of="scopes">orders:read<.*data-of="format">Short</s)
   })
 
   t.test('takes a date, to its end', async t => {
@@ -192,8 +297,8 @@ t.test('the form for a new token', async t => {
       [{ expires_in: 'date', expires_on: `${nextYear}-02-31` }, /Choose the date/],
       [{ expires_in: 'date', expires_on: '2020-01-01' }, /future/],
       [{ expires_in: 'date', expires_on: '2999-01-01' }, /must not be later/],
-      [{ 'scope.nope': '1' }, /not a scope/],
-      [{ 'scope.admin:write': '1' }, /only administrators/],
+      [{ 'scope.nope': '1' }, /no scope “nope”/],
+      [{ 'scope.admin:write': '1' }, /Only administrators/],
     ]
     for (const [fields, said] of wrong) {
       const page = await make(browser, {
@@ -235,6 +340,29 @@ t.test('a token', async t => {
     t.match(refused.body, 'role="alert"')
   })
 
+  t.test('loses a scope that it never used, and shows what was done to it', async t => {
+    const { browser, user } = await person()
+    const { token, plainText } = await services.tokens.issuePersonal({
+      user,
+      name: 'x',
+      scopes: ['orders:read', 'reports'],
+    })
+    await services.usage.write([{ id: token.id, at: Date.now(), by: null, scopes: ['orders:read'] }])
+    const page = await browser.get(`/tokens/${token.id}`)
+    t.match(page.body, /<code>reports<\/code><\/span> <span class="row"><span class="badge">Never used/)
+    t.match(page.body, 'name="scope" value="reports"')
+    t.notMatch(page.body, 'name="scope" value="orders:read"', 'not one that is used')
+    const done = await browser.submit(page, { scope: 'reports' }, /scopes\/remove$/)
+    t.equal(done.headers.location, `/tokens/${token.id}`)
+    t.strictSame((await services.tokens.find(user.id, token.id)).scopes, ['orders:read'])
+    await browser.submit(page, { scope: 'nope' }, /scopes\/remove$/)
+    t.strictSame((await services.tokens.find(user.id, token.id)).scopes, ['orders:read'], 'nothing else')
+    const { body } = await browser.get(`/tokens/${token.id}`)
+    const [, history] = body.split('>History</h2>')
+    t.match(history, /Token updated <span class="muted">by you<.*Token issued <span class="muted">by this server</s)
+    t.equal(await opens(plainText), 200)
+  })
+
   t.test('is rotated, with an overlap or without', async t => {
     const { browser, user } = await person()
     const old = plainTextOf(await make(browser, { name: 'rotating' }))
@@ -242,7 +370,7 @@ t.test('a token', async t => {
     const page = await browser.get(`/tokens/${id}`)
     const rotated = await browser.submit(page, { overlap: 'day' }, /rotate$/)
     t.equal(rotated.statusCode, 201)
-    t.match(rotated.body, 'works for another <bdi>24</bdi> hours')
+    t.match(rotated.body, 'works for another 24 hours')
     const next = plainTextOf(rotated)
     t.strictSame([await opens(old), await opens(next)], [200, 200])
     t.equal((await browser.submit(page, { overlap: 'day' }, /rotate$/)).statusCode, 303, 'a reload rotates nothing')
@@ -279,7 +407,7 @@ t.test('a token', async t => {
     t.equal(await opens(text), 401)
     t.match((await browser.get('/tokens')).body, 'was revoked. It no longer works.')
     const page = await browser.get(`/tokens/${id}`)
-    t.match(page.body, '<dd>Revoked</dd>')
+    t.match(page.body, /<dd><span class="badge danger">Revoked</)
     t.notMatch(page.body, /action="\/tokens\/[^"]+"/, 'nothing can be done with it')
   })
 
@@ -290,7 +418,7 @@ t.test('a token', async t => {
     const fields = formOf((await browser.get('/tokens/new')).body, /tokens$/).fields
     for (const id of [token.id, 'nonsense', '01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a11']) {
       for (const path of ['', '/revoke']) t.equal((await browser.get(`/tokens/${id}${path}`)).statusCode, 404)
-      for (const path of ['', '/suspend', '/resume', '/rotate', '/revoke']) {
+      for (const path of ['', '/suspend', '/resume', '/rotate', '/revoke', '/scopes/remove']) {
         const answer = await browser.post(`/tokens/${id}${path}`, { ...fields, name: 'mine', once: `${path}x` })
         t.equal(answer.statusCode, 404, path)
         t.notMatch(answer.body, 'theirs')
@@ -300,7 +428,7 @@ t.test('a token', async t => {
   })
 })
 
-t.test('no form works without its CSRF token', async t => {
+t.test('every form requires its CSRF token', async t => {
   const { browser, issue, user } = await person()
   const other = (await person()).browser
   const { id } = await issue('kept', { scopes: ['reports'] })
@@ -310,6 +438,7 @@ t.test('no form works without its CSRF token', async t => {
   const both = { browser, other }
   await refusesForgery(t, both, await browser.get('/tokens/new'), { name: 'x', expires_in: '7d' }, /tokens$/)
   await refusesForgery(t, both, page, { name: 'x' }, new RegExp(`${id}$`))
+  await refusesForgery(t, both, page, { scope: 'reports' }, /scopes\/remove$/)
   await refusesForgery(t, both, page, {}, /suspend$/)
   await refusesForgery(t, both, page, { overlap: 'none' }, /rotate$/)
   await refusesForgery(t, both, await browser.get(`/tokens/${paused.id}`), {}, /resume$/)
@@ -359,7 +488,7 @@ t.test('a token may be for some APIs only, and its page says for which', async t
   t.match(page.body, 'Orders &lt;API&gt;')
   const send = async (fields: Record<string, string | undefined>) => {
     const form = await browser.get('/tokens/new')
-    const { body } = await browser.submit(form, { name: 'ci', expires_in: '30d', ...fields }, /tokens$/)
+    const { body } = await browser.submit(form, { name: 'ci', expires_in: '30d', format: 'jwt', ...fields }, /tokens$/)
     return JSON.parse(Buffer.from(plainTextOf({ body })?.split('.')[1] ?? '', 'base64url').toString())
   }
   const bound = await send({ [`resource.${uri}`]: 'on' })

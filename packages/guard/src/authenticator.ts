@@ -61,7 +61,7 @@ function local(options: { authenticate: Authenticate }): Authenticator {
   return {
     authenticate: tokenWatcher.authenticate,
     ready: async () => {},
-    health: () => ({ status: 'ok', keys: true, feed: null, problems: [] }),
+    health: () => ({ status: 'ok', keys: true, feed: null, stale: false, problems: [] }),
     close: async () => tokenWatcher.close(),
   }
 }

@@ -2,7 +2,7 @@ import { ambiguousToken, unauthenticated } from './errors.ts'
 import { raise } from './postern-error.ts'
 
 /** The parts of a request that may carry a token. The requests of every framework fit. */
-export interface Carrier {
+export interface TokenCarrier {
   headers: { authorization?: string | undefined; 'content-type'?: string | undefined }
   query?: unknown
   body?: unknown
@@ -16,7 +16,7 @@ const IN_HEADER = 'Send the token in the Authorization header: in a URL or a for
  * Reads the token from the Authorization header (RFC 6750 §2.1), the only accepted place.
  * @throws PosternError 401 when there is none, 400 when the request also has one in the query or the form (RFC 6750 §2)
  */
-export function bearerText({ headers, query, body }: Carrier): string {
+export function bearerText({ headers, query, body }: TokenCarrier): string {
   const text = fromHeader(headers.authorization)
   const elsewhere = has(query) || (isForm(headers['content-type']) && has(body))
   if (!elsewhere) return text ?? raise(unauthenticated())

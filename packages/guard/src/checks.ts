@@ -1,24 +1,17 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import { withMetadataChallenge } from './error-response.ts'
+import { completeChallenge } from './error-response.ts'
 import { guardNotRegistered } from './errors.ts'
+import { type GuardRegistration, kGuard } from './guard-registration.ts'
 import { resourceMetadataOf } from './metadata.ts'
 import { PosternError } from './postern-error.ts'
 import { ANY_TOKEN, allOf, anyOf, assertScopes, assertToken, type ScopeRequirement } from './requirements.ts'
 import { type ScopeName, Token } from './token.ts'
 
-/** Returns the token of a request. @throws PosternError with its challenge */
-export type IdentifyRequest = (request: FastifyRequest) => Token | Promise<Token>
-
-/** The key under which the guard stores its `IdentifyRequest` on the instance; child instances inherit it. */
-export const kGuard = Symbol('postern.guard')
-
-/** What a registered guard stores. `actingAs` replaces `identify`. */
-export interface GuardRegistration {
-  identify: IdentifyRequest
-}
-
 /** The key of the scopes that a preHandler requires; the guard writes them into the OpenAPI document. */
 export const kRequirement = Symbol('postern.requirement')
+
+/** The key of the scopes of all checks of a route, in its `config`. */
+export const kRouteScopes = Symbol('postern.routeScopes')
 
 /** A preHandler for Fastify, made by `checkScopes`, `checkAnyScope` or `requireToken`. */
 export interface ScopeCheck {
@@ -64,20 +57,33 @@ function scopeCheck(requirement: ScopeRequirement): ScopeCheck {
           .then(token => assertRequirement(request, token, requirement))
           .then(
             () => done(),
-            error => refuse(error, request, reply, done),
+            error => refuse(error, request, reply, done, requirement),
           )
     } catch (error) {
-      refuse(error as Error, request, reply, done)
+      refuse(error as Error, request, reply, done, requirement)
     }
   }
   return Object.assign(check, { [kRequirement]: requirement })
 }
 
 /** Sets the challenge on the reply too, since an application's own error handler may ignore the headers of an error. */
-function refuse(error: Error, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
-  const mapped = error instanceof PosternError ? withMetadataChallenge(error, resourceMetadataOf(request)) : undefined
+function refuse(
+  error: Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: HookHandlerDoneFunction,
+  requirement: ScopeRequirement,
+): void {
+  const context = { metadataUrl: resourceMetadataOf(request), scopes: scopesOf(request, requirement) }
+  const mapped = error instanceof PosternError ? completeChallenge(error, context) : undefined
   if (mapped) reply.headers(mapped.headers)
   done(mapped ?? error)
+}
+
+/** Those of all checks of the route, and of this one, which may be a hook of the application. */
+function scopesOf({ routeOptions }: FastifyRequest, { scopes }: ScopeRequirement): string[] {
+  const config = routeOptions.config as { [kRouteScopes]?: readonly string[] } | undefined
+  return [...new Set([...(config?.[kRouteScopes] ?? []), ...scopes])]
 }
 
 function identify(request: FastifyRequest): Token | Promise<Token> {

@@ -1,7 +1,8 @@
+import { parameter } from './errors.ts'
 import { internalError, PosternError, toProblem } from './postern-error.ts'
 
 /** An error response, independent of the framework. */
-export interface ErrorResponse {
+export interface PlainResponse {
   status: number
   headers: Record<string, string>
   /** Problem details (RFC 9457), as JSON. */
@@ -11,10 +12,9 @@ export interface ErrorResponse {
 /**
  * Renders an error: the challenge of RFC 6750 §3 in the headers, problem details as the body. An unexpected error becomes a
  * 500 that reveals nothing about it.
- * @param metadataUrl the URL of the protected resource metadata, if there is one
  */
-export function toErrorResponse(error: unknown, metadataUrl: string | undefined): ErrorResponse {
-  const mapped = withMetadataChallenge(error instanceof PosternError ? error : internalError(error), metadataUrl)
+export function toErrorResponse(error: unknown, context: ChallengeContext = {}): PlainResponse {
+  const mapped = completeChallenge(error instanceof PosternError ? error : internalError(error), context)
   return {
     status: mapped.status,
     headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...mapped.headers },
@@ -22,11 +22,27 @@ export function toErrorResponse(error: unknown, metadataUrl: string | undefined)
   }
 }
 
-/** Adds the URL of the metadata to the Bearer challenge of a 401 (RFC 9728 §5.1). Returns other errors unchanged. */
-export function withMetadataChallenge(error: PosternError, url: string | undefined): PosternError {
-  const challenge = error.headers['www-authenticate']
-  if (error.status !== 401 || url === undefined || !challenge?.startsWith('Bearer')) return error
-  const { status, code, message: detail, headers, extra, cause } = error
-  const withMetadata = { ...headers, 'www-authenticate': `${challenge}, resource_metadata="${url}"` }
-  return new PosternError({ status, code, detail, headers: withMetadata, extra, cause })
+/** What a challenge says beside the error. */
+export interface ChallengeContext {
+  /** The URL of the protected resource metadata, if there is one. */
+  metadataUrl?: string | undefined
+  /** All scopes that the route requires, so that a client can request them at once. */
+  scopes?: readonly string[] | undefined
 }
+
+/**
+ * Completes the Bearer challenge of a 401 or 403 with the scopes of the route (RFC 6750 §3) and the URL of the metadata
+ * (RFC 9728 §5.1). Returns other errors unchanged.
+ */
+export function completeChallenge(error: PosternError, { metadataUrl, scopes = [] }: ChallengeContext): PosternError {
+  const { status, code, message: detail, headers, extra, cause } = error
+  const challenge = headers['www-authenticate']
+  if (![401, 403].includes(status) || !challenge?.startsWith('Bearer')) return error
+  const scoped =
+    scopes.length > 0 ? `${challenge.replace(SCOPE, '')}, ${parameter('scope', scopes.join(' '))}` : challenge
+  const complete = metadataUrl === undefined ? scoped : `${scoped}, ${parameter('resource_metadata', metadataUrl)}`
+  return new PosternError({ status, code, detail, headers: { ...headers, 'www-authenticate': complete }, extra, cause })
+}
+
+/** The parameter of one check, which that of the whole route replaces. */
+const SCOPE = /, scope="[^"]*"/

@@ -3,9 +3,12 @@ import { PosternError } from './postern-error.ts'
 /** Escapes a quoted-string (RFC 9110 §5.6.4) and removes characters that a header cannot contain. */
 const quoted = (text: string) => `"${text.replaceAll(/[^\x20-\x7e]/g, '').replaceAll(/["\\]/g, '\\$&')}"`
 
+/** A parameter of a challenge (RFC 9110 §11.2). */
+export const parameter = (name: string, value: string): string => `${name}=${quoted(value)}`
+
 const challenge = (params: Record<string, string>) =>
   `Bearer ${Object.entries({ realm: 'postern', ...params })
-    .map(([name, value]) => `${name}=${quoted(value)}`)
+    .map(([name, value]) => parameter(name, value))
     .join(', ')}`
 
 /** 401 without a token: the challenge has no error code (RFC 6750 §3.1). */
@@ -64,7 +67,14 @@ export function insufficientScope(
     status: 403,
     code: 'insufficient_scope',
     detail: `This needs ${requirement}; the token has ${available}.`,
-    headers: { 'www-authenticate': challenge({ error: 'insufficient_scope', scope: required.join(' ') }) },
+    headers: {
+      'www-authenticate': challenge({
+        error: 'insufficient_scope',
+        // Without the granted scopes, since a header is limited in size.
+        error_description: `This needs ${requirement}.`,
+        scope: required.join(' '),
+      }),
+    },
     extra: { required: { [mode]: required }, granted, missing: lacking },
   })
 }
@@ -91,6 +101,18 @@ export const guardGaveNoToken = () =>
     status: 500,
     code: 'guard_gave_no_token',
     detail: 'authenticate must return a Token, or throw invalidToken(…) for a text that it rejects.',
+  })
+
+/** 500 for a request to the sidecar that does not say what it requires. The request is never accepted. */
+export const invalidCheck = (detail: string) => new PosternError({ status: 500, code: 'invalid_check', detail })
+
+/** 503 for a refusal that no longer holds, since the token was accepted when the client's proxy asked again. */
+export const acceptedMeanwhile = () =>
+  new PosternError({
+    status: 503,
+    code: 'temporarily_unavailable',
+    detail: 'The access token was refused a moment ago, and is accepted now. Try again.',
+    headers: { 'retry-after': '1' },
   })
 
 /** 503 while the status of the token is unknown. The request is never accepted. */

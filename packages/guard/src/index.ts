@@ -2,8 +2,9 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAuthenticator, type GuardOptions, type GuardState } from './authenticator.ts'
 import { bearerText } from './bearer.ts'
-import { type GuardRegistration, kGuard } from './checks.ts'
+import { type GuardRegistration, kGuard } from './guard-registration.ts'
 import { describeGuard, requireKnownScopes } from './openapi.ts'
+import { ownResourceOf } from './own-resource.ts'
 import type { Token } from './token.ts'
 
 export type { GuardOptions, GuardState } from './authenticator.ts'
@@ -12,6 +13,7 @@ export type { ErrorCode } from './error-code.ts'
 export { invalidToken } from './errors.ts'
 export { protectedResource } from './metadata.ts'
 export { BEARER, bearerScheme } from './openapi.ts'
+export type { OwnResourceOptions } from './own-resource.ts'
 export { PosternError } from './postern-error.ts'
 export type { GuardHealth } from './remote/monitor.ts'
 export { createRemote, type Remote, type RemoteOptions } from './remote/remote.ts'
@@ -43,7 +45,10 @@ const plugin: FastifyPluginAsync<GuardOptions> = async (app, options) => {
   })
   app.addHook('onClose', close)
   app.decorate('posternGuard', { ready, health })
-  const registration: GuardRegistration = { identify: request => authenticate(bearerText(request as never)) }
+  const registration: GuardRegistration = {
+    identify: request => authenticate(bearerText(request as never)),
+    resource: ownResourceOf(options),
+  }
   app.decorate(kGuard, registration)
   if (!app.hasRequestDecorator('token')) app.decorateRequest('token', null)
   if ('catalogue' in options && options.catalogue) app.addHook('onRoute', requireKnownScopes(options.catalogue))

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { describeResource, type ProtectedResourceOptions, resourceMetadataUrl } from './resource.ts'
+import { type GuardRegistration, kGuard } from './guard-registration.ts'
+import { describeOwnResource, type OwnResourceOptions } from './own-resource.ts'
+import { METADATA_HEADERS } from './resource.ts'
 
 /** The key under which an application stores the URL of its metadata; child instances inherit it. */
 const kResourceMetadata = Symbol('postern.resourceMetadata')
-
-const LIFETIME_SECONDS = 300
 
 interface NamedResource {
   url: string
@@ -14,12 +14,12 @@ interface NamedResource {
 }
 
 /**
- * Makes the guard's 401 name the URL of the resource's metadata (RFC 9728 §5.1).
+ * Makes the guard's 401 and 403 name the URL of the resource's metadata (RFC 9728 §5.1).
+ * @param url the URL of the metadata
  * @param isDefault whether the application may replace it by a resource of its own
  * @throws TypeError for a second resource
  */
-export function nameResource(app: FastifyInstance, resource: string, isDefault = false): void {
-  const { href: url } = resourceMetadataUrl(resource)
+export function nameResource(app: FastifyInstance, url: string, isDefault = false): void {
   const named = Object.hasOwn(app, kResourceMetadata) ? namedResourceOf(app) : undefined
   if (!named) app.decorate(kResourceMetadata, { url, isDefault } satisfies NamedResource)
   else if (!named.isDefault && !isDefault) {
@@ -29,23 +29,25 @@ export function nameResource(app: FastifyInstance, resource: string, isDefault =
 
 const namedResourceOf = (app: object) => (app as { [kResourceMetadata]?: NamedResource })[kResourceMetadata]
 
-const plugin: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options) => {
-  const { url, metadata } = describeResource(options)
+const plugin: FastifyPluginAsync<OwnResourceOptions> = async (app, options) => {
+  const known = (app as { [kGuard]?: GuardRegistration })[kGuard]?.resource ?? {}
+  const { url, metadata } = describeOwnResource(known, options)
   if (app.prefix) {
     throw new TypeError(
       `Register protectedResource at the root, not under ${app.prefix}: the path of its metadata is ${url.pathname}.`,
     )
   }
-  nameResource(app, options.resource)
+  nameResource(app, url.href)
   app.get(url.pathname, { schema: schema as never }, async (_request, reply) => {
-    reply.header('cache-control', `public, max-age=${LIFETIME_SECONDS}`)
+    reply.headers(METADATA_HEADERS)
     return metadata
   })
 }
 
 /**
  * A Fastify plugin that serves the protected resource metadata (RFC 9728) at its well-known path, so that clients learn which
- * issuer to get a token from. The guard's 401 then names its URL (§5.1).
+ * issuer to get a token from. The guard's 401 and 403 then name its URL (§5.1). Registered after the guard of a remote issuer, it
+ * needs no options: the resource is the guard's audience.
  *
  * Registration fails with a TypeError under a prefix, for a second time, and for an option that is missing, empty or not a URL
  * where one is required.

@@ -1,6 +1,6 @@
 import type { RouteOptions } from 'fastify'
 import type { KnownScopes } from './authenticator.ts'
-import { kRequirement } from './checks.ts'
+import { kRequirement, kRouteScopes } from './checks.ts'
 import type { ScopeRequirement } from './requirements.ts'
 
 /**
@@ -37,12 +37,16 @@ const schema = {
   additionalProperties: true,
 }
 
-/** Adds what a route's checks require to its schema: `security` with the scopes, and the responses 401 and 403. */
+/**
+ * Adds what a route's checks require to its schema: `security` with the scopes, and the responses 401 and 403. Challenges name
+ * all of these scopes.
+ */
 export function describeGuard(route: RouteOptions): void {
   const requirements = [route.onRequest, route.preValidation, route.preHandler].flat().flatMap(requirementsOf)
   if (requirements.length === 0) return
   const schema = (route.schema ?? {}) as Record<string, unknown> & { response?: Record<string, unknown> }
   const scopes = requirements.flatMap(n => n.scopes)
+  route.config = { ...route.config, [kRouteScopes]: scopes } as RouteOptions['config'] & object
   route.schema = {
     ...schema,
     security: schema.security ?? security(requirements),

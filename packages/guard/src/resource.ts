@@ -22,7 +22,17 @@ export interface ProtectedResourceOptions {
   documentation?: string | undefined
 }
 
-const WELL_KNOWN = '/.well-known/oauth-protected-resource'
+/** The metadata of a resource, and the URL at which the application has to serve it. */
+export interface ResourceDescription {
+  url: URL
+  metadata: object
+}
+
+/** The metadata is public: any cache may store it, and scripts of every origin may read it. */
+export const METADATA_HEADERS = { 'cache-control': 'public, max-age=300', 'access-control-allow-origin': '*' }
+
+/** The well-known path of a resource without a path (RFC 9728 §3). */
+export const PROTECTED_RESOURCE_PATH = '/.well-known/oauth-protected-resource'
 
 /**
  * The URL of a resource's metadata: the well-known path is inserted between host and path (RFC 9728 §3.1).
@@ -35,7 +45,7 @@ export function resourceMetadataUrl(resource: string): URL {
       `The identifier of a protected resource must be an http or https URL without a fragment, not "${resource}".`,
     )
   }
-  return new URL(WELL_KNOWN + url.pathname.replace(/^\/$/, '') + url.search, url)
+  return new URL(PROTECTED_RESOURCE_PATH + url.pathname.replace(/^\/$/, '') + url.search, url)
 }
 
 const RULES = {
@@ -56,7 +66,7 @@ const RULES = {
  * })
  * app.get(url.pathname, (_request, response) => response.json(metadata))
  */
-export function describeResource(options: ProtectedResourceOptions) {
+export function describeResource(options: ProtectedResourceOptions): ResourceDescription {
   checkOptions('describeResource', options, RULES)
   requireOptions('describeResource', options, ['resource', 'authorizationServers'])
   const { resource, authorizationServers, scopes, name, documentation } = options

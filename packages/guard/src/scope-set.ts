@@ -4,16 +4,21 @@ export const WILDCARD = '*'
 /** Whether a scope is administrative: granted by name only, and to administrators only. */
 export const isAdminScope = (id: string): boolean => id.startsWith('admin:')
 
+/** Begins the scopes of imported tokens that the catalogue does not define. */
+export const LEGACY_PREFIX = 'legacy:'
+
 const NONE: readonly string[] = Object.freeze([])
 
 /**
  * Whether the granted scopes include a required one. A pure function: server, guards and tests share it.
- * @param inherit whether `a` grants `a:b` and `a:b:c`, never the reverse; `admin:*` is never inherited
+ * @param inherit whether `a` grants `a:b` and `a:b:c`, never the reverse; `admin:*` and `legacy:*` are never inherited
  */
 export function grants(granted: ReadonlySet<string>, required: string, inherit = false): boolean {
   if (granted.has(required)) return true
   if (isAdminScope(required)) return false
   if (granted.has(WILDCARD)) return true
+  // The system that a legacy scope comes from had no hierarchy.
+  if (required.startsWith(LEGACY_PREFIX)) return false
   return inherit && ancestors(required).some(a => granted.has(a))
 }
 

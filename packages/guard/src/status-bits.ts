@@ -38,16 +38,20 @@ export class StatusBits {
     this.#bytes[byteIndex] = ((this.#bytes[byteIndex] ?? 0) & ~(3 << shift)) | (status << shift)
   }
 
-  /** Copies what is revoked in the other list, since a revocation is final. */
-  keepRevoked(other: StatusBits): void {
+  /** Copies what is revoked in the other list, since a revocation is final. @returns whether this one lacked any of it */
+  keepRevoked(other: StatusBits): boolean {
     const bytes = other.#bytes?.length ?? 0
+    let lacked = false
     for (let at = 0; at < bytes; at++) {
       // Most bytes are 0.
       if (!other.#bytes?.[at]) continue
       for (let index = at * PER_BYTE; index < (at + 1) * PER_BYTE; index++) {
-        if (other.get(index) === STATUS.revoked) this.set(index, STATUS.revoked)
+        if (other.get(index) !== STATUS.revoked || this.get(index) === STATUS.revoked) continue
+        this.set(index, STATUS.revoked)
+        lacked = true
       }
     }
+    return lacked
   }
 
   /** Allocated bytes. */

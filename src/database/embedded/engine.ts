@@ -28,7 +28,7 @@ export interface StatementResult {
 export type WorkerModules = { modules: WasmModules }
 /** A statement for the worker; `undefined`: the worker closes the database and exits. */
 export type WorkerRequest = { sql: string; params: readonly unknown[] } | undefined
-export type WorkerResponse = { answer: StatementResult | undefined } | { error: { message: string } }
+export type WorkerResponse = { result: StatementResult | undefined } | { error: { message: string } }
 
 /** `admin_shutdown` (PostgreSQL, appendix A): callers get a 503 and may retry. */
 const STOPPED = '57P01'
@@ -70,7 +70,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   worker.on('message', (response: WorkerResponse) => {
     const { resolve, reject } = pending.shift() as PromiseWithResolvers<StatementResult | undefined>
     if ('error' in response) reject(asError(response.error))
-    else resolve(response.answer)
+    else resolve(response.result)
   })
   worker.on('error', stop)
   worker.once('exit', () => stop())

@@ -14,7 +14,7 @@ const SETTINGS = ['shared_buffers=16MB', 'max_wal_size=64MB']
 
 /**
  * Runs the embedded PostgreSQL on its own thread: it starts while the server loads its modules, and a long statement does
- * not block requests that the server answers from memory.
+ * not block requests that the server handles from memory.
  */
 async function serve(port: MessagePort, options: EngineOptions): Promise<void> {
   const [{ modules }] = (await once(port, 'message')) as [WorkerModules]
@@ -88,7 +88,7 @@ async function close(pglite: PGlite, port: MessagePort): Promise<void> {
 
 async function respond(port: MessagePort, work: () => Promise<StatementResult | undefined>): Promise<void> {
   const message: WorkerResponse = await work().then(
-    answer => ({ answer }),
+    result => ({ result }),
     error => ({ error: { ...error, message: error.message } }),
   )
   port.postMessage(message)

@@ -5,6 +5,7 @@ import type { Authorization, Authorizations } from '../../grants/authorizations.
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import { phrase } from '../phrase.ts'
 import { idOf, listPage, queryParams } from '../query.ts'
+import { describeScope } from '../scope-description.ts'
 import { signedInOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
@@ -26,14 +27,17 @@ export function authorizationPages({ site, authorizations, catalogue }: Authoriz
     ...found,
     ownerHtml: ownerOf(found, site.name),
     // A scope that is no longer in the catalogue is shown by its id.
-    scopes: found.scopes.map(id => ({ id, description: catalogue.scopes.find(s => s.id === id)?.description ?? id })),
+    scopes: found.scopes.map(id => ({
+      id,
+      description: describeScope(catalogue.scopes.find(s => s.id === id) ?? { id, description: id }),
+    })),
   })
 
   return async app => {
     app.get('/', async (request, reply) => {
       const { id } = signedInOf(request).user
       const list = await listPage(path, queryParams(request), pageRequest => authorizations.list(id, pageRequest), show)
-      return reply.page('apps/let-in.eta', { title: text.title, section, tab: 'letIn', list })
+      return reply.page('apps/authorized.eta', { title: text.title, section, tab: 'authorized', list })
     })
 
     app.get('/:id/withdraw', async (request, reply) => {
@@ -42,7 +46,7 @@ export function authorizationPages({ site, authorizations, catalogue }: Authoriz
       const { title, question, detail, submit } = text.withdraw
       const headingHtml = phrase(question, { app: found.clientName })
       const data = { title, section, headingHtml, detail, submit, back: path }
-      return reply.page('ask-first.eta', { ...data, action: `${path}/${found.clientId}/withdraw` })
+      return reply.page('confirm-action.eta', { ...data, action: `${path}/${found.clientId}/withdraw` })
     })
 
     app.post('/:id/withdraw', async (request, reply) => {
@@ -50,14 +54,15 @@ export function authorizationPages({ site, authorizations, catalogue }: Authoriz
       const found = await authorizations.find(id, idOf(request))
       const { count, complete } = await authorizations.withdraw(id, idOf(request), { timeoutMs: REQUEST_BUDGET_MS })
       if (!complete)
-        return reply.goOn(`/apps/${found?.clientId}/withdraw`, 'tokensRevokedSoFar', { count: String(count) })
-      return reply.goOn('/apps', 'appWithdrawn', { app: found?.clientName ?? '' })
+        return reply.redirectTo(`/apps/${found?.clientId}/withdraw`, 'tokensRevokedSoFar', { count: String(count) })
+      return reply.redirectTo('/apps', 'appWithdrawn', { app: found?.clientName ?? '' })
     })
   }
 }
 
-function ownerOf({ owner, registeredItself }: Authorization, site: string): string {
-  const { by } = texts.consent
-  if (registeredItself) return phrase(by.itself, { site })
-  return owner ? phrase(by.person, { name: owner.name, site }) : phrase(by.operator, { site })
+function ownerOf({ owner, registeredItself, metadataUrl }: Authorization, site: string): string {
+  const { by, selfAsserted } = texts.consent
+  if (metadataUrl !== null) return phrase(selfAsserted.publisher, { host: new URL(metadataUrl).host })
+  if (registeredItself) return phrase(by.client, { site })
+  return owner ? phrase(by.user, { name: owner.name, site }) : phrase(by.operator, { site })
 }

@@ -1,4 +1,4 @@
-import type { Client } from '../../clients/client.entity.ts'
+import { type Client, TOKEN_FORMATS, type TokenFormat } from '../../clients/client.entity.ts'
 import type { ClientSettings } from '../../clients/rules.ts'
 import type { Params } from '../../grants/grant.ts'
 
@@ -11,6 +11,9 @@ export interface AppFields {
   grants: readonly string[]
   /** null: every scope except the administrative ones. */
   scopes: readonly string[] | null
+  /** Of an app of the deployment: the URI of its API, if it is a resource server. */
+  audience: string
+  format: TokenFormat
 }
 
 /** The grant types of a user's app. Only operators can allow client_credentials. */
@@ -27,6 +30,8 @@ export const EMPTY: AppFields = {
   redirectUris: '',
   grants: ['authorization_code', 'refresh_token'],
   scopes: null,
+  audience: '',
+  format: 'jwt',
 }
 
 export const fieldsOf = (client: Client): AppFields => ({
@@ -35,6 +40,8 @@ export const fieldsOf = (client: Client): AppFields => ({
   redirectUris: client.redirectUris.join('\n'),
   grants: client.grantTypes,
   scopes: client.scopes,
+  audience: client.audience ?? '',
+  format: client.tokenFormat,
 })
 
 /** Name of the field that removes a scope without a checkbox. */
@@ -46,14 +53,16 @@ export const removeField = (id: string) => `remove:${id}`
  */
 export function readFields(body: Params, kept: readonly string[] = []): AppFields {
   const left = kept.filter(id => body[removeField(id)] === undefined)
-  const ticked = (prefix: string) =>
+  const checked = (prefix: string) =>
     Object.keys(body).flatMap(name => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []))
   return {
     name: body.name ?? '',
     confidential: body.kind !== 'public',
     redirectUris: body.redirect_uris ?? '',
-    grants: ticked('grant:'),
-    scopes: body.scope_choice === 'these' ? [...new Set([...ticked('scope:'), ...left])] : null,
+    grants: checked('grant:'),
+    scopes: body.scope_choice === 'these' ? [...new Set([...checked('scope:'), ...left])] : null,
+    audience: body.audience?.trim() ?? '',
+    format: TOKEN_FORMATS.find(format => format === body.token_format) ?? 'jwt',
   }
 }
 
@@ -66,5 +75,13 @@ export function settingsOf({ name, confidential, redirectUris, grants, scopes }:
   const uris = redirectUris.split(/\s+/).filter(Boolean)
   return { name, authMethod, redirectUris: uris, grantTypes: grants, scopes } satisfies ClientSettings
 }
+
+/** As `settingsOf`, with the settings that only operators can make. */
+export const operatorSettingsOf = (fields: AppFields, before?: Client) =>
+  ({
+    ...settingsOf(fields, before),
+    audience: fields.audience || null,
+    tokenFormat: fields.format,
+  }) satisfies ClientSettings
 
 const confidentialMethod = (before?: Client) => (before?.isConfidential() ? before.authMethod : 'client_secret_basic')

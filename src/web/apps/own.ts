@@ -5,15 +5,15 @@ import type { Clients } from '../../clients/clients.ts'
 import { hasSecret } from '../../clients/secrets.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
-import { phrase } from '../phrase.ts'
+import { type FormError, formErrorOf } from '../form-error.ts'
 import { listPage, queryParams } from '../query.ts'
-import { type FormError, formErrorOf, signedInOf } from '../signed-in.ts'
+import { signedInOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
 import { newFormId } from '../tokens/issued-cookie.ts'
+import { type AppPages, alreadyRotated, showSecret } from './app-secrets.ts'
 import { type AppFields, EMPTY, fieldsOf, GRANTS, readFields, removeField, settingsOf } from './form.ts'
 import { ownApp } from './own-app.ts'
-import { alreadyRotated, showSecret } from './own-secrets.ts'
 
 export interface OwnAppsOptions {
   site: Site
@@ -24,17 +24,18 @@ export interface OwnAppsOptions {
 const text = texts.apps
 const section = 'apps' as const
 
-/** A user's own apps: create, edit and revoke, by the same functions as /api/clients. */
-export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPluginAsync {
+/** A user's own apps: create and edit, by the same functions as /api/clients. */
+export function ownApps({ site, clients, catalogue, pages }: OwnAppsOptions & { pages: AppPages }): FastifyPluginAsync {
   const path = `${site.base}/apps/own`
   const scopes = catalogue.scopes.filter(({ id }) => !isAdminScope(id))
   const choices = { grants: GRANTS, scopes }
 
-  const removedScopesOf = ({ scopes: held }: Client) => held?.filter(id => !scopes.some(scope => scope.id === id)) ?? []
+  const removedScopesOf = ({ scopes: allowed }: Client) =>
+    allowed?.filter(id => !scopes.some(scope => scope.id === id)) ?? []
 
   function newForm(reply: FastifyReply, fields: AppFields, refusal?: FormError) {
-    const data = { title: text.create.title, section, fields, choices, refusal: refusal?.message, once: newFormId() }
-    return reply.page('apps/new.eta', { ...data, action: path }, { status: refusal?.status ?? 200 })
+    const data = { title: text.create.title, section, fields, choices, refusal, once: newFormId() }
+    return reply.page('apps/new.eta', { ...data, action: path })
   }
 
   function detail(reply: FastifyReply, client: Client, fields = fieldsOf(client), refusal?: FormError) {
@@ -46,10 +47,10 @@ export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPl
       hasSecret: hasSecret(client),
       fields,
       choices,
-      kept: removedScopes,
-      refusal: refusal?.message,
+      unavailable: removedScopes,
+      refusal,
     }
-    return reply.page('apps/own-one.eta', { ...data, path: `${path}/${client.id}` }, { status: refusal?.status ?? 200 })
+    return reply.page('apps/own-app.eta', { ...data, path: `${path}/${client.id}` })
   }
 
   return async app => {
@@ -61,23 +62,23 @@ export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPl
         pageRequest => clients.list({ ...pageRequest, userId }),
         client => client,
       )
-      return reply.page('apps/own.eta', { title: text.own.title, section, tab: 'own', list })
+      return reply.page('apps/own-list.eta', { title: text.own.title, section, tab: 'own', list })
     })
 
     app.get('/new', (_request, reply) => newForm(reply, EMPTY))
 
     app.post('/', async (request, reply) => {
-      const again = alreadyRotated(reply, site)
+      const again = alreadyRotated(reply, pages)
       if (again) return again
       const fields = readFields((request.body ?? {}) as Params)
       try {
-        const made = await clients.create({
+        const created = await clients.create({
           ...settingsOf(fields),
           userId: signedInOf(request).user.id,
           withinQuota: true,
         })
-        if (made.secret !== undefined) return showSecret(reply, site, made.client, made.secret)
-        return reply.goOn(`/apps/own/${made.client.id}`, 'appCreated', { app: made.client.name })
+        if (created.secret !== undefined) return showSecret(reply, pages, created.client, created.secret)
+        return reply.redirectTo(`/apps/own/${created.client.id}`, 'appCreated', { app: created.client.name })
       } catch (error) {
         return newForm(reply, fields, formErrorOf(error))
       }
@@ -90,24 +91,11 @@ export function ownApps({ site, clients, catalogue }: OwnAppsOptions): FastifyPl
       const fields = readFields((request.body ?? {}) as Params, removedScopesOf(client))
       try {
         const changed = await clients.update(client.id, settingsOf(fields, client))
-        if (changed.secret !== undefined) return showSecret(reply, site, changed.client, changed.secret)
+        if (changed.secret !== undefined) return showSecret(reply, pages, changed.client, changed.secret)
       } catch (error) {
         return detail(reply, client, fields, formErrorOf(error))
       }
-      return reply.goOn(`/apps/own/${client.id}`, 'appChanged')
-    })
-
-    app.get('/:id/revoke', async (request, reply) => {
-      const { id, name } = await ownApp(clients, request)
-      const { title, question, detail, submit } = text.revoke
-      const data = { title, section, headingHtml: phrase(question, { app: name }), detail, submit }
-      return reply.page('ask-first.eta', { ...data, action: `${path}/${id}/revoke`, back: `${path}/${id}` })
-    })
-
-    app.post('/:id/revoke', async (request, reply) => {
-      const { id, name } = await ownApp(clients, request)
-      await clients.revoke(id)
-      return reply.goOn('/apps/own', 'appRevoked', { app: name })
+      return reply.redirectTo(`/apps/own/${client.id}`, 'appChanged')
     })
   }
 }

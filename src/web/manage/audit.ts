@@ -1,38 +1,39 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { DisplayNames } from '../../admin/display-names.ts'
-import { EVENT_KINDS } from '../../audit/event.entity.ts'
+import { EVENT_KINDS, type EventKind } from '../../audit/event.entity.ts'
 import type { AuditFilter, AuditLog } from '../../audit/log.ts'
-import { badRequest } from '../../errors/errors.ts'
+import { checkAllAsync, invalid } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
+import type { UserIds } from '../../users/user-ids.ts'
 import type { Users } from '../../users/users.ts'
+import { formErrorOf } from '../form-error.ts'
 import { listPage, queryParams } from '../query.ts'
-import { formErrorOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
+import { auditCsv } from './audit-csv.ts'
 import { dayFrom, idFrom, userOf } from './filter.ts'
 
 export interface ManageAuditOptions {
   site: Site
   auditLog: AuditLog
   users: Users
+  userIds: Pick<UserIds, 'rowOf'>
   displayNames: DisplayNames
 }
 
 const text = texts.manage.audit
 
 /** The audit log. */
-export function manageAudit({ site, auditLog, users, displayNames }: ManageAuditOptions): FastifyPluginAsync {
+export function manageAudit({ site, auditLog, users, userIds, displayNames }: ManageAuditOptions): FastifyPluginAsync {
   async function filterOf({ kind, user, client, token, since, until }: Params): Promise<AuditFilter> {
-    const known = EVENT_KINDS.find(k => k === kind)
-    if (kind !== undefined && !known) throw badRequest(text.noKind)
-    return {
-      kind: known,
-      userId: (await userOf(users, user))?.id,
-      clientId: idFrom('client', client),
-      tokenId: idFrom('token', token),
-      since: dayFrom('since', since),
-      until: dayFrom('until', until),
-    }
+    return checkAllAsync({
+      kind: async () => kindFrom(kind),
+      userId: async () => (await userOf({ ...users, ...userIds }, user))?.id,
+      clientId: async () => idFrom('client', client),
+      tokenId: async () => idFrom('token', token),
+      since: async () => dayFrom('since', since),
+      until: async () => dayFrom('until', until),
+    })
   }
 
   async function found(query: Params) {
@@ -50,16 +51,34 @@ export function manageAudit({ site, auditLog, users, displayNames }: ManageAudit
     return { list, people, apps }
   }
 
+  /** The same list as a file, without the page it is on. */
+  const csvUrl = ({ cursor: _, ...query }: Params) =>
+    `${site.base}/manage/audit.csv?${new URLSearchParams(query as Record<string, string>)}`
+
   return async app => {
+    app.get('/audit.csv', async (request, reply) => {
+      const { cursor: _, ...query } = queryParams(request)
+      const file = await auditCsv({ auditLog, displayNames }, await filterOf(query))
+      reply.type('text/csv; charset=utf-8; header=present')
+      return reply.header('content-disposition', 'attachment; filename="audit.csv"').send(file)
+    })
+
     app.get('/audit', async (request, reply) => {
       const query = queryParams(request)
-      const data = { title: text.title, section: 'manage', tab: 'audit', query, kinds: EVENT_KINDS } as const
+      const more = { query, kinds: EVENT_KINDS, csv: csvUrl(query) }
+      const data = { title: text.title, section: 'manage', tab: 'audit', ...more } as const
       try {
         return reply.page('manage/audit.eta', { ...data, ...(await found(query)) })
       } catch (error) {
-        const { status, message } = formErrorOf(error)
-        return reply.page('manage/audit.eta', { ...data, refusal: message }, { status })
+        return reply.page('manage/audit.eta', { ...data, refusal: formErrorOf(error) })
       }
     })
   }
+}
+
+/** @throws 422 */
+function kindFrom(given: string | undefined): EventKind | undefined {
+  const known = EVENT_KINDS.find(kind => kind === given)
+  if (given === undefined || known) return known
+  throw invalid({ path: 'kind', message: text.noKind })
 }

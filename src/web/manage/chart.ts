@@ -9,13 +9,20 @@ export interface Chart {
   total: number
   highest: number
   last: number
+  values: string
+  /** Midnight UTC of the first bar. */
+  from: Date
+  to: Date
 }
 
 const HEIGHT = 100
 /** Distance between two bars. */
 const STEP = 10
 
-export function toChart(of: Chart['of'], values: readonly number[]): Chart {
+const DAY_MS = 86_400_000
+
+/** @param from the day of the first value */
+export function toChart(of: Chart['of'], values: readonly number[], from: Date): Chart {
   const highest = Math.max(0, ...values)
   const bars = values.map((value, i) => {
     if (value === 0) return ''
@@ -23,5 +30,7 @@ export function toChart(of: Chart['of'], values: readonly number[]): Chart {
   })
   const total = values.reduce((sum, value) => sum + value, 0)
   const last = values.at(-1) ?? 0
-  return { of, width: values.length * STEP, height: HEIGHT, path: bars.join(''), total, highest, last }
+  const to = new Date(from.getTime() + (values.length - 1) * DAY_MS)
+  const said = { total, highest, last, values: values.join(' '), from, to }
+  return { of, width: values.length * STEP, height: HEIGHT, path: bars.join(''), ...said }
 }

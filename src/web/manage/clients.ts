@@ -1,18 +1,29 @@
-import type { FastifyPluginAsync, FastifyReply } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { DisplayNames } from '../../admin/display-names.ts'
 import type { Client } from '../../clients/client.entity.ts'
 import type { Clients } from '../../clients/clients.ts'
+import { clientTag } from '../../clients/schemas.ts'
+import { hasSecret } from '../../clients/secrets.ts'
+import type { Verifications } from '../../clients/verifications.ts'
 import type { Params } from '../../grants/grant.ts'
+import type { Catalogue } from '../../scopes/catalogue.ts'
+import { type AppPages, appSecrets } from '../apps/app-secrets.ts'
+import { type AppFields, fieldsOf as settingsFieldsOf } from '../apps/form.ts'
+import { type FormError, formErrorOf } from '../form-error.ts'
+import { formTag } from '../form-tag.ts'
 import { phrase } from '../phrase.ts'
 import { idOf, listPage, queryParams } from '../query.ts'
-import { type FormError, formErrorOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
+import { type EditClientOptions, editClients, operatorChoices, removedScopeBoxes } from './edit-client.ts'
+import { verifyClients } from './verify-client.ts'
 
 export interface ManageClientsOptions {
   site: Site
   clients: Clients
   displayNames: DisplayNames
+  catalogue: Pick<Catalogue, 'scopes'>
+  verifications: Verifications
 }
 
 const text = texts.manage.clients
@@ -52,20 +63,55 @@ function toChange(client: Client, { exchange, resources, personal, pushed }: Fie
 }
 
 /** All apps: details, allowed audiences, and revocation. */
-export function manageClients({ site, clients, displayNames }: ManageClientsOptions): FastifyPluginAsync {
+export function manageClients({
+  site,
+  clients,
+  displayNames,
+  catalogue,
+  verifications,
+}: ManageClientsOptions): FastifyPluginAsync {
   const path = `${site.base}/manage/clients`
 
   const ownersOf = (some: readonly Client[]) => displayNames.users(some.map(({ user }) => user))
 
-  /** @param given the values of a rejected form */
-  async function detail(reply: FastifyReply, client: Client, given?: FormError & Fields) {
+  const find = (request: FastifyRequest) => clients.find(idOf(request))
+  const pages: AppPages = { site, clients, path: '/manage/clients', frame: { section, tab }, find }
+
+  /** @param sent the values of a rejected form */
+  async function detail(
+    reply: FastifyReply,
+    client: Client,
+    sent: { permissions?: Fields; settings?: AppFields; tag?: string } = {},
+    refusal?: FormError,
+  ) {
     const owner = (await ownersOf([client])).get(client.user ?? '')
-    const fields = given ?? fieldsOf(client)
-    const data = { title: text.one, section, tab, client, owner, fields, refusal: given?.message }
-    return reply.page('manage/client.eta', data, { status: given?.status ?? 200 })
+    return reply.page('manage/client.eta', {
+      title: text.one,
+      section,
+      tab,
+      client,
+      owner,
+      verification: await verifications.find(client),
+      tag: sent.tag ?? clientTag(client),
+      hasSecret: hasSecret(client) && !client.isSelfAsserted(),
+      permissions: sent.permissions ?? fieldsOf(client),
+      fields: sent.settings ?? settingsFieldsOf(client),
+      choices: operatorChoices(catalogue),
+      unavailable: removedScopeBoxes(client, catalogue),
+      refused: sent.settings ? 'settings' : 'permissions',
+      refusal,
+    })
   }
 
+  const edited: EditClientOptions['detail'] = (reply, client, refusal, sent) =>
+    detail(reply, client, sent ?? { settings: settingsFieldsOf(client) }, refusal)
+
   return async app => {
+    await app.register(editClients({ pages, catalogue, detail: edited }))
+    await app.register(appSecrets(pages), { prefix: '/clients' })
+    await app.register(verifyClients({ pages, verifications }))
+    await app.register(revokeClients(pages))
+
     app.get('/clients', async (request, reply) => {
       const list = await listPage(path, queryParams(request), clients.list, client => client)
       const owners = await ownersOf(list.rows)
@@ -76,26 +122,37 @@ export function manageClients({ site, clients, displayNames }: ManageClientsOpti
 
     app.post('/clients/:id', async (request, reply) => {
       const client = await clients.find(idOf(request))
+      const tag = formTag(request, clientTag)
+      const outdated = tag.refusal(client)
+      if (outdated) return detail(reply, client, {}, outdated)
       const fields = sentFields((request.body ?? {}) as Params)
       try {
-        await clients.update(client.id, toChange(client, fields))
+        await clients.update(client.id, toChange(client, fields), tag.precondition)
       } catch (error) {
-        return detail(reply, client, { ...fields, ...formErrorOf(error) })
+        return detail(reply, client, { permissions: fields, tag: tag.sent }, formErrorOf(error))
       }
-      return reply.goOn(`/manage/clients/${client.id}`, 'clientChanged', { name: client.name })
+      return reply.redirectTo(`/manage/clients/${client.id}`, 'clientChanged', { name: client.name })
     })
+  }
+}
 
+function revokeClients({ site, clients, frame, find, path }: AppPages): FastifyPluginAsync {
+  return async app => {
     app.get('/clients/:id/revoke', async (request, reply) => {
-      const { id, name } = await clients.find(idOf(request))
+      const { id, name } = await find(request)
       const { title, question, detail, submit } = text.revoke
-      const data = { title, section, tab, headingHtml: phrase(question, { name }), detail, submit }
-      return reply.page('ask-first.eta', { ...data, action: `${path}/${id}/revoke`, back: `${path}/${id}` })
+      const data = { title, ...frame, headingHtml: phrase(question, { name }), detail, submit }
+      return reply.page('confirm-action.eta', {
+        ...data,
+        action: `${site.base}${path}/${id}/revoke`,
+        back: `${site.base}${path}/${id}`,
+      })
     })
 
     app.post('/clients/:id/revoke', async (request, reply) => {
-      const { id, name } = await clients.find(idOf(request))
+      const { id, name } = await find(request)
       await clients.revoke(id)
-      return reply.goOn(`/manage/clients/${id}`, 'clientRevoked', { name })
+      return reply.redirectTo(`${path}/${id}`, 'clientRevoked', { name })
     })
   }
 }

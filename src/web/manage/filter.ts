@@ -1,10 +1,11 @@
 import type { DisplayNames } from '../../admin/display-names.ts'
-import { badRequest, type PosternError } from '../../errors/errors.ts'
+import { checkAllAsync, invalid, undefinedIfNotFound } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import { parseDay } from '../../http/time.ts'
 import { isUuid } from '../../text/uuid.ts'
 import type { BulkFilter } from '../../tokens/bulk.ts'
-import type { User } from '../../users/user.entity.ts'
+import { labelOf, type User } from '../../users/user.entity.ts'
+import type { UserIds } from '../../users/user-ids.ts'
 import type { Users } from '../../users/users.ts'
 import { phrase } from '../phrase.ts'
 import { texts } from '../texts.ts'
@@ -19,60 +20,67 @@ export interface TokenChoice {
 }
 
 export interface ReadFilterOptions {
-  users: Pick<Users, 'find' | 'findByEmail'>
+  users: Pick<Users, 'findOwner' | 'findByEmail'>
+  userIds: Pick<UserIds, 'rowOf'>
   displayNames: DisplayNames
 }
 
-/** @throws 400 that names the invalid field */
+/** @throws 422 with every invalid field */
 export type ReadFilter = (fields: Params) => Promise<TokenChoice>
 
 const text = texts.manage.tokens.conditions
 
 /** Creates the function that converts filter fields to a filter of the database query. */
-export function createReadFilter({ users, displayNames }: ReadFilterOptions): ReadFilter {
+export function createReadFilter({ users, userIds, displayNames }: ReadFilterOptions): ReadFilter {
+  async function appOf(client: string | undefined) {
+    const id = idFrom('client', client)
+    if (id === undefined) return undefined
+    const name = (await displayNames.clients([id])).get(id)
+    if (name === undefined) throw invalid({ path: 'client', message: text.noClient })
+    return { id, name }
+  }
+
   return async ({ user, client, scope, made_before, unused_since }) => {
-    const person = await userOf(users, user)
-    const clientId = idFrom('client', client)
-    const app = clientId && (await displayNames.clients([clientId])).get(clientId)
-    if (clientId && app === undefined) throw badRequest(text.noClient)
-    const madeBefore = dayFrom('made_before', made_before)
-    const unusedSince = dayFrom('unused_since', unused_since)
+    const { person, app, createdBefore, unusedSince } = await checkAllAsync({
+      person: () => userOf({ ...users, ...userIds }, user),
+      app: () => appOf(client),
+      createdBefore: async () => dayFrom('made_before', made_before),
+      unusedSince: async () => dayFrom('unused_since', unused_since),
+    })
     const conditionsHtml = [
-      person && phrase(text.user, { name: person.name, email: person.email }),
-      app && phrase(text.client, { app }),
-      scope && phrase(text.scope, { scope }),
-      madeBefore && phrase(text.madeBefore, { day: made_before as string }),
+      person && phrase(text.user, { name: person.name, email: labelOf(person) }),
+      app && phrase(text.client, { app: app.name }),
+      scope === undefined ? undefined : phrase(text.scope, { scope }),
+      createdBefore && phrase(text.createdBefore, { day: made_before as string }),
       unusedSince && phrase(text.unusedSince, { day: unused_since as string }),
     ].filter(condition => condition !== undefined)
-    return { filter: { userId: person?.id, clientId, scope, madeBefore, unusedSince }, conditionsHtml }
+    return { filter: { userId: person?.id, clientId: app?.id, scope, createdBefore, unusedSince }, conditionsHtml }
   }
 }
 
-/** @param text an e-mail address or an id @throws 400 */
-export async function userOf({ find, findByEmail }: ReadFilterOptions['users'], given: string | undefined) {
+/** @param given an e-mail address or an id @param path of the field @throws 422 */
+export async function userOf(
+  { findOwner, findByEmail, rowOf }: ReadFilterOptions['users'] & ReadFilterOptions['userIds'],
+  given: string | undefined,
+  path = 'user',
+) {
   if (given === undefined) return undefined
-  const person: User | undefined = isUuid(given)
-    ? await find(given).catch(undefinedIfNotFound)
-    : await findByEmail(given)
+  const known: User | undefined = isUuid(given) ? undefined : await findByEmail(given)
+  const person = known ?? (await findOwner(await rowOf(given)).catch(undefinedIfNotFound))
   if (person) return person
-  throw badRequest(text.noUser)
+  throw invalid({ path, message: text.noUser })
 }
 
-/** Only a 404 means that there is no such user. */
-function undefinedIfNotFound(error: PosternError): undefined {
-  if (error.status !== 404) throw error
-}
-
-/** @throws 400 */
+/** @throws 422 */
 export function idFrom(field: string, given: string | undefined): string | undefined {
   if (given === undefined || isUuid(given)) return given
-  throw badRequest(`${field}: ${text.noId}`)
+  throw invalid({ path: field, message: text.noId })
 }
 
-/** @returns midnight UTC at the start of the day @throws 400 */
+/** @returns midnight UTC at the start of the day @throws 422 */
 export function dayFrom(field: string, given: string | undefined): Date | undefined {
   if (given === undefined) return undefined
   const day = parseDay(given)
   if (day) return day
-  throw badRequest(`${field}: ${text.noDay}`)
+  throw invalid({ path: field, message: text.noDay })
 }

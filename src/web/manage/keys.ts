@@ -52,7 +52,7 @@ export function manageKeys({ site, keys, tokenAdmin }: ManageKeysOptions): Fasti
       if (algorithm !== undefined && !chosen) throw badRequest(`algorithm must be one of ${ALGORITHMS.join(', ')}.`)
       const key = await keys.rotate(chosen, { now: now !== undefined })
       const time = `${formatExact(signsFrom(key) as Date)} UTC`
-      return reply.goOn('/manage/keys', NOTICES[key.outcome], { id: key.id, time })
+      return reply.redirectTo('/manage/keys', NOTICES[key.outcome], { id: key.id, time })
     })
 
     app.get<{ Params: { id: string } }>('/keys/:id/revoke', async ({ params }, reply) => {
@@ -61,12 +61,12 @@ export function manageKeys({ site, keys, tokenAdmin }: ManageKeysOptions): Fasti
       const { heading, detail, submit } = text.revoke
       const headingHtml = phrase(heading, { id: key.id })
       const data = { title: text.title, section, tab, headingHtml, detail, submit }
-      return reply.page('ask-first.eta', { ...data, action: `${back}/${key.id}/revoke`, back })
+      return reply.page('confirm-action.eta', { ...data, action: `${back}/${key.id}/revoke`, back })
     })
 
     app.post<{ Params: { id: string } }>('/keys/:id/revoke', async ({ params }, reply) => {
       const { key, tokens } = await revokeKey({ keys, tokenAdmin }, params.id, REQUEST_BUDGET_MS)
-      return reply.goOn('/manage/keys', 'keysRevoked', { id: key.id, n: String(tokens.count) })
+      return reply.redirectTo('/manage/keys', 'keysRevoked', { id: key.id, count: String(tokens.count) })
     })
   }
 }

@@ -1,19 +1,18 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { DisplayNames } from '../../admin/display-names.ts'
 import { REQUEST_BUDGET_MS } from '../../database/run-batches.ts'
-import { badRequest, notFound } from '../../errors/errors.ts'
+import { badRequest } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
+import type { PageRequest } from '../../http/paging.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
-import { isUuid } from '../../text/uuid.ts'
 import type { TokenAdmin } from '../../tokens/bulk.ts'
 import type { ListRemovedScopes } from '../../tokens/removed-scopes.ts'
-import type { RevokeToken } from '../../tokens/revoke-batch.ts'
 import type { AccessToken } from '../../tokens/token.entity.ts'
 import type { Usage } from '../../tokens/usage.ts'
+import type { UserIds } from '../../users/user-ids.ts'
 import type { Users } from '../../users/users.ts'
-import { phrase } from '../phrase.ts'
-import { idOf, listPage, queryParams } from '../query.ts'
-import { formErrorOf } from '../signed-in.ts'
+import { formErrorOf } from '../form-error.ts'
+import { listPage, queryParams } from '../query.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
 import { createReadFilter, FIELDS, type TokenChoice } from './filter.ts'
@@ -21,9 +20,9 @@ import { createReadFilter, FIELDS, type TokenChoice } from './filter.ts'
 export interface ManageTokensOptions {
   site: Site
   tokenAdmin: TokenAdmin
-  revokeToken: RevokeToken
   usage: Usage
   users: Users
+  userIds: Pick<UserIds, 'rowOf'>
   displayNames: DisplayNames
   catalogue: Catalogue
   removedScopes: ListRemovedScopes
@@ -33,40 +32,36 @@ const text = texts.manage.tokens
 const section = 'manage' as const
 const tab = 'tokens'
 
-/** The tokens of all users: filter them, and revoke one or all that match. */
+/** The tokens of all users: filter them, and revoke all that match. */
 export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
-  const { site, tokenAdmin, revokeToken, usage, displayNames, catalogue, removedScopes } = options
+  const { site, tokenAdmin, usage, displayNames, catalogue, removedScopes } = options
   const readChoice = createReadFilter(options)
   const path = `${site.base}/manage/tokens`
   const lastUsed = (token: AccessToken) => usage.lastUse(token).lastUsedAt
 
-  async function find(id: string): Promise<AccessToken> {
-    const token = isUuid(id) ? await tokenAdmin.find(id) : undefined
-    if (!token) throw notFound('token')
-    return token
-  }
-
-  async function found(query: Params, { filter }: TokenChoice) {
-    const all = query.state === 'all'
-    const list = await listPage(
-      path,
-      query,
-      pageRequest => tokenAdmin.list(filter, { ...pageRequest, all }),
-      token => token,
-    )
+  /** One page of the tokens that match, as rows of the table. */
+  async function rowsOf(at: string, query: Params, { filter }: TokenChoice, state: 'all' | 'live') {
+    const fetch = (pageRequest: PageRequest) => tokenAdmin.list(filter, { ...pageRequest, state })
+    const list = await listPage(at, query, fetch, token => token)
     const people = await displayNames.users(list.rows.map(({ user }) => user))
     const apps = await displayNames.clients(list.rows.map(({ client }) => client))
-    return { list, people, apps, lastUsed, count: await tokenAdmin.count(filter), chosen: chosenIn(query) }
+    return { list, people, apps, lastUsed, count: await tokenAdmin.count(filter) }
   }
 
-  /** The confirmation page of a bulk revocation: shows how many tokens match. */
+  async function found(query: Params, choice: TokenChoice) {
+    const rows = await rowsOf(path, query, choice, query.state === 'all' ? 'all' : 'live')
+    return { ...rows, chosen: chosenIn(query) }
+  }
+
+  /** The confirmation page of a bulk revocation: shows which tokens match, and how many. */
   async function confirmPage(reply: FastifyReply, query: Params) {
-    const { filter, conditionsHtml } = await readChoice(query)
+    const choice = await readChoice(query)
+    const { conditionsHtml } = choice
     if (conditionsHtml.length === 0) throw badRequest(text.revokeAll.noCondition)
-    const count = await tokenAdmin.count(filter)
+    const rows = await rowsOf(`${path}/revoke`, query, choice, 'live')
     const fields = fieldsIn(query)
     const { title } = text.revokeAll
-    const data = { title, section, tab, count, conditionsHtml, fields, back: `${path}?${chosenIn(query)}` }
+    const data = { title, section, tab, ...rows, conditionsHtml, fields, back: `${path}?${chosenIn(query)}` }
     return reply.page('manage/tokens-revoke.eta', { ...data, action: `${path}/revoke` })
   }
 
@@ -78,8 +73,7 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
       try {
         return reply.page('manage/tokens.eta', { ...data, ...(await found(query, await readChoice(query))) })
       } catch (error) {
-        const { status, message } = formErrorOf(error)
-        return reply.page('manage/tokens.eta', { ...data, refusal: message }, { status })
+        return reply.page('manage/tokens.eta', { ...data, refusal: formErrorOf(error) })
       }
     })
 
@@ -89,26 +83,11 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
       const sent = (request.body ?? {}) as Params
       const { filter, conditionsHtml } = await readChoice(sent)
       if (conditionsHtml.length === 0) throw badRequest(text.revokeAll.noCondition)
-      const { count, complete } = await tokenAdmin.revoke(filter, REQUEST_BUDGET_MS)
+      const { count, complete } = await tokenAdmin.revoke(filter, { timeoutMs: REQUEST_BUDGET_MS })
       // If some are left, the confirmation page shows how many.
       if (!complete)
-        return reply.goOn(`${path}/revoke?${chosenIn(sent)}`, 'tokensRevokedSoFar', { count: String(count) })
-      return reply.goOn('/manage/tokens', 'tokensRevoked', { count: String(count) })
-    })
-
-    app.get('/tokens/:id/revoke', async (request, reply) => {
-      const { id, name } = await find(idOf(request))
-      const { title, question, detail, submit } = text.revoke
-      const headingHtml = phrase(question, { name: name ?? id })
-      const data = { title, section, tab, headingHtml, detail, submit, action: `${path}/${id}/revoke`, back: path }
-      return reply.page('ask-first.eta', data)
-    })
-
-    app.post('/tokens/:id/revoke', async (request, reply) => {
-      const { id, name } = await find(idOf(request))
-      const count = await revokeToken(id)
-      const values = { name: name ?? id, count: String(count - 1) }
-      return reply.goOn('/manage/tokens', count > 1 ? 'tokenRevokedForWith' : 'tokenRevokedFor', values)
+        return reply.redirectTo(`${path}/revoke?${chosenIn(sent)}`, 'tokensRevokedSoFar', { count: String(count) })
+      return reply.redirectTo('/manage/tokens', 'tokensRevoked', { count: String(count) })
     })
   }
 }

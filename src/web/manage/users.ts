@@ -1,43 +1,34 @@
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { REQUEST_BUDGET_MS } from '../../database/run-batches.ts'
-import { conflict, notFound } from '../../errors/errors.ts'
+import type { FastifyPluginAsync, FastifyReply } from 'fastify'
+import { conflict } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
-import type { SignOut } from '../../grants/sign-out.ts'
-import { isUuid } from '../../text/uuid.ts'
+import type { AccountMail } from '../../users/account-mail.ts'
+import { normalizeEmail } from '../../users/emails.ts'
+import { userTag } from '../../users/schemas.ts'
 import { ROLES, type Role, type User } from '../../users/user.entity.ts'
-import type { Users } from '../../users/users.ts'
-import { phrase } from '../phrase.ts'
+import type { UserChange, Users } from '../../users/users.ts'
+import { type FormError, formErrorOf } from '../form-error.ts'
+import { formTag } from '../form-tag.ts'
 import { idOf, listPage, queryParams } from '../query.ts'
-import { type FormError, formErrorOf, signedInOf } from '../signed-in.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
+import { showInvitation } from './invitations.ts'
+import { findUser, isSelf, type ShowUser, type UserFields } from './user-page.ts'
 
 export interface ManageUsersOptions {
   site: Site
   users: Users
-  signOut: SignOut
+  accountMail: AccountMail
+  showUser: ShowUser
 }
 
 const text = texts.manage.users
 const section = 'manage' as const
 
-/** All users: search, create, reset a password, disable, sign out. */
-export function manageUsers({ site, users, signOut }: ManageUsersOptions): FastifyPluginAsync {
-  const find = (request: FastifyRequest): Promise<User> => {
-    const id = idOf(request)
-    if (!isUuid(id)) throw notFound('user')
-    return users.find(id)
-  }
-
+/** All users: search, create and change. */
+export function manageUsers({ site, users, accountMail, showUser }: ManageUsersOptions): FastifyPluginAsync {
   function form(reply: FastifyReply, given: Params = {}, refusal?: FormError) {
-    const data = { title: text.create.title, section, tab: 'users', roles: ROLES, given, refusal: refusal?.message }
-    return reply.page('manage/user-new.eta', data, { status: refusal?.status ?? 200 })
-  }
-
-  function detail(reply: FastifyReply, person: User, refusal?: FormError) {
-    const self = isSelf(reply.request, person)
-    const data = { title: text.one, section, tab: 'users', person, self, refusal: refusal?.message }
-    return reply.page('manage/user.eta', data, { status: refusal?.status ?? 200 })
+    const data = { title: text.create.title, section, tab: 'users', roles: ROLES, given, refusal }
+    return reply.page('manage/user-new.eta', data)
   }
 
   return async app => {
@@ -58,68 +49,46 @@ export function manageUsers({ site, users, signOut }: ManageUsersOptions): Fasti
     app.post('/users', async (request, reply) => {
       const { email = '', name = '', password = '', role } = (request.body ?? {}) as Params
       try {
+        if (password === '') {
+          return showInvitation(reply, await accountMail.invite({ email, name, role: roleOf(role) }))
+        }
         const person = await users.create({ email, name, password, role: roleOf(role) })
-        return reply.goOn(`/manage/users/${person.id}`, 'userCreated', { name: person.name })
+        return reply.redirectTo(`/manage/users/${person.id}`, 'userCreated', { name: person.name })
       } catch (error) {
         return form(reply, { email, name, role }, formErrorOf(error))
       }
     })
 
-    app.get('/users/:id', async (request, reply) => detail(reply, await find(request)))
+    app.get('/users/:id', async (request, reply) => {
+      const { id, kind } = await users.findOwner(idOf(request))
+      if (kind === 'service') return reply.redirectTo(`/manage/service-accounts/${id}`)
+      return showUser(reply, await findUser(users, request))
+    })
 
-    app.post('/users/:id/password', async (request, reply) => {
-      const person = await find(request)
-      // A session does not prove that the user knows the current password.
-      if (isSelf(request, person)) throw conflict(text.password.notSelf)
+    app.post('/users/:id', async (request, reply) => {
+      const person = await findUser(users, request)
+      // A session does not prove that it is still the user: the account page asks for the password.
+      if (isSelf(request, person)) throw conflict(text.edit.notSelf)
+      const tag = formTag(request, userTag)
+      const outdated = tag.refusal(person)
+      if (outdated) return showUser(reply, person, { refusal: outdated })
+      const { name = '', email = '', role } = (request.body ?? {}) as Params
+      const fields = { name, email, role: roleOf(role) }
       try {
-        await users.setPassword(person.id, ((request.body ?? {}) as Params).password ?? '')
+        const changed = await users.update(person.id, changeOf(person, fields), tag.precondition)
+        return reply.redirectTo(`/manage/users/${person.id}`, 'userChanged', { name: changed.name })
       } catch (error) {
-        return detail(reply, person, formErrorOf(error))
+        return showUser(reply, person, { refusal: formErrorOf(error), fields, tag: tag.sent })
       }
-      return reply.goOn(`/manage/users/${person.id}`, 'userPassword', { name: person.name })
-    })
-
-    app.post('/users/:id/disable', async (request, reply) => {
-      const person = await find(request)
-      // A disabled administrator could not undo it.
-      if (isSelf(request, person)) throw conflict(text.notSelf)
-      await users.disable(person.id)
-      return reply.goOn(`/manage/users/${person.id}`, 'userDisabled', { name: person.name })
-    })
-
-    app.post('/users/:id/enable', async (request, reply) => {
-      const { id, name } = await users.enable((await find(request)).id)
-      return reply.goOn(`/manage/users/${id}`, 'userEnabled', { name })
-    })
-
-    app.post('/users/:id/unlock', async (request, reply) => {
-      const { id, name } = await users.unlock((await find(request)).id)
-      return reply.goOn(`/manage/users/${id}`, 'userUnlocked', { name })
-    })
-
-    app.get('/users/:id/sign-out', async (request, reply) => {
-      const { id, name, email } = await find(request)
-      const { title, question, submit } = text.signOut
-      const path = `${site.base}/manage/users/${id}`
-      const data = {
-        title,
-        section,
-        tab: 'users',
-        headingHtml: phrase(question, { name, email }),
-        detail: text.signOut.detail,
-      }
-      return reply.page('ask-first.eta', { ...data, action: `${path}/sign-out`, submit, back: path })
-    })
-
-    app.post('/users/:id/sign-out', async (request, reply) => {
-      const { id, name } = await find(request)
-      const { count, complete } = await signOut(id, { timeoutMs: REQUEST_BUDGET_MS })
-      if (!complete) return reply.goOn(`/manage/users/${id}/sign-out`, 'tokensRevokedSoFar', { count: String(count) })
-      return reply.goOn(`/manage/users/${id}`, 'userSignedOut', { name })
     })
   }
 }
 
-const isSelf = (request: FastifyRequest, { id }: User) => id === signedInOf(request).user.id
+/** What is the same is left out: an address that is written again would count as confirmed. */
+const changeOf = (before: User, { name, email, role }: UserFields): UserChange => ({
+  ...(name !== before.name && { name }),
+  ...(normalizeEmail(email) !== before.email && { email }),
+  ...(role !== before.role && { role }),
+})
 
 const roleOf = (text: string | undefined): Role => ROLES.find(role => role === text) ?? 'user'

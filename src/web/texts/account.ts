@@ -1,17 +1,22 @@
 /** Texts of the account page: profile, password and sessions. */
 export const account = {
   notices: {
-    accountChanged: 'Your profile was updated.',
+    profileChanged: 'Your profile was updated.',
+    emailRequested: 'We have sent a link to {email}. Your address changes when you open it and confirm.',
+    emailConfirmed: 'Your e-mail address was changed.',
+    passwordChosen: 'Your password was saved. Sign in with it.',
     passwordChanged:
       'Your password was changed. You are signed out everywhere except in this browser. Your tokens still work.',
     sessionEnded: 'The other browser was signed out.',
   },
   title: 'Account',
-  who: {
+  profile: {
     title: 'Profile',
     name: 'Name',
     email: 'E-mail address',
     password: 'Current password',
+    fromApplication: 'You are {name}. The application that you come from manages your name, address and password.',
+    fromProvider: 'Your address comes from the provider that you sign in with.',
     passwordHint: 'Required to change your e-mail address.',
     save: 'Save',
   },
@@ -24,6 +29,12 @@ export const account = {
     again: 'Confirm new password',
     save: 'Change password',
     differ: 'The passwords do not match.',
+  },
+  language: {
+    title: 'Language',
+    label: 'Language of pages and e-mails',
+    automatic: 'As set in the browser',
+    save: 'Save language',
   },
   sessions: {
     title: 'Where you are signed in',

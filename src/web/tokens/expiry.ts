@@ -1,7 +1,9 @@
 import { parseDuration } from '../../config/duration.ts'
 import { invalid } from '../../errors/errors.ts'
 import { parseDay } from '../../http/time.ts'
+import { plural } from '../numbers.ts'
 import { texts } from '../texts.ts'
+import { formatDate } from '../times.ts'
 
 export interface ExpiryOption {
   value: string
@@ -24,7 +26,6 @@ const DEFAULT_EXPIRY = '30d'
 const ON_DATE = 'date'
 
 const day = (ms: number) => new Date(ms).toISOString().slice(0, 10)
-const inDays = (count: number) => text.days.replace('{count}', String(count))
 
 /**
  * @param maxLifetime seconds that a token may live
@@ -38,7 +39,7 @@ export function expiryChoice(maxLifetime: number, choice = '', date = ''): Expir
   const chosen = choice === ON_DATE ? ON_DATE : other ? `${other}d` : DEFAULT_EXPIRY
   const options = counts
     .sort((a, b) => a - b)
-    .map(count => ({ value: `${count}d`, label: inDays(count), selected: chosen === `${count}d` }))
+    .map(count => ({ value: `${count}d`, label: labelOf(count, now), selected: chosen === `${count}d` }))
   return {
     options: [...options, { value: ON_DATE, label: text.date, selected: chosen === ON_DATE }],
     date: parseDay(date) ? date : '',
@@ -46,6 +47,10 @@ export function expiryChoice(maxLifetime: number, choice = '', date = ''): Expir
     last: day(now + maxLifetime * 1000),
   }
 }
+
+/** With the resulting date: `In 30 days (Thu, Dec 31, 2026)`. */
+const labelOf = (days: number, now: number) =>
+  `${plural(text.days, days)} (${formatDate(new Date(now + days * DAY * 1000))})`
 
 /**
  * The chosen expiry. A date means its last second in UTC, or the maximum lifetime if that is earlier on that day.

@@ -14,7 +14,7 @@ export const newFormId = () => randomBytes(9).toString('base64url')
  * enough to remember it, because it is only a convenience for the user.
  */
 export function issuedBefore({ cookies }: FastifyRequest, site: Site, once: string | undefined): string | undefined {
-  const [, id = ''] = entries(cookies[site.madeCookie]).find(([key]) => key === once) ?? []
+  const [, id = ''] = entries(cookies[site.issuedCookie]).find(([key]) => key === once) ?? []
   return isUuid(id) ? id : undefined
 }
 
@@ -25,9 +25,9 @@ export function rememberIssued(
   once: string,
   id: string,
 ): void {
-  const all = [...entries(request.cookies[site.madeCookie]), [once, id]].slice(-MAX_REMEMBERED)
+  const all = [...entries(request.cookies[site.issuedCookie]), [once, id]].slice(-MAX_REMEMBERED)
   const text = all.map(entry => entry.join('.')).join('~')
-  reply.setCookie(site.madeCookie, text, { ...site.cookieOptions, maxAge: SECONDS })
+  reply.setCookie(site.issuedCookie, text, { ...site.cookieOptions, maxAge: SECONDS })
 }
 
 /** Parses the cookie and drops malformed entries. */

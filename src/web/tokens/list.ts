@@ -1,48 +1,65 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import type { Params } from '../../grants/grant.ts'
-import type { ListState } from '../../tokens/list.ts'
+import { type ListState, SORTS, type Sort } from '../../tokens/list.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
+import { stripBidiControls } from '../phrase.ts'
 import { listPage } from '../query.ts'
 import { signedInOf } from '../signed-in.ts'
-import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
-import type { TokenViews } from './view.ts'
+import { sortColumns } from './columns.ts'
+import type { PageOwnerOf } from './owner.ts'
+import { fieldOf } from './selection.ts'
+import type { TokenView, TokenViews } from './view.ts'
 
 export interface TokenListOptions {
-  site: Site
   tokens: Tokens
   view: TokenViews
+  ownerOf: PageOwnerOf
 }
 
 const text = texts.tokens.list
 const STATES = Object.keys(text.states) as ListState[]
+const DEFAULT_SORT: Sort = '-created_at'
 const MAX_SEARCH_LENGTH = 128
 
-/** The user's personal access tokens, newest first, with search, filter and pages. */
-export function tokenList({ site, tokens, view }: TokenListOptions): FastifyPluginAsync {
+/** The owner's personal access tokens, newest first, with search, filter, order and pages. */
+export function tokenList({ tokens, view, ownerOf }: TokenListOptions): FastifyPluginAsync {
   return async app => {
     app.get('/tokens', async (request, reply) => {
-      const { user } = signedInOf(request)
-      const { search, state, cursor } = filtersOf(request)
-      const query: Params = {
-        ...(search && { q: search }),
-        ...(state !== 'live' && { state }),
-        ...(cursor && { cursor }),
-      }
+      const { owner, home, account } = await ownerOf(request)
+      const filters = filtersOf(request)
+      const { search, state, sort, cursor } = filters
+      const query = toQuery(filters)
+      let total = 0
       const list = await listPage(
-        `${site.base}/tokens`,
-        query,
-        pageRequest => tokens.list(user.id, { ...pageRequest, state, search: search || undefined }),
+        home,
+        { ...query, ...(cursor && { cursor }) },
+        async pageRequest => {
+          const found = await tokens.listAndCount(owner.id, {
+            ...pageRequest,
+            state,
+            sort,
+            search: search || undefined,
+          })
+          total = found.total
+          return found.tokens
+        },
         view,
       )
       const filtered = search !== '' || state !== 'live'
       return reply.page('tokens/list.eta', {
-        title: text.title,
+        title: account ? stripBidiControls(account.name) : text.title,
         section: 'tokens',
-        list,
+        home,
+        account,
+        accounts: account === undefined && signedInOf(request).isMaintainer,
+        list: { ...list, rows: toRows(list.rows) },
+        total,
         search,
         state,
         states: STATES,
+        sort,
+        columns: sortColumns(home, query, sort),
         filtered,
         empty: list.rows.length === 0 && !filtered && !list.first,
       })
@@ -50,12 +67,33 @@ export function tokenList({ site, tokens, view }: TokenListOptions): FastifyPlug
   }
 }
 
+type Filters = ReturnType<typeof filtersOf>
+
 /** Invalid values in the query are ignored. */
 function filtersOf({ query }: FastifyRequest) {
-  const { q, state, cursor } = query as Record<string, unknown>
+  const { search, state, sort, cursor } = query as Record<string, unknown>
   return {
-    search: typeof q === 'string' ? q.trim().slice(0, MAX_SEARCH_LENGTH) : '',
+    search: typeof search === 'string' ? search.trim().slice(0, MAX_SEARCH_LENGTH) : '',
     state: STATES.find(each => each === state) ?? 'live',
+    sort: SORTS.find(each => each === sort) ?? DEFAULT_SORT,
     cursor: typeof cursor === 'string' && cursor !== '' ? cursor : undefined,
   }
+}
+
+/** The query of a list, without what is the default. */
+const toQuery = ({ search, state, sort }: Filters): Params => ({
+  ...(search && { search }),
+  ...(state !== 'live' && { state }),
+  ...(sort !== DEFAULT_SORT && { sort }),
+})
+
+/** With what tells tokens of one name apart, and the field that selects a token that can be revoked. */
+function toRows(rows: readonly TokenView[]) {
+  const count = new Map<string, number>()
+  for (const { name } of rows) count.set(name, (count.get(name) ?? 0) + 1)
+  return rows.map(token => ({
+    ...token,
+    mark: (count.get(token.name) ?? 0) > 1 ? token.id.slice(-6) : undefined,
+    field: token.state === 'active' || token.state === 'suspended' ? fieldOf(token.id) : undefined,
+  }))
 }

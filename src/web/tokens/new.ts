@@ -1,14 +1,17 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { isAdminScope } from '../../../packages/guard/src/scope-set.ts'
+import { TOKEN_FORMATS, type TokenFormat } from '../../clients/client.entity.ts'
 import type { Resources } from '../../clients/resources.ts'
 import type { Config } from '../../config/config.ts'
 import type { Params } from '../../grants/grant.ts'
 import { type Catalogue, TOKENS_ROTATE } from '../../scopes/catalogue.ts'
+import { isAllowed } from '../../tokens/owner.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
-import type { SafeUser } from '../../users/user.entity.ts'
+import { type FormError, formErrorOf } from '../form-error.ts'
 import { chosenScopes, scopeChoice } from '../scope-choice.ts'
-import { type FormError, formErrorOf, signedInOf } from '../signed-in.ts'
 import { texts } from '../texts.ts'
 import { chosenExpiry, expiryChoice } from './expiry.ts'
+import type { PageOwner, PageOwnerOf } from './owner.ts'
 import { chosenResources, resourceChoice } from './resource-choice.ts'
 import type { ShowIssued } from './show-issued.ts'
 
@@ -18,6 +21,7 @@ export interface NewTokenOptions {
   resources: Pick<Resources, 'list'>
   show: ShowIssued
   config: Pick<Config, 'tokenMaxLifetime'>
+  ownerOf: PageOwnerOf
 }
 
 /** The values of the form. */
@@ -27,68 +31,104 @@ interface FormValues {
   expiresOn: string | undefined
   scopes: readonly string[]
   resources: readonly string[]
+  format: TokenFormat
 }
 
 const text = texts.tokens.form
 
 /** The form that creates a personal access token. A link can fill it in, but only the user can submit it. */
-export function newTokenPages({ tokens, catalogue, resources, show, config }: NewTokenOptions): FastifyPluginAsync {
+export function newTokenPages({
+  tokens,
+  catalogue,
+  resources,
+  show,
+  config,
+  ownerOf,
+}: NewTokenOptions): FastifyPluginAsync {
   const maxLifetime = config.tokenMaxLifetime
 
-  async function form(reply: FastifyReply, user: SafeUser, filled: FormValues, refusal?: FormError) {
+  async function form(
+    reply: FastifyReply,
+    { owner, role, home, account, limits, frame }: PageOwner,
+    filled: FormValues,
+    refusal?: FormError,
+  ) {
+    // What a limit of the maintainer's groups excludes, the token would not get.
+    const mayGrant = (id: string) => isAdminScope(id) || !limits.issuingToken?.lacks([id]).length
+    const allows = (id: string) => isAllowed(catalogue, owner, id) && mayGrant(id)
     const data = {
       title: text.title,
-      section: 'tokens' as const,
+      ...(frame ?? { section: 'tokens' as const }),
+      home,
+      account,
       name: filled.name,
       expiry: expiryChoice(maxLifetime, filled.expiresIn, filled.expiresOn),
-      choice: scopeChoice(catalogue, { checked: filled.scopes, role: user.role, wildcard: text.wildcard }),
+      choice: scopeChoice(catalogue, { checked: filled.scopes, role, wildcard: text.wildcard, allows }),
       resources: resourceChoice(await resources.list(), filled.resources),
+      format: filled.format,
+      formats: FORMATS,
       once: show.newFormId(),
-      refusal: refusal?.message,
+      refusal,
     }
-    return reply.page('tokens/new.eta', data, { status: refusal?.status ?? 200 })
+    return reply.page('tokens/new.eta', data)
   }
 
   return async app => {
-    app.get('/tokens/new', (request, reply) =>
-      form(reply, signedInOf(request).user, fromLink(request, [...catalogue.defaults, TOKENS_ROTATE])),
+    app.get('/tokens/new', async (request, reply) =>
+      form(reply, await ownerOf(request), fromLink(request, [...catalogue.defaults, TOKENS_ROTATE])),
     )
 
     app.post('/tokens', async (request, reply) => {
-      const { user } = signedInOf(request)
+      const owned = await ownerOf(request)
       const fields = (request.body ?? {}) as Params
-      const before = show.before(request, reply)
+      const before = show.before(request, reply, owned)
       if (before) return before
       const scopes = chosenScopes(fields)
       const chosen = chosenResources(fields)
       const { name = '', expires_in: expiresIn, expires_on: expiresOn } = fields
       try {
+        owned.assertMayGrant(scopes)
         const expiresAt = chosenExpiry(maxLifetime, expiresIn, expiresOn)
         const issued = await tokens.issuePersonal({
-          user,
+          ...owned.limits,
+          user: owned.owner,
           name,
           scopes,
           expiresAt,
           resources: chosen,
+          format: formatOf(fields.format),
           withinQuota: true,
         })
-        return show.show(request, reply, issued)
+        return show.show(request, reply, issued, owned)
       } catch (error) {
         const formError = formErrorOf(error)
-        const refusal = name.trim() === '' ? { ...formError, message: text.noName } : formError
-        return form(reply, user, { name, expiresIn, expiresOn, scopes, resources: chosen ?? [] }, refusal)
+        const refusal = name.trim() === '' ? withName(formError) : formError
+        const filled = { name, expiresIn, expiresOn, scopes, resources: chosen ?? [], format: formatOf(fields.format) }
+        return form(reply, owned, filled, refusal)
       }
     })
   }
 }
 
-/** `?name=deploy&scopes=orders:read,orders:create&expires_in=30d`; invalid values are ignored. */
+const withName = (refusal: FormError): FormError => ({
+  ...refusal,
+  status: 400,
+  errors: { ...refusal.errors, name: text.noName },
+})
+
+/** People handle the text, so the short one comes first (docs/adr/0088-short-tokens-for-people.md). */
+const FORMATS: readonly TokenFormat[] = ['opaque', 'jwt']
+
+const formatOf = (text: unknown): TokenFormat => TOKEN_FORMATS.find(format => format === text) ?? 'opaque'
+
+/** `?name=deploy&scopes=orders:read,orders:create&expires_in=30d&format=jwt`; invalid values are ignored. */
 function fromLink({ query }: FastifyRequest, defaults: readonly string[]): FormValues {
-  const { name, scopes, resources, expires_in } = query as Record<string, unknown>
+  const { name, scopes, resources, expires_in, format } = query as Record<string, unknown>
   return {
     name: typeof name === 'string' ? name.slice(0, 255) : '',
     expiresIn: typeof expires_in === 'string' ? expires_in : undefined,
     expiresOn: undefined,
+    format: formatOf(format),
     resources: typeof resources === 'string' ? resources.split(/[\s,]+/) : [],
     scopes: typeof scopes === 'string' ? scopes.split(/[\s,]+/) : defaults,
   }

@@ -12,11 +12,11 @@ export interface ResourceBox {
 
 const FIELD = 'resource.'
 /** Keeps the page small. For more APIs, tokens can be created through the API. */
-const MOST = 50
+const MAX_RESOURCES = 50
 
 export const resourceChoice = (resources: readonly Resource[], checked: readonly string[]): ResourceBox[] =>
   resources
-    .slice(0, MOST)
+    .slice(0, MAX_RESOURCES)
     .map(({ uri, name = '' }) => ({ uri, name, field: FIELD + uri, checked: checked.includes(uri) }))
 
 /** The checked resources; undefined: none, which means every API. */

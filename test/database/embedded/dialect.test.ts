@@ -2,7 +2,7 @@ import t from 'tap'
 import { actingAs, testApp } from '../../helpers/app.ts'
 import { openTestDatabase } from '../../helpers/database.ts'
 
-t.test('requests at once neither see nor undo one another', async t => {
+t.test('concurrent requests are isolated from each other', async t => {
   const { app, services } = await testApp(t)
   const { user, headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
   const made = await Promise.all(
@@ -32,7 +32,7 @@ t.test('requests at once neither see nor undo one another', async t => {
   )
 })
 
-t.test('what a transaction has not committed, nobody else sees', async t => {
+t.test('uncommitted changes are not visible to others', async t => {
   const db = await openTestDatabase(t)
   t.teardown(() => db.close())
   await db.query('create table notes (text text)')
@@ -51,7 +51,7 @@ t.test('what a transaction has not committed, nobody else sees', async t => {
   t.equal(await seen, 0)
 })
 
-t.test('an error in one piece of work leaves the connection to the next', async t => {
+t.test('after an error the next unit of work gets the connection', async t => {
   const db = await openTestDatabase(t)
   t.teardown(() => db.close())
   await db.query('create table once (id int unique deferrable initially deferred)')

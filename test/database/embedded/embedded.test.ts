@@ -10,7 +10,7 @@ const ONLY_EMBEDDED = { skip: SERVER ? 'the embedded database has a run of its o
 const open = (dataDir: string, initialDump?: Blob) =>
   openDatabase({ databaseUrl: undefined, databasePoolSize: 1, dataDir, ...(initialDump && { initialDump }) })
 
-t.test('a directory belongs to one process, and to the next when that one lets go', ONLY_EMBEDDED, async t => {
+t.test('a directory is locked by one process at a time', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir()
   const dump = await embeddedTemplate()
   const db = await open(dataDir, dump)
@@ -23,7 +23,7 @@ t.test('a directory belongs to one process, and to the next when that one lets g
   await again.close()
 })
 
-t.test('an engine that stopped is started again by the next question', ONLY_EMBEDDED, async t => {
+t.test('a stopped engine is restarted by the next statement', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir()
   const embedded = startEmbedded(dataDir, { initialDump: await embeddedTemplate() })
   let engine: Engine | undefined
@@ -49,7 +49,7 @@ t.test('an engine that stopped is started again by the next question', ONLY_EMBE
   await db.close()
 })
 
-t.test('half a database, left by a process that was killed while it made it, is made again', ONLY_EMBEDDED, async t => {
+t.test('an incomplete database of a killed process is created again', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir({ 'postgres.new': '', postgres: { PG_VERSION: '18\n', base: {} } })
   const db = await open(dataDir, await embeddedTemplate())
   t.strictSame(await db.query('select count(*)::int as n from users'), [{ n: 0 }])
@@ -57,14 +57,14 @@ t.test('half a database, left by a process that was killed while it made it, is 
   await db.close()
 })
 
-t.test('a dump that cannot be loaded is done without', ONLY_EMBEDDED, async t => {
+t.test('an unusable prebuilt database is ignored', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir()
   const db = await open(dataDir, new Blob(['not a dump']))
   t.strictSame(await db.query('select 1 as one'), [{ one: 1 }])
   await db.close()
 })
 
-t.test('a directory that holds something else is named in one line', ONLY_EMBEDDED, async t => {
+t.test('a directory with other files is rejected in one line', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir()
   mkdirSync(join(dataDir, 'postgres'))
   writeFileSync(join(dataDir, 'postgres', 'PG_VERSION'), '9\n')
@@ -75,7 +75,7 @@ t.test('a directory that holds something else is named in one line', ONLY_EMBEDD
   await db.close()
 })
 
-t.test('what was started and never used is stopped', ONLY_EMBEDDED, async t => {
+t.test('an unused engine is stopped', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir()
   const embedded = startEmbedded(dataDir, { initialDump: await embeddedTemplate() })
   await embedded.release()

@@ -22,7 +22,7 @@ const ONLY_EMBEDDED = { skip: SERVER ? 'the embedded database has a run of its o
 const open = async (dataDir: string) =>
   openDatabase({ databaseUrl: undefined, databasePoolSize: 1, dataDir, initialDump: await embeddedTemplate() })
 
-t.test('what is no directory is named as what it is', async t => {
+t.test('a path that is not a directory is rejected with the reason', async t => {
   const folder = t.testdir({ file: '' })
   symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling'))
   symlinkSync(join(folder, 'circle'), join(folder, 'circle'))
@@ -66,7 +66,7 @@ t.test(
   },
 )
 
-t.test('a directory of another user that everybody can write to is refused in one line', ONLY_EMBEDDED, async t => {
+t.test('a directory of another user that is writable by all is rejected in one line', ONLY_EMBEDDED, async t => {
   if (process.getuid?.() !== 0) return t.pass('this user cannot give a directory away')
   const dataDir = t.testdir()
   chownSync(dataDir, 12_345, 12_345)
@@ -95,7 +95,7 @@ t.test('a disk that is full before the start', ONLY_EMBEDDED, async t => {
   t.notOk(existsSync(join(DATA_DIR, 'app.key')), 'no empty key is left for the next start')
 })
 
-t.test('a disk that the database does not fit on', ONLY_EMBEDDED, async t => {
+t.test('a disk that is too small for the database', ONLY_EMBEDDED, async t => {
   const disk = smallDisk(t, 'size=2m')
   if (!disk) return t.pass('this user cannot mount')
   const error = await open(join(disk, 'data')).catch(error => error)
@@ -139,7 +139,7 @@ function withoutLocks(folder: string): string | undefined {
   }
 }
 
-t.test('a file system that cannot lock is not taken for a database in use', ONLY_EMBEDDED, async t => {
+t.test('a file system without locks is not reported as a database in use', ONLY_EMBEDDED, async t => {
   const folder = t.testdir()
   const library = process.platform === 'linux' ? withoutLocks(folder) : undefined
   if (!library) return t.pass('there is no compiler')
@@ -154,7 +154,7 @@ t.test('a file system that cannot lock is not taken for a database in use', ONLY
   }
 })
 
-t.test('the files of another PostgreSQL are named as such, and left as they are', ONLY_EMBEDDED, async t => {
+t.test('files of another PostgreSQL version are rejected and left unchanged', ONLY_EMBEDDED, async t => {
   const dataDir = t.testdir()
   const file = join(dataDir, 'postgres', 'PG_VERSION')
   mkdirSync(join(dataDir, 'postgres'))

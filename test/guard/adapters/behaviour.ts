@@ -10,7 +10,7 @@ import { listeningIssuer } from '../../helpers/issuer.ts'
 import { sendRaw } from '../../helpers/raw.ts'
 import { bearer } from '../../helpers/requester.ts'
 
-/** Four guarded routes in one framework's words; each answers `{user}`. */
+/** Guarded routes in one framework's words, each of which answers `{user}`, and the metadata if the guard has an audience. */
 export type Serve = (options: AdapterOptions) => Promise<{ server: Server; checks: Checks<unknown> }>
 
 const API = 'https://orders.example.com/v1'
@@ -71,14 +71,18 @@ export function guards(t: Test, serve: Serve): void {
     })
     t.match(await ask('/read', bearer('nonsense')), {
       status: 401,
-      challenge: /^Bearer realm="postern", error="invalid_token", error_description="[^"]+", resource_metadata="/,
+      challenge: new RegExp(
+        `^${REALM}, error="invalid_token", error_description="[^"]+", scope="orders:read", resource_metadata="${METADATA}"$`,
+      ),
       body: { status: 401, type: 'urn:postern:error:invalid_token' },
     })
     const good = await ask('/read', bearer(token))
     t.match(good, { status: 200, body: { user: user.id } })
     t.match(await ask('/create', bearer(token)), {
       status: 403,
-      challenge: `${REALM}, error="insufficient_scope", scope="orders:read orders:create"`,
+      challenge:
+        `${REALM}, error="insufficient_scope", error_description="This needs all of the scopes orders:read, orders:create.", ` +
+        `scope="orders:read orders:create", resource_metadata="${METADATA}"`,
       type: 'application/problem+json',
       body: {
         status: 403,
@@ -97,10 +101,45 @@ export function guards(t: Test, serve: Serve): void {
     t.match(await ask('/read', bearer(token)), { challenge: /error="invalid_token"/ })
   })
 
+  t.test('the metadata is served by one line, and the challenges name it', async t => {
+    const issuer = await createTestIssuer({ audience: API })
+    t.teardown(() => issuer.close())
+    const { ask, port } = await start(t, serve, issuer.guard)
+    const path = new URL(METADATA).pathname
+    const metadata = { resource: API, authorization_servers: [issuer.url], scopes_supported: ['orders:read'] }
+    t.match(await ask(path), { status: 200, body: metadata })
+    t.match(await ask(`${path}?x`), { status: 200, body: metadata })
+    const request = (method: string) => fetch(`http://127.0.0.1:${port}${path}`, { method })
+    const [head, preflight] = [await request('HEAD'), await request('OPTIONS')]
+    t.strictSame([head.status, await head.text(), preflight.status, await preflight.text()], [200, '', 204, ''])
+    for (const { headers } of [head, preflight]) t.equal(headers.get('access-control-allow-origin'), '*')
+    t.equal(preflight.headers.get('access-control-allow-headers'), '*')
+    t.equal((await ask('/read')).challenge, `${REALM}, scope="orders:read", resource_metadata="${METADATA}"`)
+    t.equal((await ask('/either')).challenge, `${REALM}, scope="reports x", resource_metadata="${METADATA}"`)
+    t.equal((await ask('/any')).challenge, `${REALM}, resource_metadata="${METADATA}"`)
+    const token = await issuer.token({ audience: API, scopes: ['orders:read'] })
+    t.match((await ask('/create', bearer(token))).challenge, `resource_metadata="${METADATA}"`)
+  })
+
   t.test('a token comes in one way, the header', async t => {
     const { ask } = await start(t, serve, { authenticate: accepts })
     t.equal((await ask('/any', bearer('good'))).status, 200)
     t.equal((await ask('/any?page=2', bearer('good'))).status, 200)
+    for (const scheme of ['bearer', 'BEARER', 'bEaReR', 'Bearer  '])
+      t.equal((await ask('/any', { authorization: `${scheme} good` })).status, 200, scheme)
+    for (const authorization of [
+      '',
+      'Bearer',
+      'Bearer ',
+      'good',
+      'Token good',
+      'Basic Z29vZA==',
+      'Bearer:good',
+      'DPoP good',
+    ])
+      t.match(await ask('/any', { authorization }), { status: 401, challenge: REALM }, authorization)
+    for (const text of ['bad', 'good good', 'good,good', 'good;x', '"good"', 'g\u00f6\u00f6d', '%67ood'])
+      t.match(await ask('/any', bearer(text)), { status: 401, challenge: /error="invalid_token"/ }, text)
     t.match(await ask('/any?access_token=good'), { status: 401, challenge: REALM, body: { detail: /logs/ } })
     for (const query of ['?access_token=good', '?a=1&access%5Ftoken=', '?access_token=x&access_token=y']) {
       t.match(await ask(`/any${query}`, bearer('good')), {

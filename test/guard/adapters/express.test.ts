@@ -11,6 +11,7 @@ const serve: Serve = async options => {
   const user: express.RequestHandler = (request, response) => {
     response.json({ user: tokenOf(request).userId })
   }
+  if ('audience' in options) app.use(checks.protectedResource({ scopes: ['orders:read'] }))
   app.get('/any', requireToken(), user)
   app.get('/read', checkScopes('orders:read'), user)
   app.get('/create', checkScopes('orders:read', 'orders:create'), user)

@@ -11,6 +11,7 @@ const serve: Serve = async options => {
   const { checkScopes, checkAnyScope, requireToken } = checks
   const app = new Hono<{ Variables: GuardVariables }>()
   const user = (c: Context<{ Variables: GuardVariables }>) => c.json({ user: c.get('token').userId })
+  if ('audience' in options) app.use(checks.protectedResource({ scopes: ['orders:read'] }))
   app.get('/any', requireToken(), user)
   app.get('/read', checkScopes('orders:read'), c => c.json({ user: c.get('token').userId }))
   app.get('/create', checkScopes('orders:read', 'orders:create'), user)

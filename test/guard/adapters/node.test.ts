@@ -13,7 +13,9 @@ const serve: Serve = async options => {
     '/either': [checkAnyScope('reports', 'x')],
     '/twice': [checkScopes('orders:read'), checkScopes('orders:create')],
   }
+  const metadata = 'audience' in options ? checks.protectedResource({ scopes: ['orders:read'] }) : undefined
   const server = createServer(async (request, response) => {
+    if (metadata?.(request, response)) return
     const path = String(request.url).split('?')[0] as keyof typeof routes
     let user: string | null | undefined
     for (const check of routes[path]) {

@@ -76,6 +76,15 @@ export async function serving(t: Test, framework: string, options: GuardOptions)
   t.teardown(() => close())
   const get = (path: string, token: string) => fetch(`http://127.0.0.1:${port}${path}`, { headers: bearer(token) })
   return {
+    /** `/read`, with the body read. */
+    async read(token: string) {
+      const answer = await get('/read', token)
+      return {
+        statusCode: answer.status,
+        headers: Object.fromEntries(answer.headers),
+        body: await answer.text(),
+      }
+    },
     status: async (token: string) => {
       const answer = await get('/read', token)
       await answer.body?.cancel()
@@ -92,5 +101,13 @@ export async function serving(t: Test, framework: string, options: GuardOptions)
       }
       return { first: text, ended: rest() }
     },
+  }
+}
+
+/** Asks again while a guard has to say that its issuer does not answer, as one that is busy with other tests. */
+export async function untilAnswered<A extends { statusCode: number }>(ask: () => Promise<A>): Promise<A> {
+  for (;;) {
+    const answer = await ask()
+    if (answer.statusCode !== 503) return answer
   }
 }

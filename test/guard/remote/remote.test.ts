@@ -5,6 +5,8 @@ import { checkScopes, guard, tokenOf } from '../../../packages/guard/src/index.t
 import { actingAs } from '../../helpers/app.ts'
 import { listeningIssuer } from '../../helpers/issuer.ts'
 import { freePort } from '../../helpers/port.ts'
+import { requester } from '../../helpers/requester.ts'
+import { administrator, newServiceAccount } from '../../helpers/service-accounts.ts'
 
 const API = 'https://orders.example.com'
 
@@ -33,7 +35,7 @@ async function until(status: number, ask: () => Promise<{ statusCode: number }>)
 
 for (const format of ['jwt', 'opaque'] as const) {
   t.test(`what becomes of a token reaches a guard far away, ${format}`, async t => {
-    const { services, ask } = await rig(t)
+    const { services, server, ask } = await rig(t)
     const { user, id, token } = await actingAs(services, ['orders:read', 'reports'], { format })
     const good = await ask(token)
     t.equal(good.statusCode, 200, good.body)
@@ -50,8 +52,21 @@ for (const format of ['jwt', 'opaque'] as const) {
     await until(401, () => ask(token))
     await services.users.enable(user.id)
     await until(200, () => ask(token))
-    await services.tokens.revoke(user.id, id)
-    await until(401, () => ask(token))
+    const { account } = await newServiceAccount(services)
+    const admin = requester(server, (await administrator(services)).headers)
+    const handed = (await admin.post(`/admin/tokens/${id}/handover`, { user_id: account.id })).json()
+    if (format === 'jwt') await until(401, () => ask(token))
+    // A JWT names its owner, so another one takes its place.
+    const current = format === 'jwt' ? handed.token : token
+    while ((await ask(current)).json().user !== account.id);
+    t.same((await ask(current)).json(), { user: account.id }, 'handed over to a service account')
+    await services.serviceAccounts.disable(account.id)
+    await until(401, () => ask(current))
+    await services.serviceAccounts.enable(account.id)
+    await until(200, () => ask(current))
+    await services.tokens.revoke(account.id, handed.data.id)
+    await until(401, () => ask(current))
+    t.equal((await ask(token)).statusCode, 401)
     t.match((await ask(token)).headers['www-authenticate'], /error="invalid_token"/)
     t.equal((await ask(`${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`)).statusCode, 401, 'altered')
   })

@@ -13,7 +13,7 @@ const person = async () => {
   return { user, browser }
 }
 
-t.test('a person sees who was let in, for what, and when it was last used', async t => {
+t.test('users see the apps they authorized, the scopes, and the last use', async t => {
   const { user, browser } = await person()
   t.match((await browser.get('/apps')).body, 'You have not authorized any apps')
   const builder = await newUser(services)
@@ -38,7 +38,7 @@ t.test('a person sees who was let in, for what, and when it was last used', asyn
   t.match((await browser.get('/apps')).body, 'added by the operator of <bdi>localhost:3000</bdi>')
 })
 
-t.test('an app is shut out after a question that names it', async t => {
+t.test('revoking access asks for confirmation, with the name of the app', async t => {
   const { user, browser } = await person()
   const granted = await grantAccess(services, user, { name: 'Calendar' })
   const kept = await grantAccess(services, user, { name: 'Other' })
@@ -55,7 +55,7 @@ t.test('an app is shut out after a question that names it', async t => {
   t.equal((await browser.submit(question, {}, /withdraw$/)).statusCode, 404, 'once')
 })
 
-t.test('nobody shuts out for somebody else', async t => {
+t.test('users cannot revoke access for other users', async t => {
   const { user } = await person()
   const granted = await grantAccess(services, user, { name: 'Calendar' })
   const { browser } = await person()
@@ -68,7 +68,7 @@ t.test('nobody shuts out for somebody else', async t => {
   t.equal(await opens(app, granted.accessToken), 200)
 })
 
-t.test('shutting out needs the token of the form, and somebody signed in', async t => {
+t.test('revoking access requires the CSRF token and a session', async t => {
   const { user, browser } = await person()
   const { client, accessToken } = await grantAccess(services, user)
   const { browser: other } = await person()

@@ -37,7 +37,7 @@ const proves = async (id: string, secret: string) =>
   (await form(app, '/oauth/token', { grant_type: 'refresh_token', refresh_token: 'x' }, basic(id, secret)))
     .statusCode === 400
 
-t.test('an app is registered, and its secret shown once', async t => {
+t.test('an app is created, and its secret is shown once', async t => {
   const answer = await create({
     scope_choice: 'these',
     'scope:orders:read': 'on',
@@ -63,7 +63,7 @@ t.test('an app is registered, and its secret shown once', async t => {
   )
 })
 
-t.test('the same form sent again, as a reload does, makes nothing more', async t => {
+t.test('submitting the same form again creates no second app', async t => {
   const page = await browser.get('/apps/own/new')
   const id = idIn((await browser.submit(page, filled, /own$/)).body)
   const again = await browser.submit(page, filled, /own$/)
@@ -75,7 +75,7 @@ t.test('the same form sent again, as a reload does, makes nothing more', async t
   t.ok(await proves(id, secret))
 })
 
-t.test('a public app gets none', async t => {
+t.test('a public app gets no secret', async t => {
   const answer = await create({ kind: 'public', redirect_uris: 'com.example.app:/cb' })
   t.equal(answer.statusCode, 303)
   const page = await browser.get(locationOf(answer).pathname)
@@ -85,7 +85,7 @@ t.test('a public app gets none', async t => {
   t.equal((await browser.submit(rotate, {}, /secret$/)).statusCode, 409)
 })
 
-t.test('what is wrong is said, and what was typed stays', async t => {
+t.test('errors are shown, and the entered values are kept', async t => {
   const wrong: Record<string, string | undefined>[] = [
     { name: undefined },
     { name: 'x'.repeat(256) },
@@ -107,6 +107,15 @@ t.test('what is wrong is said, and what was typed stays', async t => {
     t.notMatch(answer.body, '<script>')
     if (!('name' in fields)) t.match(answer.body, 'value="Kept &lt;name')
   }
+  const uris = (count: number) => Array.from({ length: count }, (_, i) => `x${i}`).join('\n')
+  t.match((await create({ redirect_uris: uris(5_000) })).body, 'Redirect URI must have at most 50 entries.')
+  const { body } = await create({ redirect_uris: uris(50) })
+  t.match(body, 'Redirect URI 20 must be')
+  t.notMatch(body, 'Redirect URI 21', 'the first ones are enough')
+  const boxes = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`scope:nope:${i}`, 'on']))
+  const unknown = await create({ scope_choice: 'these', ...boxes })
+  t.match(unknown.body, 'nope:19')
+  t.notMatch(unknown.body, 'nope:20')
   t.equal((await services.clients.list({ userId: user.id })).length, before)
 })
 
@@ -140,7 +149,7 @@ t.test('an app is changed', async t => {
   t.notOk(await proves(id, secret))
 })
 
-t.test('an app that signs assertions goes on doing so', async t => {
+t.test('an app that authenticates by keys keeps doing so', async t => {
   const jwks = { keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }] }
   const settings = {
     name: 'signs',
@@ -155,7 +164,7 @@ t.test('an app that signs assertions goes on doing so', async t => {
   t.match(await services.clients.find(client.id), { name: 'Viewer', authMethod: 'private_key_jwt', jwks })
 })
 
-t.test('a new secret leaves the one before for a while', async t => {
+t.test('the old secret stays valid during the overlap', async t => {
   const { id, secret: first } = await made()
   const rotate = async (overlap?: string) =>
     browser.submit(await browser.get(`/apps/own/${id}/secret`), { overlap }, /secret$/)
@@ -169,7 +178,7 @@ t.test('a new secret leaves the one before for a while', async t => {
   t.ok(await proves(id, third))
 })
 
-t.test('an app is revoked after a question that names it', async t => {
+t.test('revoking an app asks for confirmation, with its name', async t => {
   const { id, secret } = await made({ name: 'Doomed <app>' })
   const question = await browser.get(`/apps/own/${id}/revoke`)
   t.match(question.body, /Revoke <bdi>Doomed &lt;app(>|&gt;)<\/bdi>\?/)
@@ -180,7 +189,7 @@ t.test('an app is revoked after a question that names it', async t => {
   t.notMatch((await browser.get(`/apps/own/${id}`)).body, '<button>Save')
 })
 
-t.test('nobody sees or changes anybody else’s', async t => {
+t.test('users cannot see or change apps of others', async t => {
   const { id } = await made()
   const { fields } = formOf((await stranger.get('/apps/own/new')).body, /own$/)
   for (const other of [id, NOBODY, 'x']) {
@@ -193,7 +202,7 @@ t.test('nobody sees or changes anybody else’s', async t => {
   t.match(await services.clients.find(id), { name: 'Viewer', revoked: false })
 })
 
-t.test('every form needs its token, and every page somebody signed in', async t => {
+t.test('every form requires its CSRF token, and every page a session', async t => {
   const { id } = await made()
   const { fields: theirs } = formOf((await stranger.get('/apps/own/new')).body, /own$/)
   const before = (await services.auditLog.list({}, { limit: 1 }))[0]?.id
@@ -207,7 +216,7 @@ t.test('every form needs its token, and every page somebody signed in', async t 
   t.equal((await services.auditLog.list({}, { limit: 1 }))[0]?.id, before, 'nothing happened')
 })
 
-t.test('names and addresses run nothing', async t => {
+t.test('names and URIs cannot inject scripts', async t => {
   const { id } = await made({ name: XSS, redirect_uris: "https://viewer.example/cb?'onclick='alert(1)" })
   for (const url of ['/apps/own', `/apps/own/${id}`, `/apps/own/${id}/secret`, `/apps/own/${id}/revoke`]) {
     const { body, statusCode } = await browser.get(url)

@@ -1,10 +1,15 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
+import type { Client } from '../../../src/clients/client.entity.ts'
+import { DEVICE_CODE } from '../../../src/grants/device-grant.ts'
 import { actingAs, newUser, PASSWORD, testApp } from '../../helpers/app.ts'
-import { Browser, locationOf } from '../../helpers/browser.ts'
+import { authorizeUrl, Browser, errorsOf, locationOf } from '../../helpers/browser.ts'
 import { opens } from '../../helpers/granted-tokens.ts'
 import { basic, form } from '../../helpers/oauth.ts'
 
-const { app, services } = await testApp(t)
+const { app, services } = await testApp(t, { fetchLoopback: true })
 const admin = await newUser(services, 'admin')
 const browser = new Browser(app)
 await browser.signIn(admin)
@@ -17,7 +22,7 @@ async function send(url: string, fields: Record<string, string | undefined>, act
 }
 
 t.test('users', async t => {
-  t.test('are made', async t => {
+  t.test('are created', async t => {
     const fields = { name: 'Ada <King>', email: 'Ada@Example.com', password: PASSWORD, role: 'admin' }
     const page = await send('/manage/users/new', fields, /users$/)
     t.match(page.body, 'role="status"')
@@ -26,7 +31,7 @@ t.test('users', async t => {
     t.notMatch((await browser.get('/manage/users')).body, 'role="status"', 'which is said once')
   })
 
-  t.test('are asked for again when something is wrong, without the password', async t => {
+  t.test('an invalid form is shown again without the password', async t => {
     const page = await browser.get('/manage/users/new')
     const good = { name: 'Mary', email: 'mary@example.com', password: PASSWORD }
     for (const bad of [
@@ -46,7 +51,7 @@ t.test('users', async t => {
     t.match(await services.users.findByEmail('mary@example.com'), { role: 'user' })
   })
 
-  t.test('are found by a part of the name or the address, wildcards standing for themselves', async t => {
+  t.test('are found by a part of the name or address, with wildcards escaped', async t => {
     await newUser(services, 'user', 'needle_1@haystack.example')
     await newUser(services, 'user', 'needle21@haystack.example')
     const found = async (q: string) =>
@@ -71,7 +76,7 @@ t.test('users', async t => {
     t.notMatch(second.body, 'rel="next"')
   })
 
-  t.test('are disabled and enabled, but nobody by themselves', async t => {
+  t.test('are disabled and enabled, but not by themselves', async t => {
     const { user, token } = await actingAs(services)
     const path = `/manage/users/${user.id}`
     await send(path, {}, /disable$/)
@@ -90,7 +95,7 @@ t.test('users', async t => {
     t.ok((await services.users.find(user.id)).unlockedAt)
   })
 
-  t.test('get another password, which ends their sessions', async t => {
+  t.test('get a new password, which ends their sessions', async t => {
     const user = await newUser(services)
     const theirs = new Browser(app)
     await theirs.signIn(user)
@@ -104,7 +109,7 @@ t.test('users', async t => {
     t.ok(await services.users.authenticate(user.email, 'another good one'))
   })
 
-  t.test('do not get one from themselves: that takes the one before', async t => {
+  t.test('cannot reset their own password, which requires the current one', async t => {
     const page = await browser.get(`/manage/users/${admin.id}`)
     t.notMatch(page.body, /action="[^"]*password"/)
     const _csrf = /name="_csrf" value="([^"]*)"/.exec(page.body)?.[1]
@@ -113,9 +118,81 @@ t.test('users', async t => {
     t.ok(await services.users.authenticate(admin.email, PASSWORD))
   })
 
-  t.test('are signed out everywhere', async t => {
+  t.test('are promoted, demoted and renamed, but not by themselves', async t => {
+    const user = await newUser(services)
+    const path = `/manage/users/${user.id}`
+    const page = await send(path, { name: 'Ada', email: 'promoted@example.com', role: 'admin' }, /users\/[\w-]+$/)
+    t.match(page.body, 'Ada</bdi> was updated')
+    t.match(await services.users.find(user.id), { name: 'Ada', email: 'promoted@example.com', role: 'admin' })
+    await send(path, { name: 'Ada', email: 'promoted@example.com', role: 'user' }, /users\/[\w-]+$/)
+    t.equal((await services.users.find(user.id)).role, 'user')
+    const own = await browser.get(`/manage/users/${admin.id}`)
+    t.notMatch(own.body, 'name="role"')
+    const _csrf = /name="_csrf" value="([^"]*)"/.exec(own.body)?.[1]
+    t.equal((await browser.post(`/manage/users/${admin.id}`, { _csrf, role: 'user' })).statusCode, 409)
+    t.equal((await services.users.find(admin.id)).role, 'admin')
+  })
+
+  t.test('do not get back by an old form what was taken away meanwhile', async t => {
+    const user = await newUser(services, 'admin')
+    const path = `/manage/users/${user.id}`
+    const old = await browser.get(path)
+    await services.users.update(user.id, { role: 'user' })
+    const fields = { name: 'Ada', email: user.email, role: 'admin' }
+    const refused = await browser.submit(old, fields, /users\/[\w-]+$/)
+    t.equal(refused.statusCode, 409)
+    t.match(errorsOf(refused.body).above, 'has changed since you opened the page')
+    t.match(refused.body, '<option value="user" selected>', 'the current role')
+    t.equal((await browser.submit(old, { ...fields, tag: undefined }, /users\/[\w-]+$/)).statusCode, 409)
+    t.match(await services.users.find(user.id), { role: 'user', name: user.name })
+
+    const current = await browser.get(path)
+    const invalid = await browser.submit(current, { ...fields, name: ' ' }, /users\/[\w-]+$/)
+    t.equal(invalid.statusCode, 400)
+    await services.users.update(user.id, { name: 'Grace' })
+    t.equal((await browser.submit(invalid, fields, /users\/[\w-]+$/)).statusCode, 409, 'also when it was shown again')
+    t.match(await services.users.find(user.id), { role: 'user', name: 'Grace' })
+  })
+
+  t.test('get tokens from an administrator, with the scopes that they may have', async t => {
+    const user = await newUser(services)
+    const path = `/manage/users/${user.id}/tokens`
+    const page = await browser.get(`${path}/new?name=deploy&scopes=orders:read`)
+    t.notMatch(page.body, 'scope.admin:write', 'only administrators can have it')
+    const filled = { name: 'deploy', expires_in: '30d' }
+    const issued = await browser.submit(page, filled, /tokens$/)
+    t.equal(issued.statusCode, 201)
+    const [token] = await services.tokens.list(user.id, { limit: 1 })
+    t.match(token, { name: 'deploy', scopes: ['orders:read'] })
+    t.match(await services.auditLog.list({ userId: user.id, kind: 'token.issued' }, { limit: 1 }), [
+      { actorUserId: admin.id },
+    ])
+    const again = await browser.submit(page, filled, /tokens$/)
+    t.equal(again.headers.location, `${path}/${token?.id}`, 'a reload creates nothing')
+    t.equal(locationOf(await browser.get(`${path}/${token?.id}`)).pathname, `/manage/tokens/${token?.id}`)
+    t.match((await browser.get(`/manage/tokens/${token?.id}`)).body, /deploy.*orders:read/s)
+    const refused = await browser.submit(page, { ...filled, 'scope.admin:write': '1', once: 'other' }, /tokens$/)
+    t.equal(refused.statusCode, 400)
+    await services.users.disable(user.id)
+    t.equal((await browser.get(`${path}/new`)).statusCode, 409)
+    t.equal((await services.tokens.list(user.id, { limit: 5 })).length, 1)
+  })
+
+  t.test('are signed out everywhere, and keep their tokens', async t => {
     const { user, token } = await actingAs(services)
-    await send(`/manage/users/${user.id}/sign-out`, {}, /sign-out$/)
+    const theirs = new Browser(app)
+    await theirs.signIn(user)
+    await send(`/manage/users/${user.id}`, {}, /sign-out$/)
+    t.equal((await theirs.get('/tokens')).statusCode, 303)
+    t.equal(await opens(app, token), 200)
+  })
+
+  t.test('are signed out, and lose the tokens that were counted', async t => {
+    const { user, token } = await actingAs(services)
+    const path = `/manage/users/${user.id}/tokens/revoke`
+    t.match((await browser.get(path)).body, 'Sign out and revoke 1 token<')
+    t.equal(await opens(app, token), 200, 'nothing is revoked by asking')
+    await send(path, {}, /revoke$/)
     t.equal(await opens(app, token), 401)
     t.match(await services.auditLog.list({ userId: user.id, kind: 'session.ended' }, { limit: 1 }), [
       { actorUserId: admin.id, address: '127.0.0.1' },
@@ -133,7 +210,7 @@ t.test('an app is allowed to exchange tokens for other APIs, and to name them', 
   t.match(await services.clients.find(client.id), allowed)
   const refused = await browser.submit(page, { exchange_audiences: '<b>' }, /clients\/[\w-]+$/)
   t.equal(refused.statusCode, 400)
-  t.match(refused.body, /role="alert">[^<]*URI/)
+  t.match(errorsOf(refused.body).exchange_audiences, /^Exchange audience 1 must be an absolute URI/)
   t.match(refused.body, '>&lt;b&gt;</textarea>')
   await send(path, { exchange_audiences: undefined, resources: undefined }, /clients\/[\w-]+$/)
   t.match(await services.clients.find(client.id), { exchangeAudiences: [], resources: [] })
@@ -145,6 +222,32 @@ t.test('an app is allowed to exchange tokens for other APIs, and to name them', 
   t.notMatch((await browser.get(`/manage/clients/${theirs.id}`)).body, 'exchange_audiences')
 })
 
+t.test('an old form of an app or a service account does not undo what was changed meanwhile', async t => {
+  const { client } = await services.clients.create({ name: 'Gateway', redirectUris: ['https://a.example'] })
+  const path = `/manage/clients/${client.id}`
+  const old = await browser.get(path)
+  await services.clients.update(client.id, { redirectUris: ['https://b.example'], scopes: ['orders:read'] })
+  for (const action of [/settings$/, /clients\/[\w-]+$/]) {
+    const refused = await browser.submit(
+      old,
+      { name: 'Gateway', redirect_uris: 'https://a.example', issues_personal_tokens: '1' },
+      action,
+    )
+    t.equal(refused.statusCode, 409)
+    t.match(errorsOf(refused.body).above, 'has changed since you opened the page')
+    t.match(refused.body, 'https://b.example</textarea>', 'the current values')
+  }
+  const kept = { redirectUris: ['https://b.example'], scopes: ['orders:read'], issuesPersonalTokens: false }
+  t.match(await services.clients.find(client.id), kept)
+
+  const account = await services.serviceAccounts.create({ name: 'CI', role: 'admin', maintainers: [admin.id] })
+  const form = await browser.get(`/manage/service-accounts/${account.id}`)
+  await services.serviceAccounts.update(account.id, { role: 'user' })
+  const refused = await browser.submit(form, { name: 'CI', role: 'admin' }, /service-accounts\/[\w-]+$/)
+  t.equal(refused.statusCode, 409)
+  t.equal((await services.serviceAccounts.find(account.id)).role, 'user')
+})
+
 t.test('an operator lets the tokens of an app issue personal tokens, and has requests pushed', async t => {
   const redirectUris = ['https://a.example']
   const { client } = await services.clients.create({ name: 'Deployer', redirectUris, authMethod: 'none' })
@@ -153,12 +256,152 @@ t.test('an operator lets the tokens of an app issue personal tokens, and has req
   const both = { issues_personal_tokens: '1', require_pushed_authorization_requests: '1' }
   const page = await save(both)
   t.match(await services.clients.find(client.id), { issuesPersonalTokens: true, requirePushedRequests: true })
-  t.equal([...page.body.matchAll(/type="checkbox"[^>]* checked/g)].length, 2)
+  t.equal([...page.body.matchAll(/name="(?:issues_|require_)\w+" value="1" checked/g)].length, 2)
   await save({ issues_personal_tokens: undefined, require_pushed_authorization_requests: undefined })
   t.match(await services.clients.find(client.id), { issuesPersonalTokens: false, requirePushedRequests: false })
   const theirs = (await services.clients.create({ name: 'x', userId: admin.id, redirectUris })).client
   t.notMatch((await save({ require_pushed_authorization_requests: '1' }, theirs.id)).body, 'issues_personal_tokens')
   t.match(await services.clients.find(theirs.id), { requirePushedRequests: true })
+})
+
+t.test('apps of every kind are created and changed', async t => {
+  const create = async (kind: string, fields: Record<string, string>) => {
+    const page = await browser.get(`/manage/clients/new?kind=${kind}`)
+    return browser.submit(page, fields, /clients$/)
+  }
+  const newest = async () => (await services.clients.list({ limit: 500 })).at(-1) as Client
+  const machine = await create('machine', { name: 'Nightly', 'grant:client_credentials': 'on' })
+  t.match(machine.body, 'id="secret"', 'the secret is shown once')
+  const first = await newest()
+  t.match(first, { name: 'Nightly', grantTypes: ['client_credentials'], user: null, authMethod: 'client_secret_basic' })
+  const api = await create('api', { name: 'Orders', audience: 'https://orders.example', token_format: 'opaque' })
+  t.equal(api.statusCode, 200)
+  t.match(await newest(), { audience: 'https://orders.example', grantTypes: [], tokenFormat: 'opaque' })
+  const phone = await create('native', { name: 'Phone', redirect_uris: 'com.example.app:/cb' })
+  t.equal(phone.statusCode, 303, 'it has no secret')
+  const { id } = await newest()
+  t.match(await services.clients.find(id), { authMethod: 'none', redirectUris: ['com.example.app:/cb'], user: null })
+  t.equal(
+    (await create('device', { name: 'Television', [`grant:${DEVICE_CODE}`]: 'on', 'grant:refresh_token': 'on' }))
+      .statusCode,
+    303,
+  )
+  t.equal((await newest()).grantTypes.length, 2)
+  await send(`/manage/clients/${id}`, { name: 'Pocket', redirect_uris: 'com.example.app:/in' }, /settings$/)
+  t.match(await services.clients.find(id), { name: 'Pocket', redirectUris: ['com.example.app:/in'] })
+  const rotated = await browser.submit(await browser.get(`/manage/clients/${first.id}/secret`), {}, /secret$/)
+  const secret = /id="secret"[^>]* value="([^"]*)"/.exec(rotated.body)?.[1] as string
+  const answer = await form(app, '/oauth/token', { grant_type: 'client_credentials' }, basic(first.id, secret))
+  t.equal(answer.statusCode, 200, 'the new secret is accepted')
+  t.match(await services.auditLog.list({ clientId: id, kind: 'client.changed' }, { limit: 1 }), [
+    { actorUserId: admin.id },
+  ])
+  const theirs = await services.clients.create({ name: 'x', userId: admin.id, redirectUris: ['https://a.example'] })
+  t.notMatch((await browser.get(`/manage/clients/${theirs.client.id}`)).body, '/settings"', 'its owner decides')
+})
+
+t.test('an app is verified until it changes, which people see when it asks', async t => {
+  const person = await newUser(services)
+  const { client } = await services.clients.create({
+    name: 'Pocket calendar',
+    userId: person.id,
+    public: true,
+    redirectUris: ['com.example.calendar:/cb'],
+  })
+  const asks = async () => (await browser.get(authorizeUrl(client, { scope: 'orders:read' }))).body
+  const WARNING = 'cannot verify the identity'
+  t.match(await asks(), WARNING)
+  const path = `/manage/clients/${client.id}`
+  const question = await browser.get(`${path}/verify`)
+  t.match(question.body, 'com.example.calendar:/cb', 'what to look at')
+  t.match(await asks(), WARNING, 'asking verifies nothing')
+  t.match((await send(`${path}/verify`, {}, /verify$/)).body, 'is verified')
+  const verified = await asks()
+  t.match(verified, /has verified this app.*>Verified</s)
+  t.notMatch(verified, WARNING)
+  t.match(verified, 'Another program can use the name of this app', 'since it has no credentials')
+  t.match(await services.auditLog.list({ clientId: client.id, kind: 'client.verified' }, { limit: 1 }), [
+    { actorUserId: admin.id },
+  ])
+  await services.clients.update(client.id, { name: 'Your bank' })
+  t.match(await asks(), WARNING, 'another name is not verified')
+  t.notMatch(await asks(), 'has verified this app')
+  await services.clients.update(client.id, { name: 'Pocket calendar' })
+  t.match(await asks(), WARNING, 'nor is the old one again')
+  await send(`${path}/verify`, {}, /verify$/)
+  t.notMatch(await asks(), WARNING)
+  await send(path, {}, /unverify$/)
+  t.match(await asks(), WARNING)
+  await services.clients.revoke(client.id)
+  t.equal((await browser.submit(question, {}, /verify$/)).statusCode, 409)
+})
+
+t.test('only what an administrator looked at is verified', async t => {
+  const png = (note: string) =>
+    Buffer.concat([
+      Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'),
+      Buffer.from('0000004000000040', 'hex'),
+      Buffer.from(note),
+    ])
+  let logo = png('calendar')
+  const host = createServer((_request, response) => response.setHeader('content-type', 'image/png').end(logo))
+  await once(host.listen(0, 'localhost'), 'listening')
+  t.teardown(() => host.close().closeAllConnections())
+  const { client } = await services.clients.create({
+    name: 'Calendar',
+    userId: (await newUser(services)).id,
+    redirectUris: ['https://calendar.example/cb'],
+    metadata: { logo_uri: `http://localhost:${(host.address() as AddressInfo).port}/logo.png` },
+  })
+  const path = `/manage/clients/${client.id}`
+  const stored = async () => services.verifications.find(await services.clients.find(client.id))
+  const shown = (content: Buffer) => `src="data:image/png;base64,${content.toString('base64')}" width="56"`
+  const first = await browser.get(`${path}/verify`)
+  t.ok(first.body.includes(shown(logo)), 'the logo itself is shown')
+
+  logo = png('your bank')
+  const refused = await browser.submit(first, {}, /verify$/)
+  t.equal(refused.statusCode, 409)
+  t.match(errorsOf(refused.body).above, /has changed since you opened this page/)
+  t.ok(refused.body.includes(shown(logo)), 'what it is now')
+  t.equal(await stored(), undefined, 'another logo is not verified')
+
+  const redirectUris = ['https://bank.example/cb']
+  await services.clients.update(client.id, { redirectUris })
+  t.equal((await browser.submit(refused, {}, /verify$/)).statusCode, 409)
+  t.equal((await browser.submit(refused, { print: undefined, logo: undefined }, /verify$/)).statusCode, 409)
+  t.equal(await stored(), undefined, 'nor is another redirect URI')
+
+  const { headers } = await actingAs(services, ['admin:read', 'admin:write'], { role: 'admin' })
+  const url = `/admin/clients/${client.id}/verification`
+  const put = (payload: object) => app.inject({ method: 'PUT', url, headers, payload })
+  const { data } = (await app.inject({ url: `${url}/preview`, headers })).json()
+  t.match(data, { client: { redirect_uris: redirectUris }, logo: `data:image/png;base64,${logo.toString('base64')}` })
+  const { print, logo_sha256 } = data
+  t.equal((await put({})).statusCode, 422, 'what was looked at is required')
+  t.equal((await put({ print: print.replace(/./g, '0'), logo_sha256 })).statusCode, 409)
+  t.equal((await put({ print, logo_sha256: null })).statusCode, 409)
+  t.equal(await stored(), undefined)
+  t.equal((await put({ print, logo_sha256 })).statusCode, 200)
+  t.match((await app.inject({ url, headers })).json().data, { logo: true, print, logo_sha256 })
+  t.strictSame((await stored())?.logo?.content, logo)
+
+  await services.clients.update(client.id, { requirePushedRequests: true })
+  t.ok(await stored(), 'other settings are not what was verified')
+  const { authMethod } = client
+  for (const [to, back] of [
+    [{ name: 'Your bank' }, { name: client.name }],
+    [{ authMethod: 'none' }, { authMethod }],
+  ] as const) {
+    await services.clients.update(client.id, to)
+    await services.clients.update(client.id, back)
+    t.equal(await stored(), undefined, 'changing it back does not restore the verification')
+    const now = await services.verifications.preview(client.id)
+    await services.verifications.verify(client.id, now)
+  }
+  host.close().closeAllConnections()
+  const away = await browser.get(`${path}/verify`)
+  t.notMatch(away.body, '<button>Verify app', 'a logo that cannot be seen cannot be verified')
 })
 
 t.test('apps are revoked, but not the one of personal tokens', async t => {
@@ -206,15 +449,15 @@ t.test('a key is revoked', async t => {
   const current = (await services.keys.list()).find(key => key.state === 'current')?.id as string
   t.match((await browser.get(`/manage/keys/${current}/revoke`)).body, /This cannot be undone/)
   const page = await send(`/manage/keys/${current}/revoke`, {}, /revoke$/)
-  t.match(page.body, /was revoked, and <bdi>\d+<\/bdi> tokens with it/)
-  t.match(page.body, /data-label="Status">Revoked</)
+  t.match(page.body, /was revoked, and (<bdi>)?\d+(<\/bdi>)? tokens? with it/)
+  t.match(page.body, /data-label="Status"><span class="badge danger">Revoked</)
   t.notMatch(page.body, `${current}/revoke`)
   t.ok((await services.tokenAdmin.find(id))?.revoked)
   t.equal(await opens(app, token), 401)
   t.equal((await browser.get(`/manage/keys/${current}/revoke`)).statusCode, 404)
 })
 
-t.test('the audit trail is filtered and says who did it', async t => {
+t.test('the audit log is filtered and names the actor', async t => {
   const user = await newUser(services)
   await new Browser(app).signIn(user, 'wrong')
   const { client } = await services.clients.create({
@@ -255,4 +498,27 @@ t.test('the audit log names the acting token and session, and what a request cal
   const reader = await actingAs(services, ['admin:read'], { role: 'admin' })
   const api = await app.inject({ url: `/admin/audit?token_id=${id}`, headers: reader.headers })
   t.ok(api.json().data.some((event: { actor_token_id: string }) => event.actor_token_id === id))
+})
+
+t.test('the audit log leads to what it names, and is a file without formulas', async t => {
+  const user = await newUser(services)
+  await services.users.update(user.id, { name: '=HYPERLINK("https://evil.example")' })
+  const redirectUris = ['https://a.example']
+  const { client } = await services.clients.create({ name: '+1 "quoted"', userId: user.id, redirectUris })
+  const query = `client=${client.id}`
+  const { body } = await browser.get(`/manage/audit?${query}`)
+  t.match(body, `href="/manage/users/${user.id}"`)
+  t.match(body, `href="/manage/clients/${client.id}"`)
+  const csv = /href="([^"]*audit\.csv[^"]*)"/.exec(body)?.[1]?.replaceAll('&amp;', '&') as string
+  t.equal(csv, `/manage/audit.csv?${query}`, 'with the filters of the page')
+  const file = await browser.get(csv)
+  t.match(file.headers, { 'content-type': /^text\/csv/, 'content-disposition': /attachment/ })
+  const [head, ...rows] = file.body.trimEnd().split('\r\n')
+  t.match(head, /^id,time,event,/)
+  t.equal(rows.length, 1)
+  t.match(rows[0], /"'=HYPERLINK\(""https:\/\/evil\.example""\)"/)
+  t.match(rows[0], /"'\+1 ""quoted"""/)
+  t.notMatch(file.body, /,"[=+@-]/)
+  t.equal((await browser.get('/manage/audit.csv?client=x')).statusCode, 400)
+  t.equal((await new Browser(app).get(csv)).statusCode, 303, 'for administrators only')
 })

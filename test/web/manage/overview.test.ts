@@ -20,7 +20,7 @@ function counts(body: string, title: string): number[] {
   return []
 }
 
-t.test('the pictures say what happened', async t => {
+t.test('the charts show the figures', async t => {
   const issue = async (name: string) => (await services.tokens.issuePersonal({ user: admin, name })).token.id
   const set = (id: string, values: string) =>
     services.db.query(`update oauth_access_tokens set ${values} where id = ?`, [id])
@@ -54,7 +54,7 @@ t.test('the pictures say what happened', async t => {
   )
 })
 
-t.test('they are drawn without script or style, and said in words', async t => {
+t.test('charts need no script or inline style, and have a text alternative', async t => {
   const { body, headers } = await browser.get('/manage')
   t.equal([...body.matchAll(/<figure/g)].length, 5)
   t.equal([...body.matchAll(/<figcaption>/g)].length, 5)
@@ -62,10 +62,18 @@ t.test('they are drawn without script or style, and said in words', async t => {
   t.equal([...body.matchAll(/<path d="(M\d+ 100V\d+)*"\/>/g)].length, 5)
   t.match(body, /<path d="M/)
   t.notMatch(body, / style=|<script>/)
+  t.equal(
+    [...body.matchAll(/<svg data-values="(?:\d+ ){29}\d+" data-from="[^"]+"/g)].length,
+    5,
+    'numbers to hover over',
+  )
+  t.match(body, /2 tokens expire within 7 days/)
+  t.match(body, /href="\/manage\/tokens\?unused_since=\d{4}-\d\d-\d\d"/)
+  t.match(body, /1 failed sign-in today/)
   t.notMatch(headers['content-security-policy'], 'unsafe')
 })
 
-t.test('they go back 30 or 90 days, and are kept for a minute', async t => {
+t.test('charts cover 30 or 90 days, and are cached for a minute', async t => {
   const { body } = await browser.get('/manage?days=90')
   const before = counts(body, 'Tokens issued')
   t.equal(before.length, 90)

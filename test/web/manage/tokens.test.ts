@@ -8,21 +8,21 @@ const admin = await newUser(services, 'admin')
 const browser = new Browser(app)
 await browser.signIn(admin)
 
-const names = (body: string) => [...body.matchAll(/<th scope="row"><bdi>([^<]*)/g)].map(([, name]) => name)
-const matching = (body: string) => Number(/Matching active tokens: (\d+)/.exec(body)?.[1])
+const names = (body: string) => [...body.matchAll(/<th scope="row"><a [^>]*><bdi>([^<]*)/g)].map(([, name]) => name)
+const matching = (body: string) => Number(/(\d+) matching active tokens?/.exec(body)?.[1])
 
 /** Goes from the list over the question to the end. @returns how many each of the three names */
 async function revoke(query: string): Promise<[listed: number, asked: number, revoked: number]> {
   const list = await browser.get(`/manage/tokens?${query}`)
   const link = /href="([^"]*\/revoke\?[^"]*)"/.exec(list.body)?.[1]?.replaceAll('&amp;', '&') as string
   const question = await browser.get(link)
-  const asked = Number(/Revoke (\d+) tokens\?/.exec(question.body)?.[1])
+  const asked = Number(/Revoke (\d+) tokens?\?/.exec(question.body)?.[1])
   const answer = await browser.submit(question, {}, /revoke$/)
   const { body } = await browser.get(locationOf(answer).pathname)
-  return [matching(list.body), asked, Number(/Tokens revoked: <bdi>(\d+)/.exec(body)?.[1])]
+  return [matching(list.body), asked, Number(/(?:<bdi>)?(\d+)(?:<\/bdi>)? tokens? w\w+ revoked/.exec(body)?.[1])]
 }
 
-t.test('tokens are listed by every condition', async t => {
+t.test('tokens are filtered by every condition', async t => {
   const [a, b] = [await newUser(services), await newUser(services)]
   const issue = (user: typeof a, name: string, scopes: string[]) =>
     services.tokens.issuePersonal({ user, name, scopes })
@@ -46,7 +46,7 @@ t.test('tokens are listed by every condition', async t => {
   t.strictSame(await list(`user=${a.id}&state=all`), ['second', 'first'])
 })
 
-t.test('the number that is asked about is the number that is revoked', async t => {
+t.test('the confirmed number of tokens is revoked', async t => {
   const user = await newUser(services)
   const tokens = await Promise.all(
     Array.from({ length: 30 }, (_, i) => actingAs(services, i % 3 ? ['orders:read'] : ['reports'], { user })),
@@ -62,12 +62,13 @@ t.test('the number that is asked about is the number that is revoked', async t =
   ])
 })
 
-t.test('the question names the conditions in words, and changes nothing', async t => {
+t.test('the confirmation names the conditions, and changes nothing', async t => {
   const { user, token } = await actingAs(services, ['orders:read'])
   await services.users.update(user.id, { name: '<i>Ada</i>' })
   const query = `user=${user.email}&scope=orders:read&made_before=2099-01-01&unused_since=2099-01-01`
   const { body } = await browser.get(`/manage/tokens/revoke?${query}`)
-  t.match(body, 'Revoke 1 tokens?')
+  t.match(body, 'Revoke 1 token?')
+  t.strictSame(names(body).length, 1, 'which is shown')
   t.match(body, '&lt;i&gt;Ada&lt;/i&gt;')
   t.match(body, /Scope: <bdi>orders:read<\/bdi>/)
   t.match(body, /Created before <bdi>2099-01-01<\/bdi>/)
@@ -85,17 +86,49 @@ t.test('the question names the conditions in words, and changes nothing', async 
 t.test('without a condition nothing is revoked', async t => {
   const { token, id } = await actingAs(services)
   const { fields } = formOf((await browser.get(`/manage/tokens/${id}/revoke`)).body, /revoke$/)
-  for (const more of [{}, { user: '' }, { state: 'all' }, { user_id: id }, { user: 'nobody@example.com' }]) {
+  for (const more of [
+    {},
+    { user: '' },
+    { scope: '', client: '', made_before: '', unused_since: '' },
+    { state: 'all' },
+    { user_id: id },
+    { user: 'nobody@example.com' },
+  ]) {
     t.equal((await browser.post('/manage/tokens/revoke', { ...fields, ...more })).statusCode, 400)
   }
   t.equal(await opens(app, token), 200)
 })
 
-t.test('one token is revoked by its name', async t => {
+t.test('one token is revoked, with its name in the confirmation', async t => {
   const { user, token, id } = await actingAs(services)
   const question = await browser.get(`/manage/tokens/${id}/revoke`)
   t.match(question.body, /Revoke <bdi>test<\/bdi>\?/)
   t.equal((await browser.submit(question, {}, /revoke$/)).statusCode, 303)
   t.equal(await opens(app, token), 401)
   t.match((await browser.get(`/manage/tokens?user=${user.id}`)).body, 'No tokens match')
+})
+
+t.test('the tokens to be revoked are looked through page by page, and the conditions stay', async t => {
+  const user = await newUser(services)
+  for (let n = 1; n <= 11; n++) await services.tokens.issuePersonal({ user, name: `of many ${n}` })
+  const first = await browser.get(`/manage/tokens/revoke?user=${user.id}`)
+  t.equal(names(first.body).length, 10)
+  const next = /href="([^"]*)" rel="next"/.exec(first.body)?.[1]?.replaceAll('&amp;', '&') as string
+  const second = await browser.get(next)
+  t.strictSame(names(second.body), ['of many 1'])
+  t.match(second.body, 'Revoke 11 tokens?', 'all of them, not those of the page')
+  t.equal(formOf(second.body, /revoke$/).fields.user, user.id)
+  t.equal(formOf(second.body, /revoke$/).fields.cursor, undefined)
+})
+
+t.test('the facts of a token stand before its revocation', async t => {
+  const { user, id, token } = await actingAs(services, ['orders:read', 'reports'])
+  await services.users.update(user.id, { name: '<i>Ada</i>' })
+  for (const path of [`/manage/tokens/${id}`, `/manage/tokens/${id}/revoke`]) {
+    const { body } = await browser.get(path)
+    t.match(body, '&lt;i&gt;Ada&lt;/i&gt;')
+    t.match(body, user.email)
+    for (const fact of ['orders:read', 'reports', 'Last used', 'Expires', 'Created']) t.match(body, fact)
+  }
+  t.equal(await opens(app, token), 200, 'nothing is revoked by asking')
 })

@@ -1,11 +1,13 @@
 import { createAuthenticator } from '../authenticator.ts'
-import { bearerText, type Carrier } from '../bearer.ts'
-import { type ErrorResponse, toErrorResponse } from '../error-response.ts'
+import { bearerText, type TokenCarrier } from '../bearer.ts'
+import { type PlainResponse, toErrorResponse } from '../error-response.ts'
 import { checkOptions, isFunction, isWebUrl } from '../options.ts'
+import { describeOwnResource, type OwnResourceOptions, ownResourceOf } from '../own-resource.ts'
 import { PosternError } from '../postern-error.ts'
 import { ANY_TOKEN, allOf, anyOf, assertScopes, assertToken, type ScopeRequirement } from '../requirements.ts'
 import { resourceMetadataUrl } from '../resource.ts'
 import type { Token } from '../token.ts'
+import { createMetadataResponder, type RespondWithMetadata } from './metadata.ts'
 import type { AdapterOptions, Checks } from './public.ts'
 
 /** A request, independent of the framework. */
@@ -14,21 +16,31 @@ export interface GuardedRequest {
   request: object
   /** The URL or its path, with the query. */
   url: string
-  headers: Carrier['headers']
+  headers: TokenCarrier['headers']
   /** The parsed body, if there is one. */
   body?: unknown
 }
 
 /** The result of a check: the token, or the error response. */
-export type CheckResult = { token: Token; error?: undefined } | { token?: undefined; error: ErrorResponse }
+export type CheckResult = { token: Token; error?: undefined } | { token?: undefined; error: PlainResponse }
 
 export type RunCheck = (request: GuardedRequest) => Promise<CheckResult>
 
-/** Makes the guard of a framework. @param toCheck makes the framework's middleware of a check */
-export function createChecks<Check>(options: AdapterOptions, toCheck: (runCheck: RunCheck) => Check): Checks<Check> {
+/** Makes the middlewares of a framework. */
+export interface Framework<Check, Handler> {
+  toCheck(runCheck: RunCheck): Check
+  toHandler(respond: RespondWithMetadata): Handler
+}
+
+/** Makes the guard of a framework. */
+export function createChecks<Check, Handler>(
+  options: AdapterOptions,
+  { toCheck, toHandler }: Framework<Check, Handler>,
+): Checks<Check, Handler> {
   checkOptions('guard', options, { resource: isWebUrl, onError: isFunction })
   const { resource, onError = console.error, ...guardOptions } = options
-  const metadataUrl = resource === undefined ? undefined : resourceMetadataUrl(resource).href
+  const known = { ...ownResourceOf(guardOptions), ...(resource !== undefined && { resource }) }
+  let metadataUrl = resource === undefined ? undefined : resourceMetadataUrl(resource).href
   const { authenticate, ready, health, close } = createAuthenticator(guardOptions, {
     issuerUnavailable: onError,
     issuerRefused: onError,
@@ -52,7 +64,7 @@ export function createChecks<Check>(options: AdapterOptions, toCheck: (runCheck:
       return { token }
     } catch (error) {
       if (!(error instanceof PosternError) || error.status >= 500) onError(error)
-      return { error: toErrorResponse(error, metadataUrl) }
+      return { error: toErrorResponse(error, { metadataUrl, scopes: requirement.scopes }) }
     }
   }
 
@@ -61,6 +73,11 @@ export function createChecks<Check>(options: AdapterOptions, toCheck: (runCheck:
     checkScopes: (...all) => check(allOf(all)),
     checkAnyScope: (...any) => check(anyOf(any)),
     requireToken: () => check(ANY_TOKEN),
+    protectedResource: (given?: OwnResourceOptions) => {
+      const description = describeOwnResource(known, given)
+      metadataUrl = description.url.href
+      return toHandler(createMetadataResponder(description))
+    },
     ready,
     health,
     close,

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Token } from '../token.ts'
 import { createChecks } from './checks.ts'
 import type { AdapterOptions, Checks } from './public.ts'
-import { sendError } from './send-error.ts'
+import { sendResponse } from './send-response.ts'
 
 export { tokenOf } from '../token-of.ts'
 export * from './public.ts'
@@ -33,12 +33,19 @@ export type ExpressCheck = (
  * server.on('close', close)
  */
 export function expressGuard(options: AdapterOptions): Checks<ExpressCheck> {
-  return createChecks<ExpressCheck>(options, runCheck => async (request, response, next) => {
-    const { url = '', headers, body } = request
-    const { token, error } = await runCheck({ request, url, headers, body })
-    if (error) return sendError(response, error)
-    Object.assign(request, { token })
-    next()
+  return createChecks<ExpressCheck, ExpressCheck>(options, {
+    toCheck: runCheck => async (request, response, next) => {
+      const { url = '', headers, body } = request
+      const { token, error } = await runCheck({ request, url, headers, body })
+      if (error) return sendResponse(response, error)
+      Object.assign(request, { token })
+      next()
+    },
+    toHandler: respond => (request, response, next) => {
+      const metadata = respond(request.method, request.url ?? '')
+      if (metadata) sendResponse(response, metadata)
+      else next()
+    },
   })
 }
 

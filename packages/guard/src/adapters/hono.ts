@@ -12,9 +12,9 @@ export interface GuardVariables {
 
 /** The members of Hono's `Context` that the guard uses. */
 export interface HonoContext {
-  req: { raw: object; url: string; header(name: string): string | undefined }
+  req: { raw: object; method: string; url: string; header(name: string): string | undefined }
   set(name: 'token', token: Token): void
-  body(text: string, status: number, headers: Record<string, string>): Response
+  body(text: string | null, status: number, headers: Record<string, string>): Response
 }
 
 /** A middleware. */
@@ -30,13 +30,22 @@ export type HonoCheck = (c: HonoContext, next: () => Promise<void>) => Promise<R
  * app.get('/orders', checkScopes('orders:read'), c => c.json({ of: c.get('token').userId }))
  */
 export function honoGuard(options: AdapterOptions): Checks<HonoCheck> {
-  return createChecks<HonoCheck>(options, runCheck => async (c, next) => {
-    const headers = { authorization: c.req.header('authorization') }
-    const { token, error } = await runCheck({ request: c.req.raw, url: c.req.url, headers })
-    if (error) return c.body(error.body, error.status, error.headers)
-    c.set('token', token)
-    await next()
-    return undefined
+  return createChecks<HonoCheck, HonoCheck>(options, {
+    toCheck: runCheck => async (c, next) => {
+      const headers = { authorization: c.req.header('authorization') }
+      const { token, error } = await runCheck({ request: c.req.raw, url: c.req.url, headers })
+      if (error) return c.body(error.body, error.status, error.headers)
+      c.set('token', token)
+      await next()
+      return undefined
+    },
+    toHandler: respond => async (c, next) => {
+      const metadata = respond(c.req.method, c.req.url)
+      // A 204 must have no body, not even an empty one.
+      if (metadata) return c.body(metadata.body || null, metadata.status, metadata.headers)
+      await next()
+      return undefined
+    },
   })
 }
 

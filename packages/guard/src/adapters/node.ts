@@ -2,12 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Token } from '../token.ts'
 import { createChecks } from './checks.ts'
 import type { AdapterOptions, Checks } from './public.ts'
-import { sendError } from './send-error.ts'
+import { sendResponse } from './send-response.ts'
 
 export * from './public.ts'
 
 /** Returns the token, or undefined after it has sent an error response. */
 export type NodeCheck = (request: IncomingMessage, response: ServerResponse) => Promise<Token | undefined>
+
+/** Returns whether it has responded. */
+export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => boolean
 
 /**
  * The guard for `node:http`. A check returns the token, or sends the error response and returns undefined: 401, 403, 400 or 503
@@ -22,11 +25,18 @@ export type NodeCheck = (request: IncomingMessage, response: ServerResponse) => 
  * })
  * server.on('close', close)
  */
-export function nodeGuard(options: AdapterOptions): Checks<NodeCheck> {
-  return createChecks<NodeCheck>(options, runCheck => async (request, response) => {
-    const { token, error } = await runCheck({ request, url: request.url ?? '', headers: request.headers })
-    if (error) sendError(response, error)
-    return token
+export function nodeGuard(options: AdapterOptions): Checks<NodeCheck, NodeHandler> {
+  return createChecks<NodeCheck, NodeHandler>(options, {
+    toCheck: runCheck => async (request, response) => {
+      const { token, error } = await runCheck({ request, url: request.url ?? '', headers: request.headers })
+      if (error) sendResponse(response, error)
+      return token
+    },
+    toHandler: respond => (request, response) => {
+      const metadata = respond(request.method, request.url ?? '')
+      if (metadata) sendResponse(response, metadata)
+      return metadata !== undefined
+    },
   })
 }
 

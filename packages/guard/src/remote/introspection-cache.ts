@@ -1,6 +1,6 @@
 import { LruCache } from '../lru-cache.ts'
 import type { Token } from '../token.ts'
-import type { StatusReference } from './status-lists.ts'
+import type { StatusReference } from './list-uris.ts'
 
 /** A cached introspection response. */
 export interface CachedIntrospection {

@@ -3,8 +3,8 @@ import { type OnUse, Token } from '../token.ts'
 import type { AcceptsAudience } from './audience-check.ts'
 import { basicHeader, type Credentials, type HttpClient } from './http.ts'
 import { httpStatusError } from './issuer-refusal.ts'
+import type { StatusReference } from './list-uris.ts'
 import type { Monitor } from './monitor.ts'
-import type { StatusReference } from './status-lists.ts'
 
 /** The token of an active introspection response (RFC 7662 §2.2). */
 export interface IntrospectionResult {

@@ -1,3 +1,4 @@
+import { invalidToken } from '../errors.ts'
 import { PosternError } from '../postern-error.ts'
 import { STATUS } from '../status-bits.ts'
 import type { Token } from '../token.ts'
@@ -66,9 +67,10 @@ export class Introspector {
   }
 
   async #introspectNow(text: string): Promise<Token> {
-    const { introspect, feed, clock } = this.#options
+    const { introspect, feed, statusLists, clock } = this.#options
     const position = feed.position
     const { reference, ...introspection } = await introspect(text)
+    if (reference && statusLists.remembersRevoked(reference)) throw invalidToken('The access token has been revoked.')
     if (reference) await this.#store(text, { ...introspection, reference }, position)
     return assertNotExpired(introspection, clock)
   }

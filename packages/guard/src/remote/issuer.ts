@@ -14,8 +14,9 @@ export interface IssuerClient {
   /**
    * Reloads the metadata in the background, at most once a second. After a failure the cached metadata stays.
    * @param olderThan reload only when the cached metadata is older, in milliseconds
+   * @returns when it is done, for a caller that depends on the result
    */
-  refresh(olderThan?: number): void
+  refresh(olderThan?: number): Promise<void>
   keys: RemoteJwks
   /** Subscribes to changes: a key was removed or replaced, or the metadata has changed. */
   onChange(listener: () => void): void
@@ -84,9 +85,9 @@ export function createIssuerClient({ url, http, monitor }: IssuerOptions): Issue
     get current() {
       return current
     },
-    refresh(olderThan = COOLDOWN_MS) {
+    async refresh(olderThan = COOLDOWN_MS) {
       // Without cached metadata the next call of metadata() loads it.
-      if (current && performance.now() - loadedAt > olderThan) load().catch(() => {})
+      if (current && performance.now() - loadedAt > olderThan) await load().catch(() => {})
     },
     keys: createRemoteJwks(fetchKeys, emitChange),
     onChange: listener => void changeListeners.push(listener),

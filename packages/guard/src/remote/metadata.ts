@@ -1,3 +1,4 @@
+import { IMPORTED_FORMATS, type ImportedFormat } from '../imported-text.ts'
 import { normalizeIssuer } from '../issuer-url.ts'
 import type { HttpClient } from './http.ts'
 import { httpStatusError, issuerRefused } from './issuer-refusal.ts'
@@ -16,6 +17,8 @@ export interface Metadata {
   deployment_audience?: string
   /** Postern: the prefix of opaque tokens. */
   token_prefix?: string
+  /** Postern: formats of tokens that were imported from another system. */
+  imported_token_formats?: ImportedFormat[]
   /** Postern: earlier identifiers of the issuer whose tokens it still accepts. */
   previous_issuers?: string[]
 }
@@ -38,11 +41,13 @@ export async function fetchMetadata(http: HttpClient, url: string): Promise<Meta
       `The metadata at ${location} names the issuer ${JSON.stringify(metadata.issuer)}, not ${JSON.stringify(url)}. Set the guard's issuer to the one in the metadata.`,
     )
   }
-  const { deployment_audience: audience, previous_issuers: previous, token_prefix: prefix, ...rest } = metadata
+  const { deployment_audience: audience, previous_issuers: previous, token_prefix: prefix, ...others } = metadata
+  const { imported_token_formats: formats, ...rest } = others
   return {
     ...rest,
     ...(typeof audience === 'string' && { deployment_audience: audience }),
     ...(typeof prefix === 'string' && { token_prefix: prefix }),
+    ...(Array.isArray(formats) && { imported_token_formats: IMPORTED_FORMATS.filter(one => formats.includes(one)) }),
     previous_issuers: Array.isArray(previous) ? previous.filter(isPrevious).slice(0, MAX_PREVIOUS) : [],
   }
 }
@@ -60,7 +65,7 @@ export async function fetchJson(http: HttpClient, url: string, headers: Record<s
 }
 
 /** The well-known path is inserted between host and path (RFC 8414 §3.1). */
-function metadataUrl(issuer: string): string {
+export function metadataUrl(issuer: string): string {
   const { origin, pathname } = new URL(issuer)
   return `${origin}/.well-known/oauth-authorization-server${pathname === '/' ? '' : pathname}`
 }

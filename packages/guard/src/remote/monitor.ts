@@ -13,6 +13,11 @@ export interface GuardHealth {
   keys: boolean
   /** Whether the event feed is connected and up to date; null for a guard without a client, which does not follow it. */
   feed: 'live' | 'lost' | null
+  /**
+   * Whether no status in memory is recent enough to accept a token: older than `maxStalenessSeconds`, or there is none and a
+   * request to the issuer fails. Every check then asks the issuer, and fails with 503 while that fails.
+   */
+  stale: boolean
   /** The current errors, with what to do about each. */
   problems: string[]
 }

@@ -125,7 +125,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
       if (rule.refusal) throw rule.refusal
       await feed.started()
     },
-    health: () => healthOf(monitor, issuer, feed),
+    health: () => healthOf(monitor, issuer, feed, statusLists.stale),
     get position() {
       return feed.position
     },
@@ -166,9 +166,14 @@ function issuerUrlOf({ issuer }: RemoteOptions): string {
   return url
 }
 
-function healthOf({ problems, refusal }: Monitor, { keys }: IssuerClient, feed: FeedConnection): GuardHealth {
+function healthOf(
+  { problems, refusal }: Monitor,
+  { keys }: IssuerClient,
+  feed: FeedConnection,
+  stale: boolean | undefined,
+): GuardHealth {
   const hasStarted = keys.loaded && feed.hasStarted
   const degraded = feed.isLost || problems.length > 0
   const status = refusal ? 'failed' : !hasStarted ? 'starting' : degraded ? 'degraded' : 'ok'
-  return { status, keys: keys.loaded, feed: feed.state, problems }
+  return { status, keys: keys.loaded, feed: feed.state, stale: stale ?? degraded, problems }
 }

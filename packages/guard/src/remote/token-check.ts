@@ -1,4 +1,5 @@
 import { invalidToken, issuerUnavailable } from '../errors.ts'
+import { importedFormat } from '../imported-text.ts'
 import type { Authenticate } from '../requirements.ts'
 import { STATUS } from '../status-bits.ts'
 import type { Token } from '../token.ts'
@@ -52,8 +53,15 @@ export function createTokenCheck(options: TokenCheckOptions): Authenticate {
     if (verified) return checkStatus(verified)
     const introspected = introspector.cached(text)
     if (introspected) return introspected
-    if (text.split('.').length === 3) return verifier.verify(text).then(checkStatus)
-    return opaque.check(text)
+    if (text.split('.').length !== 3) return opaque.check(text)
+    return importedFormat(text) === undefined ? verify(text) : checkForeign(text)
+  }
+
+  const verify = (text: string): Promise<Token> => verifier.verify(text).then(checkStatus)
+
+  /** A JWT of another system is opaque to resource servers: only the issuer knows its row and its key. */
+  async function checkForeign(text: string): Promise<Token> {
+    return (await opaque.isImported(text)) ? opaque.check(text) : verify(text)
   }
 
   /** Limits the total duration of a check, whatever the number of requests to the issuer. */

@@ -1,7 +1,7 @@
 import { type OnUse, Token } from '../token.ts'
 import type { VerifiedJwt } from '../verifier.ts'
 import { userOf } from './introspection.ts'
-import type { StatusReference } from './status-lists.ts'
+import type { StatusReference } from './list-uris.ts'
 
 /** The cache entry of a JWT with a valid signature: everything that later checks need. */
 export interface VerifiedToken {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { type GuardRegistration, type IdentifyRequest, kGuard } from '../checks.ts'
+import { type GuardRegistration, type IdentifyRequest, kGuard } from '../guard-registration.ts'
 import { checkOptions, isBoolean, isNonEmptyString, isScopes, type OptionRule, requireOptions } from '../options.ts'
 import { Token, type TokenInit } from '../token.ts'
 import { refuseInProduction } from './production.ts'

@@ -64,11 +64,11 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
   refuseInProduction('createTestIssuer')
   checkOptions('createTestIssuer', options, { audience: isUri })
   const { audience: defaultAudience = 'https://api.example.com' } = options
-  const kid = randomUUID()
+  const kid = `post_${randomUUID()}`
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' }] }
   const sign = (payload: JWTPayload, typ: string) =>
-    new SignJWT(payload).setProtectedHeader({ alg: 'ES256', kid, typ }).sign(privateKey)
+    new SignJWT(payload).setProtectedHeader({ kid, alg: 'ES256', typ }).sign(privateKey)
 
   const credentials = { clientId: 'resource-server', clientSecret: randomUUID() }
   const statuses = createStatuses()

@@ -1,0 +1,140 @@
+import { Migration } from '@mikro-orm/migrations'
+
+const COLUMNS = `id, user_id, client_id, name, scopes, format, hash, audience, grant_id, parent_id, issued_by_id, session_id,
+        family_id, family_expires_at, status_list, status_index, created_at, expires_at`
+
+const EVENT_COLUMNS = `id, at, kind, user_id, client_id, token_id, actor_user_id, actor_client_id, actor_token_id,
+        actor_session_id, address, details`
+
+/**
+ * Tokens of other systems: where they come from, and which of our rows they became. `issue_tokens` writes them too; it takes
+ * what nodes of the version before send.
+ */
+export class Migration20261129144000 extends Migration {
+  override name = 'Migration20261129144000'
+
+  override up(): void | Promise<void> {
+    this.addSql(`create table "oauth_imported_rows" ("kind" varchar(8) not null, "source_id" varchar(255) not null,
+      "source" varchar(64) not null, "row_id" uuid not null, primary key ("kind", "source_id", "source"));`)
+    this.addSql(
+      `create index "oauth_imported_rows_user_index" on "oauth_imported_rows" ("row_id") where kind = 'user';`,
+    )
+    this.addSql(`create table "oauth_import_sources" ("name" varchar(64) not null, "system" varchar(16) not null,
+      "keys" jsonb not null, "encrypted_key" text null, "never_ends_at" timestamptz null,
+      "scopes_of_text" boolean not null default false, "created_at" timestamptz not null,
+      "updated_at" timestamptz not null, primary key ("name"));`)
+    this.addSql('alter function issue_tokens(jsonb) rename to issue_tokens_without_imports;')
+    this.addSql(ISSUE)
+  }
+
+  override down(): void | Promise<void> {
+    this.addSql('drop function issue_tokens(jsonb);')
+    this.addSql('alter function issue_tokens_without_imports(jsonb) rename to issue_tokens;')
+    this.addSql('drop table if exists "oauth_imported_rows" cascade;')
+    this.addSql('drop table if exists "oauth_import_sources" cascade;')
+  }
+}
+
+/**
+ * What `insertToken`, `createTokenInserter` and `createTokenImporter` of src/tokens call; docs/adr/0003 says why it is a
+ * function. `within`: the token that asks for the new one; `parent_id`: the one that it is exchanged for; `source` and
+ * `source_id`: the row of another system that it is imported from. A token that is imported as revoked needs no user and no
+ * client that are still authorized.
+ */
+const ISSUE = `
+create function issue_tokens(asked jsonb) returns setof uuid language plpgsql set enable_seqscan = off as $function$
+declare
+  user_ids uuid[];
+  limited_ids uuid[];
+  client_ids uuid[];
+  token_ids uuid[];
+  dead_ids uuid[];
+begin
+  select array_agg(distinct user_id) filter (where user_id is not null),
+    array_agg(distinct user_id) filter (where token_limit is not null), array_agg(distinct client_id),
+    array_agg(distinct within) filter (where within is not null)
+      || array_agg(distinct parent_id) filter (where parent_id is not null)
+  into user_ids, limited_ids, client_ids, token_ids
+  from jsonb_to_recordset(asked) as (user_id uuid, client_id uuid, within uuid, parent_id uuid, token_limit int);
+  -- What a token rests on is locked (for share) until the commit: users, then clients, then tokens, each in the order of
+  -- their ids. Whoever disables the user, or revokes the client or a token, waits for this and sees the new rows, or came
+  -- first and is seen below. Users whose tokens are counted are locked by one statement at a time, and then nothing is
+  -- locked for share first, which two could wait for.
+  if limited_ids is null and user_ids is not null then
+    perform from users where id = any (user_ids) order by id for share;
+  elsif user_ids is not null then
+    perform from users where id = any (user_ids) order by id for no key update;
+  end if;
+  if token_ids is not null then
+    token_ids := token_ids ||
+      array(select parent_id from oauth_access_tokens where id = any (token_ids) and parent_id is not null);
+    client_ids := client_ids || array(select client_id from oauth_access_tokens where id = any (token_ids));
+  end if;
+  perform from oauth_clients where id = any (client_ids) and not personal_access order by id for share;
+  if token_ids is not null then
+    perform from oauth_access_tokens where id = any (token_ids) order by id for share;
+    dead_ids := array(
+      select a.id from oauth_access_tokens a join oauth_clients c on c.id = a.client_id
+      left join oauth_access_tokens p on p.id = a.parent_id left join oauth_clients pc on pc.id = p.client_id
+      where a.id = any (token_ids)
+        and (a.revoked or a.suspended or c.revoked or p.revoked or p.suspended or pc.revoked));
+  end if;
+  return query
+    with allowed as materialized (
+      select w.*, row_number() over (partition by w.user_id, w.client_id order by w.id) as place
+      from jsonb_to_recordset(asked) as w (
+        id uuid, user_id uuid, client_id uuid, name text, scopes jsonb, format text, hash bytea, audience text,
+        grant_id uuid, parent_id uuid, issued_by_id uuid, session_id uuid, family_id uuid,
+        family_expires_at timestamptz, status_list int, status_index int, created_at timestamptz,
+        expires_at timestamptz, within uuid, token_limit int, kind text, details jsonb, revoked boolean,
+        last_used_at timestamptz, source text, source_id text, event_id uuid, actor_user_id uuid,
+        actor_client_id uuid, actor_token_id uuid, actor_session_id uuid, address text)
+      where (coalesce(w.revoked, false) or (select not c.revoked from oauth_clients c where c.id = w.client_id))
+        and (coalesce(w.revoked, false) or w.user_id is null or (
+          select u.disabled_at is null and (u.role = 'admin' or not w.scopes ?| array['admin:read', 'admin:write'])
+          from users u where u.id = w.user_id))
+        and (w.within is null or w.within <> all (dead_ids))
+        and (w.parent_id is null or (w.parent_id <> all (dead_ids)
+          and exists (select from oauth_access_tokens p where p.id = w.parent_id)))
+        -- A row of another system is imported once, and no text names two tokens.
+        and (w.source is null or not exists (
+          select from oauth_imported_rows r
+          where r.kind = 'token' and r.source_id = w.source_id and r.source = w.source))
+        and (w.source is null or w.hash is null or not exists (
+          select from oauth_access_tokens t where t.hash = w.hash))
+    ),
+    counted as materialized (
+      select l.user_id, l.client_id, (
+        select count(*) from oauth_access_tokens t
+        where t.user_id = l.user_id and t.client_id = l.client_id and not t.revoked and t.parent_id is null
+          and t.expires_at > now()) as live
+      from (select distinct user_id, client_id from allowed where token_limit is not null) l
+    ),
+    issued as materialized (
+      select w.* from allowed w
+      left join counted c on c.user_id = w.user_id and c.client_id = w.client_id
+      where w.token_limit is null or c.live + w.place <= w.token_limit
+    ),
+    stored as (
+      insert into oauth_access_tokens (
+        ${COLUMNS}, updated_at, revoked, last_used_at)
+      select
+        ${COLUMNS}, created_at, coalesce(revoked, false), last_used_at
+      from issued
+    ),
+    imported as (
+      insert into oauth_imported_rows (kind, source_id, source, row_id)
+      select 'token', source_id, source, id from issued where source is not null
+    ),
+    audited as (
+      insert into audit_events (${EVENT_COLUMNS})
+      select event_id, case when source is null then created_at else now() end, coalesce(kind, 'token.issued'), user_id, client_id, id, actor_user_id,
+        actor_client_id, actor_token_id, actor_session_id, address,
+        jsonb_build_object('name', name, 'scopes', scopes,
+          'expires_at', to_char(expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+          || coalesce(details, '{}')
+      from issued
+    )
+    select id from issued;
+end
+$function$;`

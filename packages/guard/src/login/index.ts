@@ -1,0 +1,5 @@
+export { LoginError, type LoginErrorCode } from './error.ts'
+export { login } from './login.ts'
+export { type LogoutOptions, logout } from './logout.ts'
+export { type LoginOptions, type LoginPrompt, promptText } from './options.ts'
+export { type AccessTokenOptions, getAccessToken, type LoginToken } from './token.ts'

@@ -1,0 +1,83 @@
+import type { Translated } from '../../../text/language.ts'
+import type { serviceAccounts as englishAccounts, handover as englishHandover } from '../manage-accounts.ts'
+
+export const serviceAccounts: Translated<typeof englishAccounts> = {
+  notices: {
+    accountCreated: 'Das Dienstkonto {name} wurde angelegt.',
+    accountChanged: '{name} wurde gespeichert.',
+    accountDisabled: '{name} wurde deaktiviert. Die Tokens funktionieren nicht mehr.',
+    accountEnabled: '{name} wurde aktiviert.',
+    maintainerAdded: '{name} betreut jetzt dieses Dienstkonto.',
+    maintainerRemoved: 'Die Person betreut dieses Dienstkonto nicht mehr.',
+  },
+  title: 'Dienstkonten',
+  lead: 'Besitzer von Tokens, die keine Personen sind. Sie können sich nicht anmelden; Personen betreuen sie.',
+  one: 'Dienstkonto',
+  new: 'Neues Dienstkonto',
+  search: 'Name',
+  empty: 'Keine passenden Dienstkonten.',
+  name: 'Name',
+  description: 'Zweck',
+  state: 'Status',
+  enabled: 'Aktiv',
+  disabled: 'Deaktiviert',
+  since: 'Angelegt',
+  id: 'ID',
+  liveTokens: 'Aktive Tokens',
+  tokens: 'Tokens',
+  auditLog: 'Audit-Log',
+  role: 'Rolle',
+  roles: { user: 'Keine Verwaltungs-Scopes', admin: 'Verwaltungs-Scopes erlaubt' },
+  roleHint: 'Nur die Verwaltung kann Tokens mit Verwaltungs-Scopes erstellen.',
+  limit: 'Scopes seiner Tokens begrenzen',
+  allowedScopes: 'Erlaubte Scopes',
+  maintainer: 'Betreut von: E-Mail-Adresse oder ID',
+  maintainerHint: 'Wer das Dienstkonto betreut. Weitere Personen kannst du später hinzufügen.',
+  maintainers: 'Betreut von',
+  maintainersHint:
+    'Diese Personen erstellen, erneuern und widerrufen die Tokens. Mindestens eine von ihnen ist immer aktiv.',
+  add: 'Person hinzufügen',
+  remove: 'Entfernen',
+  create: 'Dienstkonto anlegen',
+  edit: 'Bearbeiten',
+  save: 'Speichern',
+  disable: {
+    title: 'Dienstkonto deaktivieren',
+    detail: 'Alle Tokens des Dienstkontos funktionieren sofort nicht mehr, bis du es wieder aktivierst.',
+    submit: 'Dienstkonto deaktivieren',
+  },
+  enable: {
+    title: 'Dienstkonto aktivieren',
+    detail: 'Die verbliebenen Tokens funktionieren wieder.',
+    submit: 'Dienstkonto aktivieren',
+  },
+}
+
+export const handover: Translated<typeof englishHandover> = {
+  notices: {
+    tokenHandedOver: 'Das Token {name} gehört jetzt {owner}.',
+    tokenHandedOverWithout: 'Das Token {name} gehört jetzt {owner}. Es hat diese Scopes verloren: {scopes}.',
+  },
+  title: 'Tokens',
+  of: 'Tokens von {name}',
+  lead: 'Persönliche Tokens, die noch gültig sind, das zuletzt verwendete zuerst. Tokens, die ein Programm noch braucht, kannst du jemand anderem übergeben.',
+  disabled: 'Dieser Benutzer ist deaktiviert: Keines dieser Tokens funktioniert, bis es übergeben ist.',
+  none: 'Dieser Benutzer hat keine gültigen Tokens.',
+  next: 'Tokens, die davor verwendet wurden',
+  first: 'Zurück zu den zuletzt verwendeten',
+  form: {
+    title: 'Token übergeben',
+    heading: 'Das Token {name} von {owner} übergeben?',
+    opaque:
+      'Das Token bleibt dasselbe: Programme, die es verwenden, arbeiten weiter. Auch eine Kopie, die ein früherer Besitzer behalten hat, funktioniert: Erneuere das Token.',
+    jwt: 'Dieses Token enthält die ID des Besitzers, deshalb ersetzt es ein neues. Das alte funktioniert sofort nicht mehr. Das neue siehst du nur einmal.',
+    account: 'Dienstkonto',
+    noAccount: 'Keines',
+    person: 'Oder ein Benutzer: E-Mail-Adresse oder ID',
+    scopes: 'Scopes, die der neue Besitzer nicht haben darf, werden entfernt.',
+    submit: 'Übergeben',
+    noOwner: 'Wähle ein Dienstkonto oder gib einen Benutzer an.',
+    link: 'Übergeben…',
+    all: 'Tokens übergeben oder widerrufen',
+  },
+}
