@@ -22,6 +22,7 @@ import { SigningKey } from './src/keys/key.entity.ts'
 import { OutboxMail } from './src/mail/outbox.entity.ts'
 import { PushedRequest } from './src/oauth/pushed-request.entity.ts'
 import { Identity } from './src/oidc/identity.entity.ts'
+import { Operation } from './src/operations/operation.entity.ts'
 import { ScimGroup } from './src/scim/group.entity.ts'
 import { ScimMember } from './src/scim/member.entity.ts'
 import { ScimUser } from './src/scim/user.entity.ts'
@@ -79,6 +80,7 @@ export function ormOptions({
       ScimMember,
       OutboxMail,
       StoredResponse,
+      Operation,
       Client,
       BlockedHost,
       ClientVerification,

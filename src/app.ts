@@ -33,6 +33,8 @@ import { metadataRoutes, wellKnown } from './oauth/metadata-routes.ts'
 import { registrationRoutes } from './oauth/registration-routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
 import { usageRoutes } from './oauth/usage-routes.ts'
+import { adminOperations, operationRoutes } from './operations/routes.ts'
+import { useOperations } from './operations/send.ts'
 import { ownUsersRoutes } from './own-users/routes.ts'
 import { scimRoutes } from './scim/routes.ts'
 import { scopeRoutes } from './scopes/routes.ts'
@@ -102,6 +104,7 @@ export function serverPlugin(services: Services, mounted = false): FastifyPlugin
         api.addHook('onSend', setNoStore)
         api.addHook('preSerialization', showUserIds(services.userIds))
         useIdempotency(api, { db, appKey: config.appKey })
+        useOperations(api, `${site.base}/api/operations`)
         const sessionToken = createSessionToken(services.clients)
         await useSessionAuthentication(api, { ...services, site, sessionToken, hasCredentialsInBody })
         const isPersonal = async ({ clientId }: Token) => clientId === (await services.clients.personalAccess()).id
@@ -110,6 +113,7 @@ export function serverPlugin(services: Services, mounted = false): FastifyPlugin
         await api.register(serviceAccountRoutes(services))
         await api.register(ownClients(services.clients))
         await api.register(authorizationRoutes(services.authorizations))
+        await api.register(operationRoutes(services.operations))
       },
       { prefix: '/api' },
     )
@@ -118,11 +122,13 @@ export function serverPlugin(services: Services, mounted = false): FastifyPlugin
         admin.addHook('onSend', setNoStore)
         admin.addHook('preSerialization', showUserIds(services.userIds))
         useIdempotency(admin, { db, appKey: config.appKey })
+        useOperations(admin, `${site.base}/admin/operations`)
         await admin.register(adminRoutes(services))
         await admin.register(ownUsersRoutes(services), { prefix: '/users/by-subject' })
         await admin.register(adminServiceAccounts(services))
         await admin.register(allClients(services.clients))
         await admin.register(trustRoutes(services.trusts))
+        await admin.register(adminOperations(services.operations))
       },
       { prefix: '/admin' },
     )

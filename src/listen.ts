@@ -7,6 +7,7 @@ import type { Log } from './errors/log.ts'
 import { followActiveKey } from './keys/active-app-key.ts'
 import type { Keys } from './keys/keys.ts'
 import type { Mail } from './mail/mail.ts'
+import type { Operations } from './operations/operations.ts'
 import type { ScimServices } from './scim/services.ts'
 import type { KeyRing } from './security/key-ring.ts'
 import { startDeferredEvents } from './status/deferred-events.ts'
@@ -16,6 +17,7 @@ import type { UserServices } from './users/services.ts'
 
 export interface ListenOptions extends Pick<StatusServices, 'lists' | 'feed'>, Pick<UserServices, 'composeMail'> {
   mail: Mail
+  operations: Operations
   scim: ScimServices
   db: Database
   bus: InvalidationBus
@@ -26,22 +28,29 @@ export interface ListenOptions extends Pick<StatusServices, 'lists' | 'feed'>, P
 }
 
 /**
- * Starts what a long-running node does in the background: it writes deferred status events, sends mail, and on a shared database
+ * Starts what a long-running node does in the background: it writes deferred status events, runs operations, sends mail, and on a shared database
  * receives the changes of other nodes and reports how far it has read.
  * @returns what stops each part, in the order of the start
  */
 export function startListening(options: ListenOptions): (() => Promise<void>)[] {
-  const { db, bus, keys, lists, feed, mail, composeMail, scim, keyRing, config, log } = options
+  const { db, bus, keys, lists, feed, mail, operations, composeMail, scim, keyRing, config, log } = options
   const deferred = startDeferredEvents({
     bus,
     onError: err => log.error({ err }, 'could not write the status events of a user or client with many tokens'),
   })
+  const runner = operations.start()
   const delivery = mail.start(composeMail)
   const revocation = scim.suspended.start(err => log.error({ err }, 'could not revoke the tokens of former users'))
   // The configuration may have changed since the last start.
   const applying = config.scimToken === undefined ? undefined : scim.rights.applyToAll()
   const applied = applying?.catch(err => log.error({ err }, 'could not apply the rights of SCIM groups'))
-  const closers = [() => deferred.close(), () => delivery.close(), () => revocation.close(), async () => applied]
+  const closers = [
+    () => deferred.close(),
+    () => runner.close(),
+    () => delivery.close(),
+    () => revocation.close(),
+    async () => applied,
+  ]
   if (db.embedded || !config.listenUrl) return closers
   followActiveKey(db, bus, keyRing)
   const stopRefreshing = keys.startRefreshing()

@@ -19,6 +19,7 @@ import { createMail, type Mail } from './mail/mail.ts'
 import { createOAuthServices, type OAuthServices } from './oauth/services.ts'
 import { createOidcServices, type OidcServices } from './oidc/services.ts'
 import { openDatabase } from './open-database.ts'
+import { createOperations, type Operations } from './operations/operations.ts'
 import { createOwnTokens, type OwnTokens } from './own-users/own-tokens.ts'
 import { createRewrap } from './rewrap.ts'
 import { createFindProvisioned } from './scim/find-provisioned.ts'
@@ -70,6 +71,8 @@ export interface Services
   /** Fetches the documents and keys of clients. */
   documents: DocumentFetcher
   mail: Mail
+  /** Work that goes on in the background. */
+  operations: Operations
   /** Users and groups of a directory. */
   scim: ScimServices
   importSources: ImportSources
@@ -92,40 +95,49 @@ const silentLog: Log = { warn() {}, error() {} }
 /** What is revoked with a client. */
 const revocation = { revokeIssued: revokeIssuedByClient, revokeRefreshTokens, revokeTokens: revokeNextTokens }
 
-/** @throws StartupError in one line when the catalogue or the database cannot be opened */
-export async function createServices(options: ServicesOptions): Promise<Services> {
-  const { config: requested, log = silentLog } = options
+/** What all features share. @throws StartupError */
+async function createBase({ config: requested, db: given, log = silentLog, ...options }: ServicesOptions) {
   const catalogue = options.catalogue ? createCatalogue(options.catalogue) : loadCatalogue(requested.scopesFile)
-  const db = options.db ?? (await openDatabase(requested))
-  const { config, notice } = await resolveConfig(requested, db, options.db === undefined)
+  const db = given ?? (await openDatabase(requested))
+  const { config, notice } = await resolveConfig(requested, db, given === undefined)
   const bus = createInvalidationBus(db, writeStatusEvents)
   const keyRing = createKeyRing(config.appKey, config.appKeyPrevious)
   await chooseActiveKey(db, keyRing)
-  const keys = createKeys({
-    db,
-    bus,
-    keyRing,
-    algorithm: config.signingAlgorithm,
-    tokenPrefix: config.tokenPrefix,
-    onTampered: err => log.error({ err }, err.message),
-  })
+  const onTampered = (err: Error) => log.error({ err }, err.message)
+  const { signingAlgorithm: algorithm, tokenPrefix } = config
+  const keys = createKeys({ db, bus, keyRing, algorithm, tokenPrefix, onTampered })
+  const onError = (err: unknown, operation?: string) => log.error({ err, operation }, 'a batch of an operation failed')
+  const operations = createOperations({ db, bus, onError })
   const fetching = { allowLoopback: config.fetchLoopback, allowedNetworks: config.fetchNetworks }
   const documents = createDocumentFetcher(fetching)
   // Their own, so that the documents of strangers cannot take the slots of the issuers that an administrator trusts.
   const trustDocuments = createDocumentFetcher(fetching)
   const mail = createMail({ db, config, log })
   const importSources = createImportSources(db, bus)
-  const application = options.users
-  const base = { config, catalogue, db, bus, keyRing, keys, importSources, documents, mail, log, application }
+  const shared = { config, notice, catalogue, db, bus, keyRing, keys, operations, documents, trustDocuments, mail }
+  return { ...shared, importSources, log, application: options.users }
+}
+
+/** @throws StartupError in one line when the catalogue or the database cannot be opened */
+export async function createServices(options: ServicesOptions): Promise<Services> {
+  const base = await createBase(options)
+  const { config, catalogue, db, bus, keyRing, keys, mail, operations } = base
   const takeOwned = createTakeOwned({ mail, revocation })
-  const forgetUser = createForgetUser(bus, takeOwned)
+  const forgetUser = createForgetUser(operations, takeOwned)
   const users = createUserServices({ ...base, forgetUser })
   const oidc = createOidcServices({ ...base, ...users, findProvisioned: createFindProvisioned(db) })
   const clients = createClientServices({ ...base, ...users, revocation })
   const status = createStatusServices(base)
   const tokens = createTokenServices({ ...base, ...users, ...clients, takeStatusReference: status.indices.take })
   const grants = createGrantServices({ ...base, ...users, ...clients, ...tokens })
-  const trusts = createTrustServices({ ...base, ...users, ...clients, ...tokens, ...grants, documents: trustDocuments })
+  const trusts = createTrustServices({
+    ...base,
+    ...users,
+    ...clients,
+    ...tokens,
+    ...grants,
+    documents: base.trustDocuments,
+  })
   const oauth = createOAuthServices({ ...base, ...clients, ...grants })
   const scim = createScimServices({ ...base, ...users, takeOwned })
   const ownTokens = createOwnTokens({ ...users, ...tokens, catalogue, forgetUser })
@@ -147,9 +159,10 @@ export async function createServices(options: ServicesOptions): Promise<Services
     keyRing,
     rewrap: createRewrap({ db, bus, keyRing, appKey: config.appKey }),
     keys,
-    documents,
+    documents: base.documents,
     mail,
-    importSources,
+    operations,
+    importSources: base.importSources,
     scim,
     ...users,
     ...oidc,
@@ -162,7 +175,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
     ...admin,
     ownTokens,
     serviceAccounts,
-    notice,
+    notice: base.notice,
     ensureRows,
     saveDeployment: () => saveDeployment(db, config, catalogue, options.catalogue !== undefined),
     async ensure() {

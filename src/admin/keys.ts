@@ -2,10 +2,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { ALGORITHMS } from '../config/config.ts'
-import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { closed, Nullable, problem, validationProblem } from '../http/schemas.ts'
 import type { Keys } from '../keys/keys.ts'
 import { JWKS_MAX_AGE } from '../keys/schedule.ts'
+import { unfinishedWith } from '../operations/schemas.ts'
+import { IN_REQUEST, sendUnfinished } from '../operations/send.ts'
 import type { TokenAdmin } from '../tokens/bulk.ts'
 import { revokeKey } from './revoke-key.ts'
 import { Id, ManagedKey, toKey } from './schemas.ts'
@@ -85,21 +86,22 @@ export function adminKeys({ keys, tokenAdmin }: { keys: Keys; tokenAdmin: TokenA
             'For a key that may have been stolen. It is removed from the JWK Set, from guards that follow the event feed ' +
             'within a second, and from other guards when they next load the keys. The tokens that it signed are revoked; ' +
             '`GET /admin/tokens?key_id=…&state=all` lists them. If it is the active key, the next key replaces it ' +
-            'immediately. This cannot be undone. The response is 202 while tokens are left: they are rejected already; ' +
-            'repeat the request until the response is 200 to revoke them.',
+            'immediately. This cannot be undone. The response is 202 if tokens are left: they are rejected already, and ' +
+            'the operation of the response revokes them.',
           tags,
           params: Id('key'),
           response: {
             200: Type.Object(RevokedKey),
-            202: { ...Type.Object(RevokedKey), description: 'Not all of its tokens are revoked yet' },
+            202: unfinishedWith(RevokedKey),
             404: problem('There is no such key'),
           },
         },
       },
       async ({ params }, reply) => {
-        const { key, tokens } = await revokeKey({ keys, tokenAdmin }, params.id, REQUEST_BUDGET_MS)
-        const { count: revoked, complete } = tokens
-        return reply.code(complete ? 200 : 202).send({ data: toKey(key), tokens: { revoked, complete } })
+        const { key, tokens } = await revokeKey({ keys, tokenAdmin }, params.id, IN_REQUEST)
+        const { count: revoked, complete, operation } = tokens
+        const body = { data: toKey(key), tokens: { revoked, complete } }
+        return complete ? body : sendUnfinished(reply, body, operation)
       },
     )
   }

@@ -2,7 +2,6 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { tokenOf } from '../../packages/guard/src/token-of.ts'
-import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { invalid, notFound } from '../errors/errors.ts'
 import { PageOf, type PageRequest, page, paging } from '../http/paging.ts'
 import { sendRevoked } from '../http/progress.ts'
@@ -11,6 +10,8 @@ import { parseOptionalDateTime } from '../http/time.ts'
 import type { Keys } from '../keys/keys.ts'
 import { normalKid } from '../keys/kid.ts'
 import { signedIds } from '../keys/revocation.ts'
+import { unfinishedWith } from '../operations/schemas.ts'
+import { IN_REQUEST, sendUnfinished } from '../operations/send.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { isUuid } from '../text/uuid.ts'
 import type { BulkFilter, TokenAdmin } from '../tokens/bulk.ts'
@@ -103,16 +104,13 @@ const adminRevokeTokensSchema = {
     200: Type.Object({
       data: Type.Object({ count: Type.Integer({ examples: [3] }), dry_run: Type.Boolean() }),
     }),
-    202: {
-      ...Type.Object({
-        data: Type.Object({
-          count: Type.Integer({ examples: [90_000], description: 'Revoked by this request' }),
-          dry_run: Type.Boolean({ examples: [false] }),
-          complete: Type.Literal(false, { description: 'Send the request again to revoke the others' }),
-        }),
+    202: unfinishedWith({
+      data: Type.Object({
+        count: Type.Integer({ examples: [90_000], description: 'Revoked by this request' }),
+        dry_run: Type.Boolean({ examples: [false] }),
+        complete: Type.Literal(false),
       }),
-      description: 'Not all of them are revoked yet',
-    },
+    }),
     422: validationProblem,
   },
 }
@@ -183,9 +181,9 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
         const { dry_run = false } = body
         const chosen = await toBulkFilter(body, options)
         if (dry_run) return { data: { count: await tokenAdmin.count(chosen), dry_run } }
-        const { count, complete } = await tokenAdmin.revoke(chosen, { timeoutMs: REQUEST_BUDGET_MS })
+        const { count, complete, operation } = await tokenAdmin.revoke(chosen, IN_REQUEST)
         if (complete) return { data: { count, dry_run } }
-        return reply.code(202).send({ data: { count, dry_run, complete } })
+        return sendUnfinished(reply, { data: { count, dry_run, complete } }, operation)
       },
     )
   }

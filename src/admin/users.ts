@@ -2,13 +2,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { tokenOf } from '../../packages/guard/src/token-of.ts'
-import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { conflict } from '../errors/errors.ts'
 import type { SignOut } from '../grants/sign-out.ts'
 import { ifMatch, withTag } from '../http/entity-tag.ts'
 import { PageOf, type PageRequest, page, paging } from '../http/paging.ts'
-import { sendProgress } from '../http/progress.ts'
-import { closed, noContent, problem, revokedMany, unfinished, validationProblem } from '../http/schemas.ts'
+import { closed, noContent, problem, revokedMany, validationProblem } from '../http/schemas.ts'
+import { unfinished } from '../operations/schemas.ts'
+import { IN_REQUEST, sendProgress } from '../operations/send.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { assertMayGrant } from '../tokens/limits.ts'
 import { newToken } from '../tokens/request.ts'
@@ -176,10 +176,7 @@ export function adminUsers(options: AdminUsersOptions): FastifyPluginAsyncTypebo
       { preValidation: mayWrite, schema: adminSignOutUserSchema },
       async (request, reply) => {
         const { id } = await find(request.params.id)
-        return sendProgress(
-          reply,
-          await signOut(id, { lastTokenId: tokenOf(request).id, timeoutMs: REQUEST_BUDGET_MS }),
-        )
+        return sendProgress(reply, await signOut(id, { ...IN_REQUEST, lastTokenId: tokenOf(request).id }))
       },
     )
 

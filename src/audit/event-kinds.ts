@@ -51,5 +51,8 @@ export const EVENT_KINDS = [
   'sign_in.succeeded',
   'sign_in.failed',
   'session.ended',
+  'operation.started',
+  'operation.cancelled',
+  'operation.failed',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]

@@ -35,10 +35,10 @@ export interface StepOptions {
 export const BATCH_SIZE = 1_000
 
 /**
- * Time budget of an HTTP request in milliseconds: clients, proxies and load balancers time out after 30 seconds or more,
- * and the last batch may exceed the budget.
+ * Time budget of an HTTP request in milliseconds: people wait that long, proxies and load balancers time out after 30 seconds
+ * or more, and the last batch may exceed the budget.
  */
-export const REQUEST_BUDGET_MS = 15_000
+export const REQUEST_BUDGET_MS = 5_000
 
 /** Limits of work that runs in this process, and whom it reports to. */
 export interface RunOptions {
@@ -86,4 +86,5 @@ export async function runBatches(batch: () => Promise<Batch>, timeoutMs: number)
   return { count, complete: false }
 }
 
-const isUnavailable = (error: unknown) => error instanceof PosternError && error.status === 503
+/** true: the database did not answer, as far as this call knows. */
+export const isUnavailable = (error: unknown): boolean => error instanceof PosternError && error.status === 503

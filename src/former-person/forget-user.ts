@@ -1,26 +1,34 @@
 import { writeAudit } from '../audit/audit.ts'
-import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
+import type { Publish } from '../cluster/invalidation-bus.ts'
 import type { Em } from '../database/database.ts'
-import { createSignOut, type SignOut } from '../grants/sign-out.ts'
+import type { Step } from '../database/run-batches.ts'
+import { countTokensOf, type SignOut, signOutNext } from '../grants/sign-out.ts'
+import type { StepInput } from '../operations/kind.ts'
+import type { Operations } from '../operations/operations.ts'
 import { detachEndedTokens } from '../tokens/detach.ts'
 import type { TakeOwned } from './take-owned.ts'
 
 /**
  * Ends and takes away what a user of an application has: apps, trusts, service accounts, consents, the role, sessions, access
- * and refresh tokens. Call it again to continue.
+ * and refresh tokens. Without `background`, call it again to continue.
  * @returns as `createSignOut`
  */
-export function createForgetUser(bus: InvalidationBus, takeOwned: TakeOwned): SignOut {
-  const signOut = createSignOut(bus)
-  return async (user, options) => {
-    await bus.transaction(async (em, publish) => {
+export function createForgetUser(operations: Pick<Operations, 'define'>, takeOwned: TakeOwned): SignOut {
+  async function forgetNext(em: Em, publish: Publish, user: string, options: StepInput): Promise<Step> {
+    if (!options.state.begun) {
       await takeOwned(em, publish, user)
       await takeRole(em, publish, user)
-    })
-    const done = await signOut(user, options)
-    if (done.complete) await bus.transaction(em => detachEndedTokens(em, user))
-    return done
+    }
+    const step = await signOutNext(em, publish, user, options)
+    if (step.last) await detachEndedTokens(em, user)
+    return step
   }
+
+  const forget = operations.define('forget_user', {
+    step: (em, publish, { user }: { user: string }, options) => forgetNext(em, publish, user, options),
+    remaining: (em, { user }) => countTokensOf(em, user),
+  })
+  return (user, options) => forget({ user }, options)
 }
 
 /** `updated_at` stays: what the application said of the user later than that still counts. */

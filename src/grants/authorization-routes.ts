@@ -2,20 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { tokenOf } from '../../packages/guard/src/token-of.ts'
-import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { PageOf, page, paging } from '../http/paging.ts'
-import { sendProgress } from '../http/progress.ts'
-import {
-  closed,
-  Named,
-  Nullable,
-  noContent,
-  problem,
-  revokedMany,
-  Time,
-  unfinished,
-  validationProblem,
-} from '../http/schemas.ts'
+import { closed, Named, Nullable, noContent, problem, revokedMany, Time, validationProblem } from '../http/schemas.ts'
+import { unfinished } from '../operations/schemas.ts'
+import { IN_REQUEST, sendProgress } from '../operations/send.ts'
 import { ownerOf } from '../users/routes.ts'
 import type { Authorization, Authorizations } from './authorizations.ts'
 
@@ -86,8 +76,8 @@ export function authorizationRoutes(authorizations: Authorizations): FastifyPlug
       '/authorizations/:client_id',
       { preValidation: checkScopes('clients:write'), schema: withdrawAuthorizationSchema },
       async (request, reply) => {
-        const limits = { lastTokenId: tokenOf(request).id, timeoutMs: REQUEST_BUDGET_MS }
-        return sendProgress(reply, await authorizations.withdraw(ownerOf(request), request.params.client_id, limits))
+        const options = { ...IN_REQUEST, lastTokenId: tokenOf(request).id }
+        return sendProgress(reply, await authorizations.withdraw(ownerOf(request), request.params.client_id, options))
       },
     )
   }

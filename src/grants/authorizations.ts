@@ -1,13 +1,15 @@
 import { writeAudit } from '../audit/audit.ts'
-import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
+import type { Publish } from '../cluster/invalidation-bus.ts'
 import type { Database, Em } from '../database/database.ts'
-import { type Progress, runSteps, type Step, type WorkState } from '../database/run-batches.ts'
+import type { Step } from '../database/run-batches.ts'
 import { notFound } from '../errors/errors.ts'
+import type { OperationOptions, OperationProgress, Operations } from '../operations/operations.ts'
 import { isUuid } from '../text/uuid.ts'
 import type { RevokeManyOptions } from '../tokens/revoke-many.ts'
+import { AccessToken } from '../tokens/token.entity.ts'
 import type { Usage } from '../tokens/usage.ts'
 import { Consent } from './consent.entity.ts'
-import { type RevokeGrantsOptions, revokeGrants } from './revoke-grants.ts'
+import { revokeGrants } from './revoke-grants.ts'
 
 /** An app that a user has authorized. */
 export interface Authorization {
@@ -33,18 +35,15 @@ export interface Authorizations {
   find(userId: string, clientId: string): Promise<Authorization | undefined>
   /**
    * Withdraws an authorization: revokes the client's codes, access and refresh tokens for the user, then deletes the
-   * consent. Call it again to continue.
-   * @returns how many access tokens were revoked, and whether all are done
+   * consent. Without `background`, call it again to continue.
+   * @returns how many access tokens were revoked, whether all are done, and the operation that goes on with the rest
    * @throws 404 if the user has not authorized the client
    */
-  withdraw(userId: string, clientId: string, options?: RevokeGrantsOptions): Promise<Progress>
+  withdraw(userId: string, clientId: string, options?: OperationOptions): Promise<OperationProgress>
 }
 
 /** The user and the client of an authorization. */
-interface Consented {
-  user: string
-  client: string
-}
+type Consented = { user: string; client: string }
 
 interface Row {
   id: string
@@ -63,11 +62,11 @@ interface Row {
 
 export interface AuthorizationsOptions {
   db: Database
-  bus: InvalidationBus
+  operations: Pick<Operations, 'define'>
   usage: Usage
 }
 
-export function createAuthorizations({ db, bus, usage }: AuthorizationsOptions): Authorizations {
+export function createAuthorizations({ db, operations, usage }: AuthorizationsOptions): Authorizations {
   /** Includes uses that are not yet in the database. */
   function lastUsed({ last_used_at: written, live_tokens: ids }: Row): Date | null {
     const none = { scopes: [], lastUsedAt: null, lastUsedBy: null, usedScopes: null }
@@ -89,6 +88,11 @@ export function createAuthorizations({ db, bus, usage }: AuthorizationsOptions):
     lastUsedAt: lastUsed(row),
   })
 
+  const withdraw = operations.define('withdraw_authorization', {
+    step: withdrawNext,
+    remaining: (em, of) => em.count(AccessToken, { ...of, revoked: false }),
+  })
+
   return {
     async list(userId, { limit, after }) {
       const rows = await db.query<Row>(
@@ -105,23 +109,25 @@ export function createAuthorizations({ db, bus, usage }: AuthorizationsOptions):
       return (await db.query<Row>(`${SELECT} ${where}`, [userId, clientId])).map(read)[0]
     },
 
-    async withdraw(user, client, { lastTokenId, ...limits } = {}) {
-      const step = (state: WorkState) =>
-        bus.transaction((em, publish) => withdrawNext(em, publish, { user, client }, { state, lastTokenId }))
-      const { count, complete } = await runSteps(step, limits)
-      return { count, complete }
-    },
+    withdraw: (user, client, options) => withdraw({ user, client }, options),
   }
 }
 
-/** Withdraws by one batch, in the transaction of `em`. @throws 404 */
+/**
+ * Withdraws by one batch, in the transaction of `em`. Later batches belong to the consent that the first one found: whoever
+ * authorizes the app again meanwhile keeps that authorization.
+ * @throws 404 if there is none at the first batch
+ */
 async function withdrawNext(em: Em, publish: Publish, of: Consented, options: RevokeManyOptions): Promise<Step> {
-  if (!isUuid(of.client) || (await em.count(Consent, of)) === 0) throw notFound('authorization')
-  const done = await revokeGrants(em, publish, of, options)
-  if (!done.last) return done
-  if ((await em.nativeDelete(Consent, of)) === 0) throw notFound('authorization')
+  const { consent } = options.state ?? {}
+  const id = isUuid(of.client) ? (await em.findOne(Consent, of, { fields: ['id'] }))?.id : undefined
+  if (consent !== undefined && id !== consent) return { count: 0, last: true, state: {} }
+  if (id === undefined) throw notFound('authorization')
+  const { state, ...done } = await revokeGrants(em, publish, of, options)
+  if (!done.last) return { ...done, state: { ...state, consent: id } }
+  await em.nativeDelete(Consent, { id })
   writeAudit(em, { kind: 'consent.withdrawn', userId: of.user, clientId: of.client })
-  return done
+  return { ...done, state }
 }
 
 /** Reads only the newest tokens: an app that refreshes its tokens uses no others. */

@@ -1,18 +1,12 @@
 import type { Publish } from '../cluster/invalidation-bus.ts'
 import type { Em } from '../database/database.ts'
-import { BATCH_SIZE, type Batch, type RunOptions, type Step } from '../database/run-batches.ts'
+import { BATCH_SIZE, type Batch, type Step } from '../database/run-batches.ts'
 import { endUnseenRefresh } from '../imported/end-unseen.ts'
 import { revokeTokens } from '../tokens/revoke.ts'
 import { type RevokeManyOptions, revokeNextTokens } from '../tokens/revoke-many.ts'
 import { AuthCode } from './code.entity.ts'
 import { DeviceCode } from './device.entity.ts'
 import { RefreshToken } from './refresh.entity.ts'
-
-/** Limits of a revocation that may take more than one request. */
-export interface RevokeGrantsOptions extends RunOptions {
-  /** Id of the access token to revoke last, so that an interrupted request can be repeated with it. */
-  lastTokenId?: string | undefined
-}
 
 /** Selects all grants of a user, optionally those to one client. */
 export type GrantSelector = { user: string; client?: string }
@@ -46,7 +40,7 @@ export async function revokeGrants(
   await invalidateCodes(em, selector)
   await endUnseenRefresh(em, selector)
   const { last } = await revokeRefreshTokens(em, selector)
-  if (!last) return { count: 0, last, state: {} }
+  if (!last) return { count: 0, last, state: options.state ?? {} }
   // Whatever was approved before this began may be issued meanwhile, and must not outlive it.
   return revokeNextTokens(em, publish, selector, { ...options, bounded: false })
 }

@@ -3,6 +3,7 @@ import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
 import type { ImportSources } from '../imported/sources.ts'
+import type { Operations } from '../operations/operations.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { KeyRing } from '../security/key-ring.ts'
 import type { TokenServices } from '../tokens/services.ts'
@@ -36,6 +37,7 @@ export interface GrantServicesOptions
   extends Pick<TokenServices, 'authenticate' | 'inspect' | 'targets' | 'mint' | 'insertRow' | 'usage'> {
   db: Database
   bus: InvalidationBus
+  operations: Operations
   catalogue: Catalogue
   throttle: Throttle
   clientAuthentication: Pick<ClientAuthentication, 'find'>
@@ -65,6 +67,6 @@ export function createGrantServices(options: GrantServicesOptions): GrantService
     findRefreshHash,
     device: createDevice({ ...options, policy }),
     authorizations: createAuthorizations(options),
-    signOut: createSignOut(bus),
+    signOut: createSignOut(options.operations),
   }
 }

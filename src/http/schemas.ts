@@ -60,20 +60,6 @@ export const validationProblem = {
   description: 'The input is invalid; `errors` lists each invalid field',
 }
 
-/** The response to a long operation that is not complete within the time budget; repeating the request continues it. */
-export const unfinished = {
-  ...Named(
-    'Unfinished',
-    Type.Object({
-      data: Type.Object({
-        count: Type.Integer({ examples: [90_000], description: 'Tokens that this request revoked' }),
-        complete: Type.Literal(false, { description: 'Repeat the request to revoke the remaining tokens' }),
-      }),
-    }),
-  ),
-  description: 'Only the counted tokens have been revoked so far. Repeat the request to continue',
-}
-
 /** The response to an operation that revoked more than one token. */
 export const revokedMany = {
   ...Named(

@@ -1,9 +1,9 @@
 import type { Static } from 'typebox'
 import type { Token } from '../../packages/guard/src/token.ts'
-import type { Progress } from '../database/run-batches.ts'
 import { conflict, undefinedIfNotFound } from '../errors/errors.ts'
 import type { SignOut } from '../grants/sign-out.ts'
 import { type PageQuery, page } from '../http/paging.ts'
+import type { OperationOptions, OperationProgress } from '../operations/operations.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { assertMayGrant } from '../tokens/limits.ts'
 import { listFilter, type TokenFilter, type TokenQuery } from '../tokens/list.ts'
@@ -48,12 +48,12 @@ export interface OwnTokens {
   /** @returns how many tokens were revoked; 0: it was already @throws 404 */
   revoke(subject: string, id: string): Promise<number>
   /** Revokes the personal tokens of a user. Call it again to continue. @param timeoutMs default: no limit */
-  revokeAll(subject: string, timeoutMs?: number): Promise<Progress>
+  revokeAll(subject: string, options?: OperationOptions): Promise<OperationProgress>
   /**
    * Disables a user for good: ends all sessions, revokes every access and refresh token, and forgets what the user consented
    * to. The id stays, so that the audit trail names it. Call it again to continue.
    */
-  remove(subject: string, timeoutMs?: number): Promise<Progress>
+  remove(subject: string, options?: OperationOptions): Promise<OperationProgress>
 }
 
 export interface OwnTokensOptions {
@@ -100,14 +100,14 @@ export function createOwnTokens({ ownUsers, tokens, usage, catalogue, forgetUser
       return toIssued(await tokens.rotate(user, id, { overlapSeconds }), user)
     },
     revoke: async (subject, id) => tokens.revoke((await ownUsers.find(subject)).id, id),
-    async revokeAll(subject, timeoutMs = Infinity) {
+    async revokeAll(subject, options) {
       const user = await known(subject)
-      return user ? tokens.revokeAll(user.id, { timeoutMs }) : { count: 0, complete: true }
+      return user ? tokens.revokeAll(user.id, options) : { count: 0, complete: true }
     },
-    async remove(subject, timeoutMs = Infinity) {
+    async remove(subject, options) {
       // First, so that nothing new is issued meanwhile. A user that was never used here could be used later.
       const { id } = await ownUsers.disable(subject)
-      return forgetUser(id, { timeoutMs })
+      return forgetUser(id, options)
     },
   }
 }

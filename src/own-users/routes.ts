@@ -2,8 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { tokenOf } from '../../packages/guard/src/token-of.ts'
-import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
-import { sendProgress, sendRevoked } from '../http/progress.ts'
+import { sendRevoked } from '../http/progress.ts'
+import { IN_REQUEST, sendProgress } from '../operations/send.ts'
 import { assertMayGrant } from '../tokens/limits.ts'
 import type { OwnUsers } from '../users/own-users.ts'
 import { toManagedUser, toUser } from '../users/schemas.ts'
@@ -32,7 +32,7 @@ export function ownUsersRoutes({ ownUsers, ownTokens }: OwnUsersRoutesOptions): 
     )
 
     app.delete('/:subject', { preValidation: mayWrite, schema: schemas.removeUser }, async ({ params }, reply) =>
-      sendProgress(reply, await ownTokens.remove(params.subject, REQUEST_BUDGET_MS)),
+      sendProgress(reply, await ownTokens.remove(params.subject, IN_REQUEST)),
     )
 
     app.post('/:subject/disable', { preValidation: mayWrite, schema: schemas.disableUser }, async ({ params }) =>
@@ -55,7 +55,7 @@ export function ownUsersRoutes({ ownUsers, ownTokens }: OwnUsersRoutesOptions): 
     app.delete(
       '/:subject/tokens',
       { preValidation: mayWrite, schema: schemas.revokeTokens },
-      async ({ params }, reply) => sendProgress(reply, await ownTokens.revokeAll(params.subject, REQUEST_BUDGET_MS)),
+      async ({ params }, reply) => sendProgress(reply, await ownTokens.revokeAll(params.subject, IN_REQUEST)),
     )
 
     app.post(

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
-import { noContent, problem, revokedMany, unfinished, validationProblem } from '../http/schemas.ts'
+import { noContent, problem, revokedMany, validationProblem } from '../http/schemas.ts'
+import { unfinished } from '../operations/schemas.ts'
 import {
   endedToken,
   IssuedSchema,

@@ -1,15 +1,10 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
-import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
+import type { Publish } from '../cluster/invalidation-bus.ts'
 import type { Database, Em } from '../database/database.ts'
-import {
-  type Progress,
-  type RunOptions,
-  runSteps,
-  type Step,
-  type StepOptions,
-  type WorkState,
-} from '../database/run-batches.ts'
+import type { Step, StepOptions } from '../database/run-batches.ts'
 import { invalid } from '../errors/errors.ts'
+import type { Input } from '../operations/kind.ts'
+import type { OperationOptions, OperationProgress, Operations } from '../operations/operations.ts'
 import { countIssued } from './count-issued.ts'
 import type { ListState } from './list.ts'
 import { selectTokenIds } from './revoke.ts'
@@ -43,16 +38,16 @@ export interface TokenAdmin {
   /** Whether more than so many live tokens match. */
   hasMoreThan(filter: BulkFilter, count: number): Promise<boolean>
   /**
-   * Revokes the live tokens that match. Each batch has its own transaction, so the reported count is committed. Call it
-   * again to continue.
+   * Revokes the live tokens that match. Each batch has its own transaction, so the reported count is committed. Without
+   * `background`, call it again to continue.
    * @throws 422 for a filter without conditions; 503 if the database fails before anything is revoked
    */
-  revoke(filter: BulkFilter, options?: RunOptions): Promise<Progress>
+  revoke(filter: BulkFilter, options?: OperationOptions): Promise<OperationProgress>
   /** Revokes the next batch of them in the transaction of `em`. */
   revokeNext(em: Em, publish: Publish, filter: BulkFilter, options: StepOptions): Promise<Step>
 }
 
-export function createTokenAdmin(db: Database, bus: InvalidationBus): TokenAdmin {
+export function createTokenAdmin(db: Database, operations: Pick<Operations, 'define'>): TokenAdmin {
   const liveTokens = (filter: BulkFilter) => ({ $and: [toWhere(filter), live()] }) as FilterQuery<AccessToken>
 
   async function revokeNext(em: Em, publish: Publish, filter: BulkFilter, options: StepOptions): Promise<Step> {
@@ -64,6 +59,11 @@ export function createTokenAdmin(db: Database, bus: InvalidationBus): TokenAdmin
     const more = along.length === 0 ? 0 : await em.count(AccessToken, counted)
     return { count: matching.length + more, last, state }
   }
+
+  const revoke = operations.define('revoke_tokens', {
+    step: (em, publish, input: Input, options) => revokeNext(em, publish, fromInput(input), options),
+    remaining: (em, input) => em.count(AccessToken, liveTokens(fromInput(input))),
+  })
 
   return {
     list: (filter, { limit, after, state = 'live' }) => {
@@ -79,10 +79,31 @@ export function createTokenAdmin(db: Database, bus: InvalidationBus): TokenAdmin
     revokeNext,
     async revoke(filter, options) {
       requireCondition(filter)
-      const step = (state: WorkState) => bus.transaction((em, publish) => revokeNext(em, publish, filter, { state }))
-      const { count, complete } = await runSteps(step, options)
-      return { count, complete }
+      return revoke(toInput(filter), options)
     },
+  }
+}
+
+/** A filter as the input of an operation, which is stored as JSON. */
+function toInput({ userId, clientId, scope, createdBefore, unusedSince, signed }: BulkFilter): Input {
+  return {
+    ...(userId !== undefined && { user: userId }),
+    ...(clientId !== undefined && { client: clientId }),
+    ...(scope !== undefined && { scope }),
+    ...(createdBefore && { created_before: createdBefore.toISOString() }),
+    ...(unusedSince && { unused_since: unusedSince.toISOString() }),
+    ...(signed && { signed_from: signed[0], signed_to: signed[1] }),
+  }
+}
+
+function fromInput({ user, client, scope, created_before, unused_since, signed_from, signed_to }: Input): BulkFilter {
+  return {
+    userId: user,
+    clientId: client,
+    scope,
+    createdBefore: created_before === undefined ? undefined : new Date(created_before),
+    unusedSince: unused_since === undefined ? undefined : new Date(unused_since),
+    signed: signed_from === undefined || signed_to === undefined ? undefined : [signed_from, signed_to],
   }
 }
 

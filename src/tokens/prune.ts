@@ -29,6 +29,8 @@ const EXPIRING_TABLES = [
   'user_links',
   'idempotency_keys',
   'used_challenges',
+  // Those that have ended.
+  'operations',
 ]
 /** A feed reader that was disconnected for longer loads the status lists instead. */
 const EVENTS_KEPT_HOURS = 24

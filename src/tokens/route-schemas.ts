@@ -1,4 +1,5 @@
-import { noContent, problem, revokedMany, unfinished, validationProblem } from '../http/schemas.ts'
+import { noContent, problem, revokedMany, validationProblem } from '../http/schemas.ts'
+import { unfinished } from '../operations/schemas.ts'
 import { applicationAwayProblem } from '../users/schemas.ts'
 import {
   ChangeToken,

@@ -3,10 +3,10 @@ import type { FastifyRequest } from 'fastify'
 import { bearerText } from '../../packages/guard/src/bearer.ts'
 import { checkScopes, requireToken } from '../../packages/guard/src/checks.ts'
 import { tokenOf } from '../../packages/guard/src/token-of.ts'
-import { REQUEST_BUDGET_MS } from '../database/run-batches.ts'
 import { ifMatch, withTag } from '../http/entity-tag.ts'
 import { page } from '../http/paging.ts'
-import { sendProgress, sendRevoked } from '../http/progress.ts'
+import { sendRevoked } from '../http/progress.ts'
+import { IN_REQUEST, sendProgress } from '../operations/send.ts'
 import { ownerOf } from '../users/routes.ts'
 import { toOwnUser } from '../users/schemas.ts'
 import type { FindWhileAway } from './find-while-away.ts'
@@ -48,8 +48,8 @@ function collectionRoutes({ tokens, usage, catalogue }: TokenRoutesOptions): Fas
     })
 
     app.delete('/tokens', { preValidation: requireWrite, schema: schemas.revokeTokens }, async (request, reply) => {
-      const limits = { lastTokenId: tokenOf(request).id, timeoutMs: REQUEST_BUDGET_MS }
-      return sendProgress(reply, await tokens.revokeAll(ownerOf(request), limits))
+      const options = { ...IN_REQUEST, lastTokenId: tokenOf(request).id }
+      return sendProgress(reply, await tokens.revokeAll(ownerOf(request), options))
     })
   }
 }

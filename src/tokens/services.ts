@@ -8,6 +8,7 @@ import type { Log } from '../errors/log.ts'
 import type { ImportSources } from '../imported/sources.ts'
 import type { Keys } from '../keys/keys.ts'
 import type { Mail } from '../mail/mail.ts'
+import type { Operations } from '../operations/operations.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import type { OwnUsers } from '../users/own-users.ts'
 import { createAdoptClaims } from './adopt-claims.ts'
@@ -55,6 +56,7 @@ export interface TokenServices {
 export interface TokenServicesOptions {
   db: Database
   bus: InvalidationBus
+  operations: Operations
   keys: Keys
   catalogue: Catalogue
   clients: Clients
@@ -72,6 +74,7 @@ export function createTokenServices(options: TokenServicesOptions): TokenService
   const {
     db,
     bus,
+    operations,
     keys,
     catalogue,
     clients,
@@ -108,9 +111,9 @@ export function createTokenServices(options: TokenServicesOptions): TokenService
   })
   const inspect = createInspect({ bus, verifier: verifiers.any, records, config, imported })
   return {
-    tokens: createTokens({ db, bus, catalogue, clients, targets, mint, insertRow, revokeToken, usage, mail, config }),
+    tokens: createTokens({ ...options, targets, mint, insertRow, revokeToken, usage }),
     revokeToken,
-    tokenAdmin: createTokenAdmin(db, bus),
+    tokenAdmin: createTokenAdmin(db, operations),
     listTokensByUse: createListByUse(db),
     handOver: createHandOver({ bus, catalogue, clients, mint, mail, ownUsers, config }),
     usage,

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { Database, Em } from '../database/database.ts'
 import { notFound } from '../errors/errors.ts'
 import type { Mail } from '../mail/mail.ts'
+import type { Operations } from '../operations/operations.ts'
 import type { Catalogue } from '../scopes/catalogue.ts'
 import { isUuid } from '../text/uuid.ts'
 import { type ChangeToken, createChange } from './change.ts'
@@ -47,6 +48,7 @@ export interface Tokens extends RevokeAll {
 export interface TokensOptions {
   db: Database
   bus: InvalidationBus
+  operations: Operations
   catalogue: Catalogue
   clients: Clients
   targets: Targets
@@ -59,7 +61,7 @@ export interface TokensOptions {
 }
 
 export function createTokens(options: TokensOptions): Tokens {
-  const { db, bus, catalogue, clients, targets, mint, revokeToken, usage, config } = options
+  const { db, bus, operations, catalogue, clients, targets, mint, revokeToken, usage, config } = options
 
   /** Selects the tokens that a user created and named. Tokens exchanged for them are excluded; they are revoked with them. */
   const personalTokens = async (
@@ -109,7 +111,7 @@ export function createTokens(options: TokensOptions): Tokens {
       return revoked
     },
 
-    ...createRevokeAll({ db, bus, personalTokens }),
+    ...createRevokeAll({ db, operations, personalTokens }),
 
     async revokeCurrent({ id }) {
       const revoked = await revokeToken(id)

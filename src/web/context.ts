@@ -30,11 +30,17 @@ export type PageData = { title: string; section?: Section; refusal?: FormError |
   Record<string, unknown>
 >
 
-export interface PageOptions {
-  /** Default: that of the refusal, or 200. */
-  status?: number
+/** What a page may use that others may not. */
+interface PageSources {
   /** Its forms redirect to an app, which can redirect anywhere (docs/adr/0025-no-form-action-towards-apps.md). */
   redirects?: boolean
+  /** Its script asks for the page again. */
+  live?: boolean
+}
+
+export interface PageOptions extends PageSources {
+  /** Default: that of the refusal, or 200. */
+  status?: number
 }
 
 declare module 'fastify' {
@@ -103,13 +109,13 @@ export async function usePageRendering(app: FastifyInstance, options: ContextOpt
 }
 
 function pageOf(site: Site): FastifyReply['page'] {
-  return function (this: FastifyReply, name, { refusal, ...data }, { status, redirects = false } = {}) {
+  return function (this: FastifyReply, name, { refusal, ...data }, { status, ...sources } = {}) {
     const csrf = this.generateCsrf({ userInfo: csrfBinding(this.request) })
     const noticeHtml = takeNotice(this.request, this, site)
     const language = currentLanguage()
     this.code(status ?? refusal?.status ?? 200).headers({
       ...refusal?.headers,
-      'content-security-policy': contentSecurityPolicy(redirects),
+      'content-security-policy': contentSecurityPolicy(sources),
       'content-language': language,
     })
     const { method, url, signedIn } = this.request
@@ -131,7 +137,7 @@ async function renderRefused(refusal: FormError, render: (more: object) => Promi
 }
 
 /** Only this server is a source. The icons in the stylesheet are data URLs. */
-const policy = (redirects: boolean) =>
+const contentSecurityPolicy = ({ redirects = false, live = false }: PageSources = {}) =>
   [
     "default-src 'none'",
     "style-src 'self'",
@@ -139,13 +145,10 @@ const policy = (redirects: boolean) =>
     "img-src 'self' data:",
     // Chromium also applies `form-action` to all redirects after a form, including those of the app.
     ...(redirects ? [] : ["form-action 'self'"]),
+    ...(live ? ["connect-src 'self'"] : []),
     "frame-ancestors 'none'",
     "base-uri 'none'",
   ].join('; ')
-
-const POLICY = policy(false)
-const POLICY_WITH_REDIRECTS = policy(true)
-const contentSecurityPolicy = (redirects = false) => (redirects ? POLICY_WITH_REDIRECTS : POLICY)
 
 /** Also for errors before the hook that sets the language. */
 const showError = (site: Site) => (reply: FastifyReply, error: PosternError) =>

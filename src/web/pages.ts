@@ -21,6 +21,7 @@ import { type ManageOptions, manageRoutes } from './manage/routes.ts'
 import { type NewPasswordOptions, newPassword } from './new-password.ts'
 import { notFoundPages } from './not-found.ts'
 import { type OidcRoutesOptions, oidcRoutes } from './oidc.ts'
+import { type OperationPagesOptions, operationPages } from './operations.ts'
 import { createSecondStep, type SecondStepOptions } from './second-step.ts'
 import { type SecurityPagesOptions, securityPages } from './security/routes.ts'
 import { createStartSession, type ReadSessionOptions, type StartSessionOptions } from './session.ts'
@@ -50,6 +51,7 @@ export type PagesOptions = DecisionsOptions &
       LinkPagesOptions &
       NewPasswordOptions &
       OidcRoutesOptions &
+      OperationPagesOptions &
       SecurityPagesOptions &
       SignInOptions &
       SignInPasskeyOptions &
@@ -101,6 +103,7 @@ export function pages(options: PagesOptions): FastifyPluginAsync {
       await pages.register(tokenPages({ ...options, site }))
       await pages.register(newPassword({ ...options, site, startSession }))
       await pages.register(linkPages({ ...options, site }))
+      await pages.register(operationPages({ ...options, site }))
       await pages.register(securityPages({ ...options, site }))
       await pages.register(accountPages({ ...options, site, startSession }))
       if (isDevelopment(config)) await pages.register(componentsPage)

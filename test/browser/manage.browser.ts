@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { newUser } from '../helpers/app.ts'
+import { leaveOperation } from '../helpers/operation.ts'
 import { walk } from './profiles.ts'
 import { opens, services } from './setup.ts'
 import type { Visitor } from './visitor.ts'
@@ -43,6 +44,19 @@ walk('an administrator revokes many tokens at once, after seeing how many', asyn
   await visitor.sees(/6.* tokens were revoked/)
   assert.deepEqual([await statuses(orders), await statuses(reports)], [[401], [200]])
   await visitor.checkPage('manage-tokens-revoked')
+})
+
+walk('a revocation that takes long shows how far it is, by itself', async visitor => {
+  const { operation } = await leaveOperation(services)
+  await visitor.goto(`/operations/${operation.id}`)
+  await visitor.signIn(await newUser(services, 'admin'))
+  await visitor.sees('1,000 of about 2,502 tokens revoked')
+  await visitor.checkPage('operation')
+  // Somebody else stops it.
+  await services.operations.cancel(operation.id)
+  if (!visitor.eyes.script) await visitor.go('Reload')
+  await visitor.sees('The tokens that were revoked stay revoked.')
+  await visitor.checkPage('operation-stopped')
 })
 
 walk('an administrator creates a user, resets the password, and disables the user', async visitor => {

@@ -2,6 +2,7 @@ import { DEVICE_CODE } from '../../src/grants/device-grant.ts'
 import type { Services } from '../../src/services.ts'
 import type { User } from '../../src/users/user.entity.ts'
 import { authorizeUrl } from '../helpers/browser.ts'
+import { leaveOperation } from '../helpers/operation.ts'
 
 /** A page to look at, after a button was pressed or as it is. */
 export interface PageToShow {
@@ -45,6 +46,7 @@ export async function fillDeployment(services: Services, admin: User): Promise<R
   const { client } = await clients.create({ name: 'Calendar', redirectUris: callback })
   const own = await clients.create({ name: 'My dashboard', redirectUris: callback, userId: admin.id })
   await clients.create({ name: 'Television', public: true, grantTypes: [DEVICE_CODE] })
+  const { operation } = await leaveOperation(services)
   const manage = (path = '') => ({ path: `/manage${path}` })
   return {
     tokens: { path: '/tokens' },
@@ -88,6 +90,7 @@ export async function fillDeployment(services: Services, admin: User): Promise<R
     'manage-keys': manage('/keys'),
     'manage-key-rotate': manage('/keys/rotate'),
     'manage-audit': manage('/audit'),
+    operation: { path: `/operations/${operation.id}` },
     components: { path: '/dev/components' },
   }
 }

@@ -1,6 +1,6 @@
 import type { Services } from '../../src/services.ts'
 
-/** Makes copies of a token, each with a place of its own in the status list, behind `first`. */
+/** Makes copies of a token of the same millisecond, each with a place of its own in the status list, behind `first`. */
 export async function copyToken({ db }: Services, id: string, copies: number, first = 500_000): Promise<void> {
   const fields = await db.query<{ name: string }>(
     `select column_name as name from information_schema.columns where table_name = 'oauth_access_tokens'
@@ -8,7 +8,7 @@ export async function copyToken({ db }: Services, id: string, copies: number, fi
   )
   const names = fields.map(({ name }) => name).join(', ')
   await db.query(
-    `insert into oauth_access_tokens (id, status_index, ${names}) select gen_random_uuid(), n + ${first}, ${names}
+    `insert into oauth_access_tokens (id, status_index, ${names}) select (left(id::text, 15) || substr(gen_random_uuid()::text, 16))::uuid, n + ${first}, ${names}
       from oauth_access_tokens, generate_series(1, ${copies}) as n where id = ?`,
     [id],
   )

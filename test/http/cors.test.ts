@@ -42,7 +42,7 @@ const ROUTES = {
     /^\/docs(\/.*)?$/,
     // The page for everything else.
     /^\/\*$/,
-    /^\/(assets\/.*|logos\/:id|login(\/.*)?|logout|language|confirm(\/.*)?|new-password|forgot-password|reset-password|confirm-email|device|dev\/components|(tokens|service-accounts|account|apps|manage)(\/.*)?)?$/,
+    /^\/(assets\/.*|logos\/:id|login(\/.*)?|logout|language|confirm(\/.*)?|new-password|forgot-password|reset-password|confirm-email|device|dev\/components|(tokens|service-accounts|account|apps|manage|operations)(\/.*)?)?$/,
   ],
 } as const
 

@@ -13,7 +13,7 @@ import { requester } from '../helpers/requester.ts'
 /** More than a batch. */
 const MANY = 1_500
 
-t.test('what is not finished in time is 202, and the same request goes on with the rest', ONLY_SHARED, async t => {
+t.test('what is not finished in time is 202, and goes on by itself or by the same request', ONLY_SHARED, async t => {
   const where = await testDatabase(t)
   // DATABASE_TIMEOUT, in seconds: what waits for a lock for longer is cancelled.
   const settings = { ...loadConfig({ APP_KEY, ISSUER, LOG_LEVEL: 'silent' }), databaseTimeout: 1 }
@@ -39,7 +39,12 @@ t.test('what is not finished in time is 202, and the same request goes on with t
     ])
     const answer = await requester(app, headers).delete('/api/tokens')
     t.equal(answer.statusCode, 202, answer.body)
-    t.strictSame(answer.json(), { data: { count: 1_000, complete: false } })
+    const { data, operation } = answer.json()
+    t.strictSame(data, { count: 1_000, complete: false })
+    t.match(operation, { status: 'running', count: 1_000, total: MANY + 2 })
+    t.equal(answer.headers.location, `/api/operations/${operation.id}`)
+    const shown = await requester(app, headers).get(answer.headers.location as string)
+    t.strictSame(shown.json().data, operation)
     t.equal(await left(), MANY + 2 - 1_000, 'what was answered is done, and the rest is as before')
   })
   t.equal(await opens(app, token), 200, 'the token that asks goes last')

@@ -1,8 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { REQUEST_BUDGET_MS } from '../../database/run-batches.ts'
 import { notFound } from '../../errors/errors.ts'
 import type { Authorization, Authorizations } from '../../grants/authorizations.ts'
+import { IN_REQUEST } from '../../operations/send.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
+import { operationPath } from '../operations.ts'
 import { phrase } from '../phrase.ts'
 import { idOf, listPage, queryParams } from '../query.ts'
 import { describeScope } from '../scope-description.ts'
@@ -52,7 +53,8 @@ export function authorizationPages({ site, authorizations, catalogue }: Authoriz
     app.post('/:id/withdraw', async (request, reply) => {
       const { id } = signedInOf(request).user
       const found = await authorizations.find(id, idOf(request))
-      const { count, complete } = await authorizations.withdraw(id, idOf(request), { timeoutMs: REQUEST_BUDGET_MS })
+      const { count, complete, operation } = await authorizations.withdraw(id, idOf(request), IN_REQUEST)
+      if (operation) return reply.redirectTo(operationPath(operation))
       if (!complete)
         return reply.redirectTo(`/apps/${found?.clientId}/withdraw`, 'tokensRevokedSoFar', { count: String(count) })
       return reply.redirectTo('/apps', 'appWithdrawn', { app: found?.clientName ?? '' })

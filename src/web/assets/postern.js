@@ -109,6 +109,20 @@ for (const options of document.querySelectorAll('[data-inherit]')) {
   show()
 }
 
+/** What changes by itself while the page is open. */
+for (const live of document.querySelectorAll('[data-live=yes]')) {
+  const refresh = async () => {
+    // A server that does not answer now may answer later.
+    const response = await fetch(location.href).catch(() => undefined)
+    const page = new DOMParser().parseFromString((await response?.text()) ?? '', 'text/html')
+    const now = page.querySelector('[data-live]')
+    if (now?.dataset.live === 'no') return location.reload()
+    if (now) live.innerHTML = now.innerHTML
+    setTimeout(refresh, 1000)
+  }
+  setTimeout(refresh, 1000)
+}
+
 const DAY_FORMAT = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' }
 const inWords = day => new Date(day).toLocaleDateString(document.documentElement.lang, DAY_FORMAT)
 

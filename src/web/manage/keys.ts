@@ -1,14 +1,15 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { revokeKey } from '../../admin/revoke-key.ts'
 import { ALGORITHMS } from '../../config/config.ts'
-import { REQUEST_BUDGET_MS } from '../../database/run-batches.ts'
 import { badRequest, notFound } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Keys } from '../../keys/keys.ts'
 import type { RotationOutcome } from '../../keys/rotation.ts'
 import { signsFrom } from '../../keys/schedule.ts'
+import { IN_REQUEST } from '../../operations/send.ts'
 import type { TokenAdmin } from '../../tokens/bulk.ts'
 import type { NoticeName } from '../notice.ts'
+import { operationPath } from '../operations.ts'
 import { phrase } from '../phrase.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
@@ -65,7 +66,8 @@ export function manageKeys({ site, keys, tokenAdmin }: ManageKeysOptions): Fasti
     })
 
     app.post<{ Params: { id: string } }>('/keys/:id/revoke', async ({ params }, reply) => {
-      const { key, tokens } = await revokeKey({ keys, tokenAdmin }, params.id, REQUEST_BUDGET_MS)
+      const { key, tokens } = await revokeKey({ keys, tokenAdmin }, params.id, IN_REQUEST)
+      if (tokens.operation) return reply.redirectTo(operationPath(tokens.operation))
       return reply.redirectTo('/manage/keys', 'keysRevoked', { id: key.id, count: String(tokens.count) })
     })
   }

@@ -1,11 +1,12 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { REQUEST_BUDGET_MS } from '../../database/run-batches.ts'
 import type { SignOut } from '../../grants/sign-out.ts'
+import { IN_REQUEST } from '../../operations/send.ts'
 import type { TokenAdmin } from '../../tokens/bulk.ts'
 import type { Sessions } from '../../users/sessions.ts'
 import { labelOf } from '../../users/user.entity.ts'
 import type { Users } from '../../users/users.ts'
 import { formatNumber, plural } from '../numbers.ts'
+import { operationPath } from '../operations.ts'
 import { phrase } from '../phrase.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
@@ -50,7 +51,8 @@ export function signOutUser({ site, users, signOut, tokenAdmin, sessions }: Sign
 
     app.post('/users/:id/tokens/revoke', async (request, reply) => {
       const { id, name } = await findUser(users, request)
-      const { count, complete } = await signOut(id, { timeoutMs: REQUEST_BUDGET_MS })
+      const { count, complete, operation } = await signOut(id, IN_REQUEST)
+      if (operation) return reply.redirectTo(operationPath(operation))
       if (!complete)
         return reply.redirectTo(`/manage/users/${id}/tokens/revoke`, 'tokensRevokedSoFar', { count: String(count) })
       return reply.redirectTo(`/manage/users/${id}`, 'userTokensRevoked', { name, count: String(count) })

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { DisplayNames } from '../../admin/display-names.ts'
-import { REQUEST_BUDGET_MS } from '../../database/run-batches.ts'
 import { badRequest } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { PageRequest } from '../../http/paging.ts'
+import { IN_REQUEST } from '../../operations/send.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import type { TokenAdmin } from '../../tokens/bulk.ts'
 import type { ListRemovedScopes } from '../../tokens/removed-scopes.ts'
@@ -12,6 +12,7 @@ import type { Usage } from '../../tokens/usage.ts'
 import type { UserIds } from '../../users/user-ids.ts'
 import type { Users } from '../../users/users.ts'
 import { formErrorOf } from '../form-error.ts'
+import { operationPath } from '../operations.ts'
 import { listPage, queryParams } from '../query.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
@@ -83,8 +84,9 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
       const sent = (request.body ?? {}) as Params
       const { filter, conditionsHtml } = await readChoice(sent)
       if (conditionsHtml.length === 0) throw badRequest(text.revokeAll.noCondition)
-      const { count, complete } = await tokenAdmin.revoke(filter, { timeoutMs: REQUEST_BUDGET_MS })
-      // If some are left, the confirmation page shows how many.
+      const { count, complete, operation } = await tokenAdmin.revoke(filter, IN_REQUEST)
+      if (operation) return reply.redirectTo(operationPath(operation))
+      // The database did not answer. The confirmation page shows how many are left.
       if (!complete)
         return reply.redirectTo(`${path}/revoke?${chosenIn(sent)}`, 'tokensRevokedSoFar', { count: String(count) })
       return reply.redirectTo('/manage/tokens', 'tokensRevoked', { count: String(count) })

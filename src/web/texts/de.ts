@@ -3,6 +3,7 @@ import { account } from './de/account.ts'
 import { apps } from './de/apps.ts'
 import { consent } from './de/consent.ts'
 import { manage } from './de/manage.ts'
+import { operations } from './de/operations.ts'
 import { security } from './de/security.ts'
 import { serviceAccounts } from './de/service-accounts.ts'
 import { tokens } from './de/tokens.ts'
@@ -30,6 +31,7 @@ export const german: Translated<typeof english> = {
     ...security.notices,
     ...apps.notices,
     ...manage.notices,
+    ...operations.notices,
   },
   fields: {
     other: 'Dieses Feld',
@@ -68,6 +70,7 @@ export const german: Translated<typeof english> = {
   justNow: { past: 'gerade eben', ahead: 'in weniger als einer Minute' },
   copied: 'Kopiert',
   serviceAccounts,
+  operations,
   scopes: {
     'tokens:read': 'Deine persönlichen Zugriffstokens auflisten',
     'tokens:write': 'Deine persönlichen Zugriffstokens erstellen, ändern und widerrufen',

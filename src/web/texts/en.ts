@@ -2,6 +2,7 @@ import { account } from './account.ts'
 import { apps } from './apps.ts'
 import { consent } from './consent.ts'
 import { manage } from './manage.ts'
+import { operations } from './operations.ts'
 import { security } from './security.ts'
 import { serviceAccounts } from './service-accounts.ts'
 import { tokens } from './tokens.ts'
@@ -29,6 +30,7 @@ export const english = {
     ...security.notices,
     ...apps.notices,
     ...manage.notices,
+    ...operations.notices,
   },
   /** Names of form fields, as labels and at the start of error messages. */
   fields: {
@@ -68,6 +70,7 @@ export const english = {
   justNow: { past: 'just now', ahead: 'in less than a minute' },
   copied: 'Copied',
   serviceAccounts,
+  operations,
   /** The scopes of this server. Those of the deployment are described in its catalogue. */
   scopes: {
     'tokens:read': 'List your personal access tokens',
