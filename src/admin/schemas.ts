@@ -89,6 +89,8 @@ export const filterFields = {
     Type.String({ format: 'date-time', maxLength: 64, deprecated: true, description: 'Use `created_before`' }),
   ),
   unused_since: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
+  never_used: Type.Optional(Type.Boolean({ description: 'true: never used; false: used at least once' })),
+  expires_before: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
   key_id: Type.Optional(Kid('Signed tokens that were issued while this key was active')),
 }
 

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox'
 import { checkScopes } from '../../packages/guard/src/checks.ts'
 import { tokenOf } from '../../packages/guard/src/token-of.ts'
 import { invalid, notFound } from '../errors/errors.ts'
-import { PageOf, type PageRequest, page, paging } from '../http/paging.ts'
+import { PageOf, type PageRequest, page, paging, searchFor, sortBy } from '../http/paging.ts'
 import { sendRevoked } from '../http/progress.ts'
 import { closed, problem, validationProblem } from '../http/schemas.ts'
 import { parseOptionalDateTime } from '../http/time.ts'
@@ -16,6 +16,7 @@ import type { Catalogue } from '../scopes/catalogue.ts'
 import { isUuid } from '../text/uuid.ts'
 import type { BulkFilter, TokenAdmin } from '../tokens/bulk.ts'
 import type { HandOver } from '../tokens/handover.ts'
+import { ALL_SORTS } from '../tokens/list-all.ts'
 import type { RevokeToken } from '../tokens/revoke-batch.ts'
 import { issuedTokens, ListStateSchema, revokedResponse, revokedWithIssued, toToken } from '../tokens/schemas.ts'
 import type { AccessToken, ShownToken } from '../tokens/token.entity.ts'
@@ -40,9 +41,18 @@ export interface AdminTokensOptions {
 const adminListTokensSchema = {
   operationId: 'adminListTokens',
   summary: 'List the tokens of all users',
-  description: 'Newest first. A token must match all conditions.',
+  description: 'Newest first unless sorted otherwise. A token must match all conditions.',
   tags,
-  querystring: Type.Object({ ...paging, ...filterFields, state: ListStateSchema }, closed),
+  querystring: Type.Object(
+    {
+      ...paging,
+      ...filterFields,
+      state: ListStateSchema,
+      search: searchFor('the name, of the name or the e-mail address of the owner, or of the name of the client'),
+      sort: sortBy(ALL_SORTS, '-created_at'),
+    },
+    closed,
+  ),
   response: { 200: PageOf(ManagedToken), 422: validationProblem },
 }
 
@@ -133,10 +143,11 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
       '/tokens',
       { preValidation: checkScopes('admin:read'), schema: adminListTokensSchema },
       async ({ query }) => {
+        const { state, search, sort } = query
         let shown: ShowUserId = row => row
         const fetch = async (pageRequest: PageRequest) => {
           const filter = await toBulkFilter(query, options)
-          const found = await tokenAdmin.list(filter, { ...pageRequest, state: query.state })
+          const found = await tokenAdmin.list(filter, { ...pageRequest, state, search, sort })
           shown = await userIds.shown(found.map(({ user }) => user))
           return found
         }
@@ -205,6 +216,8 @@ async function toBulkFilter(
     createdBefore:
       parseOptionalDateTime('created_before', created_before) ?? parseOptionalDateTime('made_before', made_before),
     unusedSince: parseOptionalDateTime('unused_since', unused_since),
+    neverUsed: fields.never_used,
+    expiresBefore: parseOptionalDateTime('expires_before', fields.expires_before),
     signed: key_id === undefined ? undefined : await signedBy(key_id, keys),
   }
 }

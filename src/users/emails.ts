@@ -34,6 +34,11 @@ export function emailForms(email: string): string[] {
   return [...new Set([foldCase(email), normal, toAscii(normal)])]
 }
 
+/** The forms in which part of a name or of an e-mail address may be stored. */
+export const searchedForms = (part: string): string[] => [
+  ...new Set([part, part.normalize('NFC'), ...(part.includes('@') ? emailForms(part) : [])]),
+]
+
 /**
  * Validates and normalizes an address for storage.
  * @throws 422 if it is not an e-mail address, contains invisible characters or mixes scripts

@@ -8,7 +8,7 @@ import type { Language } from '../text/language.ts'
 import { validateName } from '../text/name.ts'
 import { isUuid } from '../text/uuid.ts'
 import type { ChangeUser } from './change-user.ts'
-import { emailForms, validateEmail } from './emails.ts'
+import { searchedForms, validateEmail } from './emails.ts'
 import { findByEmailIn } from './find-by-email.ts'
 import type { HashKinds } from './hash-kinds.ts'
 import { insertUser } from './insert-user.ts'
@@ -156,9 +156,8 @@ export async function newPassword(password: string, owner: PasswordOwner) {
 }
 
 function searchCondition(part: string) {
-  const parts = [...new Set([part, part.normalize('NFC'), ...(part.includes('@') ? emailForms(part) : [])])]
   return {
-    $or: parts.flatMap(one => {
+    $or: searchedForms(part).flatMap(one => {
       const $ilike = likePattern(one)
       return [{ name: { $ilike } }, { email: { $ilike } }]
     }),

@@ -124,8 +124,16 @@ const FILTERS: Form[] = [
   {
     view: 'manage/tokens.eta',
     path: '/manage/tokens',
-    typed: { user: 'nobody@example.com', client: 'x', made_before: 'yesterday', unused_since: '2026-02-99' },
-    wrong: ['user', 'client', 'made_before', 'unused_since'],
+    typed: {
+      search: 'deploy',
+      user: 'nobody@example.com',
+      client: 'x',
+      made_before: 'yesterday',
+      unused_since: '2026-02-99',
+      expires_before: 'soon',
+      never_used: 'perhaps',
+    },
+    wrong: ['user', 'client', 'made_before', 'unused_since', 'expires_before', 'never_used'],
   },
   {
     view: 'manage/audit.eta',
@@ -166,7 +174,7 @@ function assertMarked(t: Test, body: string, { typed, wrong }: Form): void {
   for (const [name, value] of Object.entries(typed)) {
     const shown = body.includes(`value="${value}"`) || body.includes(`>${value}</textarea>`)
     if (/password/.test(name)) t.notOk(body.includes(value) && value !== 'other', `${name} is not sent back`)
-    else if (name !== 'kind' && /^[\w@. /*=-]+$/.test(value)) t.ok(shown, `${name} is kept`)
+    else if (!['kind', 'never_used'].includes(name) && /^[\w@. /*=-]+$/.test(value)) t.ok(shown, `${name} is kept`)
   }
 }
 

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { DisplayNames } from '../../admin/display-names.ts'
 import type { Client } from '../../clients/client.entity.ts'
 import type { Clients } from '../../clients/clients.ts'
+import { CLIENT_SORTS, type ClientSort } from '../../clients/list.ts'
 import { clientTag } from '../../clients/schemas.ts'
 import { hasSecret } from '../../clients/secrets.ts'
 import type { Verifications } from '../../clients/verifications.ts'
@@ -14,6 +15,7 @@ import { formTag } from '../form-tag.ts'
 import { phrase } from '../phrase.ts'
 import { idOf, listPage, queryParams } from '../query.ts'
 import type { Site } from '../site.ts'
+import { sortColumns } from '../sort-columns.ts'
 import { texts } from '../texts.ts'
 import { type EditClientOptions, editClients, operatorChoices, removedScopeBoxes } from './edit-client.ts'
 import { verifyClients } from './verify-client.ts'
@@ -29,6 +31,12 @@ export interface ManageClientsOptions {
 const text = texts.manage.clients
 const section = 'manage' as const
 const tab = 'clients'
+
+const DEFAULT_SORT: ClientSort = 'created_at'
+const COLUMNS = [
+  ['name', 'name'],
+  ['since', 'created_at'],
+] as const
 
 const lines = (typed: string) => typed.split(/\s+/).filter(Boolean)
 
@@ -111,12 +119,7 @@ export function manageClients({
     await app.register(appSecrets(pages), { prefix: '/clients' })
     await app.register(verifyClients({ pages, verifications }))
     await app.register(revokeClients(pages))
-
-    app.get('/clients', async (request, reply) => {
-      const list = await listPage(path, queryParams(request), clients.list, client => client)
-      const owners = await ownersOf(list.rows)
-      return reply.page('manage/clients.eta', { title: text.title, section, tab, list, owners })
-    })
+    await app.register(listClients({ path, clients, ownersOf }))
 
     app.get('/clients/:id', async (request, reply) => detail(reply, await clients.find(idOf(request))))
 
@@ -153,6 +156,36 @@ function revokeClients({ site, clients, frame, find, path }: AppPages): FastifyP
       const { id, name } = await find(request)
       await clients.revoke(id)
       return reply.redirectTo(`${path}/${id}`, 'clientRevoked', { name })
+    })
+  }
+}
+
+interface ListClientsOptions {
+  path: string
+  clients: Clients
+  ownersOf: (some: readonly Client[]) => ReturnType<DisplayNames['users']>
+}
+
+/** All apps, with search, order and pages. */
+function listClients({ path, clients, ownersOf }: ListClientsOptions): FastifyPluginAsync {
+  return async app => {
+    app.get('/clients', async (request, reply) => {
+      const query = queryParams(request)
+      const { search } = query
+      const sort = CLIENT_SORTS.find(each => each === query.sort) ?? DEFAULT_SORT
+      const list = await listPage(
+        path,
+        query,
+        pageRequest => clients.list({ ...pageRequest, search, sort }),
+        client => client,
+      )
+      const owners = await ownersOf(list.rows)
+      const columns = sortColumns(path, search === undefined ? {} : { search }, sort, COLUMNS)
+      const data = { title: text.title, section, tab, list, owners, search, sort }
+      return reply.page('manage/clients.eta', {
+        ...data,
+        columns: Object.fromEntries(columns.map(column => [column.name, column])),
+      })
     })
   }
 }

@@ -11,7 +11,15 @@ import { phrase } from '../phrase.ts'
 import { texts } from '../texts.ts'
 
 /** The filter fields of the token list and of the confirmation page. */
-export const FIELDS = ['user', 'client', 'scope', 'made_before', 'unused_since'] as const
+export const FIELDS = [
+  'user',
+  'client',
+  'scope',
+  'made_before',
+  'unused_since',
+  'never_used',
+  'expires_before',
+] as const
 
 export interface TokenChoice {
   filter: BulkFilter
@@ -40,21 +48,25 @@ export function createReadFilter({ users, userIds, displayNames }: ReadFilterOpt
     return { id, name }
   }
 
-  return async ({ user, client, scope, made_before, unused_since }) => {
-    const { person, app, createdBefore, unusedSince } = await checkAllAsync({
+  return async ({ user, client, scope, made_before, unused_since, never_used, expires_before }) => {
+    const { person, app, ...rest } = await checkAllAsync({
       person: () => userOf({ ...users, ...userIds }, user),
       app: () => appOf(client),
       createdBefore: async () => dayFrom('made_before', made_before),
       unusedSince: async () => dayFrom('unused_since', unused_since),
+      neverUsed: async () => yesFrom('never_used', never_used),
+      expiresBefore: async () => dayFrom('expires_before', expires_before),
     })
     const conditionsHtml = [
       person && phrase(text.user, { name: person.name, email: labelOf(person) }),
       app && phrase(text.client, { app: app.name }),
       scope === undefined ? undefined : phrase(text.scope, { scope }),
-      createdBefore && phrase(text.createdBefore, { day: made_before as string }),
-      unusedSince && phrase(text.unusedSince, { day: unused_since as string }),
+      rest.createdBefore && phrase(text.createdBefore, { day: made_before as string }),
+      rest.unusedSince && phrase(text.unusedSince, { day: unused_since as string }),
+      rest.neverUsed && phrase(text.neverUsed),
+      rest.expiresBefore && phrase(text.expiresBefore, { day: expires_before as string }),
     ].filter(condition => condition !== undefined)
-    return { filter: { userId: person?.id, clientId: app?.id, scope, createdBefore, unusedSince }, conditionsHtml }
+    return { filter: { userId: person?.id, clientId: app?.id, scope, ...rest }, conditionsHtml }
   }
 }
 
@@ -83,4 +95,11 @@ export function dayFrom(field: string, given: string | undefined): Date | undefi
   const day = parseDay(given)
   if (day) return day
   throw invalid({ path: field, message: text.noDay })
+}
+
+/** @throws 422 */
+function yesFrom(field: string, given: string | undefined): true | undefined {
+  if (given === undefined) return undefined
+  if (given === 'yes') return true
+  throw invalid({ path: field, message: text.noChoice })
 }

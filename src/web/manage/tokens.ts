@@ -6,6 +6,7 @@ import type { PageRequest } from '../../http/paging.ts'
 import { IN_REQUEST } from '../../operations/send.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import type { TokenAdmin } from '../../tokens/bulk.ts'
+import { ALL_SORTS, type AllSort, type ListAllPage } from '../../tokens/list-all.ts'
 import type { ListRemovedScopes } from '../../tokens/removed-scopes.ts'
 import type { AccessToken } from '../../tokens/token.entity.ts'
 import type { Usage } from '../../tokens/usage.ts'
@@ -15,6 +16,7 @@ import { formErrorOf } from '../form-error.ts'
 import { operationPath } from '../operations.ts'
 import { listPage, queryParams } from '../query.ts'
 import type { Site } from '../site.ts'
+import { sortColumns } from '../sort-columns.ts'
 import { texts } from '../texts.ts'
 import { createReadFilter, FIELDS, type TokenChoice } from './filter.ts'
 
@@ -32,6 +34,15 @@ export interface ManageTokensOptions {
 const text = texts.manage.tokens
 const section = 'manage' as const
 const tab = 'tokens'
+const DEFAULT_SORT: AllSort = '-created_at'
+const COLUMNS = [
+  ['created', '-created_at'],
+  ['expires', 'expires_at'],
+] as const
+/** Without a condition, all tokens of the deployment match, which may be many. */
+const MAX_COUNT = 1000
+
+type ListChoice = Pick<ListAllPage, 'search' | 'sort' | 'state'>
 
 /** The tokens of all users: filter them, and revoke all that match. */
 export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
@@ -41,17 +52,25 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
   const lastUsed = (token: AccessToken) => usage.lastUse(token).lastUsedAt
 
   /** One page of the tokens that match, as rows of the table. */
-  async function rowsOf(at: string, query: Params, { filter }: TokenChoice, state: 'all' | 'live') {
-    const fetch = (pageRequest: PageRequest) => tokenAdmin.list(filter, { ...pageRequest, state })
+  async function rowsOf(at: string, query: Params, { filter }: TokenChoice, more: ListChoice = {}) {
+    const fetch = (pageRequest: PageRequest) => tokenAdmin.list(filter, { ...pageRequest, ...more })
     const list = await listPage(at, query, fetch, token => token)
     const people = await displayNames.users(list.rows.map(({ user }) => user))
     const apps = await displayNames.clients(list.rows.map(({ client }) => client))
-    return { list, people, apps, lastUsed, count: await tokenAdmin.count(filter) }
+    return { list, people, apps, lastUsed }
   }
 
   async function found(query: Params, choice: TokenChoice) {
-    const rows = await rowsOf(path, query, choice, query.state === 'all' ? 'all' : 'live')
-    return { ...rows, chosen: chosenIn(query) }
+    const { search } = query
+    const sort = ALL_SORTS.find(each => each === query.sort) ?? DEFAULT_SORT
+    const rows = await rowsOf(path, query, choice, { search, sort, state: query.state === 'all' ? 'all' : 'live' })
+    const max = choice.conditionsHtml.length === 0 ? MAX_COUNT : undefined
+    const count = await tokenAdmin.count(choice.filter, { search, max: max && max + 1 })
+    const { cursor: _, ...kept } = query
+    const columns = Object.fromEntries(sortColumns(path, kept, sort, COLUMNS).map(column => [column.name, column]))
+    // A search is no condition of a revocation: it would revoke tokens that are not shown.
+    const chosen = search === undefined ? chosenIn(query) : ''
+    return { ...rows, sort, columns, chosen, count, max }
   }
 
   /** The confirmation page of a bulk revocation: shows which tokens match, and how many. */
@@ -59,10 +78,11 @@ export function manageTokens(options: ManageTokensOptions): FastifyPluginAsync {
     const choice = await readChoice(query)
     const { conditionsHtml } = choice
     if (conditionsHtml.length === 0) throw badRequest(text.revokeAll.noCondition)
-    const rows = await rowsOf(`${path}/revoke`, query, choice, 'live')
+    const rows = await rowsOf(`${path}/revoke`, query, choice)
+    const count = await tokenAdmin.count(choice.filter)
     const fields = fieldsIn(query)
     const { title } = text.revokeAll
-    const data = { title, section, tab, ...rows, conditionsHtml, fields, back: `${path}?${chosenIn(query)}` }
+    const data = { title, section, tab, ...rows, count, conditionsHtml, fields, back: `${path}?${chosenIn(query)}` }
     return reply.page('manage/tokens-revoke.eta', { ...data, action: `${path}/revoke` })
   }
 

@@ -1,6 +1,10 @@
 /** Texts of the administration pages of apps. */
 export const clients = {
   title: 'Apps',
+  search: 'Name, client ID, audience or redirect URI',
+  empty: 'No apps match.',
+  sort: 'Sort by',
+  sorts: { created_at: 'Oldest', '-created_at': 'Newest', name: 'Name, A to Z', '-name': 'Name, Z to A' },
   one: 'App',
   create: {
     title: 'New app',

@@ -5,8 +5,8 @@ import type { Tokens } from '../../tokens/tokens.ts'
 import { stripBidiControls } from '../phrase.ts'
 import { listPage } from '../query.ts'
 import { signedInOf } from '../signed-in.ts'
+import { sortColumns } from '../sort-columns.ts'
 import { texts } from '../texts.ts'
-import { sortColumns } from './columns.ts'
 import type { PageOwnerOf } from './owner.ts'
 import { fieldOf } from './selection.ts'
 import type { TokenView, TokenViews } from './view.ts'
@@ -21,6 +21,13 @@ const text = texts.tokens.list
 const STATES = Object.keys(text.states) as ListState[]
 const DEFAULT_SORT: Sort = '-created_at'
 const MAX_SEARCH_LENGTH = 128
+const COLUMNS = [
+  ['name', 'name'],
+  ['scopes', '-scopes'],
+  ['created', '-created_at'],
+  ['used', '-last_used_at'],
+  ['expires', 'expires_at'],
+] as const satisfies (readonly [string, Sort])[]
 
 /** The owner's personal access tokens, newest first, with search, filter, order and pages. */
 export function tokenList({ tokens, view, ownerOf }: TokenListOptions): FastifyPluginAsync {
@@ -59,7 +66,7 @@ export function tokenList({ tokens, view, ownerOf }: TokenListOptions): FastifyP
         state,
         states: STATES,
         sort,
-        columns: sortColumns(home, query, sort),
+        columns: sortColumns(home, query, sort, COLUMNS),
         filtered,
         empty: list.rows.length === 0 && !filtered && !list.first,
       })

@@ -46,6 +46,66 @@ t.test('tokens are filtered by every condition', async t => {
   t.strictSame(await list(`user=${a.id}&state=all`), ['second', 'first'])
 })
 
+t.test('tokens are searched and sorted, and a search revokes nothing', async t => {
+  const user = await newUser(services, 'user', 'searched@pages.example')
+  const issue = (name: string, days: number) =>
+    services.tokens.issuePersonal({ user, name, expiresAt: new Date(Date.now() + days * 86_400_000) })
+  for (const [name, days] of [
+    ['alpha one', 3],
+    ['alpha two', 1],
+    ['beta', 2],
+  ] as const)
+    await issue(name, days)
+  const page = (query: string) => browser.get(`/manage/tokens?${query}`)
+  t.strictSame(names((await page('search=ALPHA')).body), ['alpha two', 'alpha one'])
+  t.strictSame(names((await page('search=searched%40pages')).body), ['beta', 'alpha two', 'alpha one'])
+  const found = await page(`search=alpha&user=${user.id}&sort=expires_at`)
+  t.strictSame(names(found.body), ['alpha two', 'alpha one'])
+  t.match(found.body, '2 matching active tokens')
+  t.match(found.body, 'name="search" value="alpha"')
+  t.notMatch(found.body, '/manage/tokens/revoke?', 'a revocation would revoke what the search does not show')
+  t.match((await page(`user=${user.id}`)).body, '/manage/tokens/revoke?')
+
+  const sorted = await page(`user=${user.id}&sort=expires_at`)
+  t.strictSame(names(sorted.body), ['alpha two', 'beta', 'alpha one'])
+  const heading = /<th scope="col" aria-sort="ascending"><a href="([^"]*)">Expires<\/a>/.exec(sorted.body)?.[1]
+  const other = await browser.get(heading?.replaceAll('&amp;', '&') as string)
+  t.strictSame(names(other.body), ['alpha one', 'beta', 'alpha two'], 'the heading sorts the other way round')
+  t.match(other.body, 'aria-sort="descending"')
+  t.strictSame(names((await page(`user=${user.id}&sort=name`)).body), ['beta', 'alpha two', 'alpha one'], 'as without')
+  t.match((await page('search=nobody+has+this')).body, 'No tokens match')
+})
+
+t.test('an order is kept from page to page', async t => {
+  const user = await newUser(services)
+  for (let n = 1; n <= 11; n++)
+    await services.tokens.issuePersonal({ user, name: `page ${n}`, expiresAt: new Date(Date.now() + n * 86_400_000) })
+  const first = await browser.get(`/manage/tokens?search=page&user=${user.id}&sort=-expires_at`)
+  t.equal(names(first.body)[0], 'page 11')
+  const next = /href="([^"]*)" rel="next"/.exec(first.body)?.[1]?.replaceAll('&amp;', '&') as string
+  t.strictSame(names((await browser.get(next)).body), ['page 1'])
+})
+
+t.test('tokens that expire soon and tokens that nobody used are listed and revoked', async t => {
+  const user = await newUser(services)
+  const day = (days: number) => new Date(Date.now() + days * 86_400_000)
+  const issue = async (name: string, days: number) =>
+    (await services.tokens.issuePersonal({ user, name, expiresAt: day(days) })).token.id
+  const used = await issue('used soon', 2)
+  await issue('soon', 2)
+  await issue('later', 20)
+  await services.db.query('update oauth_access_tokens set last_used_at = now() where id = ?', [used])
+  const week = day(7).toISOString().slice(0, 10)
+  const list = async (query: string) => names((await browser.get(`/manage/tokens?user=${user.id}&${query}`)).body)
+  t.strictSame(await list(`expires_before=${week}`), ['soon', 'used soon'])
+  t.strictSame(await list('never_used=yes'), ['later', 'soon'])
+  const { body } = await browser.get(`/manage/tokens/revoke?user=${user.id}&expires_before=${week}&never_used=yes`)
+  t.match(body, new RegExp(`Expires before <bdi>${week}</bdi>`))
+  t.match(body, 'Never used')
+  t.strictSame(await revoke(`user=${user.id}&expires_before=${week}&never_used=yes`), [1, 1, 1])
+  t.strictSame(await list(''), ['later', 'used soon'])
+})
+
 t.test('the confirmed number of tokens is revoked', async t => {
   const user = await newUser(services)
   const tokens = await Promise.all(

@@ -3,6 +3,10 @@ import type { clients as english } from '../manage-clients.ts'
 
 export const clients: Translated<typeof english> = {
   title: 'Apps',
+  search: 'Name, Client-ID, Audience oder Redirect-URI',
+  empty: 'Keine passenden Apps.',
+  sort: 'Sortieren nach',
+  sorts: { created_at: 'Älteste', '-created_at': 'Neueste', name: 'Name, A bis Z', '-name': 'Name, Z bis A' },
   one: 'App',
   create: {
     title: 'Neue App',
