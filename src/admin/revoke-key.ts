@@ -25,3 +25,13 @@ export async function revokeKey(
   const signed = signedIds(key)
   return { key, tokens: signed ? await tokenAdmin.revoke({ signed }, options) : { count: 0, complete: true } }
 }
+
+/** How many live tokens a key has signed; 0 for a `kid` that no key has. */
+export async function countSigned(
+  { keys, tokenAdmin }: { keys: Keys; tokenAdmin: TokenAdmin },
+  kid: string,
+): Promise<number> {
+  const key = (await keys.list()).find(({ id }) => id === kid)
+  const signed = key && signedIds(key)
+  return signed ? tokenAdmin.count({ signed }) : 0
+}

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { RevokedKey } from '../admin/revoke-key.ts'
 import { ALGORITHMS, type Algorithm } from '../config/config.ts'
 import type { SigningKey } from '../keys/key.entity.ts'
 import { isKid, jwtStart } from '../keys/kid.ts'
@@ -8,6 +9,7 @@ import type { Services } from '../services.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { printResult, table, time } from './output.ts'
 import { withBareServices, withServices } from './services.ts'
+import { withTokenBar } from './token-bar.ts'
 
 interface TrustOptions extends JsonOption {
   source: string
@@ -74,9 +76,8 @@ export function keyCommands(postern: Command): void {
     .option(...JSON_OPTION)
     .addHelpText('after', examples('postern keys revoke post_01939f4e-8a4c-7b60-b5a4-6f6d5c3f2a13'))
     .action(async (kid: string, { json }: JsonOption) => {
-      const { revokeKey } = await import('../admin/revoke-key.ts')
       const { toKey } = await import('../admin/schemas.ts')
-      const { key, tokens } = await withTamperedKeys(services => revokeKey(services, kid))
+      const { key, tokens } = await withTamperedKeys(services => revokeWithBar(services, kid))
       const { count: revoked, complete } = tokens
       const text =
         `Revoked key ${key.id} (${key.algorithm}) and ${revoked} ${revoked === 1 ? 'token' : 'tokens'}.\n` +
@@ -86,6 +87,16 @@ export function keyCommands(postern: Command): void {
 
   rewrapCommand(keys)
   trustCommands(keys)
+}
+
+async function revokeWithBar(services: Services, kid: string): Promise<RevokedKey> {
+  const { countSigned, revokeKey } = await import('../admin/revoke-key.ts')
+  // First, since counting takes time.
+  await services.keys.revoke(kid)
+  return withTokenBar(
+    () => countSigned(services, kid),
+    onProgress => revokeKey(services, kid, { onProgress }),
+  )
 }
 
 function rewrapCommand(keys: Command): void {

@@ -5,6 +5,7 @@ import type { PruneOptions } from '../tokens/prune.ts'
 import { examples, hoursOption, JSON_OPTION, type JsonOption } from './options.ts'
 import { printResult } from './output.ts'
 import { withServices } from './services.ts'
+import { withTokenBar } from './token-bar.ts'
 
 interface Options extends JsonOption {
   revoked?: boolean
@@ -45,13 +46,8 @@ async function countTokens(db: Database, options: PruneOptions): Promise<number>
 
 async function deleteTokens(db: Database, options: PruneOptions): Promise<number> {
   const { prune } = await import('../tokens/prune.ts')
-  if (!process.stderr.isTTY) return prune(db, options)
-  const { SingleBar, Presets } = await import('cli-progress')
-  const bar = new SingleBar({ format: '{bar} {percentage}% | {value} of {total} tokens' }, Presets.rect)
-  bar.start(await countTokens(db, options), 0)
-  try {
-    return await prune(db, { ...options, onProgress: deleted => bar.update(deleted) })
-  } finally {
-    bar.stop()
-  }
+  return withTokenBar(
+    () => countTokens(db, options),
+    onProgress => prune(db, { ...options, ...(onProgress && { onProgress }) }),
+  )
 }

@@ -99,6 +99,7 @@ export const SETTINGS = {
   /** Limit of live exchanged tokens (RFC 8693) per user, and per token of a machine. */
   exchangedTokensPerUser: setting('EXCHANGED_TOKENS_PER_USER', kinds.wholeNumber(1, 1_000_000), 5_000),
   /** Limit of open event feed streams per client and node. */
+  feedReaders: setting('FEED_READERS', kinds.wholeNumber(1, 100_000), 10_000),
   feedStreamsPerClient: setting('FEED_STREAMS_PER_CLIENT', kinds.wholeNumber(1, 1_000), 100),
   /** Bearer token for the registration of clients (RFC 7591). */
   initialAccessToken: setting('INITIAL_ACCESS_TOKEN', kinds.bearerSecret),

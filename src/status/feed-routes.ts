@@ -10,15 +10,14 @@ import type { Config } from '../config/config.ts'
 import { forbidden, PosternError } from '../errors/errors.ts'
 import { invalidClient } from '../errors/protocol.ts'
 import { CLIENT_BASIC, problem } from '../http/schemas.ts'
-import type { Feed, FeedMessage } from './feed.ts'
+import type { Feed } from './feed.ts'
+import type { FeedBatch } from './feed-batch.ts'
 
 export interface FeedRoutesOptions {
   feed: Feed
   bus: InvalidationBus
   clientAuthentication: ClientAuthentication
-  config: Pick<Config, 'feedStreamsPerClient'>
-  /** Maximum number of concurrent readers on this node. */
-  maxReaders?: number
+  config: Pick<Config, 'feedReaders' | 'feedStreamsPerClient'>
 }
 
 /** Maximum size of one reader's output buffer. Beyond it, the node closes the connection, and the reader resumes. */
@@ -47,24 +46,26 @@ const followEventsSchema = {
 }
 
 /** The event stream of status changes (HTML Standard §9.2, server-sent events). */
-export function feedRoutes({
-  feed,
-  bus,
-  clientAuthentication,
-  config,
-  maxReaders = 1_000,
-}: FeedRoutesOptions): FastifyPluginAsyncTypebox {
+export function feedRoutes({ feed, bus, clientAuthentication, config }: FeedRoutesOptions): FastifyPluginAsyncTypebox {
   const streams = new Map<ServerResponse, Client>()
-  const limit = config.feedStreamsPerClient
+  /** Number of streams by client. */
+  const counts = new Map<string, number>()
+  const { feedReaders: maximum, feedStreamsPerClient: limit } = config
 
   /** Limits the streams of each client, so that one client cannot use up the capacity of the node. */
   function assertCapacity({ id }: Client): void {
-    if (streams.size >= maxReaders) throw tooManyReaders()
-    const own = [...streams.values()].filter(client => client.id === id).length
-    if (own >= limit) throw tooManyStreams(limit)
+    if (streams.size >= maximum) throw tooManyReaders(maximum)
+    if ((counts.get(id) ?? 0) >= limit) throw tooManyStreams(limit)
+  }
+
+  function count({ id }: Client, more: number): void {
+    const now = (counts.get(id) ?? 0) + more
+    if (now > 0) counts.set(id, now)
+    else counts.delete(id)
   }
 
   bus.subscribe(change => {
+    if (change.kind !== 'client' && change.kind !== 'user') return
     // A reader that is still allowed to read reconnects. A change of the owner may have disabled the client.
     for (const [stream, { id, user }] of streams) {
       if (change.kind === 'client' && id === change.id) stream.end()
@@ -94,12 +95,15 @@ export function feedRoutes({
         assertCapacity(client)
         const stream = reply.raw
         streams.set(stream, client)
+        count(client, 1)
         reply.hijack()
         stream.on('error', () => {})
         stream.writeHead(200, { ...reply.getHeaders(), ...HEADERS } as OutgoingHttpHeaders)
+        // Before the first chunk, which does not go through the response.
+        stream.flushHeaders()
         const since = lastEventId(request.headers['last-event-id'])
         const unfollow = await feed
-          .follow(client.id, since, messages => writeMessages(stream, messages))
+          .follow(client.id, since, batch => write(stream, batch))
           .catch(error => {
             request.log.warn({ err: error }, 'cannot follow status changes')
             stream.end()
@@ -108,6 +112,7 @@ export function feedRoutes({
         const stopWatching = endWhenSecretExpires(stream, client, authenticate)
         const stop = () => {
           if (!streams.delete(stream)) return
+          count(client, -1)
           stopWatching()
           unfollow()
         }
@@ -155,28 +160,30 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 }
 
-function writeMessages(stream: ServerResponse, messages: readonly FeedMessage[]): void {
+/**
+ * Writes to the socket of a chunked response, past the response: it would copy and frame the same bytes for each reader. A
+ * response of HTTP/1.0, or one that waits for another on its connection, writes itself.
+ */
+function write(stream: ServerResponse, batch: FeedBatch): void {
   if (stream.destroyed || stream.writableEnded) return
-  stream.write(messages.map(toText).join(''))
-  if (stream.writableLength > MAX_UNREAD_BYTES) stream.destroy()
-}
-
-function toText(message: FeedMessage): string {
-  if (message.kind === 'status') return toEvent('status', message.change)
-  const { kind, ...body } = message
-  return toEvent(kind, body)
+  const { socket } = stream
+  if (socket && stream.chunkedEncoding) socket.write(batch.chunk)
+  else stream.write(batch.text)
+  if (stream.writableLength + (socket?.writableLength ?? 0) > MAX_UNREAD_BYTES) stream.destroy()
 }
 
 function lastEventId(header: string | undefined): number | undefined {
   return header !== undefined && /^\d{1,15}$/.test(header) ? Number(header) : undefined
 }
 
-const tooManyReaders = () =>
+const tooManyReaders = (maximum: number) =>
   new PosternError({
     status: 503,
     code: 'too_many_readers',
-    detail: 'This node has reached its maximum number of readers.',
+    detail:
+      'This node has reached its maximum number of readers. Connect to another node, or ask an operator to increase FEED_READERS.',
     headers: { 'retry-after': '5' },
+    extra: { maximum },
   })
 
 const tooManyStreams = (limit: number) =>

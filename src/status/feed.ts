@@ -1,18 +1,10 @@
 import type { StatusChange } from '../../packages/guard/src/event-stream.ts'
 import type { Database } from '../database/database.ts'
 import type { Keys } from '../keys/keys.ts'
+import { Broadcast, type BroadcastReader } from './broadcast.ts'
 import { readStatusEvents } from './events.ts'
+import { FeedBatch } from './feed-batch.ts'
 import type { StatusLists } from './lists.ts'
-
-/** A message of the feed. */
-export type FeedMessage =
-  | { kind: 'status'; change: StatusChange }
-  /** Everything up to this sequence number has been sent; sent at an interval. */
-  | { kind: 'heartbeat'; sequence: number }
-  /** The missed changes are no longer available: the reader must load the lists and continue from here. */
-  | { kind: 'reload'; sequence: number }
-  /** All revoked signing keys: everything signed by one of them is invalid. */
-  | { kind: 'keys'; sequence: number; revoked: readonly string[] }
 
 /** The position of a reader of the feed. */
 export interface FeedReader {
@@ -28,20 +20,47 @@ export interface Feed {
    * @param since the last sequence number that the reader has received; undefined: starts with new changes
    * @returns a function that stops it
    */
-  follow(
-    client: string,
-    since: number | undefined,
-    send: (messages: readonly FeedMessage[]) => void,
-  ): Promise<() => void>
+  follow(client: string, since: number | undefined, send: (batch: FeedBatch) => void): Promise<() => void>
   /** Current readers and their positions. */
-  readonly readers: readonly FeedReader[]
+  readonly readers: ReadonlySet<FeedReader>
 }
 
 /** A reader that missed more changes loads the lists, which is less data than all the changes. */
 const MAX_MISSED = 10_000
 
+type Reader = FeedReader & BroadcastReader
+
 export function createFeed(db: Database, lists: StatusLists, keys: Keys): Feed {
-  const readers = new Set<FeedReader>()
+  const broadcast = new Broadcast<Reader>()
+  let stopListening = () => {}
+
+  /** While there are readers, the database is polled for changes. */
+  function listen(): () => void {
+    const unsubscribe = lists.subscribe(changes => {
+      if (changes) broadcast.publish(changes)
+      else broadcast.reload(lists.sequence)
+    })
+    const stopObserving = keys.observe(() => {
+      for (const reader of broadcast.readers) if (reader.ready) sendKeys(reader, reader.position)
+    })
+    return () => {
+      unsubscribe()
+      stopObserving()
+    }
+  }
+
+  function join(reader: Reader): () => void {
+    broadcast.add(reader)
+    if (broadcast.readers.size === 1) stopListening = listen()
+    return () => {
+      broadcast.delete(reader)
+      if (broadcast.readers.size === 0) stopListening()
+    }
+  }
+
+  function sendKeys({ send }: Reader, sequence: number): void {
+    if (keys.revoked.length > 0) send(new FeedBatch([{ kind: 'keys', sequence, revoked: keys.revoked }]))
+  }
 
   /** @returns undefined: the missed changes are no longer stored, or there are too many */
   async function readMissed(since: number, until: number): Promise<StatusChange[] | undefined> {
@@ -57,55 +76,27 @@ export function createFeed(db: Database, lists: StatusLists, keys: Keys): Feed {
 
   return {
     get readers() {
-      return [...readers]
+      return broadcast.readers
     },
-    async follow(client, since, sendMessages) {
+    async follow(client, since, send) {
       await lists.catchUp()
-      const reader = { client, position: lists.sequence }
-      let buffered: StatusChange[] | undefined = []
-      const deliver = (changes: readonly StatusChange[] | undefined) => {
-        if (!changes) return sendReload()
-        const fresh = changes.filter(change => change.sequence > reader.position)
-        reader.position = Math.max(reader.position, fresh.at(-1)?.sequence ?? 0)
-        const messages = fresh.map(change => ({ kind: 'status', change }) as const)
-        sendMessages(messages.length > 0 ? messages : [{ kind: 'heartbeat', sequence: reader.position }])
-      }
-      const sendReload = () => {
-        reader.position = lists.sequence
-        sendMessages([{ kind: 'reload', sequence: reader.position }])
-      }
-      let gap = false
-      // Subscribes before it reads the missed changes, so that no change is lost in between.
-      const unsubscribe = lists.subscribe(changes => {
-        if (!buffered) deliver(changes)
-        else if (changes) buffered.push(...changes)
-        else gap = true
-      })
-      const sendKeys = (sequence: number) => {
-        if (keys.revoked.length > 0) sendMessages([{ kind: 'keys', sequence, revoked: keys.revoked }])
-      }
-      const stopObservingKeys = keys.observe(() => sendKeys(reader.position))
-      const stop = () => {
-        unsubscribe()
-        stopObservingKeys()
-        readers.delete(reader)
-      }
-      readers.add(reader)
-      const start = reader.position
+      const start = lists.sequence
+      const reader: Reader = { client, position: start, ready: false, send }
+      // Before it reads the missed changes, so that no change is lost in between.
+      const leave = join(reader)
       const missedEvents = await readMissed(since ?? start, start).catch(error => {
-        stop()
+        leave()
         throw error
       })
-      // A heartbeat follows the missed changes: only then is the reader up to date. A new reader receives it first.
-      const caughtUp = { kind: 'heartbeat', sequence: start } as const
       const missedChanges = missedEvents?.map(change => ({ kind: 'status', change }) as const)
       // Sent before the reader counts as up to date, with a sequence number that does not skip the missed changes.
-      sendKeys(Math.min(since ?? start, start))
-      sendMessages([...(missedChanges ?? [{ kind: 'reload', sequence: start } as const]), caughtUp])
-      const buffer = buffered
-      buffered = undefined
-      deliver(gap ? undefined : buffer)
-      return stop
+      sendKeys(reader, Math.min(since ?? start, start))
+      // A heartbeat follows the missed changes: only then is the reader up to date. A new reader receives it first.
+      const caughtUp = { kind: 'heartbeat', sequence: start } as const
+      send(new FeedBatch([...(missedChanges ?? [{ kind: 'reload', sequence: start } as const]), caughtUp]))
+      reader.ready = true
+      broadcast.serve(reader)
+      return leave
     },
   }
 }

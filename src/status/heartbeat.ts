@@ -82,7 +82,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
 }
 
 const readerPositions = (feed: Feed): ReaderPosition[] =>
-  feed.readers.slice(0, MAX_READERS).map(({ client, position }) => ({ client_id: client, sequence: position }))
+  [...feed.readers].slice(0, MAX_READERS).map(({ client, position }) => ({ client_id: client, sequence: position }))
 
 /** Also deletes nodes that stopped without deleting their row. */
 const WRITE = `

@@ -66,7 +66,7 @@ export const revocationMetrics =
       position.set(lists.sequence)
       lag.set(Math.max(0, (clusterStatus?.newest?.sequence ?? 0) - lists.sequence))
       connected.set(bus.connected ? 1 : 0)
-      readers.set(feed.readers.length)
+      readers.set(feed.readers.size)
       reader.reset()
       for (const [client_id, at] of furthestBehind(feed)) reader.set({ client_id }, at)
     }

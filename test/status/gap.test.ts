@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { FeedMessage } from '../../src/status/feed.ts'
+import type { FeedMessage } from '../../src/status/feed-batch.ts'
 import { actingAs, testApp } from '../helpers/app.ts'
 
 t.test('after a failover that lost commits, reused sequence numbers are not skipped', async t => {
@@ -7,7 +7,7 @@ t.test('after a failover that lost commits, reused sequence numbers are not skip
   const { db, tokens, lists, feed, bus } = services
   let told: FeedMessage[] = []
   const { client } = await services.clients.create({ name: 'Orders API' })
-  t.teardown(await feed.follow(client.id, undefined, messages => void told.push(...messages)))
+  t.teardown(await feed.follow(client.id, undefined, ({ messages }) => void told.push(...messages)))
   const [lost, other] = [await actingAs(services), await actingAs(services)]
   await tokens.revoke(lost.user.id, lost.id)
   await lists.catchUp()
