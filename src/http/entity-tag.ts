@@ -33,6 +33,14 @@ export function ifMatch<Row>({ headers }: FastifyRequest, tagOf: (row: Row) => s
   }
 }
 
+/** Whether a client has what has this entity tag already, by its `If-None-Match` (RFC 9110 §13.1.2). */
+export function isKnown({ headers }: FastifyRequest, tag: string): boolean {
+  const known = headers['if-none-match']
+  if (known === undefined) return false
+  // The comparison is weak.
+  return known.trim() === '*' || (known.match(TAG) ?? []).some(each => each.replace(/^W\//, '') === tag)
+}
+
 /** Adds the entity tag to a response. */
 export const withTag = (reply: FastifyReply, tag: string): FastifyReply => reply.header('etag', tag)
 

@@ -3,6 +3,7 @@ import type { Client } from '../clients/client.entity.ts'
 import type { Clients } from '../clients/clients.ts'
 import type { Logo, Verification, Verifications } from '../clients/verifications.ts'
 import { notFound } from '../errors/errors.ts'
+import { entityTag, isKnown } from '../http/entity-tag.ts'
 import type { Site } from './site.ts'
 
 /** A logo as the pages show it: its size is known, so that nothing moves when it has loaded. */
@@ -35,16 +36,15 @@ export function logoSize({ width, height }: Pick<Logo, 'width' | 'height'>): Pic
 export const clientLogos =
   ({ clients, verifications }: ClientLogosOptions): FastifyPluginAsync =>
   async app => {
-    app.get<{ Params: { id: string } }>(
-      '/logos/:id',
-      { schema: { hide: true } as never },
-      async ({ params }, reply) => {
-        const { logo } = (await verifications.find(await clients.find(params.id))) ?? {}
-        if (!logo) throw notFound()
-        reply
-          .type('image/png')
-          .headers({ 'cache-control': CACHE, 'content-security-policy': "default-src 'none'; sandbox" })
-        return logo.content
-      },
-    )
+    app.get<{ Params: { id: string } }>('/logos/:id', { schema: { hide: true } as never }, async (request, reply) => {
+      const { params } = request
+      const { logo } = (await verifications.find(await clients.find(params.id))) ?? {}
+      if (!logo) throw notFound()
+      const tag = entityTag(logo.content.toString('base64'))
+      reply
+        .headers({ 'cache-control': CACHE, 'content-security-policy': "default-src 'none'; sandbox" })
+        .header('etag', tag)
+      if (isKnown(request, tag)) return reply.code(304).send()
+      return reply.type('image/png').send(logo.content)
+    })
   }
