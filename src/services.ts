@@ -141,7 +141,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
   const oauth = createOAuthServices({ ...base, ...clients, ...grants })
   const scim = createScimServices({ ...base, ...users, takeOwned })
   const ownTokens = createOwnTokens({ ...users, ...tokens, catalogue, forgetUser })
-  const admin = createAdminServices(db)
+  const admin = createAdminServices({ db, ...tokens, ...clients })
   const serviceAccounts = createServiceAccounts({ ...base, ...users })
   const closers: (() => Promise<void>)[] = [db, users.throttle, status.lists, tokens.usage].map(it => () => it.close())
 

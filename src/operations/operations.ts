@@ -7,7 +7,7 @@ import { isUnavailable, type Progress, type RunOptions, runSteps, type WorkState
 import { conflict, raise } from '../errors/errors.ts'
 import { isUuid } from '../text/uuid.ts'
 import { about, type Input, type OperationKind } from './kind.ts'
-import { Operation } from './operation.entity.ts'
+import { Operation, type OperationStatus } from './operation.entity.ts'
 import { createRunner, type Runner } from './runner.ts'
 
 export interface OperationOptions extends RunOptions {
@@ -24,9 +24,10 @@ export interface OperationProgress extends Progress {
 
 export type RunOperation<I extends Input> = (input: I, options?: OperationOptions) => Promise<OperationProgress>
 
-/** Which operations a caller may see. `owner`: only those that it requested. */
+/** Which operations: of any owner and status, unless they are given. `owner`: only those that it requested. */
 export interface OperationScope {
   owner?: string | undefined
+  statuses?: readonly OperationStatus[] | undefined
 }
 
 export interface Operations {
@@ -113,8 +114,12 @@ export function createOperations({ db, bus, onError }: OperationsOptions): Opera
       }
     },
 
-    list: ({ owner }, { limit, after }) => {
-      const where = { ...(owner !== undefined && { owner }), ...(after !== undefined && { id: { $lt: after } }) }
+    list: ({ owner, statuses }, { limit, after }) => {
+      const where = {
+        ...(owner !== undefined && { owner }),
+        ...(statuses && { status: { $in: [...statuses] } }),
+        ...(after !== undefined && { id: { $lt: after } }),
+      }
       return db.run(em => em.find(Operation, where, { orderBy: { id: 'desc' }, limit }))
     },
 

@@ -48,7 +48,7 @@ export function operationPages({ site, operations }: OperationPagesOptions): Fas
 }
 
 /** How far it is, in numbers and words. Tokens that are issued meanwhile may make it more than was counted. */
-function progressOf({ status, count, total }: Operation) {
+export function progressOf({ status, count, total }: Operation) {
   if (total === null || status === 'succeeded') return { words: plural(text.revoked, count) }
   const max = Math.max(total, count, 1)
   return { max, words: plural(text.ofTotal, max).replace('{done}', () => formatNumber(count)) }

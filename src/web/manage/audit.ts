@@ -11,6 +11,7 @@ import { listPage, queryParams } from '../query.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
 import { auditCsv } from './audit-csv.ts'
+import { detailsOf, usersIn } from './audit-details.ts'
 import { dayFrom, idFrom, userOf } from './filter.ts'
 
 export interface ManageAuditOptions {
@@ -44,11 +45,15 @@ export function manageAudit({ site, auditLog, users, userIds, displayNames }: Ma
       pageRequest => auditLog.list(filter, pageRequest),
       event => event,
     )
-    const people = await displayNames.users(list.rows.flatMap(({ userId, actorUserId }) => [userId, actorUserId]))
+    const people = await displayNames.users([
+      ...list.rows.flatMap(({ userId, actorUserId }) => [userId, actorUserId]),
+      ...usersIn(list.rows),
+    ])
     const apps = await displayNames.clients(
       list.rows.flatMap(({ clientId, actorClientId }) => [clientId, actorClientId]),
     )
-    return { list, people, apps }
+    const details = new Map(list.rows.map(event => [event.id, detailsOf(event, site.base, people)]))
+    return { list, people, apps, details }
   }
 
   /** The same list as a file, without the page it is on. */

@@ -1,41 +1,21 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { type ReadStatistics, SPANS, type Statistics } from '../../admin/statistics.ts'
-import type { TokenAdmin } from '../../tokens/bulk.ts'
+import { type ReadStatistics, SPANS } from '../../admin/statistics.ts'
 import { queryParams } from '../query.ts'
-import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
 import { formatDay } from '../times.ts'
+import { type AttentionListOptions, createAttentionList } from './attention.ts'
 import { toChart } from './chart.ts'
 
 const text = texts.manage.overview
-const DAY_MS = 86_400_000
-const SOON_DAYS = 7
-const IDLE_DAYS = 90
 const PAST = ['live', 'issued', 'revoked', 'failedSignIns'] as const
 
-export interface OverviewOptions {
-  site: Site
+export interface OverviewOptions extends AttentionListOptions {
   readStatistics: ReadStatistics
-  tokenAdmin: Pick<TokenAdmin, 'count'>
 }
 
 /** Charts of the deployment, and what needs attention. */
-export function overview({ site, readStatistics, tokenAdmin }: OverviewOptions): FastifyPluginAsync {
-  const manage = `${site.base}/manage`
-
-  /** What an administrator should look at today, with a link where there is a list of it. */
-  async function attention({ days, expiring }: Statistics) {
-    const unusedSince = new Date(Math.floor(Date.now() / DAY_MS) * DAY_MS - IDLE_DAYS * DAY_MS)
-    const day = unusedSince.toISOString().slice(0, 10)
-    const soon = expiring.slice(0, SOON_DAYS).reduce((sum, count) => sum + count, 0)
-    const idle = await tokenAdmin.count({ unusedSince })
-    const failed = days.at(-1)?.failedSignIns ?? 0
-    return [
-      { of: 'expiring', count: soon },
-      { of: 'idle', count: idle, href: `${manage}/tokens?unused_since=${day}` },
-      { of: 'failedSignIns', count: failed, href: `${manage}/audit?kind=sign_in.failed` },
-    ].filter(({ count }) => count > 0)
-  }
+export function overview({ readStatistics, ...options }: OverviewOptions): FastifyPluginAsync {
+  const attention = createAttentionList(options)
 
   return async app => {
     app.get('/', async (request, reply) => {
@@ -58,7 +38,7 @@ export function overview({ site, readStatistics, tokenAdmin }: OverviewOptions):
         title: text.title,
         section: 'manage',
         tab: 'overview',
-        attention: await attention(statistics),
+        attention: await attention(days.at(-1)?.failedSignIns ?? 0),
         charts,
         tables,
         span,

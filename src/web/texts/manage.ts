@@ -1,6 +1,8 @@
 import { handover, serviceAccounts } from './manage-accounts.ts'
 import { audit } from './manage-audit.ts'
+import { auditDetails } from './manage-audit-details.ts'
 import { clients } from './manage-clients.ts'
+import { overview } from './manage-overview.ts'
 import { tokens } from './manage-tokens.ts'
 import { trusts } from './manage-trusts.ts'
 
@@ -72,33 +74,7 @@ export const manage = {
   never: 'Never',
   none: 'None',
   gone: 'Deleted',
-  overview: {
-    title: 'Administration',
-    days: { 30: '30 days', 90: '90 days' } as Readonly<Record<number, string>>,
-    span: 'Period',
-    ahead: 'Day {n} from now',
-    table: 'Show as table',
-    day: 'Day',
-    highest: 'max {n}',
-    attention: {
-      title: 'Needs attention',
-      show: 'Show',
-      expiring: { one: '{n} token expires within 7 days', other: '{n} tokens expire within 7 days' },
-      idle: {
-        one: '{n} active token has not been used for 90 days, or never',
-        other: '{n} active tokens have not been used for 90 days, or never',
-      },
-      failedSignIns: { one: '{n} failed sign-in today', other: '{n} failed sign-ins today' },
-    },
-    charts: {
-      live: { title: 'Active tokens', detail: '{n} now', note: 'at the end of each day' },
-      issued: { title: 'Tokens issued', detail: '{n} total', note: 'per day, new and refreshed' },
-      revoked: { title: 'Tokens revoked', detail: '{n} total', note: 'per day' },
-      expiring: { title: 'Tokens that will expire', detail: '{n} total', note: 'per day, from now on' },
-      failedSignIns: { title: 'Failed sign-ins', detail: '{n} total', note: 'per day' },
-    },
-    explain: 'Days start at midnight UTC. Pruned tokens are not counted as active. Figures may be up to a minute old.',
-  },
+  overview,
   users: {
     title: 'Users',
     one: 'User',
@@ -227,4 +203,5 @@ export const manage = {
     },
   },
   audit,
+  auditDetails,
 } as const

@@ -2,7 +2,9 @@ import type { Translated } from '../../../text/language.ts'
 import type { manage as english } from '../manage.ts'
 import { handover, serviceAccounts } from './manage-accounts.ts'
 import { audit } from './manage-audit.ts'
+import { auditDetails } from './manage-audit-details.ts'
 import { clients } from './manage-clients.ts'
+import { overview } from './manage-overview.ts'
 import { tokens } from './manage-tokens.ts'
 import { trusts } from './manage-trusts.ts'
 
@@ -75,37 +77,7 @@ export const manage: Translated<typeof english> = {
   never: 'Nie',
   none: 'Keine',
   gone: 'Gelöscht',
-  overview: {
-    title: 'Verwaltung',
-    days: { 30: '30 Tage', 90: '90 Tage' },
-    span: 'Zeitraum',
-    ahead: 'In {n} Tagen',
-    table: 'Als Tabelle anzeigen',
-    day: 'Tag',
-    highest: 'max. {n}',
-    attention: {
-      title: 'Braucht Aufmerksamkeit',
-      show: 'Anzeigen',
-      expiring: {
-        one: '{n} Token läuft in den nächsten 7 Tagen ab',
-        other: '{n} Tokens laufen in den nächsten 7 Tagen ab',
-      },
-      idle: {
-        one: '{n} aktives Token wurde seit 90 Tagen oder noch nie verwendet',
-        other: '{n} aktive Tokens wurden seit 90 Tagen oder noch nie verwendet',
-      },
-      failedSignIns: { one: '{n} fehlgeschlagene Anmeldung heute', other: '{n} fehlgeschlagene Anmeldungen heute' },
-    },
-    charts: {
-      live: { title: 'Aktive Tokens', detail: 'jetzt {n}', note: 'am Ende jedes Tages' },
-      issued: { title: 'Ausgestellte Tokens', detail: 'gesamt {n}', note: 'pro Tag, neue und erneuerte' },
-      revoked: { title: 'Widerrufene Tokens', detail: 'gesamt {n}', note: 'pro Tag' },
-      expiring: { title: 'Ablaufende Tokens', detail: 'gesamt {n}', note: 'pro Tag, ab jetzt' },
-      failedSignIns: { title: 'Fehlgeschlagene Anmeldungen', detail: 'gesamt {n}', note: 'pro Tag' },
-    },
-    explain:
-      'Tage beginnen um Mitternacht UTC. Gelöschte Tokens zählen nicht als aktiv. Die Zahlen können bis zu einer Minute alt sein.',
-  },
+  overview,
   users: {
     title: 'Benutzer',
     one: 'Benutzer',
@@ -236,4 +208,5 @@ export const manage: Translated<typeof english> = {
     },
   },
   audit,
+  auditDetails,
 }
