@@ -23,10 +23,11 @@ export interface Launched {
   stop(): Promise<void>
 }
 
-export async function launch(environment: NodeJS.ProcessEnv): Promise<Launched> {
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const env = { ...process.env, ...environment, PORT: String(port), ISSUER: url }
+/** @param port of its issuer, which a database keeps; default: a free one */
+export async function launch(environment: NodeJS.ProcessEnv, port?: number): Promise<Launched> {
+  const chosen = port ?? (await freePort())
+  const url = `http://127.0.0.1:${chosen}`
+  const env = { ...process.env, ...environment, PORT: String(chosen), ISSUER: url }
   const start = performance.now()
   const child = spawn(process.execPath, COMMAND, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] })
   let printed = ''
@@ -44,7 +45,7 @@ export async function launch(environment: NodeJS.ProcessEnv): Promise<Launched> 
   return { url, took, printed: waitForOutput, memory: () => memory(child.pid!), stop: () => stop(child) }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { PREBUILT } from '../../src/database/embedded/prebuilt.ts'
 import type { Bench, Case } from '../bench.ts'
-import { type Launched, launch } from '../launch.ts'
+import { freePort, type Launched, launch } from '../launch.ts'
 import { flood } from '../load.ts'
 import { request } from '../requests.ts'
 import type { Row } from '../table.ts'
@@ -34,10 +34,11 @@ async function starts({ rounds }: Bench, database: string, environment: () => Pr
   const later: number[] = []
   for (let round = 0; round < rounds; round++) {
     const env = await environment()
-    first.push(await startOnce({ ...env, ...COLD }))
+    const port = await freePort()
+    first.push(await startOnce({ ...env, ...COLD }, port))
     // Not counted, since this start may still write to the compile cache.
-    await startOnce(env)
-    later.push(await startOnce(env))
+    await startOnce(env, port)
+    later.push(await startOnce(env, port))
   }
   return [
     { what: `${database}: first start`, values: first, unit: 's', atMost: 3 },
@@ -45,8 +46,8 @@ async function starts({ rounds }: Bench, database: string, environment: () => Pr
   ]
 }
 
-async function startOnce(env: NodeJS.ProcessEnv): Promise<number> {
-  const server = await launch(env)
+async function startOnce(env: NodeJS.ProcessEnv, port: number): Promise<number> {
+  const server = await launch(env, port)
   await server.stop()
   return server.took / 1000
 }
