@@ -29,6 +29,7 @@ import { serializerCompiler } from './http/serialization.ts'
 import { useStrictInput } from './http/validation.ts'
 import { useIdempotency } from './idempotency/plugin.ts'
 import { keyRoutes } from './keys/routes.ts'
+import { lostRevocationsRoutes } from './oauth/lost-revocations-routes.ts'
 import { metadataRoutes, wellKnown } from './oauth/metadata-routes.ts'
 import { registrationRoutes } from './oauth/registration-routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
@@ -96,6 +97,7 @@ export function serverPlugin(services: Services, mounted = false): FastifyPlugin
     await app.register(feedRoutes(services), { prefix: '/oauth' })
     await app.register(oauthRoutes(services), { prefix: '/oauth' })
     await app.register(usageRoutes(services), { prefix: '/oauth' })
+    await app.register(lostRevocationsRoutes(services), { prefix: '/oauth' })
     await app.register(registrationRoutes(services), { prefix: '/oauth' })
     await app.register(scimRoutes(services), { prefix: '/scim/v2' })
     await app.register(pages(services))

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
-import type { RestoredState } from '../dump/declare-restored.ts'
-import { UsageError } from './errors.ts'
+import type { CollectionWindow } from '../deployment/restoration.ts'
+import { CommandError, UsageError } from './errors.ts'
 import { examples, JSON_OPTION, type JsonOption } from './options.ts'
 import { note, printResult } from './output.ts'
+import { type CollectOptions, collectOptions, restoredCommand, windowOf } from './restored.ts'
 
 const WITH_KEY = 'The dump contains the APP_KEY of this database. Keep it as secret as a password.'
 const WITHOUT_KEY = 'The dump does not contain APP_KEY, which its secrets are encrypted with. Back up that key too.'
@@ -20,8 +21,7 @@ export function dumpCommands(postern: Command): void {
     .addHelpText('after', examples('postern dump backup.gz', 'postern dump - | gpg -e -r ops@example.com > backup.gpg'))
     .action(dump)
 
-  postern
-    .command('restore')
+  collectOptions(postern.command('restore'))
     .description(
       'Restore a dump into an empty database: a new or empty DATA_DIR, or a new database in DATABASE_URL. ' +
         'The dump can come from an earlier version and from either kind of database.',
@@ -37,33 +37,6 @@ export function dumpCommands(postern: Command): void {
   restoredCommand(postern)
   exportCommand(postern)
 }
-
-/** `postern restore` does this itself; a backup of other tools does not. */
-function restoredCommand(postern: Command): void {
-  postern
-    .command('restored')
-    .description(
-      'Declare that other tools restored this database, such as pg_restore or a copy of DATA_DIR, before the first server ' +
-        'starts on it. Status references and sequence numbers that were given out after the backup are not given out again.',
-    )
-    .option('--check', 'change nothing, and show how old the database is')
-    .option(...JSON_OPTION)
-    .addHelpText('after', examples('postern restored --check', 'postern restored'))
-    .action(async ({ check, json }: JsonOption & { check?: boolean }) => {
-      const { declareRestored, restoredState } = await import('../dump/declare-restored.ts')
-      const { withServices } = await import('./services.ts')
-      const state = check
-        ? await withServices(({ db }) => restoredState(db), 'read')
-        : await withServices(({ db }) => declareRestored(db))
-      const data = { last_audit_event: state.lastAudit, last_token: state.lastToken, open_lists: state.openLists }
-      printResult(json, { ...data, declared: !check }, restoredText(state))
-    })
-}
-
-const restoredText = ({ lastAudit, lastToken, openLists }: RestoredState) =>
-  `The last change in this database was at ${lastAudit ?? 'an unknown time'}, and its last token was issued at ${lastToken ?? 'an unknown time'}.
-Unknown are all changes since: revoke again what was revoked, and see docs/backup-and-restore.md.
-${openLists} status lists have free places that tokens issued since may have.`
 
 /** Rows in a documented form, for other programs; a dump is for `postern restore`. */
 function exportCommand(postern: Command): void {
@@ -101,8 +74,22 @@ async function dump(file: string, { json }: JsonOption): Promise<void> {
   if (!json) note(withKey ? WITH_KEY : WITHOUT_KEY)
 }
 
-async function restore(file: string, { json }: JsonOption): Promise<void> {
+async function restore(file: string, options: JsonOption & CollectOptions): Promise<void> {
+  const { json } = options
+  const window = windowOf(options)
   const { restoreFrom } = await import('./restore-database.ts')
   const { rows, createdAt } = await restoreFrom(file)
+  if (window) await collectRestored(window)
   printResult(json, { rows, created_at: createdAt }, `Restored ${rows} rows as of ${createdAt}`)
+}
+
+/** The rows are there by now, so a failure says how to go on. */
+async function collectRestored(window: CollectionWindow): Promise<void> {
+  const { reopenCollection } = await import('../dump/collect.ts')
+  const { withServices } = await import('./services.ts')
+  await withServices(({ db }) => reopenCollection(db, window)).catch(error => {
+    throw new CommandError(
+      `The dump is restored, but revocations are not collected: ${error.message} Then: postern restored --reopen --collect`,
+    )
+  })
 }

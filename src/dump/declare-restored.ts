@@ -1,6 +1,8 @@
 import { writeAudit } from '../audit/audit.ts'
 import type { Database } from '../database/database.ts'
+import { type CollectionWindow, DECLARE_RESTORED, openCollection } from '../deployment/restoration.ts'
 import { StartupError } from '../errors/errors.ts'
+import { requireResourceServers } from './collect.ts'
 import { advanceSequences, lastNumbers } from './sequences.ts'
 import { inSession } from './session.ts'
 
@@ -26,18 +28,24 @@ export async function restoredState(db: Database): Promise<RestoredState> {
 /**
  * Declares that other tools restored this database. Nodes may have given out numbers after the backup: ids of status lists,
  * places in them, and sequence numbers of events. None of those is given out again (docs/adr/0078).
+ * @param window for which resource servers may report revocations that the backup lacks; undefined: they may not
  * @returns the state before
- * @throws StartupError while nodes run, since they have reserved places in memory
+ * @throws StartupError while nodes run, since they have reserved places in memory, and for a client that is no resource server
  */
-export async function declareRestored(db: Database): Promise<RestoredState> {
+export async function declareRestored(db: Database, window?: CollectionWindow): Promise<RestoredState> {
   const nodes = await db.query<{ name: string }>(
     "select name from nodes where seen_at > clock_timestamp() - interval '5 seconds'",
   )
   if (nodes.length > 0) {
     throw new StartupError(`These nodes are running: ${nodes.map(({ name }) => name).join(', ')}. Stop them first.`)
   }
+  if (window) await requireResourceServers(db, window.clients)
   const state = await restoredState(db)
-  await inSession(db, async session => advanceSequences(db, session, await lastNumbers(db, session)))
+  await inSession(db, async session => {
+    await session.rows(DECLARE_RESTORED)
+    await advanceSequences(db, session, await lastNumbers(db, session))
+  })
   await db.transaction(async em => writeAudit(em, { kind: 'database.restored', details: { ...state } }))
+  if (window) await openCollection(db, window)
   return state
 }

@@ -1,11 +1,14 @@
 import type { Database } from '../database/database.ts'
 import { appliedMigrations, knownMigrations, migrate } from '../database/migrations.ts'
+import { DECLARE_RESTORED } from '../deployment/restoration.ts'
 import { StartupError } from '../errors/errors.ts'
 import type { Header } from './format.ts'
 import type { Dump } from './read.ts'
 import { advanceSequences } from './sequences.ts'
 import { inSession, type Session } from './session.ts'
 import { dumpedTables, existingTables } from './tables.ts'
+
+const SETTINGS_MIGRATION = 'Migration20261129065523'
 
 /**
  * Loads a dump into an empty database: applies the migrations of the dump, inserts all rows in one transaction, then
@@ -22,6 +25,8 @@ export async function loadDump(db: Database, dump: Dump): Promise<number> {
   await migrate(db, migrations)
   const rows = await inSession(db, session => loadRows(db, session, dump))
   await migrate(db)
+  // A dump of an earlier version has no settings.
+  if (!migrations.includes(SETTINGS_MIGRATION)) await db.query(DECLARE_RESTORED)
   return rows
 }
 
@@ -52,6 +57,7 @@ async function loadRows(db: Database, session: Session, dump: Dump): Promise<num
     const next = await batches.next()
     if (next.done) {
       await setTriggers(session, tables, 'enable')
+      if (tables.includes('settings')) await session.rows(DECLARE_RESTORED)
       await advanceSequences(db, session, next.value.sequences)
       return next.value.rows
     }

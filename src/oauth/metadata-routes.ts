@@ -47,6 +47,7 @@ const Metadata = Named(
     status_list_aggregation_endpoint: Uri('/oauth/status-lists'),
     status_events_endpoint: Uri('/oauth/events'),
     token_usage_endpoint: Uri('/oauth/usage'),
+    lost_revocations_endpoint: Uri('/oauth/lost-revocations'),
     jwks_uri: Uri('/.well-known/jwks.json'),
     scopes_supported: List('orders:read'),
     protected_resources: Type.Array(Type.String(), {

@@ -51,6 +51,8 @@ export async function describeServer(options: MetadataOptions, has: HasRoute) {
     ...endpoint('status_events_endpoint', 'GET', '/oauth/events'),
     // Extension: the endpoint where resource servers report the use of tokens.
     ...endpoint('token_usage_endpoint', 'POST', '/oauth/usage'),
+    // Extension: the endpoint where resource servers report revocations that a restored issuer lost.
+    ...endpoint('lost_revocations_endpoint', 'POST', '/oauth/lost-revocations'),
     ...endpoint('jwks_uri', 'GET', '/.well-known/jwks.json'),
     // A client may request all of these at once.
     scopes_supported: publicScopes(catalogue),

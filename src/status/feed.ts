@@ -5,6 +5,7 @@ import { Broadcast, type BroadcastReader } from './broadcast.ts'
 import { readStatusEvents } from './events.ts'
 import { FeedBatch } from './feed-batch.ts'
 import type { StatusLists } from './lists.ts'
+import type { ReadersAhead } from './readers-ahead.ts'
 
 /** The position of a reader of the feed. */
 export interface FeedReader {
@@ -23,6 +24,8 @@ export interface Feed {
   follow(client: string, since: number | undefined, send: (batch: FeedBatch) => void): Promise<() => void>
   /** Current readers and their positions. */
   readonly readers: ReadonlySet<FeedReader>
+  /** How many connections began after a number that the database does not have, since the start of this process. */
+  readonly ahead: number
 }
 
 /** A reader that missed more changes loads the lists, which is less data than all the changes. */
@@ -30,7 +33,7 @@ const MAX_MISSED = 10_000
 
 type Reader = FeedReader & BroadcastReader
 
-export function createFeed(db: Database, lists: StatusLists, keys: Keys): Feed {
+export function createFeed(db: Database, lists: StatusLists, keys: Keys, readersAhead: ReadersAhead): Feed {
   const broadcast = new Broadcast<Reader>()
   let stopListening = () => {}
 
@@ -78,9 +81,13 @@ export function createFeed(db: Database, lists: StatusLists, keys: Keys): Feed {
     get readers() {
       return broadcast.readers
     },
+    get ahead() {
+      return readersAhead.count
+    },
     async follow(client, since, send) {
       await lists.catchUp()
       const start = lists.sequence
+      if (since !== undefined && since > start) readersAhead.note(client, since, start)
       const reader: Reader = { client, position: start, ready: false, send }
       // Before it reads the missed changes, so that no change is lost in between.
       const leave = join(reader)

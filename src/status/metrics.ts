@@ -47,7 +47,13 @@ export const revocationMetrics =
       registers,
     })
     const issued = new Counter({ name: 'postern_tokens_issued_total', help: 'Tokens issued by this node.', registers })
+    const ahead = new Counter({
+      name: 'postern_feed_readers_ahead_total',
+      help: 'Connections to the feed that began after a status change which the database lacks: it may be a restored backup.',
+      registers,
+    })
     let counted = 0
+    let countedAhead = 0
     const count = (status: Status) => statusChanges.inc({ status: NAMES.get(status) ?? 'unknown' })
     lists.observe(events => {
       for (const { status } of events) count(status)
@@ -63,6 +69,8 @@ export const revocationMetrics =
       if (clusterStatus) nodes.set(clusterStatus.nodes.length)
       issued.inc(counters.issued - counted)
       counted = counters.issued
+      ahead.inc(feed.ahead - countedAhead)
+      countedAhead = feed.ahead
       position.set(lists.sequence)
       lag.set(Math.max(0, (clusterStatus?.newest?.sequence ?? 0) - lists.sequence))
       connected.set(bus.connected ? 1 : 0)

@@ -8,6 +8,7 @@ import { createFeed, type Feed } from './feed.ts'
 import { createStatusIndexAllocator, type StatusIndexAllocator } from './indices.ts'
 import { createListKeys } from './list-keys.ts'
 import { createStatusLists, type StatusLists } from './lists.ts'
+import { createReadersAhead } from './readers-ahead.ts'
 
 export interface StatusServices {
   lists: StatusLists
@@ -36,7 +37,7 @@ export function createStatusServices({ db, bus, keys, config, keyRing, log }: St
   })
   return {
     lists,
-    feed: createFeed(db, lists, keys),
+    feed: createFeed(db, lists, keys, createReadersAhead(log)),
     indices: createStatusIndexAllocator(db, createListKeys(db, keyRing), config.tokenMaxLifetime),
   }
 }

@@ -23,6 +23,7 @@ import { createInspect, type Inspect } from './inspect.ts'
 import { createListByUse, type ListTokensByUse } from './list-by-use.ts'
 import { createMint, type Mint, type TakeStatusReference } from './mint.ts'
 import { createTokenRecords } from './records.ts'
+import { createRecoverRevocations, type RecoverRevocations } from './recover-revocations.ts'
 import { createRemovedScopes, type ListRemovedScopes } from './removed-scopes.ts'
 import { createTokenRevoker, type RevokeToken } from './revoke-batch.ts'
 import { createTargets, type Targets } from './target.ts'
@@ -34,6 +35,8 @@ export interface TokenServices {
   tokens: Tokens
   /** Revokes one token, whoever's it is. */
   revokeToken: RevokeToken
+  /** Revokes what resource servers know as revoked and a restored database lacks. */
+  recoverRevocations: RecoverRevocations
   tokenAdmin: TokenAdmin
   listTokensByUse: ListTokensByUse
   /** Gives a token to another owner. */
@@ -113,6 +116,7 @@ export function createTokenServices(options: TokenServicesOptions): TokenService
   return {
     tokens: createTokens({ ...options, targets, mint, insertRow, revokeToken, usage }),
     revokeToken,
+    recoverRevocations: createRecoverRevocations(db, bus),
     tokenAdmin: createTokenAdmin(db, operations),
     listTokensByUse: createListByUse(db),
     handOver: createHandOver({ bus, catalogue, clients, mint, mail, ownUsers, config }),

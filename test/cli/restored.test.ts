@@ -45,3 +45,46 @@ t.test('it is refused while a node runs', { skip: !SERVER && 'one process only' 
   t.match(refused.stderr, 'Stop them first')
   t.equal(await server.stop(), 0)
 })
+
+t.test('revocations are collected for the time, and from the clients, that were named', async t => {
+  const clients = await postern.inside(async ({ clients }) => {
+    const api = await clients.create({ name: 'Orders API', audience: 'https://orders.example.com' })
+    return { api: api.client.id, app: (await clients.create({ name: 'An app' })).client.id }
+  })
+  const declaredAt = (await postern.json(['restored', '--check'])).collection.declared_at
+  for (const [words, code, message] of [
+    [['--collect', 'soon'], 2, /duration/],
+    [['--collect-from', clients.api], 2, /needs --collect/],
+    [['--collect', '--collect-from', 'me'], 2, /ID/],
+    [['--reopen'], 2, /needs --collect/],
+    [['--check', '--collect'], 2, /--check, --close or --collect/],
+    [['--collect', '--collect-from', clients.app], 1, /no confidential client/],
+    [['--reopen', '--collect', '--collect-from', clients.app], 1, /no confidential client/],
+  ] as [string[], number, RegExp][]) {
+    t.match(await postern.run(['restored', ...words]), { code, stderr: message }, words.join(' '))
+  }
+  t.match(await postern.json(['restored', '--check']), {
+    collection: { declared_at: declaredAt, open: false, until: null, clients: null, recovered: [] },
+  })
+  const hours = async (words: string[]) => {
+    const { collection, declared } = await postern.json(['restored', ...words])
+    return { ...collection, declared, hours: Math.round((Date.parse(collection.until) - Date.now()) / 60_000) / 60 }
+  }
+  t.match(await hours(['--collect']), { declared: true, open: true, clients: null, hours: 1 })
+  const again = await hours(['--reopen', '--collect', 'PT2H', '--collect-from', clients.api])
+  t.match(again, { declared: false, open: true, clients: [clients.api], hours: 2 })
+  await postern.inside(({ db }) =>
+    db.query(
+      `update settings set value = jsonb_set(value, '{recovered}', '{"${clients.api}": 7}') where name = 'restoration'`,
+    ),
+  )
+  const shown = await postern.run(['restored', '--check'])
+  t.match(shown.stdout, `Recovered since: 7 revocations.\n  7 from ${clients.api} Orders API\n`)
+  t.match(shown.stdout, /collected until \d{4}-.*, from .*\nWhat cannot be known:\n.*restarted/)
+  t.match(await postern.json(['restored', '--close']), {
+    declared: false,
+    collection: { open: false, recovered: [{ client_id: clients.api, revocations: 7 }] },
+  })
+  t.match((await postern.run(['restored', '--check'])).stdout, /Again: postern restored --reopen --collect/)
+  t.match(await postern.json(['restored']), { declared: true, collection: { open: false, until: null, recovered: [] } })
+})

@@ -93,6 +93,7 @@ t.test('clients prove who they are', async t => {
     for (const [method, url] of [
       ['GET', '/oauth/events'],
       ['POST', '/oauth/usage'],
+      ['POST', '/oauth/lost-revocations'],
     ] as const) {
       const payload = method === 'POST' ? { uses: [] } : undefined
       const ask = (headers: object) => app.inject({ method, url, headers: { ...headers }, ...(payload && { payload }) })

@@ -36,7 +36,7 @@ const ROUTES = {
   none: [
     /^\/admin\//,
     // Confidential clients only, which are no scripts.
-    /^\/oauth\/(introspect|events|usage)$/,
+    /^\/oauth\/(introspect|events|usage|lost-revocations)$/,
     /^\/oauth\/(authorize|consent)$/,
     /^\/(health\/(live|ready|peer)|metrics)$/,
     /^\/docs(\/.*)?$/,

@@ -231,6 +231,7 @@ t.test('endpoints of resource servers require the same authentication', async t 
   for (const [method, url] of [
     ['GET', '/oauth/events'],
     ['POST', '/oauth/usage'],
+    ['POST', '/oauth/lost-revocations'],
   ] as const) {
     const ask = (headers: object) =>
       app.inject({ method, url, headers: { ...headers }, ...(method === 'POST' && { payload: { uses: [] } }) })

@@ -30,6 +30,7 @@ t.test('the metadata of a server', async t => {
       status_list_aggregation_endpoint: `${ISSUER}/oauth/status-lists`,
       status_events_endpoint: `${ISSUER}/oauth/events`,
       token_usage_endpoint: `${ISSUER}/oauth/usage`,
+      lost_revocations_endpoint: `${ISSUER}/oauth/lost-revocations`,
     })
   })
 

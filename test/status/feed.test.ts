@@ -170,3 +170,31 @@ t.test('a stream ends when its client secret expires', async t => {
   t.ok(await next(other, 'heartbeat'), 'the one with the new secret goes on')
   await other.return(undefined)
 })
+
+t.test('a reader that is ahead of the database is logged once, and changes nothing', async t => {
+  const logged: { fields: object; message: string }[] = []
+  const log = { warn: (fields: object, message: string) => void logged.push({ fields, message }), error() {} }
+  const { app, services } = await testApp(t, { log, metricsToken: 'metrics-token-of-a-test-that-is-long-enough' })
+  t.teardown(() => app.close())
+  const url = await listening(app)
+  const { client, secret } = await services.clients.create(API)
+  const { id, user, token } = await actingAs(services)
+  const position = async (since?: number) => {
+    const headers = { ...basic(client.id, secret), ...(since !== undefined && { 'last-event-id': String(since) }) }
+    const events = follow(url, headers)
+    const { id } = await next(events, 'heartbeat')
+    return { id, events }
+  }
+  const { id: current, events } = await position()
+  await (await position(current)).events.return(undefined)
+  t.same(logged, [], 'one that is up to date is not')
+  for (let i = 1; i <= 3; i++) t.equal((await position(current + i)).id, current)
+  t.match(logged, [{ fields: { client_id: client.id, sequence: current }, message: /postern restored --collect/ }])
+  t.equal(logged.length, 1)
+  await services.tokens.revoke(user.id, id)
+  const { idx: index } = referenceOf(token)
+  t.match(await next(events, 'status'), { data: { index, status: 1 } }, 'others are served')
+  const authorization = 'Bearer metrics-token-of-a-test-that-is-long-enough'
+  const metrics = await (await fetch(`${url}/metrics`, { headers: { authorization } })).text()
+  t.match(metrics, /^postern_feed_readers_ahead_total 3$/m)
+})
