@@ -38,17 +38,17 @@ export class StatusBits {
     this.#bytes[byteIndex] = ((this.#bytes[byteIndex] ?? 0) & ~(3 << shift)) | (status << shift)
   }
 
-  /** Copies what is revoked in the other list, since a revocation is final. @returns whether this one lacked any of it */
-  keepRevoked(other: StatusBits): boolean {
+  /** Copies what is revoked in the other list, since a revocation is final. @returns the indices that this one lacked */
+  keepRevoked(other: StatusBits): number[] {
     const bytes = other.#bytes?.length ?? 0
-    let lacked = false
+    const lacked: number[] = []
     for (let at = 0; at < bytes; at++) {
       // Most bytes are 0.
       if (!other.#bytes?.[at]) continue
       for (let index = at * PER_BYTE; index < (at + 1) * PER_BYTE; index++) {
         if (other.get(index) !== STATUS.revoked || this.get(index) === STATUS.revoked) continue
         this.set(index, STATUS.revoked)
-        lacked = true
+        lacked.push(index)
       }
     }
     return lacked

@@ -2,14 +2,13 @@ import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { createRemote, type Remote } from '../../../packages/guard/src/index.ts'
-import { createApp } from '../../../src/app.ts'
-import { loadConfig } from '../../../src/config/config.ts'
-import { type DatabaseOptions, openDatabase } from '../../../src/open-database.ts'
-import { createServices, type Services } from '../../../src/services.ts'
-import { APP_KEY, CATALOGUE, newUser } from '../../helpers/app.ts'
+import { createRemote } from '../../../packages/guard/src/index.ts'
+import type { DatabaseOptions } from '../../../src/open-database.ts'
+import type { Services } from '../../../src/services.ts'
+import { newUser } from '../../helpers/app.ts'
 import { SERVER, testDatabase } from '../../helpers/database.ts'
 import { freePort } from '../../helpers/port.ts'
+import { isAccepted, serve, until } from '../../helpers/restored-issuer.ts'
 
 const API = 'https://orders.example.com'
 const TOKENS = 1_000
@@ -38,32 +37,6 @@ async function backUp(t: Test, place: DatabaseOptions): Promise<DatabaseOptions>
   t.teardown(() => run(`drop database if exists ${to} with (force)`))
   url.pathname = `/${to}`
   return { ...place, databaseUrl: url.href }
-}
-
-/** The server of an issuer on one of its databases, always at the same address. */
-async function serve(port: number, place: DatabaseOptions) {
-  const env = { APP_KEY, ISSUER: `http://127.0.0.1:${port}`, LOG_LEVEL: 'silent', STATUS_LIST_TTL: '1s' }
-  const config = { ...loadConfig(env), tokensPerUser: TOKENS * 2 }
-  const services = await createServices({ config, catalogue: CATALOGUE, db: await openDatabase(place) })
-  await services.ensure()
-  const app = await createApp(services)
-  await app.listen({ port, host: '127.0.0.1' })
-  return { services, stop: () => app.close().then(() => services.close()) }
-}
-
-const isAccepted = async (guard: Remote, token: string) => {
-  try {
-    await guard.authenticate(token)
-    return true
-  } catch (error) {
-    // 503: the status is unknown, so the token is refused too.
-    if (![401, 503].includes((error as { status: number }).status)) throw error
-    return false
-  }
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise(resolve => setTimeout(resolve, 20))
 }
 
 t.test('what was revoked after the backup stays revoked at every guard', async t => {

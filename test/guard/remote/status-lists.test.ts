@@ -2,6 +2,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import t, { type Test } from 'tap'
 import { createClock } from '../../../packages/guard/src/remote/clock.ts'
 import type { HttpClient } from '../../../packages/guard/src/remote/http.ts'
+import { LostRevocations } from '../../../packages/guard/src/remote/lost-revocations.ts'
 import { createMonitor } from '../../../packages/guard/src/remote/monitor.ts'
 import { createRemoteStatusLists } from '../../../packages/guard/src/remote/status-lists.ts'
 import { STATUS, StatusBits } from '../../../packages/guard/src/status-bits.ts'
@@ -35,6 +36,7 @@ async function statusLists(signedAgo: number, maxStalenessMs = 60_000) {
   }
   const feed = { alive: true }
   const lists = createRemoteStatusLists({
+    lost: new LostRevocations(),
     issuer,
     issuers: () => [issuer],
     http: { get, slow: false } as unknown as HttpClient,

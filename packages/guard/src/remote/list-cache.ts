@@ -1,6 +1,7 @@
 import type { StatusChange } from '../event-stream.ts'
 import { STATUS } from '../status-bits.ts'
 import type { StatusList } from './list-fetcher.ts'
+import type { LostRevocations } from './lost-revocations.ts'
 import { applyChange, type RecentChanges } from './recent-changes.ts'
 
 /** A list that no check has used for so many milliseconds is evicted. */
@@ -27,9 +28,12 @@ export class ListCache {
   /** The versions of evicted lists, so that an older copy of them is still recognized. */
   readonly #evicted = new Map<string, ListVersion>()
   readonly #changes: RecentChanges
+  readonly #lost: LostRevocations
 
-  constructor(changes: RecentChanges) {
+  /** @param lost receives what fetched lists lack */
+  constructor(changes: RecentChanges, lost: LostRevocations) {
     this.#changes = changes
+    this.#lost = lost
   }
 
   /** Returns a list for a check, which counts as a use. */
@@ -60,8 +64,9 @@ export class ListCache {
     const known = cached ?? this.#evicted.get(uri)
     if (known && this.#isOlder(list, known)) throw new Error(`${uri} is older than the cached list.`)
     // Also without a restart of the feed: a restored issuer may answer before the feed is connected to it.
-    const lacked = cached !== undefined && list.bits.keepRevoked(cached.bits)
-    if (lacked || cached?.keepsRevoked) list.keepsRevoked = true
+    const lacked = cached ? list.bits.keepRevoked(cached.bits) : []
+    this.#lost.update(uri, list.bits.size, lacked)
+    if (lacked.length > 0 || cached?.keepsRevoked) list.keepsRevoked = true
     // A refresh in the background is not a use.
     this.#entries.set(uri, entry ? { ...entry, list } : { list, used: true, usedAt: performance.now() })
     this.#evicted.delete(uri)
@@ -94,7 +99,8 @@ export class ListCache {
   /** Applies an event of the feed. */
   apply(change: StatusChange): void {
     for (const [uri, { list }] of this.#entries) {
-      applyChange(uri, list, change)
+      const isNamed = applyChange(uri, list, change)
+      if (isNamed && change.status === STATUS.revoked) this.#lost.revoked(uri, change.index)
       if (this.#changes.cover(list)) list.sequence = Math.max(list.sequence ?? 0, change.sequence)
     }
   }

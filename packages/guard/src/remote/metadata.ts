@@ -13,6 +13,8 @@ export interface Metadata {
   status_events_endpoint?: string
   /** Postern: the endpoint for usage reports. */
   token_usage_endpoint?: string
+  /** Postern: the endpoint for revocations that a restored issuer lost. */
+  lost_revocations_endpoint?: string
   /** Postern: the `aud` of tokens that name no resource. */
   deployment_audience?: string
   /** Postern: the prefix of opaque tokens. */

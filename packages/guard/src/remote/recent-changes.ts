@@ -39,8 +39,11 @@ export class RecentChanges {
   }
 }
 
-export function applyChange(uri: string, { bits, sequence = 0 }: StatusList, change: StatusChange): void {
-  if (listNumber(uri) === change.list && change.sequence > sequence) bits.set(change.index, change.status)
+/** @returns whether the change is one of this list, and newer than it */
+export function applyChange(uri: string, { bits, sequence = 0 }: StatusList, change: StatusChange): boolean {
+  const applies = listNumber(uri) === change.list && change.sequence > sequence
+  if (applies) bits.set(change.index, change.status)
+  return applies
 }
 
 const listNumber = (uri: string) => Number(uri.slice(uri.lastIndexOf('/') + 1))

@@ -14,10 +14,12 @@ import { createIntrospectionCache } from './introspection-cache.ts'
 import { Introspector } from './introspector.ts'
 import { createIssuerClient, type IssuerClient } from './issuer.ts'
 import { isIssuerRefusal } from './issuer-refusal.ts'
+import { LostRevocations } from './lost-revocations.ts'
 import { startMaintenance } from './maintenance.ts'
 import { createMonitor, type GuardHealth, type Monitor } from './monitor.ts'
 import { createOpaqueTexts } from './opaque.ts'
 import { checkRemoteOptions, credentialsMissing, credentialsOf, type RemoteOptions } from './options.ts'
+import { createRevocationReporter } from './revocation-reporter.ts'
 import { createRemoteStatusLists } from './status-lists.ts'
 import { createTokenCheck } from './token-check.ts'
 import { createUsageReporter, type UsageReporter } from './usage-reporter.ts'
@@ -68,6 +70,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
   const { key } = issuer.keys
   const usageReporter = options.reportUsage ? reporterFor({ issuer, http, monitor, credentials }) : undefined
   const onUse: OnUse | undefined = usageReporter && ((id, scopes) => usageReporter.add(id, clock.now(), scopes))
+  const { lost, reporter: revocationReporter } = lostRevocations({ issuer, http, credentials })
   const feed = new FeedConnection()
   const statusLists = createRemoteStatusLists({
     issuer: url,
@@ -76,6 +79,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
     monitor,
     key,
     clock,
+    lost,
     isFeedAlive: feed.isAlive,
     maxStalenessMs: maxStalenessSeconds * 1_000,
   })
@@ -135,7 +139,7 @@ export function createRemote(options: RemoteOptions, onRefused: (error: Error) =
     async close() {
       stopMaintenance()
       tokenWatcher.close()
-      await Promise.all([feed.close(), usageReporter?.close()])
+      await Promise.all([feed.close(), usageReporter?.close(), revocationReporter?.close()])
     },
   }
 }
@@ -156,6 +160,13 @@ type ReporterParts = Pick<ReturnType<typeof connect>, 'issuer' | 'http' | 'monit
 function reporterFor({ issuer, http, monitor, credentials }: ReporterParts): UsageReporter {
   const url = async () => (await issuer.metadata()).token_usage_endpoint
   return createUsageReporter({ url, http, monitor, credentials: credentials ?? credentialsMissing('reportUsage') })
+}
+
+/** A guard without a client has nobody to report them as. */
+function lostRevocations({ issuer, http, credentials }: Pick<ReporterParts, 'issuer' | 'http' | 'credentials'>) {
+  const lost = new LostRevocations()
+  const url = async () => (await issuer.metadata()).lost_revocations_endpoint
+  return { lost, reporter: credentials && createRevocationReporter({ url, http, credentials, lost }) }
 }
 
 /** Normalizes the issuer, and warns of one without TLS on a public address. */

@@ -4,6 +4,7 @@ import type { HttpClient } from './http.ts'
 import { ListCache } from './list-cache.ts'
 import { createListFetcher, type ListFetcherOptions, type StatusList, UNCACHED } from './list-fetcher.ts'
 import { createToStatusReference, type StatusReference, type ToStatusReference } from './list-uris.ts'
+import type { LostRevocations } from './lost-revocations.ts'
 import type { Monitor } from './monitor.ts'
 import { RecentChanges } from './recent-changes.ts'
 import { valueWithin } from './timeout.ts'
@@ -41,6 +42,8 @@ export interface RemoteStatusListsOptions extends ListFetcherOptions {
   issuers: () => readonly string[]
   http: HttpClient
   monitor: Monitor
+  /** Receives the revocations that the issuer lost. */
+  lost: LostRevocations
   /** Whether the feed is connected and up to date. */
   isFeedAlive: () => boolean
   /** The maximum age in milliseconds of a list that is used when no newer one can be fetched. */
@@ -60,7 +63,7 @@ const statusIn = (list: StatusList, idx: number): Status | undefined =>
 export function createRemoteStatusLists(options: RemoteStatusListsOptions): RemoteStatusLists {
   const { issuer, issuers, http, monitor, clock, isFeedAlive, maxStalenessMs } = options
   const changes = new RecentChanges()
-  const cache = new ListCache(changes)
+  const cache = new ListCache(changes, options.lost)
   const fetchList = createListFetcher(options)
   const fetchShared = createSharedFetch(monitor, load, uri => cache.peek(uri)?.ttlMs)
 
