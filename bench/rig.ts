@@ -6,6 +6,7 @@ import { failover } from './rig/failover.ts'
 import { type Fault, faults } from './rig/faults.ts'
 import { closeConnections, followFeed } from './rig/http.ts'
 import { loop, type Pool, revoke, sendRequest, untilRejected } from './rig/load.ts'
+import { restore } from './rig/restore.ts'
 import { createVerifier, type RigToken, type Verifier } from './rig/verifier.ts'
 import { createWorld, type World } from './rig/world.ts'
 import { percentile } from './rounds.ts'
@@ -49,6 +50,11 @@ program
   .description('Kills a primary under load, promotes its synchronous standby, and looks for what was acknowledged.')
   .option('--break', 'the standby stops following before the primary is killed, so the run must fail')
   .action(({ break: broken = false }) => inWorld(defer => failover({ broken, defer, say })))
+program
+  .command('restore')
+  .description('Revokes tokens after a backup, restores it, and looks for what the guards and the issuer accept.')
+  .option('--break', 'the restore is declared without --collect, so the run must fail')
+  .action(({ break: broken = false }) => inWorld(defer => restore({ broken, defer, say })))
 await program.parseAsync()
 
 /** @param work returns the number of violations */
