@@ -3,6 +3,7 @@ import { writeAudit } from '../audit/audit.ts'
 import type { Clients } from '../clients/clients.ts'
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Em } from '../database/database.ts'
+import { checkAll } from '../errors/errors.ts'
 import type { Precondition } from '../http/entity-tag.ts'
 import { validateName } from '../text/name.ts'
 import { assertCovers, type Limits } from './limits.ts'
@@ -46,11 +47,17 @@ export function createChange({ bus, clients, limits, personalTarget, find }: Cha
       const token = await find(user.id, id, em)
       precondition?.(token)
       assertLive(token)
-      const newScopes = scopes && scopesFor(user, scopes, issuingToken, token.scopes)
-      if (newScopes) personalTarget.assertWithinAudience(newScopes, token)
+      const { newName, newScopes } = checkAll({
+        newName: () => (name === undefined ? undefined : validateName(name)),
+        newScopes: () => {
+          const resolved = scopes && scopesFor(user, scopes, issuingToken, token.scopes)
+          if (resolved) personalTarget.assertWithinAudience(resolved, token)
+          return resolved
+        },
+      })
       if (newScopes && issuingToken && !authorize) assertNotOutlasting(issuingToken, token, newScopes)
       if (newScopes) Object.assign(token, { scopes: newScopes, changed: true })
-      if (name !== undefined) token.name = validateName(name)
+      if (newName !== undefined) token.name = newName
       // A token that works again has its scopes as if it were issued now.
       if (suspended === false && token.suspended && issuingToken) assertCovers(issuingToken, token.scopes)
       if (suspended !== undefined) token.suspended = suspended

@@ -4,7 +4,7 @@ import type { TokenFormat } from '../clients/client.entity.ts'
 import type { Clients } from '../clients/clients.ts'
 import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
-import { conflict } from '../errors/errors.ts'
+import { checkAllAsync, conflict } from '../errors/errors.ts'
 import type { Mail } from '../mail/mail.ts'
 import { isPowerful } from '../scopes/reserved.ts'
 import { validateName } from '../text/name.ts'
@@ -87,14 +87,19 @@ export function createIssuePersonal(options: IssuePersonalOptions): IssuePersona
     if (issuingToken) await assertMayIssue(issuingToken, clients)
     const client = await clients.personalAccess()
     const bound = authorize ? undefined : issuingToken
+    const { target, ...checked } = await checkAllAsync({
+      name: async () => validateName(name),
+      target: async () =>
+        personalTarget.resolve(scopesFor(user, scopes, issuingToken), resources, scopes !== undefined),
+      expiresAt: async () => expiryFor(expiresAt, bound),
+    })
     const issued = await mint({
       user: user.id,
       subject: user.subject,
       client: client.id,
-      name: validateName(name),
-      ...(await personalTarget.resolve(scopesFor(user, scopes, issuingToken), resources, scopes !== undefined)),
+      ...checked,
+      ...target,
       format: format ?? client.tokenFormat,
-      expiresAt: expiryFor(expiresAt, bound),
       issuedBy: issuerOf(bound),
       familyExpiresAt: familyEnd(bound),
     })

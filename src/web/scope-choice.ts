@@ -38,6 +38,8 @@ export interface RemovedScopeBox {
   id: string
   /** Of the field that removes it. */
   name: string
+  /** Whether it is to be removed. */
+  checked: boolean
 }
 
 /** Each checkbox has a field name of its own, because forms must not repeat a field. */
@@ -96,7 +98,9 @@ export function scopeChoice(
     ({ id }) => isForRole(id, role) && allows(id),
   )
   const hasBox = (id: string) => (id === WILDCARD || (catalogue.has(id) && isForRole(id, role))) && allows(id)
-  const removedScopes = existing.filter(id => !hasBox(id)).map(id => ({ id, name: REMOVE + id }))
+  const removedScopes = existing
+    .filter(id => !hasBox(id))
+    .map(id => ({ id, name: REMOVE + id, checked: !checked.includes(id) }))
   return {
     groups: grouped(
       catalogue.scopes.filter(({ id }) => allows(id)),

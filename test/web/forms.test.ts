@@ -33,7 +33,37 @@ const trust = {
   wrong: ['issuer', 'match', 'pin', 'user_id', 'scopes', 'lifetime', 'name', 'audience'],
 }
 
+const { id: mine } = await actingAs(services, [], { user: admin })
+
+const trusted = await services.trusts.create({
+  issuer: 'https://ci.example.com',
+  match: { sub: 'x' },
+  userId: user.id,
+  scopes: ['orders:read'],
+})
+
 const FORMS: Form[] = [
+  {
+    view: 'tokens/new.eta',
+    path: '/tokens/new',
+    action: /tokens$/,
+    typed: { name: ' ', expires_in: 'date', expires_on: '2020-01-01', 'scope.nope': '1' },
+    wrong: ['name', 'expires_on', 'scopes'],
+  },
+  {
+    view: 'tokens/new.eta',
+    path: `/manage/users/${user.id}/tokens/new`,
+    action: /tokens$/,
+    typed: { name: '\u200b', expires_in: '', 'scope.admin:read': '1' },
+    wrong: ['name', 'expires_in', 'scopes'],
+  },
+  {
+    view: 'tokens/token.eta',
+    path: `/tokens/${mine}`,
+    action: new RegExp(`${mine}$`),
+    typed: { name: ' ', 'scope.nope': '1' },
+    wrong: ['name', 'scopes'],
+  },
   { view: 'device.eta', path: '/device', typed: { user_code: 'BBBB-BBBB' }, wrong: ['user_code'] },
   {
     view: 'account.eta',
@@ -113,6 +143,20 @@ const FORMS: Form[] = [
   { view: 'manage/blocked-hosts.eta', path: '/manage/blocked-hosts', typed: { host: 'a/b' }, wrong: ['host'] },
   { view: 'manage/trust-fields.eta', path: '/manage/trusts/new', action: /trusts$/, ...trust },
   {
+    view: 'manage/trust-fields.eta',
+    path: '/manage/trusts/new',
+    action: /trusts$/,
+    typed: { ...trust.typed, match: 'no claim', user: 'nobody@example.com' },
+    wrong: trust.wrong,
+  },
+  {
+    view: 'manage/trust-fields.eta',
+    path: `/manage/trusts/${trusted.id}`,
+    action: /trusts\/[\w-]+$/,
+    typed: { issuer: 'https://ci.example.com', match: 'no claim', user: 'nobody@example.com', lifetime: '999' },
+    wrong: ['match', 'user_id', 'lifetime'],
+  },
+  {
     view: 'manage/handover.eta',
     path: `/manage/tokens/${token}/handover`,
     typed: { person: 'nobody@example.com' },
@@ -174,7 +218,12 @@ function assertMarked(t: Test, body: string, { typed, wrong }: Form): void {
   for (const [name, value] of Object.entries(typed)) {
     const shown = body.includes(`value="${value}"`) || body.includes(`>${value}</textarea>`)
     if (/password/.test(name)) t.notOk(body.includes(value) && value !== 'other', `${name} is not sent back`)
-    else if (!['kind', 'never_used'].includes(name) && /^[\w@. /*=-]+$/.test(value)) t.ok(shown, `${name} is kept`)
+    else if (
+      !['kind', 'never_used', 'expires_in'].includes(name) &&
+      !name.startsWith('scope.') &&
+      /^[\w@. /*=-]+$/.test(value)
+    )
+      t.ok(shown, `${name} is kept`)
   }
 }
 
@@ -198,7 +247,7 @@ for (const language of ['en', 'de']) {
 }
 
 t.test('every form is here, and uses the component', async t => {
-  const views = globSync('**/*.eta', { cwd: VIEWS }).filter(view => !/^(components|dev|tokens)\//.test(view))
+  const views = globSync('**/*.eta', { cwd: VIEWS }).filter(view => !/^(components|dev)\//.test(view))
   const source = (view: string) => readFileSync(`${VIEWS}/${view}`, 'utf8')
   const known = new Set([...FORMS, ...FILTERS].map(({ view }) => view).concat(ELSEWHERE))
   const withFields = views.filter(view => source(view).includes('/components/field'))

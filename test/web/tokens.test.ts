@@ -1,6 +1,6 @@
 import t from 'tap'
 import { newUser, type TestOptions, testApp } from '../helpers/app.ts'
-import { Browser, formOf, locationOf } from '../helpers/browser.ts'
+import { Browser, errorsOf, formOf, locationOf } from '../helpers/browser.ts'
 import { refusesForgery, ticked } from '../helpers/forms.ts'
 
 const { app, services } = await testApp(t)
@@ -287,20 +287,20 @@ t.test('the form for a new token', async t => {
   t.test('comes back as it was when something is wrong with it', async t => {
     const { browser, user } = await person()
     const nextYear = new Date().getUTCFullYear() + 1
-    const wrong: [Record<string, string | undefined>, RegExp][] = [
-      [{ name: '' }, /Enter a name/],
-      [{ name: '  ' }, /Enter a name/],
-      [{ name: 'x'.repeat(256) }, /1 to 255/],
-      [{ expires_in: '' }, /Choose when/],
-      [{ expires_in: '9999d' }, /must not be later than/],
-      [{ expires_in: 'date' }, /Choose the date/],
-      [{ expires_in: 'date', expires_on: `${nextYear}-02-31` }, /Choose the date/],
-      [{ expires_in: 'date', expires_on: '2020-01-01' }, /future/],
-      [{ expires_in: 'date', expires_on: '2999-01-01' }, /must not be later/],
-      [{ 'scope.nope': '1' }, /no scope “nope”/],
-      [{ 'scope.admin:write': '1' }, /Only administrators/],
+    const wrong: [Record<string, string | undefined>, RegExp, field: string][] = [
+      [{ name: '' }, /Enter a name/, 'name'],
+      [{ name: '  ' }, /Enter a name/, 'name'],
+      [{ name: 'x'.repeat(256) }, /1 to 255/, 'name'],
+      [{ expires_in: '' }, /Choose when/, 'expires_in'],
+      [{ expires_in: '9999d' }, /must not be later than/, 'expires_in'],
+      [{ expires_in: 'date' }, /Choose the date/, 'expires_on'],
+      [{ expires_in: 'date', expires_on: `${nextYear}-02-31` }, /Choose the date/, 'expires_on'],
+      [{ expires_in: 'date', expires_on: '2020-01-01' }, /future/, 'expires_on'],
+      [{ expires_in: 'date', expires_on: '2999-01-01' }, /must not be later/, 'expires_on'],
+      [{ 'scope.nope': '1' }, /no scope “nope”/, 'scopes'],
+      [{ 'scope.admin:write': '1' }, /Only administrators/, 'scopes'],
     ]
-    for (const [fields, said] of wrong) {
+    for (const [fields, said, field] of wrong) {
       const page = await make(browser, {
         name: HOSTILE,
         'scope.orders:read': undefined,
@@ -308,7 +308,11 @@ t.test('the form for a new token', async t => {
         ...fields,
       })
       t.equal(page.statusCode, 400, JSON.stringify(fields))
-      t.match(/role="alert"[^>]*>([^<]*)/.exec(page.body)?.[1], said)
+      const errors = errorsOf(page.body)
+      t.strictSame(Object.keys(errors).sort(), ['above', field].sort(), 'beside the field, and nowhere else')
+      t.match(errors[field], said)
+      if (fields.expires_on)
+        t.match(page.body, `name="expires_on" value="${fields.expires_on}"`, 'what was typed stays')
       t.strictSame(ticked(page.body), ['scope.reports', 'scope.tokens:rotate'])
       t.notMatch(page.body, '<script>')
     }
@@ -337,7 +341,8 @@ t.test('a token', async t => {
     t.equal(await opens(plainText), 200)
     const refused = await browser.submit(page, { name: 'x', 'scope.nope': '1' }, form)
     t.equal(refused.statusCode, 400)
-    t.match(refused.body, 'role="alert"')
+    t.match(errorsOf(refused.body).scopes, /no scope “nope”/)
+    t.match(refused.body, /<details open>/, 'the form that is wrong can be seen')
   })
 
   t.test('loses a scope that it never used, and shows what was done to it', async t => {

@@ -1,4 +1,3 @@
-import { invalid } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { TrustSettings } from '../../trusts/rules.ts'
 import type { Trust } from '../../trusts/trust.entity.ts'
@@ -69,7 +68,7 @@ export const sentFields = (body: Params): TrustFields => ({
 /**
  * The settings that the fields describe.
  * @param userId id of the user; undefined: none is named
- * @throws 422 for a line that is no claim and value
+ * No claims for a line that is no claim and value: `badLine`.
  */
 export function settingsOf(fields: TrustFields, userId: string | undefined): TrustSettings {
   return {
@@ -77,7 +76,7 @@ export function settingsOf(fields: TrustFields, userId: string | undefined): Tru
     issuer: fields.issuer,
     jwksUri: fields.jwksUri || null,
     audience: fields.audience || undefined,
-    match: Object.fromEntries(lines(fields.match).map(toClaim)),
+    match: claimsOf(fields.match),
     pin: lines(fields.pin),
     userId,
     clientId: fields.client || undefined,
@@ -92,8 +91,14 @@ const lines = (text: string) =>
     .map(line => line.trim())
     .filter(Boolean)
 
+/** The claims; none if a line is not `claim=value`, so that the rules refuse them together with everything else. */
+const claimsOf = (text: string): Record<string, string> =>
+  badLine(text) === undefined ? Object.fromEntries(lines(text).map(toClaim)) : {}
+
+/** The first line that is not `claim=value`. */
+export const badLine = (match: string): string | undefined => lines(match).find(line => line.indexOf('=') <= 0)
+
 function toClaim(line: string): [string, string] {
   const at = line.indexOf('=')
-  if (at > 0) return [line.slice(0, at).trim(), line.slice(at + 1).trim()]
-  throw invalid({ path: 'match', message: `has a line that is not claim=value: ${line}` })
+  return [line.slice(0, at).trim(), line.slice(at + 1).trim()]
 }

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { DisplayNames } from '../../admin/display-names.ts'
-import { checkAll, invalid, raise } from '../../errors/errors.ts'
+import { invalid } from '../../errors/errors.ts'
 import type { Params } from '../../grants/grant.ts'
 import type { Catalogue } from '../../scopes/catalogue.ts'
 import type { Trust } from '../../trusts/trust.entity.ts'
@@ -11,7 +11,7 @@ import { idOf, listPage, queryParams } from '../query.ts'
 import { scopeField } from '../scope-choice.ts'
 import type { Site } from '../site.ts'
 import { texts } from '../texts.ts'
-import { EMPTY, fieldsOf, sentFields, settingsOf, type TrustFields } from './trust-fields.ts'
+import { badLine, EMPTY, fieldsOf, sentFields, settingsOf, type TrustFields } from './trust-fields.ts'
 
 export interface ManageTrustsOptions {
   site: Site
@@ -24,6 +24,8 @@ export interface ManageTrustsOptions {
 const text = texts.manage.trusts
 const frame = { section: 'manage' as const, tab: 'trusts' }
 /** The scopes that a trust cannot grant have no checkbox. */
+/** Stands for a user that the rules do not find. */
+const NOBODY = '00000000-0000-0000-0000-000000000000'
 const NOT_GRANTED = ['tokens:write', 'tokens:rotate']
 
 /** Trusts: list, add and change. */
@@ -45,14 +47,7 @@ export function manageTrusts(options: ManageTrustsOptions): FastifyPluginAsync {
     return reply.page('manage/trust.eta', { ...frame, ...data })
   }
 
-  async function toSettings(fields: TrustFields) {
-    const user = fields.user === '' ? undefined : await users.findByEmail(fields.user)
-    const { settings } = checkAll({
-      user: () => user ?? (fields.user === '' || raise(invalid({ path: 'user_id', message: 'has no account here' }))),
-      settings: () => settingsOf(fields, user?.id),
-    })
-    return settings
-  }
+  const { toSettings, refusalOf } = trustForm(users)
 
   return async app => {
     app.get('/trusts', async (request, reply) => {
@@ -68,7 +63,7 @@ export function manageTrusts(options: ManageTrustsOptions): FastifyPluginAsync {
         const { id, name } = await trusts.create(await toSettings(fields))
         return reply.redirectTo(`/manage/trusts/${id}`, 'trustAdded', { name })
       } catch (error) {
-        return form(reply, fields, formErrorOf(error))
+        return form(reply, fields, await refusalOf(error, fields))
       }
     })
 
@@ -87,7 +82,7 @@ export function manageTrusts(options: ManageTrustsOptions): FastifyPluginAsync {
         const values = { name: changed.trust.name, n: String(changed.revoked) }
         return reply.redirectTo(`/manage/trusts/${trust.id}`, 'trustChanged', values)
       } catch (error) {
-        return detail(reply, trust, fields, formErrorOf(error))
+        return detail(reply, trust, fields, await refusalOf(error, fields))
       }
     })
   }
@@ -102,4 +97,30 @@ export function manageTrusts(options: ManageTrustsOptions): FastifyPluginAsync {
       ? { name: fields.name }
       : toSettings(fields)
   }
+}
+
+/** Reads the form of a trust. */
+function trustForm(users: ManageTrustsOptions['users']) {
+  async function toSettings(fields: TrustFields) {
+    const user = fields.user === '' ? undefined : await users.findByEmail(fields.user)
+    const known = settingsOf(fields, user?.id)
+    return user || fields.user === '' ? known : { ...known, userId: NOBODY, clientId: undefined }
+  }
+
+  /** In words of what was typed. The rules refuse what stands for it in the settings, together with everything else. */
+  async function refusalOf(error: unknown, fields: TrustFields): Promise<FormError> {
+    const { errors, ...refusal } = formErrorOf(error)
+    const line = badLine(fields.match)
+    const typed = [
+      ...(line === undefined
+        ? []
+        : [invalid({ path: 'match', message: `has a line that is not claim=value: ${line}` })]),
+      ...(fields.user === '' || (await users.findByEmail(fields.user))
+        ? []
+        : [invalid({ path: 'user_id', message: 'has no account here' })]),
+    ]
+    return { ...refusal, errors: Object.assign({}, errors, ...typed.map(each => formErrorOf(each).errors)) }
+  }
+
+  return { toSettings, refusalOf }
 }

@@ -42,7 +42,7 @@ export function expiryChoice(maxLifetime: number, choice = '', date = ''): Expir
     .map(count => ({ value: `${count}d`, label: labelOf(count, now), selected: chosen === `${count}d` }))
   return {
     options: [...options, { value: ON_DATE, label: text.date, selected: chosen === ON_DATE }],
-    date: parseDay(date) ? date : '',
+    date,
     first: day(now + DAY * 1000),
     last: day(now + maxLifetime * 1000),
   }
@@ -60,12 +60,16 @@ export function chosenExpiry(maxLifetime: number, choice: string | undefined, da
   const now = Date.now()
   if (choice !== ON_DATE) {
     const seconds = parseDuration(choice ?? '')
-    if (seconds === undefined) throw invalid({ path: '', message: text.noExpiry })
+    if (seconds === undefined) throw invalid({ path: 'expires_in', message: text.noExpiry })
     return new Date(now + seconds * 1000)
   }
   const limit = now + maxLifetime * 1000
   const midnight = parseDay(date ?? '')
-  if (!midnight) throw invalid({ path: '', message: text.badDate })
+  if (!midnight) throw invalid({ path: 'expires_on', message: text.badDate })
   const end = midnight.getTime() + (DAY - 1) * 1000
   return new Date(date === day(limit) ? Math.min(end, limit) : end)
 }
+
+/** The field of the form that an error of the expiry is shown at. */
+export const expiryField = (choice: string | undefined): 'expires_in' | 'expires_on' =>
+  choice === ON_DATE ? 'expires_on' : 'expires_in'

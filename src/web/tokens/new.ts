@@ -10,7 +10,7 @@ import type { Tokens } from '../../tokens/tokens.ts'
 import { type FormError, formErrorOf } from '../form-error.ts'
 import { chosenScopes, scopeChoice } from '../scope-choice.ts'
 import { texts } from '../texts.ts'
-import { chosenExpiry, expiryChoice } from './expiry.ts'
+import { chosenExpiry, expiryChoice, expiryField } from './expiry.ts'
 import type { PageOwner, PageOwnerOf } from './owner.ts'
 import { chosenResources, resourceChoice } from './resource-choice.ts'
 import type { ShowIssued } from './show-issued.ts'
@@ -86,23 +86,22 @@ export function newTokenPages({
       const scopes = chosenScopes(fields)
       const chosen = chosenResources(fields)
       const { name = '', expires_in: expiresIn, expires_on: expiresOn } = fields
+      const expiry = readExpiry(maxLifetime, expiresIn, expiresOn)
       try {
         owned.assertMayGrant(scopes)
-        const expiresAt = chosenExpiry(maxLifetime, expiresIn, expiresOn)
         const issued = await tokens.issuePersonal({
           ...owned.limits,
           user: owned.owner,
           name,
           scopes,
-          expiresAt,
+          expiresAt: expiry.expiresAt,
           resources: chosen,
           format: formatOf(fields.format),
           withinQuota: true,
         })
         return show.show(request, reply, issued, owned)
       } catch (error) {
-        const formError = formErrorOf(error)
-        const refusal = name.trim() === '' ? withName(formError) : formError
+        const refusal = atFields(formErrorOf(error), { name, expiresIn, expiryError: expiry.error })
         const filled = { name, expiresIn, expiresOn, scopes, resources: chosen ?? [], format: formatOf(fields.format) }
         return form(reply, owned, filled, refusal)
       }
@@ -110,11 +109,40 @@ export function newTokenPages({
   }
 }
 
-const withName = (refusal: FormError): FormError => ({
-  ...refusal,
-  status: 400,
-  errors: { ...refusal.errors, name: text.noName },
-})
+/** An expiry that no token can have: the other fields are checked as well, and nothing is issued. */
+const NEVER = new Date(0)
+
+function readExpiry(maxLifetime: number, choice: string | undefined, date: string | undefined) {
+  try {
+    return { expiresAt: chosenExpiry(maxLifetime, choice, date) }
+  } catch (error) {
+    return { expiresAt: NEVER, error: formErrorOf(error) }
+  }
+}
+
+interface Sent {
+  name: string
+  expiresIn: string | undefined
+  /** What is wrong with the expiry itself. */
+  expiryError: FormError | undefined
+}
+
+/** Each error at the field of the form that it is about, in its words. */
+function atFields({ errors, ...refusal }: FormError, { name, expiresIn, expiryError }: Sent): FormError {
+  const { expires_at: expiry, ...others } = errors ?? {}
+  const isNamed = name.trim() !== ''
+  return {
+    ...refusal,
+    ...((!isNamed || expiryError) && { status: 400 }),
+    errors: {
+      ...(!isNamed && { name: text.noName }),
+      ...(isNamed && others.name !== undefined && { name: others.name }),
+      ...(expiry !== undefined && !expiryError && { [expiryField(expiresIn)]: expiry }),
+      ...expiryError?.errors,
+      ...Object.fromEntries(Object.entries(others).filter(([field]) => field !== 'name')),
+    },
+  }
+}
 
 /** People handle the text, so the short one comes first (docs/adr/0088-short-tokens-for-people.md). */
 const FORMATS: readonly TokenFormat[] = ['opaque', 'jwt']

@@ -2,7 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Params } from '../../grants/grant.ts'
 import type { AccessToken } from '../../tokens/token.entity.ts'
 import type { TokenChange, Tokens } from '../../tokens/tokens.ts'
-import { formErrorOf } from '../form-error.ts'
+import { type FormError, formErrorOf } from '../form-error.ts'
 import { idOf } from '../query.ts'
 import { changedScopes } from '../scope-choice.ts'
 import type { PageOwner, PageOwnerOf } from './owner.ts'
@@ -10,6 +10,12 @@ import { createTokenPage, type FormValues, OVERLAPS, type Overlap, type TokenPag
 import { nameOf } from './view.ts'
 
 export type SingleTokenPagesOptions = TokenPageOptions & { tokens: Tokens; ownerOf: PageOwnerOf }
+
+/** The error of a form without fields, such as a button. */
+const withoutFields = ({ message, errors = {}, ...refusal }: FormError): FormError => ({
+  ...refusal,
+  message: [message, ...Object.values(errors)].filter(Boolean).join(' '),
+})
 
 /** Finds a token, changes it, and shows its page. */
 function createEditor({ tokens, ownerOf, ...options }: SingleTokenPagesOptions) {
@@ -31,7 +37,7 @@ function createEditor({ tokens, ownerOf, ...options }: SingleTokenPagesOptions) 
     try {
       return await work(found)
     } catch (error) {
-      const refusal = formErrorOf(error)
+      const refusal = filled ? formErrorOf(error) : withoutFields(formErrorOf(error))
       return tokenPage(found.owned, reply, (await find(request)).token, filled, refusal)
     }
   }
