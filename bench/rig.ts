@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import { readClusterStatus } from '../src/status/cluster-status.ts'
 import { machine } from './machine.ts'
-import { failover } from './rig/failover.ts'
+import { addFailover } from './rig/failover/command.ts'
 import { type Fault, faults } from './rig/faults.ts'
 import { closeConnections, followFeed } from './rig/http.ts'
 import { loop, type Pool, revoke, sendRequest, untilRejected } from './rig/load.ts'
@@ -45,11 +45,7 @@ const program = new Command('rig')
   .option('--no-faults', 'only measure, without faults')
   .option('--break', 'the first resource server does not follow the feed, so the run must fail')
   .action(run)
-program
-  .command('failover')
-  .description('Kills a primary under load, promotes its synchronous standby, and looks for what was acknowledged.')
-  .option('--break', 'the standby stops following before the primary is killed, so the run must fail')
-  .action(({ break: broken = false }) => inWorld(defer => failover({ broken, defer, say })))
+addFailover(program, { inWorld, say })
 program
   .command('restore')
   .description('Revokes tokens after a backup, restores it, and looks for what the guards and the issuer accept.')

@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { decodeJwt } from 'jose'
 import { loadConfig } from '../../src/config/config.ts'
 import { createServices, type Services } from '../../src/services.ts'
-import type { Replication } from '../../test/helpers/replication.ts'
 import { createDatabase } from '../databases.ts'
 import { type Process, startProcess } from '../processes.ts'
 import type { calls as balancerCalls } from './balancer.ts'
@@ -11,6 +9,7 @@ import { type Cluster, ownCluster } from './cluster.ts'
 import { createNode, type Node } from './nodes.ts'
 import { freePort } from './ports.ts'
 import type { calls as resourceCalls } from './resource.ts'
+import { rigToken } from './token.ts'
 import type { RigToken } from './verifier.ts'
 
 export const AUDIENCE = 'https://orders.example.com'
@@ -27,6 +26,8 @@ export interface Guard {
 export interface World {
   cluster: Cluster | undefined
   databaseUrl: string
+  /** The settings of the nodes. */
+  environment: NodeJS.ProcessEnv
   nodes: Node[]
   balancer: Process<typeof balancerCalls>
   guards: Guard[]
@@ -41,16 +42,18 @@ export interface WorldOptions {
   ttl: number
   /** URL of a PostgreSQL to use; undefined: starts a temporary one, if PostgreSQL is installed. */
   server?: string | undefined
-  /** A primary and a standby to use instead. */
-  pair?: Replication
+  /** A migrated database to use instead. */
+  database?: { databaseUrl: string; listenUrl?: string }
+  /** `DATABASE_URL` of the last node, if it is not that of the others. */
+  lastNodeUrl?: string | undefined
   /** The first resource server does not follow the feed. */
   broken: boolean
   defer: (work: () => unknown) => void
 }
 
 export async function createWorld(options: WorldOptions): Promise<World> {
-  const { ttl, broken, defer } = options
-  const { cluster, databaseUrl } = await databaseFor(options)
+  const { ttl, broken, defer, lastNodeUrl } = options
+  const { cluster, databaseUrl, listenUrl } = await databaseFor(options)
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const environment = {
@@ -58,12 +61,16 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     ISSUER: issuer,
     AUDIENCE,
     DATABASE_URL: databaseUrl,
+    ...(listenUrl && { DATABASE_LISTEN_URL: listenUrl }),
     STATUS_LIST_TTL: `PT${ttl}S`,
   }
   const services = await createServices({ config: loadConfig({ ...environment, LOG_LEVEL: 'silent' }) })
   defer(() => services.close())
   await services.ensure()
-  const nodes = await Promise.all(Array.from({ length: NODES }, () => createNode(environment)))
+  const last = lastNodeUrl ? { ...environment, DATABASE_URL: lastNodeUrl } : environment
+  const nodes = await Promise.all(
+    Array.from({ length: NODES }, (_, i) => createNode(i === NODES - 1 ? last : environment)),
+  )
   for (const node of nodes) defer(() => node.end('SIGKILL'))
   await Promise.all(nodes.map(node => node.start()))
   const balancer = await startProcess<typeof balancerCalls>(join(import.meta.dirname, 'balancer.ts'), {})
@@ -84,6 +91,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   return {
     cluster,
     databaseUrl,
+    environment,
     nodes,
     balancer,
     guards,
@@ -94,11 +102,12 @@ export async function createWorld(options: WorldOptions): Promise<World> {
 }
 
 /** An empty database, which ends with the rig. */
-async function databaseFor({ server, pair, defer }: WorldOptions) {
-  if (pair) {
-    const { url } = await createDatabase(`postgres://postgres@${pair.primary.host}/postgres`)
-    return { cluster: undefined, databaseUrl: pair.url(new URL(url).pathname.slice(1)) }
-  }
+async function databaseFor({
+  server,
+  database: given,
+  defer,
+}: WorldOptions): Promise<{ cluster?: Cluster | undefined; databaseUrl: string; listenUrl?: string }> {
+  if (given) return given
   const cluster = server ? undefined : await ownCluster()
   if (cluster) defer(() => cluster.remove())
   const serverUrl = server ?? cluster?.url
@@ -121,8 +130,7 @@ function issuing(services: Services): World['issue'] {
     const tokens: RigToken[] = []
     for (let i = 0; i < count; i++) {
       const { plainText } = await services.tokens.issuePersonal({ user, name: 'rig', scopes: ['orders:read'] })
-      const { idx, uri } = (decodeJwt(plainText).status as { status_list: { idx: number; uri: string } }).status_list
-      tokens.push({ text: plainText, reference: `${uri.split('/').at(-1)} ${idx}`, revocationSent: false })
+      tokens.push(rigToken(plainText))
     }
     return tokens
   }

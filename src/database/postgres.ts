@@ -2,6 +2,7 @@ import pg from 'pg'
 import { Dialect } from './dialect.ts'
 import { createHosts, type Hosts } from './hosts.ts'
 import { redactError } from './redact-error.ts'
+import { createSilenceWatch, type SilenceWatch } from './silence.ts'
 import { classifySqlState } from './sqlstate.ts'
 import { discard, setStatementTimeout } from './statement-timeout.ts'
 
@@ -25,8 +26,12 @@ const ON_CONNECT = `select pg_is_in_recovery() as standby, set_config('default_t
 const READ_ONLY = '25006'
 
 class Client extends pg.Client {
+  readonly url: string
+
   constructor(hosts: Hosts, config: pg.ClientConfig) {
-    super({ ...config, connectionString: hosts.current })
+    const url = hosts.current
+    super({ ...config, connectionString: url })
+    this.url = url
   }
 
   /** The parameters of the startup message; an internal method of pg, which has no option for them. */
@@ -43,6 +48,7 @@ class Client extends pg.Client {
  */
 export function postgresDialect(url: string, poolSize: number, timeout: number): Dialect {
   const hosts = createHosts(url)
+  const silence = createSilenceWatch(hosts)
   const types = new pg.TypeOverrides()
   for (const oid of TIMES) types.setTypeParser(oid, text => text)
   const pool = new pg.Pool({
@@ -52,7 +58,7 @@ export function postgresDialect(url: string, poolSize: number, timeout: number):
     keepAlive: true,
     types,
     Client: Client.bind(null, hosts) as never,
-    onConnect: client => prepare(client as pg.Client, timeout),
+    onConnect: client => prepare(client as Client, timeout, silence),
   })
   // A query in flight is rejected by its own promise; the failure of an idle connection is ignored.
   pool.on('error', ignore)
@@ -65,7 +71,7 @@ const ignore = () => {}
  * Prepares a new connection.
  * @throws 25006 when the server is a standby; the pool then discards the connection
  */
-async function prepare(client: pg.Client, timeout: number): Promise<void> {
+async function prepare(client: Client, timeout: number, silence: SilenceWatch): Promise<void> {
   client.on('error', ignore)
   // The connection timeout of the pool does not cover this statement.
   const limit = setTimeout(() => discard(client), CONNECT_MS)
@@ -76,22 +82,31 @@ async function prepare(client: pg.Client, timeout: number): Promise<void> {
     clearTimeout(limit)
   }
   if (timeout) setStatementTimeout(client, timeout)
-  watchErrors(client)
+  watchStatements(client, silence)
 }
 
 /**
  * Discards the connection after an error that would occur on it again; the pool does not reuse an ended connection. Removes
- * row values from all errors.
+ * row values from all errors. Reports how long the server takes.
  */
-function watchErrors(client: pg.Client): void {
+function watchStatements(client: Client, silence: SilenceWatch): void {
+  silence.add(client)
   const query = client.query.bind(client) as (...args: unknown[]) => unknown
   const watchedQuery = (...args: unknown[]) => {
     const result = query(...args)
     if (!(result instanceof Promise)) return result
-    return result.catch(error => {
-      if (classifySqlState(error.code) === 'connection') discard(client)
-      throw redactError(error)
-    })
+    silence.sent(client)
+    return result.then(
+      rows => {
+        silence.answered(client)
+        return rows
+      },
+      error => {
+        silence.answered(client)
+        if (classifySqlState(error.code) === 'connection') discard(client)
+        throw redactError(error)
+      },
+    )
   }
   client.query = watchedQuery as typeof client.query
 }

@@ -66,14 +66,22 @@ export function discard(client: pg.Client): void {
 }
 
 /** Sends a cancel request for the running statement on a separate connection (PostgreSQL, "Canceling Requests"). */
-function cancel({ host, port, processID, secretKey, connection }: Client): void {
+function cancel(client: Client): void {
+  const { processID, secretKey } = client
   if (processID == null || secretKey == null) return
   const request = Buffer.alloc(16)
   for (const [i, number] of [request.length, CANCEL_REQUEST_CODE, processID, secretKey].entries())
     request.writeInt32BE(number, i * 4)
-  // Uses the address of the connection: the host name may resolve to another server by now.
-  const { remoteAddress, remotePort } = connection.stream as Socket
-  const socket = remoteAddress ? connect(remotePort as number, remoteAddress) : connect(`${host}/.s.PGSQL.${port}`)
+  const socket = connectLike(client)
   socket.on('error', () => {}).setTimeout(CANCEL_GRACE_MS, () => socket.destroy())
   socket.end(request)
+}
+
+/**
+ * Connects to the server of a connection once more. Uses the address of the connection: the host name may resolve to another
+ * server by now.
+ */
+export function connectLike({ host, port, connection }: pg.Client): Socket {
+  const { remoteAddress, remotePort } = connection.stream as Socket
+  return remoteAddress ? connect(remotePort as number, remoteAddress) : connect(`${host}/.s.PGSQL.${port}`)
 }

@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, chownSync, existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './port.ts'
@@ -92,11 +101,29 @@ function server(folder: string, name: string, port: number): PostgresServer {
   return {
     host: `127.0.0.1:${port}`,
     start: () => control('-w', 'start', '-o', options),
-    kill: () => void spawned('pg_ctl', ['-D', join(folder, name), '-m', 'immediate', '-w', 'stop']),
+    kill: () => killAll(join(folder, name)),
     promote: () => control('-w', 'promote'),
     demote: () => writeFileSync(join(folder, name, 'standby.signal'), ''),
   }
 }
+
+/** Kills the server and all its processes with signal 9. */
+function killAll(data: string): void {
+  const file = join(data, 'postmaster.pid')
+  if (!existsSync(file)) return
+  const postmaster = firstLine(file)
+  const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', postmaster], { encoding: 'utf8' })
+  const pids = [postmaster, ...stdout.trim().split(/\s+/)]
+  for (const pid of pids) spawnSync('kill', ['-9', pid], { stdio: 'ignore' })
+  while (pids.some(isRunning)) spawnSync('sleep', ['0.02'])
+  // Its process id may soon be that of another program, and a process that nobody has waited for still has it.
+  const locks = globSync(join(data, '..', '.s.PGSQL.*.lock')).filter(lock => firstLine(lock) === postmaster)
+  for (const lock of [file, ...locks]) rmSync(lock)
+}
+
+const firstLine = (file: string) => readFileSync(file, 'utf8').split('\n')[0] as string
+const isRunning = (pid: string) =>
+  /^[^Z\s]/.test(spawnSync('ps', ['-o', 'stat=', '-p', pid], { encoding: 'utf8' }).stdout)
 
 function setting(port: number, name: string, value: string): void {
   sql(port, `alter system set ${name} = '${value}'`)

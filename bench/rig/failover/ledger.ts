@@ -1,12 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { fetchStatus } from './http.ts'
+import { fetchStatus } from '../http.ts'
+import { rigToken } from '../token.ts'
+import type { RigToken } from '../verifier.ts'
 
 const RETRY_MS = 20
 const TIMEOUT_MS = 10_000
 
-interface Entry {
-  text: string
-  state: 'issued' | 'revoking' | 'revoked'
+/** A token, and when its issue was acknowledged. Times are monotonic, in milliseconds. */
+export interface Entry extends RigToken {
+  issuedAt: number
 }
 
 /** Issues and revokes tokens, and keeps what was acknowledged. */
@@ -15,20 +17,20 @@ export interface Ledger {
   write(url: string, token: string, signal: AbortSignal): Promise<void>
   /** Waits for a token that a node issued after this time. @returns when; undefined: none within the timeout */
   writtenAt(url: string, since: number, timeoutMs: number): Promise<number | undefined>
-  /** Texts that were issued, and whose revocation was never requested. */
-  live(): string[]
-  /** Texts whose revocation was acknowledged. */
-  revoked(): string[]
+  /** Tokens that were issued, and whose revocation was never requested. */
+  live(): Entry[]
+  /** Tokens whose revocation was acknowledged. */
+  revoked: Entry[]
   /** Responses that must not occur. */
   violations: string[]
 }
 
 export function createLedger(): Ledger {
   const entries: Entry[] = []
+  const revoked: Entry[] = []
   const violations: string[] = []
   /** When each node issued its last token. */
   const last = new Map<string, number>()
-  const withState = (wanted: Entry['state']) => entries.filter(({ state }) => state === wanted).map(({ text }) => text)
 
   /** @returns whether the node did it; otherwise nothing is known */
   function acknowledges(status: number, expected: number): boolean {
@@ -40,19 +42,22 @@ export function createLedger(): Ledger {
   async function writeOne(url: string, token: string, isRevoked: boolean): Promise<void> {
     const { status, text } = await issue(url, token)
     if (!acknowledges(status, 201)) return void (await pause(RETRY_MS))
-    last.set(url, performance.now())
-    const entry: Entry = { text, state: 'issued' }
+    const issuedAt = performance.now()
+    last.set(url, issuedAt)
+    const entry: Entry = { ...rigToken(text), issuedAt }
     entries.push(entry)
     if (!isRevoked) return
-    entry.state = 'revoking'
+    entry.revocationSent = true
     const answered = await fetchStatus('DELETE', `${url}/api/tokens/current`, text).catch(() => 0)
-    if (acknowledges(answered, 204)) entry.state = 'revoked'
+    if (!acknowledges(answered, 204)) return
+    entry.revokedAt = performance.now()
+    revoked.push(entry)
   }
 
   return {
     violations,
-    live: () => withState('issued'),
-    revoked: () => withState('revoked'),
+    revoked,
+    live: () => entries.filter(({ revocationSent }) => !revocationSent),
     async write(url, token, signal) {
       for (let i = 0; !signal.aborted; i++) await writeOne(url, token, i % 2 === 1)
     },
