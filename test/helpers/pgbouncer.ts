@@ -79,6 +79,7 @@ listen_addr = 127.0.0.1
 listen_port = ${port}
 unix_socket_dir =
 auth_type = any
+admin_users = ${target.username || 'postgres'}
 pool_mode = ${mode}
 default_pool_size = 20
 server_login_retry = 1

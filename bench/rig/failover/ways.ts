@@ -26,6 +26,8 @@ export interface Way {
   open(servers: Servers, database: string, defer: (work: () => unknown) => void): Promise<Access>
 }
 
+const IS_PRIMARY = 'select 1 where not pg_is_in_recovery()'
+const ENOUGH = 4
 const MAX_ATTEMPTS = 100
 const RETRY_MS = 100
 const HAPROXY = ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/usr/bin/haproxy'].find(path => existsSync(path))
@@ -94,15 +96,13 @@ async function behindHaproxy(
   return { databaseUrl, promoted: async () => {} }
 }
 
-/** Waits until HAProxy has found the primary. */
+/** Waits until HAProxy has found the primary: before its first checks, it takes each server for one, in turn. */
 async function untilServing(url: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const error = await onServer(url, client => client.query('select 1')).then(
-      () => undefined,
-      reason => reason,
-    )
-    if (!error) return
-    if (attempt === MAX_ATTEMPTS) throw error
+  let found = 0
+  for (let attempt = 1; found < ENOUGH; attempt++) {
+    if (attempt > MAX_ATTEMPTS) throw new Error('HAProxy does not lead to the primary')
+    const rows = await onServer(url, async client => (await client.query(IS_PRIMARY)).rows).catch(() => [])
+    found = rows.length > 0 ? found + 1 : 0
     await pause(RETRY_MS)
   }
 }
