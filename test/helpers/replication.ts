@@ -113,17 +113,17 @@ function killAll(data: string): void {
   if (!existsSync(file)) return
   const postmaster = firstLine(file)
   const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', postmaster], { encoding: 'utf8' })
-  const pids = [postmaster, ...stdout.trim().split(/\s+/)]
-  for (const pid of pids) spawnSync('kill', ['-9', pid], { stdio: 'ignore' })
-  while (pids.some(isRunning)) spawnSync('sleep', ['0.02'])
+  const pids = [postmaster, ...stdout.split(/\s+/).filter(Boolean)]
+  spawnSync('kill', ['-9', ...pids], { stdio: 'ignore' })
+  while (isRunning(pids)) spawnSync('sleep', ['0.02'])
   // Its process id may soon be that of another program, and a process that nobody has waited for still has it.
   const locks = globSync(join(data, '..', '.s.PGSQL.*.lock')).filter(lock => firstLine(lock) === postmaster)
   for (const lock of [file, ...locks]) rmSync(lock)
 }
 
 const firstLine = (file: string) => readFileSync(file, 'utf8').split('\n')[0] as string
-const isRunning = (pid: string) =>
-  /^[^Z\s]/.test(spawnSync('ps', ['-o', 'stat=', '-p', pid], { encoding: 'utf8' }).stdout)
+const isRunning = (pids: string[]) =>
+  /^[^Z\s]/m.test(spawnSync('ps', ['-o', 'stat=', '-p', pids.join()], { encoding: 'utf8' }).stdout)
 
 function setting(port: number, name: string, value: string): void {
   sql(port, `alter system set ${name} = '${value}'`)

@@ -7,6 +7,8 @@ const MARGIN_MS = 1_000
 export interface Bound {
   /** When the primary went, monotonic, in milliseconds. */
   struckAt: number
+  /** When its successor came. What a node acknowledged in between, it had heard from the one that went. */
+  promotingAt: number
   /** Milliseconds that the standby was behind, as the primary showed it; undefined: the standby is synchronous. */
   lagMs: number | undefined
 }
@@ -22,9 +24,9 @@ export function describeLosses({ issues, revocations }: Losses, { struckAt, lagM
 }
 
 /** @returns the losses that were promised not to occur */
-export function beyond(losses: Losses, { struckAt, lagMs }: Bound): string[] {
+export function beyond(losses: Losses, { struckAt, promotingAt, lagMs }: Bound): string[] {
   const since = lagMs === undefined ? Number.POSITIVE_INFINITY : struckAt - lagMs - MARGIN_MS
-  const isBeyond = (at: number) => at < since || at > struckAt
+  const isBeyond = (at: number) => at < since || at > promotingAt
   const { issues, revocations } = losses
   return [
     ...issues.filter(({ issuedAt }) => isBeyond(issuedAt)).map(() => 'an acknowledged issue is missing'),

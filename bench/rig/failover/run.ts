@@ -9,7 +9,7 @@ import { createVerifier, type Verifier } from '../verifier.ts'
 import { createWorld, type World } from '../world.ts'
 import { audit } from './audit.ts'
 import { createLedger, type Ledger } from './ledger.ts'
-import { beyond, describeLosses } from './loss.ts'
+import { type Bound, beyond, describeLosses } from './loss.ts'
 import { type Readiness, watchReadiness } from './readiness.ts'
 import type { Scenario } from './scenarios.ts'
 import { openServers, type Servers, serverUrl } from './servers.ts'
@@ -108,7 +108,7 @@ async function strike(running: Running, endLoad: () => Promise<void>): Promise<V
   if (asynchronous) await restart(world, broken)
   const servingAt = asynchronous ? performance.now() : promotedAt
   const timeoutMs = MAX_RECOVERY_MS + LOAD_MS
-  const recoveredAt = await Promise.all(world.nodes.map(({ url }) => ledger.writtenAt(url, promotedAt, timeoutMs)))
+  const recoveredAt = await Promise.all(world.nodes.map(({ url }) => ledger.writtenAt(url, servingAt, timeoutMs)))
   await pause(LOAD_MS)
   await endLoad()
 
@@ -124,7 +124,7 @@ async function strike(running: Running, endLoad: () => Promise<void>): Promise<V
       : [],
   )
   const phases = { struckAt, promotingAt, recoveredAt, restarted: asynchronous }
-  const found = await judge(running, { struckAt, lagMs })
+  const found = await judge(running, { struckAt, promotingAt, lagMs })
   return {
     loss: found.loss,
     recovery: [...late, ...found.others],
@@ -133,7 +133,7 @@ async function strike(running: Running, endLoad: () => Promise<void>): Promise<V
 }
 
 /** Compares the ledger with what nodes and guards answer. */
-async function judge(running: Running, bound: { struckAt: number; lagMs: number | undefined }) {
+async function judge(running: Running, bound: Bound) {
   const { world, ledger, verifier, options } = running
   await pause(TTL_SECONDS * 1_000)
   const { losses, forgotten, violations } = await audit(world, ledger, bound.struckAt)
