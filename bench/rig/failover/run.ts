@@ -136,7 +136,9 @@ async function strike(running: Running, endLoad: () => Promise<void>): Promise<V
 async function judge(running: Running, bound: Bound) {
   const { world, ledger, verifier, options } = running
   await pause(TTL_SECONDS * 1_000)
-  const { losses, forgotten, violations } = await audit(world, ledger, bound.struckAt)
+  // A guard that follows a node which does not come back introspects each token, at times at that node, which takes long.
+  const asked = options.broken ? { ...world, guards: [] } : world
+  const { losses, forgotten, violations } = await audit(asked, ledger, bound.struckAt)
   const { say } = options
   const [revoked, live] = [ledger.revoked.length, ledger.live().length]
   say(`  acknowledged: ${live + revoked} issued, ${revoked} of them revoked; ${describeLosses(losses, bound)}`)
