@@ -69,11 +69,17 @@ const INSERT_WHERE = (where: string) => `
   where ${where}
     and t.status_list is not null and t.expires_at > now()`
 
-/** A revoked token has this status whatever else it is, so no other row is read. */
+/**
+ * A revoked token has this status whatever else it is, so no other row is read. `offset 0` keeps it a look-up by id: while many
+ * are being revoked, the planner still believes that hardly any are, and would go through all of them for each id.
+ */
 const INSERT_REVOKED = `
   insert into oauth_status_events (status_list, status_index, status, at)
-  select t.status_list, t.status_index, 1, now() from oauth_access_tokens t
-  where ${WITH_ID} and t.revoked and t.status_list is not null and t.expires_at > now()`
+  select t.status_list, t.status_index, 1, now()
+  from jsonb_array_elements_text(?::jsonb) as asked (id) cross join lateral (
+    select status_list, status_index, revoked, expires_at from oauth_access_tokens where id = asked.id::uuid offset 0
+  ) t
+  where t.revoked and t.status_list is not null and t.expires_at > now()`
 
 /** Maximum number of events of one read; a read that returns fewer has reached the end. */
 export const MAX_EVENTS = 10_000
