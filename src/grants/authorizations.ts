@@ -9,6 +9,7 @@ import type { RevokeManyOptions } from '../tokens/revoke-many.ts'
 import { AccessToken } from '../tokens/token.entity.ts'
 import type { Usage } from '../tokens/usage.ts'
 import { Consent } from './consent.entity.ts'
+import { RememberedConsent } from './remembered.entity.ts'
 import { revokeGrants } from './revoke-grants.ts'
 
 /** An app that a user has authorized. */
@@ -114,20 +115,25 @@ export function createAuthorizations({ db, operations, usage }: AuthorizationsOp
 }
 
 /**
- * Withdraws by one batch, in the transaction of `em`. Later batches belong to the consent that the first one found: whoever
- * authorizes the app again meanwhile keeps that authorization.
- * @throws 404 if there is none at the first batch
+ * Withdraws by one batch, in the transaction of `em`. The first one ends codes, refresh tokens and silent authorization. Whoever
+ * authorizes the app again while later ones run keeps that.
+ * @throws 404 if there is no authorization at the first batch
  */
 async function withdrawNext(em: Em, publish: Publish, of: Consented, options: RevokeManyOptions): Promise<Step> {
-  const { consent } = options.state ?? {}
-  const id = isUuid(of.client) ? (await em.findOne(Consent, of, { fields: ['id'] }))?.id : undefined
-  if (consent !== undefined && id !== consent) return { count: 0, last: true, state: {} }
-  if (id === undefined) throw notFound('authorization')
-  const { state, ...done } = await revokeGrants(em, publish, of, options)
-  if (!done.last) return { ...done, state: { ...state, consent: id } }
-  await em.nativeDelete(Consent, { id })
-  writeAudit(em, { kind: 'consent.withdrawn', userId: of.user, clientId: of.client })
+  const authorizedAt = options.state?.authorizedAt ?? (await startWithdrawal(em, of))
+  const { state, ...done } = await revokeGrants(em, publish, of, { ...options, bounded: true })
+  if (!done.last) return { ...done, state: { ...state, authorizedAt } }
+  const removed = await em.nativeDelete(Consent, { ...of, updatedAt: new Date(authorizedAt) })
+  if (removed > 0) writeAudit(em, { kind: 'consent.withdrawn', userId: of.user, clientId: of.client })
   return { ...done, state }
+}
+
+/** @returns when the app was last authorized @throws 404 */
+async function startWithdrawal(em: Em, of: Consented): Promise<string> {
+  const consent = isUuid(of.client) ? await em.findOne(Consent, of) : undefined
+  if (!consent) throw notFound('authorization')
+  await em.nativeDelete(RememberedConsent, { consent: consent.id })
+  return consent.updatedAt.toISOString()
 }
 
 /** Reads only the newest tokens: an app that refreshes its tokens uses no others. */

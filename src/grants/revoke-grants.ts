@@ -29,6 +29,8 @@ export async function revokeGrant(em: Em, publish: Publish, grant: string): Prom
  *
  * Redeeming a code or token locks the user's row (shared). This waits for such transactions, and the following statements
  * see their rows. Later requests find nothing to redeem.
+ * @param options `bounded`: what is authorized while later batches run stays. Default false: whatever was approved before the
+ *   first one may be issued meanwhile, and must not outlive the last one.
  */
 export async function revokeGrants(
   em: Em,
@@ -36,13 +38,16 @@ export async function revokeGrants(
   selector: GrantSelector,
   options: RevokeManyOptions = {},
 ): Promise<Step> {
+  const { state = {}, bounded = false } = options
   await em.execute('select id from users where id = ? for no key update', [selector.user])
-  await invalidateCodes(em, selector)
-  await endUnseenRefresh(em, selector)
-  const { last } = await revokeRefreshTokens(em, selector)
-  if (!last) return { count: 0, last, state: options.state ?? {} }
-  // Whatever was approved before this began may be issued meanwhile, and must not outlive it.
-  return revokeNextTokens(em, publish, selector, { ...options, bounded: false })
+  // What was authorized after the bound stays.
+  if (!bounded || state.upTo === undefined) {
+    await invalidateCodes(em, selector)
+    await endUnseenRefresh(em, selector)
+    const { last } = await revokeRefreshTokens(em, selector)
+    if (!last) return { count: 0, last, state }
+  }
+  return revokeNextTokens(em, publish, selector, { ...options, bounded })
 }
 
 /** Refresh tokens have no status events, so more of them fit into a transaction. */

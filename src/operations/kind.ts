@@ -16,6 +16,8 @@ export interface StepInput {
 export interface OperationKind<I extends Input> {
   /** Revokes the next batch in the transaction of `em`. Any node may run it, and again if the transaction did not commit. */
   step(em: Em, publish: Publish, input: I, options: StepInput): Promise<Step>
+  /** Whether this version knows every condition of the input. Default: it does. Nodes of a later one run it otherwise. */
+  understands?(input: Input): boolean
   /** Counts the tokens that are left, for the progress. */
   remaining(em: Em, input: I): Promise<number>
 }

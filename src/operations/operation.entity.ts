@@ -13,7 +13,13 @@ const OperationSchema = defineEntity({
     { name: 'operations_running_index', properties: ['updatedAt'], where: "status = 'running'" },
     { name: 'operations_owner_index', properties: ['owner', 'id'] },
   ],
-  uniques: [{ name: 'operations_running_unique', properties: ['kind', 'input', 'owner'], where: "status = 'running'" }],
+  uniques: [
+    {
+      name: 'operations_running_unique',
+      properties: ['kind', 'input', 'owner', 'requester'],
+      where: "status = 'running'",
+    },
+  ],
   // No foreign keys: an operation outlives what it works on.
   properties: {
     id: p.uuid().primary(),
@@ -23,6 +29,8 @@ const OperationSchema = defineEntity({
     input: p.json<Record<string, string>>(),
     /** The user that requested it, else the client. Empty: neither. */
     owner: p.string().length(36),
+    /** The token that requested it. Empty: a browser. Whoever repeats a request with another token has an operation of their own. */
+    requester: p.string().length(36),
     /** On whose behalf it goes on. */
     actor: p.json<Actor>(),
     /** Id of a token that it revokes last. */

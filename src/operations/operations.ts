@@ -24,17 +24,23 @@ export interface OperationProgress extends Progress {
 
 export type RunOperation<I extends Input> = (input: I, options?: OperationOptions) => Promise<OperationProgress>
 
-/** Which operations: of any owner and status, unless they are given. `owner`: only those that it requested. */
+/** Which operations: of any owner and status, unless they are given. `owner`: only those that this user requested for itself. */
 export interface OperationScope {
   owner?: string | undefined
   statuses?: readonly OperationStatus[] | undefined
 }
 
+/** Administrators request others, and see them as long as they are administrators. */
+const within = ({ owner, statuses }: OperationScope) => ({
+  ...(owner !== undefined && { owner, input: { user: owner } }),
+  ...(statuses && { status: { $in: [...statuses] } }),
+})
+
 export interface Operations {
   /**
    * Defines a kind of work.
    * @returns a function that runs it: within the call until the time is up, then in the background. A repeated call starts
-   *   again from the beginning, and what it leaves replaces what the operation of the earlier one had left.
+   *   again from the beginning, and what it leaves replaces what an operation of the same token or browser had left.
    */
   define<I extends Input>(kind: string, work: OperationKind<I>): RunOperation<I>
   /** Lists operations, newest first. */
@@ -57,9 +63,9 @@ const KEPT_DAYS = 7
  * come as far as its state says.
  */
 const STORE = `
-  insert into operations (id, kind, input, owner, actor, last_token_id, state, status, count, total, failures, created_at, updated_at)
-  values (?, ?, ?::jsonb, ?, ?::jsonb, ?, ?::jsonb, 'running', ?, ?, 0, now(), now())
-  on conflict (kind, input, owner) where status = 'running' do update set
+  insert into operations (id, kind, input, owner, requester, actor, last_token_id, state, status, count, total, failures, created_at, updated_at)
+  values (?, ?, ?::jsonb, ?, ?, ?::jsonb, ?, ?::jsonb, 'running', ?, ?, 0, now(), now())
+  on conflict (kind, input, owner, requester) where status = 'running' do update set
     actor = excluded.actor, last_token_id = excluded.last_token_id, state = excluded.state, failures = 0,
     count = operations.count + excluded.count, total = operations.count + excluded.total, updated_at = now()
   returning id`
@@ -80,11 +86,18 @@ export function createOperations({ db, bus, onError }: OperationsOptions): Opera
   const kinds = new Map<string, OperationKind<Input>>()
   let runner: Runner | undefined
 
+  /** @returns null if counting takes too long */
+  async function countAll(kind: string, input: Input, done: number): Promise<number | null> {
+    const counting = db.run(async em => done + ((await kinds.get(kind)?.remaining(em, input)) ?? 0))
+    return counting.catch(error => (isUnavailable(error) ? null : raise(error)))
+  }
+
   /** Stores what is left. @returns the operation */
   async function store(kind: string, input: Input, left: Progress & { state: WorkState }, lastTokenId?: string) {
-    const total = await db.run(async em => left.count + ((await kinds.get(kind)?.remaining(em, input)) ?? 0))
+    const total = await countAll(kind, input, left.count)
     const actor = getActor()
-    const values = [newId(), kind, json(input), ownerOf(actor), json(actor), lastTokenId ?? null]
+    const requester = actor.tokenId ?? ''
+    const values = [newId(), kind, json(input), ownerOf(actor), requester, json(actor), lastTokenId ?? null]
     const stored = await db.transaction(async em => {
       const [row] = await db.query<{ id: string }>(STORE, [...values, json(left.state), left.count, total], em)
       const operation = await em.findOneOrFail(Operation, { id: row?.id as string })
@@ -114,18 +127,14 @@ export function createOperations({ db, bus, onError }: OperationsOptions): Opera
       }
     },
 
-    list: ({ owner, statuses }, { limit, after }) => {
-      const where = {
-        ...(owner !== undefined && { owner }),
-        ...(statuses && { status: { $in: [...statuses] } }),
-        ...(after !== undefined && { id: { $lt: after } }),
-      }
+    list: (scope, { limit, after }) => {
+      const where = { ...within(scope), ...(after !== undefined && { id: { $lt: after } }) }
       return db.run(em => em.find(Operation, where, { orderBy: { id: 'desc' }, limit }))
     },
 
-    async find(id, { owner } = {}) {
+    async find(id, scope = {}) {
       if (!isUuid(id)) return undefined
-      const where = { id, ...(owner !== undefined && { owner }) }
+      const where = { id, ...within(scope) }
       return db.run(async em => (await em.findOne(Operation, where)) ?? undefined)
     },
 

@@ -70,7 +70,8 @@ export function operationRoutes(operations: Operations): FastifyPluginAsyncTypeb
 
 /** All operations, for administrators. */
 export function adminOperations(operations: Operations): FastifyPluginAsyncTypebox {
-  const mayRead = checkScopes('admin:read')
+  // Whoever may start one may follow it.
+  const mayRead = checkAnyScope('admin:read', 'admin:write')
   const mayWrite = checkScopes('admin:write')
 
   return async app => {

@@ -169,7 +169,8 @@ function write(stream: ServerResponse, batch: FeedBatch): void {
   const { socket } = stream
   if (socket && stream.chunkedEncoding) socket.write(batch.chunk)
   else stream.write(batch.text)
-  if (stream.writableLength + (socket?.writableLength ?? 0) > MAX_UNREAD_BYTES) stream.destroy()
+  // It includes what waits in the socket.
+  if (stream.writableLength > MAX_UNREAD_BYTES) stream.destroy()
 }
 
 function lastEventId(header: string | undefined): number | undefined {

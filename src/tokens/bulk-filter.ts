@@ -34,6 +34,21 @@ export function toInput({ userId, clientId, scope, signed, ...rest }: BulkFilter
   }
 }
 
+const CONDITIONS = new Set([
+  'user',
+  'client',
+  'scope',
+  'created_before',
+  'unused_since',
+  'never_used',
+  'expires_before',
+  'signed_from',
+  'signed_to',
+])
+
+/** Whether every condition of an input is known: without one of them, a revocation would include other tokens. */
+export const understandsInput = (input: Input): boolean => Object.keys(input).every(name => CONDITIONS.has(name))
+
 export function fromInput({ user, client, scope, never_used, signed_from, signed_to, ...input }: Input): BulkFilter {
   const time = (text: string | undefined) => (text === undefined ? undefined : new Date(text))
   return {
@@ -48,9 +63,9 @@ export function fromInput({ user, client, scope, never_used, signed_from, signed
   }
 }
 
-/** @throws 422 */
-export function requireCondition(filter: BulkFilter): void {
-  if (conditionsOf(filter).length > 0) return
+/** @returns the filter @throws 422 if it has no condition */
+export function requireCondition(filter: BulkFilter): BulkFilter {
+  if (conditionsOf(filter).length > 0) return filter
   throw invalid({
     path: '',
     message: 'Specify at least one condition: without one, this would revoke every token.',

@@ -4,7 +4,15 @@ import type { Database, Em } from '../database/database.ts'
 import type { Step, StepOptions } from '../database/run-batches.ts'
 import type { Input } from '../operations/kind.ts'
 import type { OperationOptions, OperationProgress, Operations } from '../operations/operations.ts'
-import { type BulkFilter, fromInput, live, requireCondition, toInput, toWhere } from './bulk-filter.ts'
+import {
+  type BulkFilter,
+  fromInput,
+  live,
+  requireCondition,
+  toInput,
+  toWhere,
+  understandsInput,
+} from './bulk-filter.ts'
 import { countIssued } from './count-issued.ts'
 import { countTokens, type ListAllPage, listTokens } from './list-all.ts'
 import { selectTokenIds } from './revoke.ts'
@@ -47,7 +55,8 @@ export function createTokenAdmin(db: Database, operations: Pick<Operations, 'def
   }
 
   const revoke = operations.define('revoke_tokens', {
-    step: (em, publish, input: Input, options) => revokeNext(em, publish, fromInput(input), options),
+    understands: understandsInput,
+    step: (em, publish, input: Input, options) => revokeNext(em, publish, requireCondition(fromInput(input)), options),
     remaining: (em, input) => em.count(AccessToken, liveTokens(fromInput(input))),
   })
 
@@ -60,8 +69,7 @@ export function createTokenAdmin(db: Database, operations: Pick<Operations, 'def
       db.run(async em => (await selectTokenIds(em, liveTokens(filter), { limit: 1, offset: count })).length > 0),
     revokeNext,
     async revoke(filter, options) {
-      requireCondition(filter)
-      return revoke(toInput(filter), options)
+      return revoke(toInput(requireCondition(filter)), options)
     },
   }
 }

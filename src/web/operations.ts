@@ -2,13 +2,14 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { notFound } from '../errors/errors.ts'
 import type { Operation } from '../operations/operation.entity.ts'
 import type { Operations } from '../operations/operations.ts'
+import { type ConfirmOptions, createConfirm } from './confirm.ts'
 import { formatNumber, plural } from './numbers.ts'
 import { idOf } from './query.ts'
 import { requireSignedIn, signedInOf } from './signed-in.ts'
 import type { Site } from './site.ts'
 import { texts } from './texts.ts'
 
-export interface OperationPagesOptions {
+export interface OperationPagesOptions extends ConfirmOptions {
   site: Site
   operations: Operations
 }
@@ -19,7 +20,8 @@ const text = texts.operations
 export const operationPath = ({ id }: Operation): string => `/operations/${id}`
 
 /** The progress of an operation, for whoever requested it and for administrators. */
-export function operationPages({ site, operations }: OperationPagesOptions): FastifyPluginAsync {
+export function operationPages(options: OperationPagesOptions): FastifyPluginAsync {
+  const { site, operations } = options
   async function find(request: FastifyRequest): Promise<Operation> {
     const { id, role } = signedInOf(request).user
     const operation = await operations.find(idOf(request), role === 'admin' ? {} : { owner: id })
@@ -29,6 +31,7 @@ export function operationPages({ site, operations }: OperationPagesOptions): Fas
 
   return async app => {
     requireSignedIn(app, { site })
+    app.addHook('preHandler', createConfirm(options))
 
     app.get('/operations/:id', async (request, reply) => {
       const operation = await find(request)

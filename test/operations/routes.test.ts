@@ -1,6 +1,6 @@
 import t from 'tap'
 import { actingAs, newUser, testApp } from '../helpers/app.ts'
-import { ended, leaveOperation } from '../helpers/operation.ts'
+import { AT_ONCE, by, ended, leaveOperation } from '../helpers/operation.ts'
 import { requester } from '../helpers/requester.ts'
 
 const { app, services } = await testApp(t)
@@ -60,12 +60,28 @@ t.test('only the token that requested it cancels it: a stolen one must not', asy
   ])
 })
 
+t.test('a stolen token that repeats the request has an operation of its own, and stops only that', async t => {
+  const { operation, user } = await leaveOperation(services, 3_500)
+  const thief = await actingAs(services, ['tokens:read', 'tokens:write'], { user })
+  const asThief = requester(app, thief.headers)
+  const repeat = () => services.tokens.revokeAll(user.id, { ...AT_ONCE, lastTokenId: thief.id })
+  const theirs = (await by(thief, repeat)).operation?.id as string
+  t.not(theirs, operation.id)
+  t.equal((await asThief.post(`/api/operations/${theirs}/cancel`)).statusCode, 200)
+  t.equal((await asThief.post(`/api/operations/${operation.id}/cancel`)).statusCode, 403)
+  const runner = services.operations.start()
+  t.equal((await ended(services, operation.id)).status, 'succeeded')
+  await runner.close()
+  t.equal(await live(user.id), 1, 'that of the thief was issued after the request')
+})
+
 t.test('administrators read and cancel every operation', async t => {
   const { operation, user } = await leaveOperation(services)
   const admin = await newUser(services, 'admin')
   const reading = requester(app, (await actingAs(services, ['admin:read'], { user: admin })).headers)
   const writing = requester(app, (await actingAs(services, ['admin:write'], { user: admin })).headers)
   const url = `/admin/operations/${operation.id}`
+  t.equal((await writing.get(url)).statusCode, 200, 'whoever may start one may follow it')
   t.match((await reading.get(url)).json().data, { id: operation.id, user_id: user.id, client_id: null, count: 1_000 })
   t.equal((await reading.get('/admin/operations?limit=1')).json().data[0].id, operation.id, 'newest first')
   t.equal((await reading.post(`${url}/cancel`)).statusCode, 403)

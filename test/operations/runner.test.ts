@@ -3,7 +3,7 @@ import t from 'tap'
 import { createOperations } from '../../src/operations/operations.ts'
 import { prune } from '../../src/tokens/prune.ts'
 import { actingAs, testApp } from '../helpers/app.ts'
-import { grantAccess, opens } from '../helpers/granted-tokens.ts'
+import { grantAccess, grantAgain, opens, refresh } from '../helpers/granted-tokens.ts'
 import { copyToken } from '../helpers/many.ts'
 import { AT_ONCE, by, ended, leaveOperation } from '../helpers/operation.ts'
 
@@ -59,13 +59,15 @@ t.test('whoever authorizes an app again while its withdrawal goes on keeps that'
   await copyToken(services, token?.id as string, 1_500)
   const withdraw = () => services.authorizations.withdraw(me.user.id, granted.client.id, AT_ONCE)
   const { operation } = await by(me, withdraw)
-  const [consent] = await db.query<{ id: string }>('select id from oauth_consents where user_id = ?', [me.user.id])
-  await db.query('delete from oauth_remembered_consents where consent_id = ?', [consent?.id])
-  await db.query('update oauth_consents set id = ? where id = ?', [randomUUID(), consent?.id])
+  const again = await grantAgain(services, me.user, granted.client, ['orders:read'])
   const runner = operations.start()
   t.equal((await ended(services, operation?.id as string)).status, 'succeeded')
   await runner.close()
   t.ok(await services.authorizations.find(me.user.id, granted.client.id))
+  t.strictSame([await opens(app, again.accessToken), await opens(app, granted.accessToken)], [200, 401])
+  const refreshed = { headers: granted.headers, refreshToken: again.refreshToken }
+  t.equal((await refresh(app, refreshed)).statusCode, 200)
+  t.equal((await refresh(app, granted)).statusCode, 400)
 })
 
 t.test('everything that many tokens belong to goes on by itself', async t => {
@@ -108,13 +110,27 @@ t.test('an operation whose batches fail waits behind the others, and fails in th
   const { operation: broken } = await failing({ user }, AT_ONCE)
   const { operation: sound } = await passing({ user }, AT_ONCE)
   // Each node runs one batch and closes: the failing one six times, the other twice.
-  for (let i = 0; i < 8; i++) await mine.start().close()
+  for (let i = 0; i < 8; i++) {
+    await mine.start().close()
+    await db.query(`update operations set updated_at = updated_at - interval '1 minute' where id = ?`, [broken?.id])
+  }
   t.equal((await mine.find(sound?.id as string))?.status, 'succeeded')
   t.match(await mine.find(broken?.id as string), { status: 'failed', failures: 5, count: 1 })
   t.equal(errors.length, 5)
   t.ok(errors.every(([error, id]) => (error as Error).message === 'out of order' && id === broken?.id))
   const [event] = await services.auditLog.list({ userId: user }, { limit: 1 })
   t.match(event, { kind: 'operation.failed', details: { operation: broken?.id } })
+})
+
+t.test('a node does not run what only a later version understands', async t => {
+  const { user, id } = await actingAs(services, ['orders:read'])
+  await copyToken(services, id, 1_500)
+  const { operation } = await by({ user, id }, () => services.tokenAdmin.revoke({ userId: user.id }, AT_ONCE))
+  await db.query(`update operations set input = input || '{"idle_days":"30"}' where id = ?`, [operation?.id])
+  for (let i = 0; i < 3; i++) await operations.start().close()
+  t.match(await operations.find(operation?.id as string), { status: 'running', failures: 0, count: 1_000 })
+  t.equal(await live(user.id), 501)
+  await operations.cancel(operation?.id as string)
 })
 
 t.test('operations that have ended are deleted after a week, and running ones are not', async t => {

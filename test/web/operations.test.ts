@@ -30,7 +30,7 @@ t.test('the page shows how far an operation is, and stops it', async t => {
   const form = formOf(page.body, CANCEL)
   t.equal((await browser.post(form.action, form.fields)).statusCode, 303)
   const stopped = (await browser.get(path)).body
-  t.match(stopped, 'Stopped. 1,000 tokens were revoked.')
+  t.match(stopped, /Stopped\. <bdi>1,000<\/bdi> tokens were revoked\./)
   t.notMatch(stopped, CANCEL, 'nothing is left to stop')
   const again = await browser.post(form.action, form.fields)
   t.equal(again.statusCode, 409)

@@ -116,7 +116,8 @@ for (const live of document.querySelectorAll('[data-live=yes]')) {
     const response = await fetch(location.href).catch(() => undefined)
     const page = new DOMParser().parseFromString((await response?.text()) ?? '', 'text/html')
     const now = page.querySelector('[data-live]')
-    if (now?.dataset.live === 'no') return location.reload()
+    // It has ended, or the page is another one, such as that to sign in.
+    if (response && now?.dataset.live !== 'yes') return location.reload()
     if (now) live.innerHTML = now.innerHTML
     setTimeout(refresh, 1000)
   }
