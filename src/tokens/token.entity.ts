@@ -16,6 +16,8 @@ const AccessTokenSchema = defineEntity({
       properties: ['parent', 'expiresAt'],
       where: 'parent_id is not null and not revoked',
     },
+    // What a token replaced and that is within its overlap: revoked last along with it.
+    { name: 'oauth_access_tokens_successor_index', properties: ['successor'], where: 'successor_id is not null' },
     // A user's live exchanged tokens, which are limited.
     {
       name: 'oauth_access_tokens_exchanged_index',
