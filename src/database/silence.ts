@@ -35,8 +35,8 @@ interface Waiting {
 
 /**
  * A statement that takes long says nothing, since it may be a slow one. So once it has waited for two seconds, the server is
- * asked on another connection. If that gets no response within three seconds, all connections to that server are closed, and
- * the next host of the URL is used.
+ * asked on another connection. If neither that nor any other receives anything within three seconds, the connections to that
+ * server are closed, and the next host of the URL is used.
  */
 export function createSilenceWatch(hosts: Hosts): SilenceWatch {
   const clients = new Set<WatchedClient>()
@@ -59,11 +59,15 @@ export function createSilenceWatch(hosts: Hosts): SilenceWatch {
     const server = addressOf(client)
     if (!server || asked.has(server)) return
     asked.add(server)
+    const before = [...clients]
+      .filter(other => addressOf(other) === server)
+      .map(other => [other, bytesOf(other)] as const)
     const isThere = await responds(client)
     asked.delete(server)
-    if (isThere) return
+    // A pooler whose server is busy may accept no new connection while the old ones work.
+    if (isThere || before.some(([other, bytes]) => bytesOf(other) > bytes)) return
     hosts.reportFailure(client.url)
-    for (const other of clients) if (addressOf(other) === server) close(other)
+    for (const [other] of before) close(other)
   }
 
   return {
@@ -92,6 +96,9 @@ function close(client: WatchedClient): void {
   client.emit('error', new Error('the server does not respond'))
   client.connection.stream.destroy()
 }
+
+/** How much a connection has received. */
+const bytesOf = ({ connection }: WatchedClient): number => (connection.stream as Socket).bytesRead
 
 /** The server at the other end, rather than its name, which may lead elsewhere by now. */
 function addressOf({ connection, host, port }: WatchedClient): string | undefined {

@@ -66,6 +66,8 @@ const SET_WINDOW = `
   where name = 'restoration' returning value`
 
 const INDEX = 'oauth_access_tokens_restored_index'
+const VALID_INDEX =
+  'select pg_get_indexdef(indexrelid) as definition from pg_index where indexrelid = to_regclass(?) and indisvalid'
 
 /**
  * Collects lost revocations from now on, of tokens from before the declaration. Nodes may run.
@@ -108,13 +110,18 @@ const NO_PRIVILEGE = '42501'
 async function indexReferences(db: Database, { lastList }: Restoration): Promise<void> {
   const concurrently = db.embedded ? '' : 'concurrently'
   try {
+    const [index] = await db.query<{ definition: string }>(VALID_INDEX, [INDEX])
+    // Reports go on to use it.
+    if (index?.definition.includes(`(status_list <= ${lastList})`)) return
     await db.query(`drop index ${concurrently} if exists ${INDEX}`)
     await db.query(
       `create index ${concurrently} ${INDEX} on oauth_access_tokens (status_list, status_index)
        where not revoked and status_list <= ${lastList}`,
     )
   } catch (error) {
-    if ((error as { code?: unknown }).code !== NO_PRIVILEGE) throw error
+    // The database is reported as unavailable, with the error of PostgreSQL as the cause.
+    const { code } = ((error as Error).cause ?? error) as { code?: unknown }
+    if (code !== NO_PRIVILEGE) throw error
   }
 }
 

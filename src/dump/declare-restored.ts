@@ -43,6 +43,8 @@ export async function declareRestored(db: Database, window?: CollectionWindow): 
   const state = await restoredState(db)
   await inSession(db, async session => {
     await session.rows(DECLARE_RESTORED)
+    // Readers would take the next event for the one behind these, and not notice that others were lost between.
+    await session.rows('delete from oauth_status_events')
     await advanceSequences(db, session, await lastNumbers(db, session))
   })
   await db.transaction(async em => writeAudit(em, { kind: 'database.restored', details: { ...state } }))

@@ -130,9 +130,13 @@ async function withdrawNext(em: Em, publish: Publish, of: Consented, options: Re
 
 /** @returns when the app was last authorized @throws 404 */
 async function startWithdrawal(em: Em, of: Consented): Promise<string> {
+  // Whoever approves the app locks this row too, and has stored the consent, or waits.
+  await em.execute('select id from users where id = ? for no key update', [of.user])
   const consent = isUuid(of.client) ? await em.findOne(Consent, of) : undefined
   if (!consent) throw notFound('authorization')
   await em.nativeDelete(RememberedConsent, { consent: consent.id })
+  // A new consent adds to these scopes.
+  await em.nativeUpdate(Consent, { id: consent.id }, { scopes: [] })
   return consent.updatedAt.toISOString()
 }
 

@@ -5,6 +5,7 @@ import { setActor } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
 import { forbidden, invalid } from '../errors/errors.ts'
 import { CLIENT_BASIC, closed, Named, problem, validationProblem } from '../http/schemas.ts'
+import { createLimit } from '../security/limit.ts'
 import type { KnownRevocations, RecoverRevocations } from '../tokens/recover-revocations.ts'
 
 declare module 'fastify' {
@@ -23,6 +24,8 @@ export interface LostRevocationsOptions {
 const MAX_REVOCATIONS = 1_000
 const MAX_REPORT_BYTES = 65_536
 const MAX_INT = 2_147_483_647
+/** Reports that wait on this node. Guards repeat the others later. */
+const MAX_WAITING = 20
 
 const Report = Named(
   'LostRevocations',
@@ -77,6 +80,8 @@ ${MAX_REVOCATIONS} revocations at once.`,
 /** The endpoint where resource servers report revocations that a restored database lacks. No standard defines one. */
 export function lostRevocationsRoutes(options: LostRevocationsOptions): FastifyPluginAsyncTypebox {
   const warnOnce = createWarnOnce()
+  // Reports wait for each other in the database. Only one of them occupies a connection of this node meanwhile.
+  const limited = createLimit(1, MAX_WAITING)
 
   async function reporterOf(authorization: string | undefined): Promise<string> {
     const client = await options.clientAuthentication.authenticate({ authorization, params: {} })
@@ -100,8 +105,8 @@ export function lostRevocationsRoutes(options: LostRevocationsOptions): FastifyP
       },
       async ({ reporter, body: { lists }, log }) => {
         requireFew(lists)
-        const recovered = await options.recoverRevocations(reporter, lists).catch(error => {
-          if (error.code === 'collection_closed') warnOnce(log, reporter)
+        const recovered = await limited(() => options.recoverRevocations(reporter, lists)).catch(error => {
+          if (error.code === 'collection_closed' && lists.length > 0) warnOnce(log, reporter, error.detail)
           throw error
         })
         return { recovered }
@@ -122,12 +127,9 @@ const MAX_CLIENTS = 1_000
 
 function createWarnOnce() {
   const warned = new Set<string>()
-  return (log: FastifyBaseLogger, clientId: string) => {
+  return (log: FastifyBaseLogger, clientId: string, detail: string) => {
     if (warned.has(clientId) || warned.size >= MAX_CLIENTS) return
     warned.add(clientId)
-    log.warn(
-      { client_id: clientId },
-      'a resource server knows revocations that this database lacks. If it was restored: postern restored --reopen --collect',
-    )
+    log.warn({ client_id: clientId }, `a resource server reports revocations that this database may lack. ${detail}`)
   }
 }

@@ -5,11 +5,12 @@ import type { Database, Em } from '../database/database.ts'
 import type { WorkState } from '../database/run-batches.ts'
 import { about, type Input, type OperationKind } from './kind.ts'
 
-/** Consecutive failures after which an operation has failed. A database that does not answer is waited for longer. */
-const MAX_FAILURES = 5
-const MAX_TIMEOUTS = 50
-/** Seconds until the next attempt, for each consecutive failure. */
-const RETRY_SECONDS = 2
+/** An operation has failed after five consecutive failures. A database that does not answer is waited for ten times as long. */
+const MAX_FAILURES = 50
+const ERROR = 10
+const TIMEOUT = 1
+/** Seconds until the next attempt, for each of these points. */
+const RETRY_SECONDS = 0.2
 
 /** An operation whose next batch may run. */
 export interface Row {
@@ -28,6 +29,7 @@ export interface Row {
 export const NEXT = `
   select id, kind, input, actor, last_token_id, state from operations
   where status = 'running' and kind in (select jsonb_array_elements_text(?::jsonb))
+    and id not in (select jsonb_array_elements_text(?::jsonb)::uuid)
     and (failures = 0 or updated_at < now() - make_interval(secs => failures * ${RETRY_SECONDS}))
   order by updated_at limit 1 for update skip locked`
 
@@ -38,15 +40,13 @@ const ADVANCE = (keptDays: number) => `
     expires_at = case when ? then now() + make_interval(days => ${keptDays}) end
   where id = ? returning id, kind, count`
 
-/** One that fails waits behind the others. The parameters are how many failures are allowed, three times, and the id. */
+/** One that fails waits behind the others. The parameters are its points, four times, and the id. */
 const FAIL = (keptDays: number) => `
-  update operations set failures = failures + 1, updated_at = now(),
-    status = case when failures + 1 >= ? then 'failed' else 'running' end,
-    finished_at = case when failures + 1 >= ? then now() end,
-    expires_at = case when failures + 1 >= ? then now() + make_interval(days => ${keptDays}) end
+  update operations set failures = failures + ?, updated_at = now(),
+    status = case when failures + ? >= ${MAX_FAILURES} then 'failed' else 'running' end,
+    finished_at = case when failures + ? >= ${MAX_FAILURES} then now() end,
+    expires_at = case when failures + ? >= ${MAX_FAILURES} then now() + make_interval(days => ${keptDays}) end
   where id = ? and status = 'running' returning id, kind, input, actor, count, status`
-
-const SKIP = 'update operations set updated_at = now() where id = ?'
 
 /** What a batch needs. */
 export interface BatchOptions {
@@ -56,27 +56,25 @@ export interface BatchOptions {
   keptDays: number
 }
 
-/** Runs a batch in the transaction of `em`. @returns false: only a node of a later version can */
-export async function advance({ kinds, keptDays }: BatchOptions, em: Em, publish: Publish, row: Row): Promise<boolean> {
+/** Whether this node can run it, or only one of a later version. */
+export const understands = ({ kinds }: BatchOptions, { kind, input }: Row): boolean =>
+  kinds.get(kind)?.understands?.(input) ?? true
+
+/** Runs a batch in the transaction of `em`. */
+export async function advance({ kinds, keptDays }: BatchOptions, em: Em, publish: Publish, row: Row): Promise<void> {
   const { id, kind, input, actor, last_token_id: lastTokenId, state } = row
   const work = kinds.get(kind) as OperationKind<Input>
-  if (work.understands && !work.understands(input)) {
-    await em.execute(SKIP, [id])
-    return false
-  }
   const options = { state, lastTokenId: lastTokenId ?? undefined }
   const step = await runWithActor(actor, () => work.step(em, publish, input, options))
   const values = [JSON.stringify(step.state), step.count, step.last, step.last, step.last, id]
   await em.execute(ADVANCE(keptDays), values)
-  return true
 }
 
 /** Counts a failed batch. */
-export async function fail({ db, keptDays }: BatchOptions, row: Row | undefined, unavailable: boolean): Promise<void> {
-  if (!row) return
-  const allowed = unavailable ? MAX_TIMEOUTS : MAX_FAILURES
+export async function fail({ db, keptDays }: BatchOptions, row: Row, unavailable: boolean): Promise<void> {
+  const points = unavailable ? TIMEOUT : ERROR
   await db.transaction(async em => {
-    const values = [allowed, allowed, allowed, row.id]
+    const values = [points, points, points, points, row.id]
     const [failed] = await db.query<Row & { count: number; status: string }>(FAIL(keptDays), values, em)
     if (failed?.status !== 'failed') return
     const { user, client } = failed.input

@@ -42,7 +42,7 @@ const OperationSchema = defineEntity({
     count: p.integer(),
     /** How many it was going to revoke, counted when it continued in the background; null: unknown. */
     total: p.integer().nullable().strictNullable(),
-    /** Consecutive batches that failed. */
+    /** Points for consecutive batches that failed: more for an error than for a timeout. */
     failures: p.integer().default(0),
     createdAt: p.datetime(),
     /** The time of the last batch. */

@@ -1,6 +1,6 @@
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import { isUnavailable } from '../database/run-batches.ts'
-import { advance, type BatchOptions, fail, NEXT, type Row } from './batch.ts'
+import { advance, type BatchOptions, fail, NEXT, type Row, understands } from './batch.ts'
 
 /** Runs operations in the background. */
 export interface Runner {
@@ -41,22 +41,35 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   async function runAll(): Promise<void> {
-    while (!closed && (await runNext()));
+    const skipped: string[] = []
+    while (!closed && (await runNext(skipped)));
   }
 
-  /** @returns whether there may be another batch */
-  async function runNext(): Promise<boolean> {
+  /** @param skipped ids of those that only a later version can run @returns whether there may be another batch */
+  async function runNext(skipped: string[]): Promise<boolean> {
     let row: Row | undefined
     try {
       return await bus.transaction(async (em, publish) => {
-        row = (await db.query<Row>(NEXT, [names], em))[0]
-        return row !== undefined && advance(options, em, publish, row)
+        row = (await db.query<Row>(NEXT, [names, JSON.stringify(skipped)], em))[0]
+        if (!row) return false
+        if (understands(options, row)) await advance(options, em, publish, row)
+        else skipped.push(row.id)
+        return true
       })
     } catch (error) {
       onError(error, row?.id)
-      await fail(options, row, isUnavailable(error)).catch(failure => onError(failure, row?.id))
-      // Without the database there is nothing to run. One that failed waits, and the others go on.
-      return row !== undefined
+      return row !== undefined && noteFailure(row, error)
+    }
+  }
+
+  /** @returns whether others can go on: without the database there is nothing to run */
+  async function noteFailure(row: Row, error: unknown): Promise<boolean> {
+    try {
+      await fail(options, row, isUnavailable(error))
+      return true
+    } catch (failure) {
+      onError(failure, row.id)
+      return false
     }
   }
 

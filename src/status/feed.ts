@@ -87,7 +87,8 @@ export function createFeed(db: Database, lists: StatusLists, keys: Keys, readers
     async follow(client, since, send) {
       await lists.catchUp()
       const start = lists.sequence
-      if (since !== undefined && since > start) readersAhead.note(client, since, start)
+      // Nothing waits for it.
+      if (since !== undefined && since > start) void readersAhead.note(client, since, start).catch(() => {})
       const reader: Reader = { client, position: start, ready: false, send }
       // Before it reads the missed changes, so that no change is lost in between.
       const leave = join(reader)

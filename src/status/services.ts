@@ -37,7 +37,7 @@ export function createStatusServices({ db, bus, keys, config, keyRing, log }: St
   })
   return {
     lists,
-    feed: createFeed(db, lists, keys, createReadersAhead(log)),
+    feed: createFeed(db, lists, keys, createReadersAhead(db, log)),
     indices: createStatusIndexAllocator(db, createListKeys(db, keyRing), config.tokenMaxLifetime),
   }
 }

@@ -31,11 +31,13 @@ export function createRecoverRevocations(db: Database, bus: InvalidationBus): Re
       const { lastList } = requireOpen(await readRestoration(db, em), clientId)
       const ids = await selectLost(em, references, lastList)
       if (ids.length === 0) return 0
-      const revoked = await revokeTokenIds(em, publish, ids)
-      await countRecovered(em, clientId, ids.length)
-      const counts = { reported: references.length, recovered: ids.length, along: revoked.length - ids.length }
+      const revoked = new Set(await revokeTokenIds(em, publish, ids))
+      // Others may have revoked some of them meanwhile.
+      const recovered = ids.filter(id => revoked.has(id)).length
+      await countRecovered(em, clientId, recovered)
+      const counts = { reported: references.length, recovered, along: revoked.size - recovered }
       writeAudit(em, { kind: 'revocations.recovered', clientId, details: counts })
-      return ids.length
+      return recovered
     })
   }
 }

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
+import { declareRestored } from '../../src/dump/declare-restored.ts'
 import { actingAs, newUser, testApp } from '../helpers/app.ts'
 import { basic } from '../helpers/oauth.ts'
 import { listOf, referenceOf } from '../helpers/status.ts'
@@ -87,6 +88,26 @@ t.test('a revocation is sent, and a reader that was disconnected misses nothing'
   const old = follow(url, { ...basic(client.id, secret), 'last-event-id': '999999999' })
   t.match(await next(old, 'reload'), { data: { sequence: missed[2]?.id } }, 'a number nobody told: reload')
   await old.return(undefined)
+})
+
+t.test('a reader that has more than a restored backup is told to load the lists, whatever came since', async t => {
+  const { app, services } = await testApp(t)
+  t.teardown(() => app.close())
+  const { client, secret } = await services.clients.create(API)
+  const { user, id } = await actingAs(services)
+  const [later, latest] = [await actingAs(services, [], { user }), await actingAs(services, [], { user })]
+  await services.tokens.revoke(user.id, id)
+  await services.lists.catchUp()
+  const backup = services.lists.sequence
+  await declareRestored(services.db)
+  const url = await listening(app)
+  await services.tokens.revoke(user.id, later.id)
+  const events = follow(url, { ...basic(client.id, secret), 'last-event-id': String(backup + 5) })
+  t.equal((await events.next()).value.event, 'reload')
+  await next(events, 'heartbeat')
+  await services.tokens.revoke(user.id, latest.id)
+  t.match(await next(events, 'status'), { data: { index: referenceOf(latest.token).idx } })
+  await events.return(undefined)
 })
 
 t.test('the feed requires client authentication', async t => {

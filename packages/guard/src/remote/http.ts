@@ -4,7 +4,7 @@ import { unreachable } from './issuer-refusal.ts'
 export interface HttpClient {
   get(url: string, headers?: Record<string, string>): Promise<HttpResponse>
   post(url: string, form: Record<string, string>, headers?: Record<string, string>): Promise<HttpResponse>
-  /** Ignores the pause after a failure: no check waits for it, and the last report before a close cannot be retried. */
+  /** Ignores the pause after a failure, and does not count as slow: no check waits for it, and the last report before a close cannot be retried. */
   postJson(url: string, body: object, headers?: Record<string, string>): Promise<HttpResponse>
   /** Whether a URL of the issuer currently responds slowly or not at all. */
   readonly slow: boolean
@@ -43,10 +43,10 @@ export function createHttpClient(): HttpClient {
     return send(url, init)
   }
 
-  async function send(url: string, init: RequestInit): Promise<HttpResponse> {
+  async function send(url: string, init: RequestInit, tracked = true): Promise<HttpResponse> {
     const failure = failures.get(url)
     const requestedAt = performance.now()
-    const slowTimer = setTimeout(() => slow.add(url), SLOW_MS).unref()
+    const slowTimer = setTimeout(() => tracked && slow.add(url), SLOW_MS).unref()
     try {
       const response = await read(url, init)
       failures.delete(url)
@@ -75,11 +75,15 @@ export function createHttpClient(): HttpClient {
     get: (url, headers = {}) => request(url, { headers }),
     post: (url, form, headers = {}) => request(url, { method: 'POST', headers, body: new URLSearchParams(form) }),
     postJson: (url, body, headers = {}) =>
-      send(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify(body),
-      }),
+      send(
+        url,
+        {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...headers },
+          body: JSON.stringify(body),
+        },
+        false,
+      ),
   }
 }
 
