@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger } from 'fastify'
 import { Type } from 'typebox'
-import { setActor } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
-import { forbidden, invalid } from '../errors/errors.ts'
+import { invalid } from '../errors/errors.ts'
 import { CLIENT_BASIC, closed, Named, problem, validationProblem } from '../http/schemas.ts'
 import { createLimit } from '../security/limit.ts'
 import type { KnownRevocations, RecoverRevocations } from '../tokens/recover-revocations.ts'
+import { authenticateResourceServer } from './resource-server.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -78,19 +78,13 @@ ${MAX_REVOCATIONS} revocations at once.`,
 }
 
 /** The endpoint where resource servers report revocations that a restored database lacks. No standard defines one. */
-export function lostRevocationsRoutes(options: LostRevocationsOptions): FastifyPluginAsyncTypebox {
+export function lostRevocationsRoutes({
+  clientAuthentication,
+  recoverRevocations,
+}: LostRevocationsOptions): FastifyPluginAsyncTypebox {
   const warnOnce = createWarnOnce()
   // Reports wait for each other in the database. Only one of them occupies a connection of this node meanwhile.
   const limited = createLimit(1, MAX_WAITING)
-
-  async function reporterOf(authorization: string | undefined): Promise<string> {
-    const client = await options.clientAuthentication.authenticate({ authorization, params: {} })
-    if (!client.isConfidential() || client.audience === null) {
-      throw forbidden('Only a resource server, a client with an audience, can report lost revocations.')
-    }
-    setActor({ clientId: client.id })
-    return client.id
-  }
 
   return async app => {
     app.decorateRequest('reporter', '')
@@ -99,13 +93,19 @@ export function lostRevocationsRoutes(options: LostRevocationsOptions): FastifyP
       {
         bodyLimit: MAX_REPORT_BYTES,
         preValidation: async request => {
-          request.reporter = await reporterOf(request.headers.authorization)
+          const { authorization } = request.headers
+          const { id } = await authenticateResourceServer(
+            clientAuthentication,
+            authorization,
+            'report lost revocations',
+          )
+          request.reporter = id
         },
         schema: reportLostRevocationsSchema,
       },
       async ({ reporter, body: { lists }, log }) => {
         requireFew(lists)
-        const recovered = await limited(() => options.recoverRevocations(reporter, lists)).catch(error => {
+        const recovered = await limited(() => recoverRevocations(reporter, lists)).catch(error => {
           if (error.code === 'collection_closed' && lists.length > 0) warnOnce(log, reporter, error.detail)
           throw error
         })

@@ -1,12 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { setActor } from '../audit/actor.ts'
 import type { ClientAuthentication } from '../clients/authenticate.ts'
-import { forbidden } from '../errors/errors.ts'
 import { CLIENT_BASIC, closed, Named, noContent, problem, Uuid, validationProblem } from '../http/schemas.ts'
 import { parseDateTime } from '../http/time.ts'
 import { createIngestUsageReport, type UsageReportOptions } from '../tokens/usage-report.ts'
+import { authenticateResourceServer } from './resource-server.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -75,16 +73,8 @@ future is treated as now; a use before the token was issued is ignored. At most 
 
 /** The endpoint where resource servers report when and with which scopes tokens were used. No standard defines one. */
 export function usageRoutes(options: UsageRoutesOptions): FastifyPluginAsyncTypebox {
+  const { clientAuthentication } = options
   const ingestUsageReport = createIngestUsageReport(options)
-
-  async function resourceOf({ headers: { authorization } }: FastifyRequest): Promise<string> {
-    const client = await options.clientAuthentication.authenticate({ authorization, params: {} })
-    if (!client.isConfidential() || client.audience === null) {
-      throw forbidden('Only a resource server, a client with an audience, can report the use of tokens.')
-    }
-    setActor({ clientId: client.id })
-    return client.audience
-  }
 
   return async app => {
     app.decorateRequest('resource', '')
@@ -93,7 +83,13 @@ export function usageRoutes(options: UsageRoutesOptions): FastifyPluginAsyncType
       {
         bodyLimit: MAX_REPORT_BYTES,
         preValidation: async request => {
-          request.resource = await resourceOf(request)
+          const { authorization } = request.headers
+          const { audience } = await authenticateResourceServer(
+            clientAuthentication,
+            authorization,
+            'report the use of tokens',
+          )
+          request.resource = audience
         },
         schema: reportUsageSchema,
       },

@@ -15,7 +15,6 @@ import {
 } from './bulk-filter.ts'
 import { countIssued } from './count-issued.ts'
 import { countTokens, type ListAllPage, listTokens } from './list-all.ts'
-import { selectTokenIds } from './revoke.ts'
 import { revokeNextTokens } from './revoke-many.ts'
 import { AccessToken } from './token.entity.ts'
 
@@ -29,21 +28,18 @@ export interface TokenAdmin {
   countIssued(id: string): Promise<number>
   /** Counts the live tokens that match. @param some `search` as in a list; `max`: counts no further */
   count(filter: BulkFilter, some?: { search?: string | undefined; max?: number | undefined }): Promise<number>
-  /** Whether more than so many live tokens match. */
-  hasMoreThan(filter: BulkFilter, count: number): Promise<boolean>
   /**
    * Revokes the live tokens that match. Each batch has its own transaction, so the reported count is committed. Without
    * `background`, call it again to continue.
    * @throws 422 for a filter without conditions; 503 if the database fails before anything is revoked
    */
   revoke(filter: BulkFilter, options?: OperationOptions): Promise<OperationProgress>
-  /** Revokes the next batch of them in the transaction of `em`. */
-  revokeNext(em: Em, publish: Publish, filter: BulkFilter, options: StepOptions): Promise<Step>
 }
 
 export function createTokenAdmin(db: Database, operations: Pick<Operations, 'define'>): TokenAdmin {
   const liveTokens = (filter: BulkFilter) => ({ $and: [toWhere(filter), live()] }) as FilterQuery<AccessToken>
 
+  /** Revokes the next batch of them in the transaction of `em`. */
   async function revokeNext(em: Em, publish: Publish, filter: BulkFilter, options: StepOptions): Promise<Step> {
     const { matching, along, last, state } = await revokeNextTokens(em, publish, liveTokens(filter), options)
     // A token that was exchanged for one of them, or issued by it, may itself match.
@@ -65,9 +61,6 @@ export function createTokenAdmin(db: Database, operations: Pick<Operations, 'def
     find: id => db.run(async em => (await em.findOne(AccessToken, { id })) ?? undefined),
     countIssued: id => countIssued(db, id),
     count: (filter, some) => countTokens(db, filter, some),
-    hasMoreThan: (filter, count) =>
-      db.run(async em => (await selectTokenIds(em, liveTokens(filter), { limit: 1, offset: count })).length > 0),
-    revokeNext,
     async revoke(filter, options) {
       return revoke(toInput(requireCondition(filter)), options)
     },

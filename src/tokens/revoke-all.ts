@@ -1,9 +1,8 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
 import type { Publish } from '../cluster/invalidation-bus.ts'
-import type { Database, Em } from '../database/database.ts'
+import type { Em } from '../database/database.ts'
 import type { Step } from '../database/run-batches.ts'
 import type { OperationOptions, OperationProgress, Operations } from '../operations/operations.ts'
-import { selectTokenIds } from './revoke.ts'
 import { type RevokeManyOptions, revokeNextTokens } from './revoke-many.ts'
 import { AccessToken } from './token.entity.ts'
 
@@ -15,20 +14,16 @@ export interface RevokeAll {
    * @returns how many were revoked, whether all are done, and the operation that goes on with the rest
    */
   revokeAll(userId: string, options?: OperationOptions): Promise<OperationProgress>
-  /** Revokes the next batch of them in the transaction of `em`. */
-  revokeNext(em: Em, publish: Publish, userId: string, options: RevokeManyOptions): Promise<Step>
-  /** Whether a user has more than so many personal tokens that are not revoked. */
-  hasMoreThan(userId: string, count: number): Promise<boolean>
 }
 
 export interface RevokeAllOptions {
-  db: Database
   operations: Pick<Operations, 'define'>
   /** Selects the tokens that a user created and named. */
   personalTokens: (userId: string, conditions?: FilterQuery<AccessToken>) => Promise<FilterQuery<AccessToken>>
 }
 
-export function createRevokeAll({ db, operations, personalTokens }: RevokeAllOptions): RevokeAll {
+export function createRevokeAll({ operations, personalTokens }: RevokeAllOptions): RevokeAll {
+  /** Revokes the next batch of them in the transaction of `em`. */
   async function revokeNext(em: Em, publish: Publish, userId: string, options: RevokeManyOptions): Promise<Step> {
     // Issuing locks the user's row (shared). This waits for concurrent inserts and then sees their rows.
     await em.execute('select id from users where id = ? for no key update', [userId])
@@ -40,13 +35,5 @@ export function createRevokeAll({ db, operations, personalTokens }: RevokeAllOpt
     remaining: async (em, { user }) => em.count(AccessToken, await personalTokens(user, { revoked: false })),
   })
 
-  return {
-    revokeNext,
-    revokeAll: (user, options) => revokeAll({ user }, options),
-
-    async hasMoreThan(userId, count) {
-      const where = await personalTokens(userId, { revoked: false })
-      return db.run(async em => (await selectTokenIds(em, where, { limit: 1, offset: count })).length > 0)
-    },
-  }
+  return { revokeAll: (user, options) => revokeAll({ user }, options) }
 }

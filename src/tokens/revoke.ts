@@ -72,14 +72,14 @@ export async function revokeTokenIds(
 export async function selectTokenIds(
   em: Em,
   where: FilterQuery<AccessToken>,
-  { limit, offset, order = 'asc' }: { limit?: number; offset?: number; order?: 'asc' | 'desc' } = {},
+  { limit, order = 'asc' }: { limit?: number; order?: 'asc' | 'desc' } = {},
 ): Promise<string[]> {
   const query = em
     .createQueryBuilder(AccessToken)
     .select('id')
     .where(where as QBFilterQuery<AccessToken>)
     .orderBy({ id: order })
-  if (limit !== undefined) query.limit(limit, offset)
+  if (limit !== undefined) query.limit(limit)
   const rows = await query.execute<{ id: string }[]>('all', false)
   return rows.map(({ id }) => id)
 }

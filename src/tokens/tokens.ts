@@ -111,7 +111,7 @@ export function createTokens(options: TokensOptions): Tokens {
       return revoked
     },
 
-    ...createRevokeAll({ db, operations, personalTokens }),
+    ...createRevokeAll({ operations, personalTokens }),
 
     async revokeCurrent({ id }) {
       const revoked = await revokeToken(id)
