@@ -32,6 +32,7 @@ import { Node } from './src/status/node.entity.ts'
 import { PendingStatuses } from './src/status/pending.entity.ts'
 import { PrunedStatus } from './src/status/pruned.entity.ts'
 import { AccessToken } from './src/tokens/token.entity.ts'
+import { TokenCount } from './src/tokens/token-count.entity.ts'
 import { Trust } from './src/trusts/trust.entity.ts'
 import { TrustToken } from './src/trusts/trust-token.entity.ts'
 import { AuthenticatorApp } from './src/users/factors/authenticator-app.entity.ts'
@@ -87,6 +88,7 @@ export function ormOptions({
       UsedAssertion,
       SigningKey,
       AccessToken,
+      TokenCount,
       Trust,
       TrustToken,
       AuthCode,

@@ -17,10 +17,14 @@ const TIMES = [1082, 1114, 1184, 1186]
  */
 const SESSION = { DateStyle: 'ISO, MDY', TimeZone: 'UTC', standard_conforming_strings: 'on' }
 /**
- * Sets the isolation level by a statement, since a pooler rejects it as a startup parameter, and detects a standby. A
- * standby lags behind, so a revoked token might still be valid there: it is not used for reads either.
+ * Sets parameters by a statement, since a pooler rejects them as startup parameters, and detects a standby. A standby lags
+ * behind, so a revoked token might still be valid there: it is not used for reads either.
+ *
+ * All statements are short, so compiling one (`jit`) only costs time: seconds, if statistics are missing or the planner
+ * overestimates the rows of a recursion.
  */
-const ON_CONNECT = `select pg_is_in_recovery() as standby, set_config('default_transaction_isolation', 'read committed', false)`
+const ON_CONNECT = `select pg_is_in_recovery() as standby, set_config('jit', 'off', false),
+  set_config('default_transaction_isolation', 'read committed', false)`
 
 /** `read_only_sql_transaction` (PostgreSQL, appendix A). */
 const READ_ONLY = '25006'

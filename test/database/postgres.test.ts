@@ -54,3 +54,17 @@ for (const setting of SETTINGS) {
     t.equal(level, 'read committed')
   })
 }
+
+t.test('no statement is compiled, whatever the planner expects it to cost', ONLY_SHARED, async t => {
+  const databaseUrl = (await testDatabase(t)).databaseUrl as string
+  const place = { databaseUrl, databasePoolSize: 4, dataDir: undefined }
+  const admin = await openDatabase(place)
+  const database = new URL(databaseUrl).pathname.slice(1)
+  await admin.query(`alter database ${database} set jit = on`)
+  await admin.query(`alter database ${database} set jit_above_cost = 0`)
+  await admin.close()
+  const db = await openDatabase(place)
+  t.teardown(() => db.close())
+  const plan = await db.query<Record<string, string>>('explain (analyze) select count(*) from oauth_access_tokens')
+  t.notMatch(plan.map(row => row['QUERY PLAN']).join('\n'), /JIT/)
+})

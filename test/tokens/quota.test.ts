@@ -98,3 +98,36 @@ t.test('many rotations with an overlap at once leave no more tokens than the quo
   const refused = answers.find(({ statusCode }) => statusCode === 403)
   t.match(refused?.json(), { type: 'urn:postern:error:quota_reached', limit: 4, detail: /without an overlap/ })
 })
+
+t.test('tokens that operators issue or hand over to a user count, also between those that the user issues', async t => {
+  const { app, services } = await testApp(t, { tokensPerUser: 5 })
+  const admin = await actingAs(services, ['admin:read', 'admin:write'], { role: 'admin' })
+  const { headers, user } = await actingAs(services, ['tokens:write'])
+  const issue = async () => {
+    const payload = { name: 'x', scopes: [] }
+    return (await app.inject({ method: 'POST', url: '/api/tokens', headers, payload })).statusCode
+  }
+  const give = (path: string, payload: object) =>
+    app.inject({ method: 'POST', url: `/admin${path}`, headers: admin.headers, payload })
+  t.equal(await issue(), 201)
+  t.equal((await give(`/users/${user.id}/tokens`, { name: 'x' })).statusCode, 201)
+  for (const format of ['opaque', 'jwt'] as const) {
+    const { id } = await actingAs(services, ['orders:read'], { format })
+    t.equal((await give(`/tokens/${id}/handover`, { user_id: user.id })).statusCode, 200)
+    t.equal(await issue(), format === 'opaque' ? 201 : 403, format)
+    const [newest] = await services.tokens.list(user.id, { limit: 9 })
+    if (format === 'opaque') await services.tokens.revoke(user.id, newest?.id ?? '')
+  }
+})
+
+t.test('a lower quota applies to those who had more, until enough have ended', async t => {
+  const { app, services } = await testApp(t, { tokensPerUser: 10 })
+  const { headers, user } = await actingAs(services, ['tokens:write'])
+  const issue = () => app.inject({ method: 'POST', url: '/api/tokens', headers, payload: { name: 'x', scopes: [] } })
+  const made = [await issue(), await issue()].map(answer => answer.json().data.id)
+  Object.assign(services.config, { tokensPerUser: 2 })
+  t.equal((await issue()).statusCode, 403)
+  for (const id of made) await services.tokens.revoke(user.id, id)
+  t.equal((await issue()).statusCode, 201)
+  t.equal((await issue()).statusCode, 403)
+})
