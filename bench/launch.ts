@@ -8,7 +8,7 @@ import packageJson from '../package.json' with { type: 'json' }
 
 const ROOT = resolve(import.meta.dirname, '..')
 /** The arguments of `npm start`, run with this Node. */
-const COMMAND = packageJson.scripts.start.split(' ').slice(1)
+export const START_ARGUMENTS = packageJson.scripts.start.split(' ').slice(1)
 const START_TIMEOUT_MS = 60_000
 
 /** A Postern server in its own process, started like `npm start`. */
@@ -29,7 +29,7 @@ export async function launch(environment: NodeJS.ProcessEnv, port?: number): Pro
   const url = `http://127.0.0.1:${chosen}`
   const env = { ...process.env, ...environment, PORT: String(chosen), ISSUER: url }
   const start = performance.now()
-  const child = spawn(process.execPath, COMMAND, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, START_ARGUMENTS, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] })
   let printed = ''
   child.stdout.setEncoding('utf8').on('data', text => {
     printed += text

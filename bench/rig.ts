@@ -7,6 +7,7 @@ import { type Fault, faults } from './rig/faults.ts'
 import { closeConnections, followFeed } from './rig/http.ts'
 import { loop, type Pool, revoke, sendRequest, untilRejected } from './rig/load.ts'
 import { restore } from './rig/restore.ts'
+import { soak } from './rig/soak/soak.ts'
 import { createVerifier, type RigToken, type Verifier } from './rig/verifier.ts'
 import { createWorld, type World } from './rig/world.ts'
 import { percentile } from './rounds.ts'
@@ -51,6 +52,12 @@ program
   .description('Revokes tokens after a backup, restores it, and looks for what the guards and the issuer accept.')
   .option('--break', 'the restore is declared without --collect, so the run must fail')
   .action(({ break: broken = false }) => inWorld(defer => restore({ broken, defer, say })))
+program
+  .command('soak')
+  .description('Runs an even load, and looks whether memory, handles, connections or the event loop grow.')
+  .option('--minutes <count>', 'how long', number, 30)
+  .option('--break', 'readers of the feed connect and stay, so the run must fail')
+  .action(({ minutes, break: broken = false }) => inWorld(defer => soak({ minutes, broken, defer, say })))
 await program.parseAsync()
 
 /** @param work returns the number of violations */

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { START_ARGUMENTS } from '../launch.ts'
 import { freePort } from './ports.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
@@ -32,7 +33,7 @@ export async function createNode(environment: NodeJS.ProcessEnv): Promise<Node> 
     port,
     async start() {
       const env = { ...process.env, ...environment, PORT: String(port), LOG_LEVEL: 'silent' }
-      child = spawn(process.execPath, ['src/server.ts'], { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'] })
+      child = spawn(process.execPath, START_ARGUMENTS, { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'] })
       for (const began = performance.now(); !(await ready()); await pause(20)) {
         if (child.exitCode !== null) throw new Error(`a node exited with ${child.exitCode}`)
         if (performance.now() - began > START_TIMEOUT_MS) throw new Error('a node did not start')

@@ -1,6 +1,9 @@
+import { readdirSync } from 'node:fs'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import Fastify from 'fastify'
 import { checkScopes, guard, type RemoteOptions } from '../../packages/guard/src/index.ts'
 import { answer } from '../processes.ts'
+import type { Vitals } from './soak/vitals.ts'
 
 /** Offset of the system clock in milliseconds, to simulate a change of the machine's clock. */
 let offset = 0
@@ -17,6 +20,7 @@ globalThis.Date = class extends Real {
 } as DateConstructor
 
 const app = Fastify()
+const delay = monitorEventLoopDelay()
 
 export const calls = answer(
   {
@@ -29,6 +33,18 @@ export const calls = answer(
     /** @param by milliseconds */
     moveClock(by: number) {
       offset += by
+    },
+    /** What the process holds, and the delay of its event loop since the last call. */
+    vitals() {
+      const lagMs = delay.percentile(99) / 1e6
+      delay.reset()
+      delay.enable()
+      return {
+        memory: process.memoryUsage.rss(),
+        descriptors: readdirSync('/proc/self/fd').length,
+        resources: process.getActiveResourcesInfo().length,
+        lagMs,
+      } satisfies Vitals
     },
   },
   async () => {

@@ -13,6 +13,8 @@ import { rigToken } from './token.ts'
 import type { RigToken } from './verifier.ts'
 
 export const AUDIENCE = 'https://orders.example.com'
+/** Of `/metrics`. */
+export const METRICS_TOKEN = randomBytes(32).toString('hex')
 const NODES = 3
 const GUARDS = 3
 
@@ -62,6 +64,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     AUDIENCE,
     DATABASE_URL: databaseUrl,
     ...(listenUrl && { DATABASE_LISTEN_URL: listenUrl }),
+    METRICS_TOKEN,
     STATUS_LIST_TTL: `PT${ttl}S`,
   }
   const services = await createServices({ config: loadConfig({ ...environment, LOG_LEVEL: 'silent' }) })

@@ -2,9 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fetchStatus } from '../http.ts'
 import { rigToken } from '../token.ts'
 import type { RigToken } from '../verifier.ts'
+import { issueAt } from '../writer.ts'
 
 const RETRY_MS = 20
-const TIMEOUT_MS = 10_000
 
 /** A token, and when its issue was acknowledged. Times are monotonic, in milliseconds. */
 export interface Entry extends RigToken {
@@ -40,7 +40,7 @@ export function createLedger(): Ledger {
   }
 
   async function writeOne(url: string, token: string, isRevoked: boolean): Promise<void> {
-    const { status, text } = await issue(url, token)
+    const { status, text } = await issueAt(url, token)
     if (!acknowledges(status, 201)) return void (await pause(RETRY_MS))
     const issuedAt = performance.now()
     last.set(url, issuedAt)
@@ -69,22 +69,5 @@ export function createLedger(): Ledger {
       }
       return undefined
     },
-  }
-}
-
-/** @returns status 0: there was no response */
-async function issue(url: string, token: string): Promise<{ status: number; text: string }> {
-  const request = {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ name: 'rig', scopes: ['orders:read', 'tokens:read'] }),
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  }
-  try {
-    const response = await fetch(`${url}/api/tokens`, request)
-    const { token: text = '' } = (await response.json()) as { token?: string }
-    return { status: response.status, text }
-  } catch {
-    return { status: 0, text: '' }
   }
 }

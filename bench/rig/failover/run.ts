@@ -7,6 +7,7 @@ import { loop } from '../load.ts'
 import type { Node } from '../nodes.ts'
 import { createVerifier, type Verifier } from '../verifier.ts'
 import { createWorld, type World } from '../world.ts'
+import { createWriter } from '../writer.ts'
 import { audit } from './audit.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { type Bound, beyond, describeLosses } from './loss.ts'
@@ -177,16 +178,8 @@ async function restart({ nodes, environment }: World, broken: boolean): Promise<
 async function startWriters({ nodes, services }: World, ledger: Ledger, signal: AbortSignal): Promise<Promise<void>[]> {
   const writers = []
   for (let i = 0; i < WRITERS; i++) {
-    const user = await services.users.create({
-      email: `writer${i}@example.com`,
-      name: 'Writer',
-      password: crypto.randomUUID(),
-      role: 'user',
-    })
-    const scopes = ['orders:read', 'tokens:read', 'tokens:write']
-    const { plainText } = await services.tokens.issuePersonal({ user, name: 'writer', scopes })
     const { url } = nodes[i % nodes.length] as World['nodes'][number]
-    writers.push(ledger.write(url, plainText, signal))
+    writers.push(ledger.write(url, await createWriter(services, i), signal))
   }
   return writers
 }

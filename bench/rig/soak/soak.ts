@@ -1,0 +1,130 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { machine } from '../../machine.ts'
+import { fetchStatus, followFeed } from '../http.ts'
+import { type Pool, revoke, sendRequest } from '../load.ts'
+import { rigToken } from '../token.ts'
+import { createVerifier, type Verifier } from '../verifier.ts'
+import { createWorld, type World } from '../world.ts'
+import { createWriter, issueAt } from '../writer.ts'
+import { judge } from './verdict.ts'
+import { readVitals, type Sample } from './vitals.ts'
+
+export interface SoakOptions {
+  minutes: number
+  /** Readers of the feed connect and stay, so the run must fail. */
+  broken: boolean
+  defer: (work: () => unknown) => void
+  say: (text: string) => void
+}
+
+const WRITERS = 6
+const STEADY = 20
+const MAX_DELAY_MS = 1_000
+const TTL_SECONDS = 15
+const SAMPLE_MS = 5_000
+const WRITE_MS = 100
+const READ_MS = 5
+const READER_MS = 500
+/** Revoked tokens that are still sent. */
+const MAX_REVOKED = 500
+const OLD_SHARE = 3
+const REPORT_EVERY = 24
+
+interface Soak {
+  world: World
+  pool: Pool
+  verifier: Verifier
+  signal: AbortSignal
+}
+
+/**
+ * Runs nodes and guards under an even load: tokens are issued, used, listed and revoked, and readers of the feed come and
+ * go. What the processes hold has to be the same in the end.
+ * @returns the number of violations
+ * @throws Error if something was broken on purpose and nothing was found
+ */
+export async function soak({ minutes, broken, defer, say }: SoakOptions): Promise<number> {
+  const world = await createWorld({ ttl: TTL_SECONDS, broken: false, defer })
+  say(`${await machine(world.databaseUrl)}\n`)
+  const ending = new AbortController()
+  const verifier = createVerifier()
+  verifier.begin(MAX_DELAY_MS)
+  const running = { world, verifier, signal: ending.signal, pool: { steady: await world.issue(STEADY), revoked: [] } }
+  const writers = Array.from({ length: WRITERS }, (_, i) => write(running, i))
+  const readers = world.guards.map(guard => read(running, guard))
+  const load = [...writers, ...readers, follow(running, broken)]
+  try {
+    const samples = await sample(world, minutes, say)
+    return report(samples, verifier, broken, say)
+  } finally {
+    ending.abort()
+    await Promise.allSettled(load)
+  }
+}
+
+async function sample(world: World, minutes: number, say: SoakOptions['say']): Promise<Sample[]> {
+  const samples: Sample[] = []
+  const end = performance.now() + minutes * 60_000
+  while (performance.now() < end) {
+    await pause(SAMPLE_MS)
+    samples.push(await readVitals(world))
+    if (samples.length % REPORT_EVERY === 0) {
+      const memory = Object.values(samples.at(-1)?.processes ?? {}).map(each => (each.memory / 2 ** 20).toFixed(0))
+      say(`  after ${((samples.length * SAMPLE_MS) / 60_000).toFixed(0)} minutes: ${memory.join(', ')} MiB`)
+    }
+  }
+  return samples
+}
+
+function report(samples: Sample[], verifier: Verifier, broken: boolean, say: SoakOptions['say']): number {
+  const { lines, violations } = judge(samples)
+  for (const line of lines) say(`  ${line}`)
+  const { requests, unavailable, failed, latestAccepted } = verifier.result
+  say(
+    `  ${requests} requests to guards: ${unavailable} with status 503, ${failed} without a response; a revoked token was ` +
+      `accepted at most ${latestAccepted.toFixed(0)} ms after its revocation`,
+  )
+  const all = [...violations, ...verifier.result.violations]
+  for (const text of all) say(`  VIOLATION: ${text}`)
+  if (broken && violations.length === 0) throw new Error('a leak that was made on purpose was not found')
+  return all.length
+}
+
+/** Issues tokens at one node, uses each one, lists the tokens, and revokes it at another node. */
+async function write({ world, pool, verifier, signal }: Soak, number: number): Promise<void> {
+  const { nodes, guards, services } = world
+  const writer = await createWriter(services, number)
+  for (let i = number; !signal.aborted; i++) {
+    const { url } = nodes[i % nodes.length] as World['nodes'][number]
+    const { status, text } = await issueAt(url, writer)
+    if (status === 201) {
+      const token = rigToken(text)
+      await sendRequest(guards[i % guards.length] as World['guards'][number], token, verifier)
+      await fetchStatus('GET', `${url}/api/tokens`, writer)
+      await revoke(world, token, i + 1)
+      pool.revoked.push(token)
+      if (pool.revoked.length > MAX_REVOKED) pool.revoked.shift()
+    }
+    await pause(WRITE_MS)
+  }
+}
+
+async function read({ pool, verifier, signal }: Soak, guard: World['guards'][number]): Promise<void> {
+  for (let i = 0; !signal.aborted; i++) {
+    const from = i % OLD_SHARE === 0 && pool.revoked.length > 0 ? pool.revoked : pool.steady
+    await sendRequest(guard, from[i % from.length] as Pool['steady'][number], verifier)
+    await pause(READ_MS)
+  }
+}
+
+/** Readers of the feed come and go. @param stay they only come */
+async function follow({ world, signal }: Soak, stay: boolean): Promise<void> {
+  const { nodes, authorization } = world
+  for (let i = 0; !signal.aborted; i++) {
+    const leaving = new AbortController()
+    const { url } = nodes[i % nodes.length] as World['nodes'][number]
+    followFeed(url, authorization, () => {}, AbortSignal.any([signal, leaving.signal])).catch(() => {})
+    await pause(READER_MS)
+    if (!stay) leaving.abort()
+  }
+}
