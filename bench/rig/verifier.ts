@@ -24,34 +24,36 @@ export interface Result {
 /** Verifies each response of each guard: revocations are applied within the bound, and valid tokens are accepted. */
 export function createVerifier() {
   let result: Result
-  let bound = 0
+  let boundOf: (token: RigToken) => number = () => 0
   let rejectedSince = new Map<string, number>()
 
-  function begin(milliseconds: number): void {
-    bound = milliseconds
+  function begin(bound: number | typeof boundOf): void {
+    boundOf = typeof bound === 'number' ? () => bound : bound
     rejectedSince = new Map()
     result = { requests: 0, unavailable: 0, failed: 0, latestAccepted: 0, longestRejected: 0, violations: [] }
   }
 
-  function recordAccepted(guard: string, { revokedAt, reference }: RigToken, sentAt: number): void {
+  function recordAccepted(guard: string, token: RigToken, sentAt: number): void {
+    const { revokedAt, reference } = token
     const delay = revokedAt === undefined ? 0 : sentAt - revokedAt
     result.latestAccepted = Math.max(result.latestAccepted, delay)
-    if (delay > bound)
+    if (delay > boundOf(token))
       result.violations.push(`${guard} accepted ${reference} ${Math.round(delay)} ms after its revocation`)
   }
 
-  function recordRejected(guard: string, { reference }: RigToken, at: number): void {
+  function recordRejected(guard: string, token: RigToken, at: number): void {
+    const { reference } = token
     const key = `${guard} ${reference}`
     const since = rejectedSince.get(key) ?? at
     rejectedSince.set(key, since)
     result.longestRejected = Math.max(result.longestRejected, at - since)
-    if (at - since > bound)
+    if (at - since > boundOf(token))
       result.violations.push(`${guard} rejected the valid token ${reference} for ${Math.round(at - since)} ms`)
   }
 
   begin(0)
   return {
-    /** Starts a new phase. @param milliseconds the bound of the phase */
+    /** Starts a new phase. @param bound in milliseconds, for all tokens or for each one */
     begin,
     record(guard: string, token: RigToken, status: number, sentAt: number): void {
       result.requests++

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { createDatabase } from '../../databases.ts'
 import { loop } from '../load.ts'
 import type { Node } from '../nodes.ts'
-import { createVerifier, type Verifier } from '../verifier.ts'
+import { createVerifier, type RigToken, type Verifier } from '../verifier.ts'
 import { createWorld, type World } from '../world.ts'
 import { createWriter } from '../writer.ts'
 import { audit } from './audit.ts'
@@ -37,6 +37,8 @@ interface Running {
   ledger: Ledger
   verifier: Verifier
   readiness: Readiness
+  /** When the primary goes, monotonic, in milliseconds. */
+  failure: { at: number }
 }
 
 const COMMAND = resolve(import.meta.dirname, '../../../bin/postern.js')
@@ -51,6 +53,12 @@ const MAX_RECOVERY_MS = 10_000
 const TTL_SECONDS = 2
 /** and on the feed for this long otherwise. */
 const MAX_DELAY_MS = 1_000
+const BOUND_MS = TTL_SECONDS * 1_000 + MAX_DELAY_MS
+/**
+ * The primary may go before a guard hears of a revocation that was just acknowledged. While the issuer has no database, guards
+ * rely on what they know (docs/resource-servers.md), so it counts from when nodes serve again.
+ */
+const UNHEARD_BOUND_MS = MAX_DELAY_MS + OUTAGE_MS + MAX_RECOVERY_MS + BOUND_MS
 
 /**
  * Takes the primary away under load and promotes its standby. Every node has to serve by itself again, what nodes say of
@@ -70,7 +78,9 @@ export async function runFailover(options: RunOptions): Promise<Violations> {
   defer(() => servers.network.call('drop'))
   const ledger = createLedger()
   const verifier = createVerifier()
-  verifier.begin(TTL_SECONDS * 1_000 + MAX_DELAY_MS)
+  const failure = { at: Number.POSITIVE_INFINITY }
+  const isHeard = ({ revokedAt = 0 }: RigToken) => revokedAt < failure.at - MAX_DELAY_MS
+  verifier.begin(token => (isHeard(token) ? BOUND_MS : UNHEARD_BOUND_MS))
   const ending = new AbortController()
   // A balancer that asks whether a node is alive believes that it is ready.
   const checks = world.nodes.map(({ url }, i) => `${url}/health/${broken && i === 0 ? 'live' : 'ready'}`)
@@ -79,7 +89,7 @@ export async function runFailover(options: RunOptions): Promise<Violations> {
   const writers = await startWriters(world, ledger, ending.signal)
   const readers = world.guards.map(guard => loop(guard, pool, verifier, ending.signal))
   try {
-    return await strike({ options, servers, access, world, ledger, verifier, readiness }, async () => {
+    return await strike({ options, servers, access, world, ledger, verifier, readiness, failure }, async () => {
       ending.abort()
       await Promise.all([...writers, ...readers, readiness.ended])
     })
@@ -98,6 +108,7 @@ async function strike(running: Running, endLoad: () => Promise<void>): Promise<V
   if (broken) await pause(LOAD_MS / 2)
 
   const struckAt = performance.now()
+  running.failure.at = struckAt
   await options.scenario.strike(servers)
   await pause(OUTAGE_MS)
   // A standby that lacks changes is a restored backup: the nodes stop first (docs/standby.md).
