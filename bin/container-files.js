@@ -11,9 +11,8 @@ const { peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'),
 /** Files that no program reads, and the prebuilt database: without its 40 MB, a first start with an embedded one takes longer. */
 const IDLE =
   /\/new-database\.tar$|\.(map|d\.[cm]?ts|md|markdown|tsbuildinfo|flow)$|\/(docs?|examples?|tests?|__tests__|benchmarks?)$/i
-/** Parts of packages that the server never loads: style sheets but one, other file systems and extensions of the database. */
+/** Parts of packages that the server never loads: other file systems and extensions of the database. */
 const UNUSED = [
-  /\/@picocss\/pico\/(scss|scripts|css\/(?!pico\.min\.css$)[^/]+)$/,
   /\/@electric-sql\/pglite\/dist\/(contrib|live|vector|worker|pgcrypto\.tar\.gz|.*\.cjs)$/,
 ]
 

@@ -18,7 +18,7 @@ const git = (...args: string[]) =>
 
 /**
  * Why the previous release cannot run here; undefined: it can. A dependency that only that release needs is a development
- * dependency of this one: `@picocss/pico`.
+ * dependency of this one.
  */
 export function obstacle(): string | undefined {
   const commit = previousCommit()
