@@ -48,13 +48,15 @@ export interface WorldOptions {
   database?: { databaseUrl: string; listenUrl?: string }
   /** `DATABASE_URL` of the last node, if it is not that of the others. */
   lastNodeUrl?: string | undefined
+  /** Tokens that nodes and guards keep in memory; default: theirs. */
+  cachedTokens?: number
   /** The first resource server does not follow the feed. */
   broken: boolean
   defer: (work: () => unknown) => void
 }
 
 export async function createWorld(options: WorldOptions): Promise<World> {
-  const { ttl, broken, defer, lastNodeUrl } = options
+  const { ttl, broken, defer, lastNodeUrl, cachedTokens } = options
   const { cluster, databaseUrl, listenUrl } = await databaseFor(options)
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
@@ -65,6 +67,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     DATABASE_URL: databaseUrl,
     ...(listenUrl && { DATABASE_LISTEN_URL: listenUrl }),
     METRICS_TOKEN,
+    ...(cachedTokens && { CACHED_TOKENS: String(cachedTokens) }),
     STATUS_LIST_TTL: `PT${ttl}S`,
   }
   const services = await createServices({ config: loadConfig({ ...environment, LOG_LEVEL: 'silent' }) })
@@ -86,7 +89,12 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       defer(() => process.close())
       const withoutFeed = broken && i === 0
       const credentials = withoutFeed ? {} : { clientId: client.id, clientSecret: secret as string }
-      const url = await process.call('listen', { issuer, audience: AUDIENCE, ...credentials })
+      const url = await process.call('listen', {
+        issuer,
+        audience: AUDIENCE,
+        ...credentials,
+        ...(cachedTokens && { cacheSize: cachedTokens }),
+      })
       return { name: `resource server ${i + 1}`, url, process }
     }),
   )

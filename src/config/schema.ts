@@ -98,14 +98,16 @@ export const SETTINGS = {
   tokensPerUser: setting('TOKENS_PER_USER', kinds.wholeNumber(1, 1_000_000), 1_000),
   /** Limit of live exchanged tokens (RFC 8693) per user, and per token of a machine. */
   exchangedTokensPerUser: setting('EXCHANGED_TOKENS_PER_USER', kinds.wholeNumber(1, 1_000_000), 5_000),
-  /** Limit of open event feed streams per client and node. */
+  /** Limit of the verified tokens that a node keeps in memory, in each of its caches. */
+  cachedTokens: setting('CACHED_TOKENS', kinds.wholeNumber(100, 10_000_000), 100_000),
+  /** Limit of open event feed streams per node, and per client and node. */
   feedReaders: setting('FEED_READERS', kinds.wholeNumber(1, 100_000), 10_000),
   feedStreamsPerClient: setting('FEED_STREAMS_PER_CLIENT', kinds.wholeNumber(1, 1_000), 100),
   /** Bearer token for the registration of clients (RFC 7591). */
   initialAccessToken: setting('INITIAL_ACCESS_TOKEN', kinds.bearerSecret),
-  /** Who may sign in by password: everybody, only administrators, or nobody. */
   /** What Devise appended to passwords before it hashed them, for users who were imported. */
   devisePepper: setting('DEVISE_PEPPER', kinds.optionalSecretWord),
+  /** Who may sign in by password: everybody, only administrators, or nobody. */
   passwords: setting('PASSWORDS', kinds.oneOf(['on', 'admins', 'off']), 'on'),
   /** Bearer token of the directory that manages users by SCIM; without it, the routes do not exist. */
   scimToken: setting('SCIM_TOKEN', kinds.bearerSecret),

@@ -54,11 +54,10 @@ export interface AuthenticateOptions {
   records: TokenRecords
   usage: Usage
   /** Determines the issuer's own audiences. The verifier checks the `aud` of a JWT; for opaque tokens the row is checked. */
-  config: AudienceConfig & Pick<Config, 'tokenPrefix'>
+  config: AudienceConfig & Pick<Config, 'tokenPrefix' | 'cachedTokens'>
   /** Texts that another system issued. */
   imported: ImportedTexts
   ownUsers: ConfirmUsers
-  cacheSize?: number
 }
 
 /** Whose token it is acts from now on, for the audit log. */
@@ -72,9 +71,9 @@ export function actAs(token: Token): Token {
  * token by its hash, and caches the result. It checks the status of the token every time, from the cache if possible.
  */
 export function createAuthenticate(options: AuthenticateOptions) {
-  const { bus, verifier, records, usage, config, imported, ownUsers, cacheSize = 100_000 } = options
-  const { tokenPrefix } = config
-  const opaqueCache = createOpaqueCache<VerifiedToken>(bus, cacheSize)
+  const { bus, verifier, records, usage, config, imported, ownUsers } = options
+  const { tokenPrefix, cachedTokens } = config
+  const opaqueCache = createOpaqueCache<VerifiedToken>(bus, cachedTokens)
 
   function usableToken(record: TokenRecord | undefined, now: number): Token {
     const { token, audience: resourceAudience } = assertUsable(record, now)

@@ -39,16 +39,15 @@ export interface InspectOptions {
   /** Verifies tokens for any audience. */
   verifier: Verifier<InspectedToken>
   records: TokenRecords
-  config: AudienceConfig & Pick<Config, 'tokenPrefix'>
+  config: AudienceConfig & Pick<Config, 'tokenPrefix' | 'cachedTokens'>
   /** Texts that another system issued. */
   imported: ImportedTexts
-  cacheSize?: number
 }
 
 export function createInspect(options: InspectOptions): Inspect {
-  const { bus, verifier, records, config, imported, cacheSize = 50_000 } = options
-  const { tokenPrefix } = config
-  const opaqueCache = createOpaqueCache<InspectedToken>(bus, cacheSize)
+  const { bus, verifier, records, config, imported } = options
+  const { tokenPrefix, cachedTokens } = config
+  const opaqueCache = createOpaqueCache<InspectedToken>(bus, cachedTokens / 2)
 
   function toInspected(record: TokenRecord | undefined, audience?: readonly string[]): Inspected | undefined {
     if (!record || record.expiresAt <= Date.now()) return undefined

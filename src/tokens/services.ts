@@ -99,7 +99,10 @@ export function createTokenServices(options: TokenServicesOptions): TokenService
     inherit: catalogue.inherit,
     onError: err => log.error({ err }, 'could not store when tokens were last used'),
   })
-  const records = createTokenRecords(db, bus, catalogue, { onUse: usage.noteScopes })
+  const records = createTokenRecords(db, bus, catalogue, {
+    cacheSize: config.cachedTokens,
+    onUse: usage.noteScopes,
+  })
   const adoptClaims = createAdoptClaims({ bus, catalogue, takeStatusReference })
   const imported = createImportedTexts(importSources, records, adoptClaims)
   const verifiers = createVerifiers({ bus, keys, config })

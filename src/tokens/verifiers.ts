@@ -15,15 +15,15 @@ export interface Verifiers {
 export interface VerifiersOptions {
   bus: InvalidationBus
   keys: Keys
-  config: Pick<Config, 'issuer' | 'issuerPrevious' | 'audience'>
+  config: Pick<Config, 'issuer' | 'issuerPrevious' | 'audience' | 'cachedTokens'>
 }
 
 /** Both verifiers of the server. They forget every verified text when the signing keys change. */
 export function createVerifiers({ bus, keys, config }: VerifiersOptions): Verifiers {
-  const { issuer: current, issuerPrevious, audience } = config
+  const { issuer: current, issuerPrevious, audience, cachedTokens: cacheSize } = config
   const key = keys.verificationKey
   const issuer = [current, ...issuerPrevious]
-  const own = createVerifier({ key, issuer, audience: [audience, ...issuer], toEntry: toCacheEntry })
+  const own = createVerifier({ key, issuer, audience: [audience, ...issuer], toEntry: toCacheEntry, cacheSize })
   // A token of a previous issuer that names no resource is accepted where today's tokens without a resource are.
   const toEntry: typeof toInspectEntry = token =>
     toInspectEntry(
@@ -31,7 +31,7 @@ export function createVerifiers({ bus, keys, config }: VerifiersOptions): Verifi
         ? { ...token, payload: { ...token.payload, aud: audience } }
         : token,
     )
-  const any = createVerifier({ key, issuer, audience: null, toEntry, cacheSize: 50_000 })
+  const any = createVerifier({ key, issuer, audience: null, toEntry, cacheSize: cacheSize / 2 })
 
   const clear = () => [own, any].forEach(verifier => void verifier.clear())
   bus.subscribe(({ kind }) => {

@@ -66,6 +66,7 @@ const TABLE: Row[] = [
   ['EXCHANGED_TOKENS_PER_USER', [['5', 'exchangedTokensPerUser', 5]], ['0', '-1', 'many', '1000001']],
   ['REGISTERED_CLIENTS', [['5', 'registeredClients', 5]], ['0', '-1', 'many', '1000001']],
   ['REGISTRATIONS_PER_HOUR', [['5', 'registrationsPerHour', 5]], ['0', '-1', 'many', '1000001']],
+  ['CACHED_TOKENS', [['500', 'cachedTokens', 500]], ['0', '99', 'many', '10000001']],
   ['FEED_READERS', [['5', 'feedReaders', 5]], ['0', '-1', 'many', '100001']],
   ['FEED_STREAMS_PER_CLIENT', [['5', 'feedStreamsPerClient', 5]], ['0', '-1', 'many', '1001']],
   [

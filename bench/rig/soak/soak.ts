@@ -29,6 +29,8 @@ const READER_MS = 500
 const MAX_REVOKED = 500
 const OLD_SHARE = 3
 const REPORT_EVERY = 24
+/** So few that the caches are full after a minute. */
+const CACHED_TOKENS = 1_000
 
 interface Soak {
   world: World
@@ -44,7 +46,7 @@ interface Soak {
  * @throws Error if something was broken on purpose and nothing was found
  */
 export async function soak({ minutes, broken, defer, say }: SoakOptions): Promise<number> {
-  const world = await createWorld({ ttl: TTL_SECONDS, broken: false, defer })
+  const world = await createWorld({ ttl: TTL_SECONDS, cachedTokens: CACHED_TOKENS, broken: false, defer })
   say(`${await machine(world.databaseUrl)}\n`)
   const ending = new AbortController()
   const verifier = createVerifier()
