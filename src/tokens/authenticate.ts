@@ -1,5 +1,5 @@
 import { invalidToken } from '../../packages/guard/src/errors.ts'
-import { type Token, wholeSecond } from '../../packages/guard/src/token.ts'
+import { bindText, type Token, wholeSecond } from '../../packages/guard/src/token.ts'
 import { flattenText } from '../../packages/guard/src/token-text-cache.ts'
 import type { Verifier } from '../../packages/guard/src/verifier.ts'
 import { setActor } from '../audit/actor.ts'
@@ -116,6 +116,7 @@ export function createAuthenticate(options: AuthenticateOptions) {
     if (confirmedUntil <= now) return undefined
     const token = usableToken(record, now)
     verified.token = token
+    bindText(token, verified.text)
     verified.cacheVersion = records.cacheVersion() ?? -1
     verified.validUntil = wholeSecond(Math.min(record.expiresAt, verified.expiresAt, confirmedUntil))
     return token

@@ -2,6 +2,7 @@ import { invalidToken } from './errors.ts'
 import { LruCache } from './lru-cache.ts'
 import type { ReservedScope } from './reserved-scopes.ts'
 import { grants, missing } from './scope-set.ts'
+import { flattenText } from './token-text-cache.ts'
 
 /**
  * Declares the scopes of your application, so that a misspelt scope does not compile. Use the name of the module that you
@@ -65,6 +66,9 @@ function shared(scopes: readonly string[]): ScopeSet {
   return set
 }
 
+/** Stores the text of a token that a cache holds, so that both share it. */
+export let bindText: (token: Token, text: string) => void
+
 /** Stores the text of a token and the watcher of the guard that checked it, for `onEnd`. Returns the token. */
 export let watchToken: <T>(token: T, text: string, watcher: EndWatcher) => T
 
@@ -94,11 +98,14 @@ export class Token {
   #watcher: EndWatcher | undefined
 
   static {
+    bindText = (token, text) => {
+      token.#text = text
+    }
     watchToken = (token, text, watcher) => {
-      if (token instanceof Token && (token.#text !== text || token.#watcher !== watcher)) {
-        token.#text = text
-        token.#watcher = watcher
-      }
+      if (!(token instanceof Token)) return token
+      // Of a header, which would stay in memory with it.
+      if (token.#text !== text) token.#text = flattenText(text)
+      if (token.#watcher !== watcher) token.#watcher = watcher
       return token
     }
   }

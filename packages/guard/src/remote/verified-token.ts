@@ -1,4 +1,4 @@
-import { type OnUse, Token } from '../token.ts'
+import { bindText, type OnUse, Token } from '../token.ts'
 import type { VerifiedJwt } from '../verifier.ts'
 import { userOf } from './introspection.ts'
 import type { StatusReference } from './list-uris.ts'
@@ -28,6 +28,7 @@ export function createEntryMapper({
   return ({ text, id, subject, clientId, scopes, expiresAt, payload }) => {
     const user = { userId: userOf(subject, clientId), clientId }
     const token = new Token({ id, ...user, scopes, expiresAt: new Date(expiresAt), inherit, onUse })
+    bindText(token, text)
     return { text, token, expires: expiresAt / 1_000, reference: toStatusReference(payload.status) }
   }
 }
