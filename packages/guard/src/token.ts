@@ -95,16 +95,19 @@ export class Token {
   #reportedAt = 0
   #reported: readonly string[] | undefined
   #text = ''
+  /** A cache holds the text, so it need not be compared with that of each request. */
+  #isBound = false
   #watcher: EndWatcher | undefined
 
   static {
     bindText = (token, text) => {
       token.#text = text
+      token.#isBound = true
     }
     watchToken = (token, text, watcher) => {
       if (!(token instanceof Token)) return token
       // Of a header, which would stay in memory with it.
-      if (token.#text !== text) token.#text = flattenText(text)
+      if (!token.#isBound && token.#text !== text) token.#text = flattenText(text)
       if (token.#watcher !== watcher) token.#watcher = watcher
       return token
     }
