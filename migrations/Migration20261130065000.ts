@@ -26,8 +26,9 @@ export class Migration20261130065000 extends Migration {
     this.addSql(FORGET)
     this.addSql(`create trigger oauth_access_tokens_count
       after update of user_id, client_id, parent_id, expires_at on oauth_access_tokens for each row
-      when (old.user_id is distinct from new.user_id or old.client_id is distinct from new.client_id
-        or old.parent_id is distinct from new.parent_id or old.expires_at < new.expires_at)
+      when (new.user_id is not null and (old.user_id is distinct from new.user_id
+        or old.client_id is distinct from new.client_id or old.parent_id is distinct from new.parent_id
+        or (old.expires_at <= clock_timestamp() and new.expires_at > old.expires_at)))
       execute function forget_token_count();`)
     this.addSql(ISSUE)
   }
@@ -38,11 +39,18 @@ export class Migration20261130065000 extends Migration {
   }
 }
 
-/** A user has more live tokens than were issued to the user, so they are counted again. */
+/** More than any quota, so that the tokens are counted before the next one is issued. */
+const UNKNOWN = 2_000_000_000
+
+/**
+ * A user has more live tokens than were issued to the user. The row is written rather than deleted: whoever issues a token
+ * meanwhile waits for it, and counts this token too.
+ */
 const FORGET = `
 create function forget_token_count() returns trigger language plpgsql as $function$
 begin
-  delete from oauth_token_counts where user_id = new.user_id and client_id = new.client_id;
+  insert into oauth_token_counts (user_id, client_id, at_most) values (new.user_id, new.client_id, ${UNKNOWN})
+  on conflict (user_id, client_id) do update set at_most = ${UNKNOWN};
   return null;
 end
 $function$;`
@@ -96,21 +104,28 @@ begin
   -- tokens has nearly all of them.
   if limited_ids is not null then
     insert into oauth_token_counts (user_id, client_id, at_most)
-    select l.user_id, l.client_id, (
+    select distinct l.user_id, l.client_id, ${UNKNOWN}
+    from jsonb_to_recordset(asked) as l (user_id uuid, client_id uuid, token_limit int)
+    join users u on u.id = l.user_id join oauth_clients c on c.id = l.client_id
+    where l.token_limit is not null and not exists (
+      select from oauth_token_counts t where t.user_id = l.user_id and t.client_id = l.client_id)
+    order by l.user_id, l.client_id on conflict do nothing;
+  end if;
+  -- By a statement of its own: whoever forgot the count is waited for, and what they did is seen by the next statement.
+  if user_ids is not null then
+    perform from oauth_token_counts where user_id = any (user_ids) and client_id = any (client_ids)
+    order by user_id, client_id for update;
+  end if;
+  if limited_ids is not null then
+    update oauth_token_counts c set at_most = (
       select count(*) from oauth_access_tokens t
-      where t.user_id = l.user_id and (t.client_id = l.client_id) is true and not t.revoked and t.parent_id is null
+      where t.user_id = c.user_id and (t.client_id = c.client_id) is true and not t.revoked and t.parent_id is null
         and t.expires_at > now())
     from (
       select user_id, client_id, count(*) as added, min(token_limit) as token_limit
       from jsonb_to_recordset(asked) as (user_id uuid, client_id uuid, token_limit int)
       group by user_id, client_id having min(token_limit) is not null) l
-    join users u on u.id = l.user_id join oauth_clients oc on oc.id = l.client_id
-    left join oauth_token_counts c on c.user_id = l.user_id and c.client_id = l.client_id
-    where c.at_most is null or c.at_most + l.added > l.token_limit
-    on conflict (user_id, client_id) do update set at_most = excluded.at_most;
-  elsif user_ids is not null then
-    perform from oauth_token_counts where user_id = any (user_ids) and client_id = any (client_ids)
-    order by user_id, client_id for update;
+    where c.user_id = l.user_id and c.client_id = l.client_id and c.at_most + l.added > l.token_limit;
   end if;
   return query
     with allowed as materialized (
@@ -143,7 +158,7 @@ begin
       where w.token_limit is null or c.at_most + w.place <= w.token_limit
     ),
     counted as (
-      update oauth_token_counts c set at_most = c.at_most + i.added
+      update oauth_token_counts c set at_most = least(c.at_most + i.added, ${UNKNOWN})
       from (
         select user_id, client_id, count(*) as added from issued
         where parent_id is null and not coalesce(revoked, false) group by user_id, client_id) i

@@ -67,6 +67,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     DATABASE_URL: databaseUrl,
     ...(listenUrl && { DATABASE_LISTEN_URL: listenUrl }),
     METRICS_TOKEN,
+    FEED_STREAMS_PER_CLIENT: '1000',
     ...(cachedTokens && { CACHED_TOKENS: String(cachedTokens) }),
     STATUS_LIST_TTL: `PT${ttl}S`,
   }

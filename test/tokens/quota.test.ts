@@ -1,6 +1,7 @@
 import t from 'tap'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { Browser } from '../helpers/browser.ts'
+import { SERVER } from '../helpers/database.ts'
 
 /** How many live personal tokens one user may have. */
 
@@ -130,4 +131,22 @@ t.test('a lower quota applies to those who had more, until enough have ended', a
   for (const id of made) await services.tokens.revoke(user.id, id)
   t.equal((await issue()).statusCode, 201)
   t.equal((await issue()).statusCode, 403)
+})
+
+const skip = SERVER ? false : 'needs two connections'
+
+t.test('a token whose expiry is put off counts, also for a token that is issued meanwhile', { skip }, async t => {
+  const { app, services } = await testApp(t, { tokensPerUser: 2 })
+  const { headers, user } = await actingAs(services, ['tokens:write'])
+  const { id } = await actingAs(services, [], { user })
+  const expire = 'update oauth_access_tokens set expires_at = now() + cast(? as interval) where id = ?'
+  await services.db.query(expire, ['-1 second', id])
+  const waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+  let issuing: Promise<{ statusCode: number }> | undefined
+  await services.db.transaction(async em => {
+    await em.execute(expire, ['1 day', id])
+    issuing = app.inject({ method: 'POST', url: '/api/tokens', headers, payload: { name: 'x', scopes: [] } })
+    while ((await services.db.query(waiting)).length === 0);
+  })
+  t.equal((await issuing)?.statusCode, 403)
 })

@@ -25,6 +25,8 @@ const SAMPLE_MS = 5_000
 const WRITE_MS = 100
 const READ_MS = 5
 const READER_MS = 500
+/** Readers that stay, in a broken run: fewer than a client may have at three nodes. */
+const LEAKED = 600
 /** Revoked tokens that are still sent. */
 const MAX_REVOKED = 500
 const OLD_SHARE = 3
@@ -54,15 +56,18 @@ export async function soak({ minutes, broken, defer, say }: SoakOptions): Promis
   const running = { world, verifier, signal: ending.signal, pool: { steady: await world.issue(STEADY), revoked: [] } }
   const writers = Array.from({ length: WRITERS }, (_, i) => write(running, i))
   const readers = world.guards.map(guard => read(running, guard))
-  const load = [...writers, ...readers, follow(running, broken)]
+  const load = [...writers, ...readers, follow(running, broken ? (minutes * 60_000) / LEAKED : undefined)]
   try {
-    const samples = await sample(world, minutes, say)
+    const samples = await Promise.race([sample(world, minutes, say), failure(load)])
     return report(samples, verifier, broken, say)
   } finally {
     ending.abort()
     await Promise.allSettled(load)
   }
 }
+
+/** Rejects when a part of the load fails; never resolves. */
+const failure = (load: Promise<void>[]): Promise<never> => Promise.all(load).then(() => new Promise<never>(() => {}))
 
 async function sample(world: World, minutes: number, say: SoakOptions['say']): Promise<Sample[]> {
   const samples: Sample[] = []
@@ -102,7 +107,7 @@ async function write({ world, pool, verifier, signal }: Soak, number: number): P
     if (status === 201) {
       const token = rigToken(text)
       await sendRequest(guards[i % guards.length] as World['guards'][number], token, verifier)
-      await fetchStatus('GET', `${url}/api/tokens`, writer)
+      await fetchStatus('GET', `${url}/api/tokens`, writer).catch(() => 0)
       await revoke(world, token, i + 1)
       pool.revoked.push(token)
       if (pool.revoked.length > MAX_REVOKED) pool.revoked.shift()
@@ -119,14 +124,14 @@ async function read({ pool, verifier, signal }: Soak, guard: World['guards'][num
   }
 }
 
-/** Readers of the feed come and go. @param stay they only come */
-async function follow({ world, signal }: Soak, stay: boolean): Promise<void> {
+/** Readers of the feed come and go. @param leakMs they only come, one in so many milliseconds; undefined: they also go */
+async function follow({ world, signal }: Soak, leakMs?: number): Promise<void> {
   const { nodes, authorization } = world
   for (let i = 0; !signal.aborted; i++) {
     const leaving = new AbortController()
     const { url } = nodes[i % nodes.length] as World['nodes'][number]
     followFeed(url, authorization, () => {}, AbortSignal.any([signal, leaving.signal])).catch(() => {})
-    await pause(READER_MS)
-    if (!stay) leaving.abort()
+    await pause(leakMs ?? READER_MS)
+    if (leakMs === undefined) leaving.abort()
   }
 }

@@ -18,6 +18,7 @@ export interface Verdict {
 /** Compares the medians of the second third with those of the last one; the first one is the warm-up. */
 export function judge(samples: readonly Sample[]): Verdict {
   const third = Math.floor(samples.length / 3)
+  if (third === 0) throw new Error('the soak was too short to compare anything')
   const [before, after] = [samples.slice(third, 2 * third), samples.slice(-third)]
   const lines: string[] = []
   const violations: string[] = []

@@ -41,7 +41,11 @@ export async function readVitals({ nodes, guards, databaseUrl }: World): Promise
 async function nodeVitals(url: string): Promise<Vitals> {
   const response = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${METRICS_TOKEN}` } })
   const text = await response.text()
-  const read = (name: string) => Number(new RegExp(`^${name} (.+)$`, 'm').exec(text)?.[1])
+  const read = (name: string) => {
+    const value = Number(new RegExp(`^${name} (.+)$`, 'm').exec(text)?.[1])
+    if (Number.isNaN(value)) throw new Error(`a node has no metric ${name}`)
+    return value
+  }
   return {
     memory: read(METRICS.memory),
     descriptors: read(METRICS.descriptors),
