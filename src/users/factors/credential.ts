@@ -1,10 +1,6 @@
-import {
-  type RegistrationResponseJSON,
-  type VerifyRegistrationResponseOpts,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server'
-import { decodeAttestationObject } from '@simplewebauthn/server/helpers'
+import type { RegistrationResponseJSON, VerifyRegistrationResponseOpts } from '@simplewebauthn/server'
 import { invalid, wrongPasskey } from '../../errors/errors.ts'
+import { loadWebAuthn, loadWebAuthnHelpers } from './webauthn.ts'
 
 /** As long as a credential id may be, in bytes (WebAuthn Level 3 §4, Credential ID). */
 const MAX_ID_BYTES = 1_023
@@ -51,7 +47,8 @@ export async function verifyNewCredential(
 
 async function verify(text: string | undefined, checks: Omit<VerifyRegistrationResponseOpts, 'response'>) {
   const response = readCredential<RegistrationResponseJSON>(text)
-  assertNoCertificates(response)
+  await assertNoCertificates(response)
+  const { verifyRegistrationResponse } = await loadWebAuthn()
   return verifyRegistrationResponse({ ...checks, response })
 }
 
@@ -59,7 +56,8 @@ async function verify(text: string | undefined, checks: Omit<VerifyRegistrationR
  * The library looks up revocation lists at addresses that the certificates of an attestation name. None is requested, so
  * a certificate comes only from somebody who wants this server to fetch something.
  */
-function assertNoCertificates({ response }: RegistrationResponseJSON): void {
+async function assertNoCertificates({ response }: RegistrationResponseJSON): Promise<void> {
+  const { decodeAttestationObject } = await loadWebAuthnHelpers()
   const attestation = decodeAttestationObject(new Uint8Array(Buffer.from(response.attestationObject, 'base64url')))
   const format = attestation.get('fmt')
   const isSelf = format === 'packed' && attestation.get('attStmt').get('x5c') === undefined

@@ -1,9 +1,5 @@
 import { LockMode } from '@mikro-orm/postgresql'
-import {
-  type AuthenticationResponseJSON,
-  generateAuthenticationOptions,
-  verifyAuthenticationResponse,
-} from '@simplewebauthn/server'
+import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
 import { writeAudit } from '../../audit/audit.ts'
 import type { Database, Em } from '../../database/database.ts'
 import { wrongPasskey } from '../../errors/errors.ts'
@@ -12,6 +8,7 @@ import type { Challenges } from './challenges.ts'
 import { credentialIdOf, readCredential } from './credential.ts'
 import { Passkey } from './passkey.entity.ts'
 import type { RelyingParty } from './relying-party.ts'
+import { loadWebAuthn } from './webauthn.ts'
 
 /** What the page gives to the browser, and the challenge for a field of the form. */
 export interface PasskeyRequest {
@@ -66,6 +63,7 @@ export function createPasskeyUse({ db, rp, challenges }: PasskeyUseOptions): Pas
   async function newCounter(passkey: Passkey, response: AuthenticationResponseJSON, expectedChallenge: string) {
     // The counter is compared below, in the statement that stores it.
     const credential = { id: response.id, publicKey: new Uint8Array(passkey.publicKey), counter: 0 }
+    const { verifyAuthenticationResponse } = await loadWebAuthn()
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
       ...checks,
       response,
@@ -95,6 +93,7 @@ export function createPasskeyUse({ db, rp, challenges }: PasskeyUseOptions): Pas
   return {
     async beginUsing(browser, user) {
       const { value, sealed } = await challenges.issue({ purpose: 'use', browser })
+      const { generateAuthenticationOptions } = await loadWebAuthn()
       const options = await generateAuthenticationOptions({
         rpID: rp.id,
         challenge: new Uint8Array(Buffer.from(value, 'base64url')),

@@ -1,5 +1,4 @@
 import { UniqueConstraintViolationException } from '@mikro-orm/postgresql'
-import { generateRegistrationOptions } from '@simplewebauthn/server'
 import type { Database } from '../../database/database.ts'
 import { newId } from '../../database/ids.ts'
 import { conflict, invalid, notFound } from '../../errors/errors.ts'
@@ -20,6 +19,7 @@ import {
   TIMEOUT_MS,
 } from './passkey-use.ts'
 import type { RelyingParty } from './relying-party.ts'
+import { loadWebAuthn } from './webauthn.ts'
 
 /** Passkeys of users. */
 export interface Passkeys extends PasskeyUse {
@@ -54,6 +54,7 @@ export function createPasskeys({ db, rp, challenges, change }: PasskeysOptions):
 
     async beginAdding(by) {
       const { value, sealed } = await challenges.issue({ purpose: 'add', browser: by.session.id })
+      const { generateRegistrationOptions } = await loadWebAuthn()
       const options = await generateRegistrationOptions({
         rpName: rp.name,
         rpID: rp.id,
