@@ -12,9 +12,7 @@ const { peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'),
 const IDLE =
   /\/new-database\.tar$|\.(map|d\.[cm]?ts|md|markdown|tsbuildinfo|flow)$|\/(docs?|examples?|tests?|__tests__|benchmarks?)$/i
 /** Parts of packages that the server never loads: other file systems and extensions of the database. */
-const UNUSED = [
-  /\/@electric-sql\/pglite\/dist\/(contrib|live|vector|worker|pgcrypto\.tar\.gz|.*\.cjs)$/,
-]
+const UNUSED = [/\/@electric-sql\/pglite\/dist\/(contrib|live|vector|worker|pgcrypto\.tar\.gz|.*\.cjs)$/]
 
 /** The folder of the package that `name` means in the folder `from`, as Node looks it up. */
 function find(from, name) {
