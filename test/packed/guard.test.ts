@@ -100,7 +100,7 @@ await new Promise(resolve => free.close(resolve))
 const issuer = await createTestIssuer()
 const { issuer: url, audience } = issuer.guard
 const [program, ...args] = process.argv.slice(2)
-const child = spawn(program, [...args, '--issuer', url, '--audience', audience, '--port', String(port)])
+const child = spawn(program, [...args, '--issuer', url, '--audience', audience, '--port', String(port)], { detached: true })
 for await (const chunk of child.stdout) if (/is listening at/.test(chunk)) break
 child.stderr.pipe(process.stderr)
 const token = await issuer.token({ user: 'ada', scopes: ['orders:read'] })
@@ -108,7 +108,8 @@ const check = headers => fetch('http://127.0.0.1:' + port + '/check?scopes=order
 const good = await check({ authorization: 'Bearer ' + token })
 const none = await check({})
 console.log(good.status, good.headers.get('x-auth-user'), none.status, none.headers.get('www-authenticate'))
-child.kill('SIGTERM')
+// Its group: npx would leave the command behind.
+process.kill(-child.pid, 'SIGTERM')
 await once(child, 'exit')
 await issuer.close()
 process.exit()
