@@ -14,18 +14,23 @@ export interface Pool {
 const MAX_RECENT = 100
 const RETRY_MS = 20
 
-/** Sends requests to one guard, one after another, until the signal: half of them with revoked tokens. */
+/**
+ * Sends requests to one guard, one after another, until the signal: half of them with revoked tokens.
+ * @param betweenMs milliseconds between two requests
+ */
 export async function loop(
   guard: Guard,
   { steady, revoked }: Pool,
   verifier: Verifier,
   signal: AbortSignal,
+  betweenMs = 0,
 ): Promise<void> {
   for (let i = 0; !signal.aborted; i++) {
     const latest = Math.min(revoked.length, MAX_RECENT)
     const old = i % 2 === 1 && latest > 0 ? revoked.at(-1 - (Math.floor(i / 2) % latest)) : undefined
     const token = old ?? steady[Math.floor(i / 2) % steady.length]
     if (token) await sendRequest(guard, token, verifier)
+    if (betweenMs > 0) await pause(betweenMs)
   }
 }
 

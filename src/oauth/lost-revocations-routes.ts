@@ -6,14 +6,7 @@ import { invalid } from '../errors/errors.ts'
 import { CLIENT_BASIC, closed, Named, problem, validationProblem } from '../http/schemas.ts'
 import { createLimit } from '../security/limit.ts'
 import type { KnownRevocations, RecoverRevocations } from '../tokens/recover-revocations.ts'
-import { authenticateResourceServer } from './resource-server.ts'
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The id of the resource server that reports lost revocations. */
-    reporter: string
-  }
-}
+import { authenticateResourceServer, type ResourceServer } from './resource-server.ts'
 
 export interface LostRevocationsOptions {
   clientAuthentication: ClientAuthentication
@@ -87,23 +80,16 @@ export function lostRevocationsRoutes({
   const limited = createLimit(1, MAX_WAITING)
 
   return async app => {
-    app.decorateRequest('reporter', '')
+    app.decorateRequest('resourceServer', null)
     app.post(
       '/lost-revocations',
       {
         bodyLimit: MAX_REPORT_BYTES,
-        preValidation: async request => {
-          const { authorization } = request.headers
-          const { id } = await authenticateResourceServer(
-            clientAuthentication,
-            authorization,
-            'report lost revocations',
-          )
-          request.reporter = id
-        },
+        preValidation: authenticateResourceServer(clientAuthentication, 'report lost revocations'),
         schema: reportLostRevocationsSchema,
       },
-      async ({ reporter, body: { lists }, log }) => {
+      async ({ resourceServer, body: { lists }, log }) => {
+        const { id: reporter } = resourceServer as ResourceServer
         requireFew(lists)
         const recovered = await limited(() => recoverRevocations(reporter, lists)).catch(error => {
           if (error.code === 'collection_closed' && lists.length > 0) warnOnce(log, reporter, error.detail)

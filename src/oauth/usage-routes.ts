@@ -4,14 +4,7 @@ import type { ClientAuthentication } from '../clients/authenticate.ts'
 import { CLIENT_BASIC, closed, Named, noContent, problem, Uuid, validationProblem } from '../http/schemas.ts'
 import { parseDateTime } from '../http/time.ts'
 import { createIngestUsageReport, type UsageReportOptions } from '../tokens/usage-report.ts'
-import { authenticateResourceServer } from './resource-server.ts'
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The audience of the client that reports the use of tokens. */
-    resource: string
-  }
-}
+import { authenticateResourceServer, type ResourceServer } from './resource-server.ts'
 
 export type UsageRoutesOptions = UsageReportOptions & { clientAuthentication: ClientAuthentication }
 
@@ -77,25 +70,17 @@ export function usageRoutes(options: UsageRoutesOptions): FastifyPluginAsyncType
   const ingestUsageReport = createIngestUsageReport(options)
 
   return async app => {
-    app.decorateRequest('resource', '')
+    app.decorateRequest('resourceServer', null)
     app.post(
       '/usage',
       {
         bodyLimit: MAX_REPORT_BYTES,
-        preValidation: async request => {
-          const { authorization } = request.headers
-          const { audience } = await authenticateResourceServer(
-            clientAuthentication,
-            authorization,
-            'report the use of tokens',
-          )
-          request.resource = audience
-        },
+        preValidation: authenticateResourceServer(clientAuthentication, 'report the use of tokens'),
         schema: reportUsageSchema,
       },
-      async ({ resource, body }, reply) => {
+      async ({ resourceServer, body }, reply) => {
         await ingestUsageReport(
-          resource,
+          (resourceServer as ResourceServer).audience,
           body.uses.map(({ id, at, scopes = [] }, i) => ({
             id,
             at: parseDateTime(`uses/${i}/at`, at).getTime(),

@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.ts'
 import { createRowMapper } from '../database/row-mapper.ts'
+import { ownedSql } from './owned.ts'
 import { AccessToken, type ShownToken } from './token.entity.ts'
 
 /**
@@ -15,7 +16,7 @@ export type ListTokensByUse = (
 export function createListByUse(db: Database): ListTokensByUse {
   const { columns, toEntity } = createRowMapper<AccessToken, 'hash'>(db.orm.getMetadata().get(AccessToken))
   const select = `select ${columns('t')} from oauth_access_tokens t
-    where t.user_id = ? and (t.client_id = ?) is true and t.parent_id is null and not t.revoked and t.expires_at > now()
+    where ${ownedSql('t')} and not t.revoked and t.expires_at > now()
     order by t.last_used_at desc nulls last, t.id desc limit ? offset ?`
 
   return async (user, client, { limit, offset }) => {

@@ -2,6 +2,7 @@ import type { Database } from '../database/database.ts'
 import { likePattern } from '../database/like.ts'
 import { createRowMapper } from '../database/row-mapper.ts'
 import { type Condition, type SortValues, sorting } from '../database/sorting.ts'
+import { ownedSql } from './owned.ts'
 import { AccessToken, type ListedToken, UNLISTED } from './token.entity.ts'
 
 export const LIST_STATES = ['live', 'active', 'suspended', 'ended', 'revoked', 'expired', 'all'] as const
@@ -94,13 +95,9 @@ export function createTokenLists(db: Database): TokenLists {
   }
 }
 
-/** The tokens that a user created and named under a client. `is true`: by an index of users, as in quota.ts. */
 const ownedBy =
   (user: string, client: string) =>
-  (alias: string): Condition => [
-    `${alias}.user_id = ? and (${alias}.client_id = ?) is true and ${alias}.parent_id is null`,
-    [user, client],
-  ]
+  (alias: string): Condition => [ownedSql(alias), [user, client]]
 
 /** The condition of a filter. */
 function matching(user: string, client: string, { state = 'live', search, scope }: TokenFilter) {

@@ -1,13 +1,11 @@
 import { quotaReached } from '../errors/errors.ts'
 import type { TokenRow } from './insert-batch.ts'
+import { ownedSql } from './owned.ts'
 
-/**
- * Counts as `issue_tokens` does: without exchanged tokens and without expired ones. `is true` keeps the planner from an index
- * of clients: the client of personal tokens has nearly all tokens.
- */
+/** Counts as `issue_tokens` does: without exchanged tokens and without expired ones. */
 const COUNT_LIVE = `
-  select count(*)::int as count from oauth_access_tokens
-  where user_id = ? and (client_id = ?) is true and not revoked and parent_id is null and expires_at > now()`
+  select count(*)::int as count from oauth_access_tokens t
+  where ${ownedSql('t')} and not t.revoked and t.expires_at > now()`
 
 /** `query` of the database, or of the transaction that counts. */
 type Query = (sql: string, values: unknown[]) => Promise<unknown[]>

@@ -1,4 +1,5 @@
 import { fetchStatus } from '../http.ts'
+import type { RigToken } from '../verifier.ts'
 import type { World } from '../world.ts'
 import type { Entry, Ledger } from './ledger.ts'
 
@@ -7,7 +8,11 @@ const REJECTED = 401
 const CONCURRENT = 8
 const MAX_FAILURES = 20
 /** The guards have heard of a revocation this many milliseconds after its response, as the README says. */
-const MAX_DELAY_MS = 1_000
+export const MAX_DELAY_MS = 1_000
+
+/** Whether the guards had the time to hear of a revocation. @param struckAt when the primary went, monotonic */
+export const wasHeard = ({ revokedAt = Number.POSITIVE_INFINITY }: RigToken, struckAt: number): boolean =>
+  revokedAt < struckAt - MAX_DELAY_MS
 
 /** What was acknowledged and is not there any more. */
 export interface Losses {
@@ -42,10 +47,10 @@ export async function audit({ nodes, guards }: World, ledger: Ledger, struckAt: 
     if (isOpposite && !isGuard) return void (expected === ACCEPTED ? issues : revocations).add(entry)
     // Of a token whose issue is lost, guards that verify its signature know nothing, and those that introspect refuse it.
     if (isOpposite && issues.has(entry)) return
-    const wasHeard = (entry.revokedAt ?? Number.POSITIVE_INFINITY) < struckAt - MAX_DELAY_MS
-    if (isOpposite && revocations.has(entry)) return void (wasHeard && forgotten.add(entry))
+    const heard = wasHeard(entry, struckAt)
+    if (isOpposite && revocations.has(entry)) return void (heard && forgotten.add(entry))
     // Issue and revocation are lost: nodes know nothing of the token, and guards verify its signature.
-    if (isOpposite && isGuard && !wasHeard) return void revocations.add(entry)
+    if (isOpposite && isGuard && !heard) return void revocations.add(entry)
     const what = expected === ACCEPTED ? 'issued' : 'revoked'
     violations.push(`${name} answers ${status} for a token that was ${what}`)
   }

@@ -8,7 +8,7 @@ import type { Node } from '../nodes.ts'
 import { createVerifier, type RigToken, type Verifier } from '../verifier.ts'
 import { createWorld, type World } from '../world.ts'
 import { createWriter } from '../writer.ts'
-import { audit } from './audit.ts'
+import { audit, MAX_DELAY_MS, wasHeard } from './audit.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { type Bound, beyond, describeLosses } from './loss.ts'
 import { type Readiness, watchReadiness } from './readiness.ts'
@@ -51,8 +51,7 @@ const STOP_MS = 5_000
 const MAX_RECOVERY_MS = 10_000
 /** A guard that has lost the feed relies on lists for this long, */
 const TTL_SECONDS = 2
-/** and on the feed for this long otherwise. */
-const MAX_DELAY_MS = 1_000
+/** and on the feed for `MAX_DELAY_MS` otherwise. */
 const BOUND_MS = TTL_SECONDS * 1_000 + MAX_DELAY_MS
 /**
  * The primary may go before a guard hears of a revocation that was just acknowledged. While the issuer has no database, guards
@@ -79,8 +78,8 @@ export async function runFailover(options: RunOptions): Promise<Violations> {
   const ledger = createLedger()
   const verifier = createVerifier()
   const failure = { at: Number.POSITIVE_INFINITY }
-  const isHeard = ({ revokedAt = 0 }: RigToken) => revokedAt < failure.at - MAX_DELAY_MS
-  verifier.begin(token => (isHeard(token) ? BOUND_MS : UNHEARD_BOUND_MS))
+  const isUnheard = (token: RigToken) => token.revokedAt !== undefined && !wasHeard(token, failure.at)
+  verifier.begin(token => (isUnheard(token) ? UNHEARD_BOUND_MS : BOUND_MS))
   const ending = new AbortController()
   // A balancer that asks whether a node is alive believes that it is ready.
   const checks = world.nodes.map(({ url }, i) => `${url}/health/${broken && i === 0 ? 'live' : 'ready'}`)
@@ -161,7 +160,7 @@ async function judge(running: Running, bound: Bound) {
   )
   const forgot = forgotten.map(() => 'a guard accepts a token whose revocation it had heard of')
   // A guard may have missed those that were acknowledged within a second before the failure.
-  const missed = losses.revocations.filter(({ revokedAt = 0 }) => revokedAt > bound.struckAt - MAX_DELAY_MS)
+  const missed = losses.revocations.filter(entry => !wasHeard(entry, bound.struckAt))
   const accepted = verifier.result.violations.filter(text => !missed.some(({ reference }) => text.includes(reference)))
   return { loss: [...beyond(losses, bound), ...forgot, ...accepted], others: [...violations, ...ledger.violations] }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { machine } from '../../machine.ts'
 import { fetchStatus, followFeed } from '../http.ts'
-import { type Pool, revoke, sendRequest } from '../load.ts'
+import { loop, type Pool, revoke, sendRequest } from '../load.ts'
 import { rigToken } from '../token.ts'
 import { createVerifier, type Verifier } from '../verifier.ts'
 import { createWorld, type World } from '../world.ts'
@@ -27,9 +27,8 @@ const READ_MS = 5
 const READER_MS = 500
 /** Readers that stay, in a broken run: fewer than a client may have at three nodes. */
 const LEAKED = 600
-/** Revoked tokens that are still sent. */
+/** Revoked tokens that are remembered: more than the loops send. */
 const MAX_REVOKED = 500
-const OLD_SHARE = 3
 const REPORT_EVERY = 24
 /** So few that the caches are full after a minute. */
 const CACHED_TOKENS = 1_000
@@ -53,9 +52,10 @@ export async function soak({ minutes, broken, defer, say }: SoakOptions): Promis
   const ending = new AbortController()
   const verifier = createVerifier()
   verifier.begin(MAX_DELAY_MS)
-  const running = { world, verifier, signal: ending.signal, pool: { steady: await world.issue(STEADY), revoked: [] } }
+  const pool: Pool = { steady: await world.issue(STEADY), revoked: [] }
+  const running = { world, pool, verifier, signal: ending.signal }
   const writers = Array.from({ length: WRITERS }, (_, i) => write(running, i))
-  const readers = world.guards.map(guard => read(running, guard))
+  const readers = world.guards.map(guard => loop(guard, pool, verifier, ending.signal, READ_MS))
   const load = [...writers, ...readers, follow(running, broken ? (minutes * 60_000) / LEAKED : undefined)]
   try {
     const samples = await Promise.race([sample(world, minutes, say), failure(load)])
@@ -113,14 +113,6 @@ async function write({ world, pool, verifier, signal }: Soak, number: number): P
       if (pool.revoked.length > MAX_REVOKED) pool.revoked.shift()
     }
     await pause(WRITE_MS)
-  }
-}
-
-async function read({ pool, verifier, signal }: Soak, guard: World['guards'][number]): Promise<void> {
-  for (let i = 0; !signal.aborted; i++) {
-    const from = i % OLD_SHARE === 0 && pool.revoked.length > 0 ? pool.revoked : pool.steady
-    await sendRequest(guard, from[i % from.length] as Pool['steady'][number], verifier)
-    await pause(READ_MS)
   }
 }
 

@@ -1,3 +1,4 @@
+import { median } from '../../rounds.ts'
 import type { Sample, Vitals } from './vitals.ts'
 
 /** How much more a process may hold in the last third of a soak than in the second one. */
@@ -51,5 +52,3 @@ const show = (key: keyof Vitals, value: number) => {
   if (key === 'memory') return `${(value / 2 ** 20).toFixed(0)} MiB`
   return key === 'lagMs' ? `${value.toFixed(1)} ms` : value.toFixed(0)
 }
-
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
