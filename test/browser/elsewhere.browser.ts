@@ -8,7 +8,7 @@ import { PROFILES, walk } from './profiles.ts'
 import { issuer, services } from './setup.ts'
 
 /** What a browser lets through does not depend on how the pages look. */
-const once = PROFILES.filter(({ name }) => name === 'desktop-light')
+const once = PROFILES.filter(({ name }) => name === 'desktop-dark')
 
 /** @returns the origin of a server that is not the issuer */
 async function serve(listener: RequestListener): Promise<string> {

@@ -14,10 +14,7 @@ export const keep = (page: Page, name: string) =>
 /** As {@link keep}, if `SCREENSHOTS` is set: a picture of a whole page takes longer than its checks. */
 export const keepIfWanted = async (page: Page, name: string) => process.env.SCREENSHOTS && (await keep(page, name))
 
-/**
- * Of the window's part that moved times how far (the Layout Instability API's `value`; up to 0.1 a page counts as good).
- * A busy browser paints an element of which half has arrived, and the other half then makes a button a line higher.
- */
+/** Of the window's part that moved times how far (the Layout Instability API's `value`; up to 0.1 a page counts as good). */
 const LEAST_SHIFT = 0.001
 
 const MEASURE = `(() => {

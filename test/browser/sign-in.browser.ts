@@ -32,7 +32,7 @@ teardown(() => delivery.close())
 
 const nextLink = async (to: string) => /http\S+/.exec((await mailServer.take(to)).text ?? '')?.[0] ?? ''
 /** One person sits in front of the provider at a time. */
-const inTurn = PROFILES.filter(({ name }) => name === 'desktop-light')
+const inTurn = PROFILES.filter(({ name }) => name === 'desktop-dark')
 
 walk(
   'somebody signs in by a provider, goes back, confirms there, and is signed out by the provider',
