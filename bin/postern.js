@@ -10,9 +10,11 @@ import { setFlagsFromString } from 'node:v8'
 const IMPORT_FLAGS = ['--semi-space-growth-factor=1', '--heap-growing-percent=50']
 if (process.argv[2] === 'import') for (const flag of IMPORT_FLAGS) setFlagsFromString(flag)
 
-// Other commands end before the optimised code of the embedded database would pay for its compilation.
-const LONG_COMMANDS = ['serve', 'guard', 'import', 'export', 'dump', 'restore', 'migrate', 'prune']
-if (!LONG_COMMANDS.includes(process.argv[2])) setFlagsFromString('--liftoff-only')
+// V8 would optimise the embedded database with 500 MB of memory, for a fifth more statements a second
+// (docs/adr/0053-embedded-database-without-optimising-compiler.md). Only what works on the whole database is worth it.
+const BULK_COMMANDS = ['import', 'export', 'dump', 'restore']
+const WITHOUT_OPTIMISATION = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
+if (!BULK_COMMANDS.includes(process.argv[2])) for (const flag of WITHOUT_OPTIMISATION) setFlagsFromString(flag)
 
 // The cache is next to the code, so that only users who may change the code can write to it. If the directory is not
 // writable, commands start more slowly.

@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
+import packageJson from '../../package.json' with { type: 'json' }
 import { freePort } from './port.ts'
 
 type Test = { teardown(work: () => unknown): void }
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
+const START_ARGUMENTS = packageJson.scripts.start.split(' ').slice(1)
 
 /** A server in a process of its own, as `npm start` makes it. */
 export interface Launched {
@@ -26,7 +28,7 @@ export interface Launched {
 export async function launch(t: Test, env: Record<string, string | undefined>): Promise<Launched> {
   const port = env.PORT ?? String(await freePort())
   const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, ['src/server.ts'], {
+  const child = spawn(process.execPath, START_ARGUMENTS, {
     cwd: ROOT,
     env: { PATH, HOME, LOG_LEVEL: 'silent', ...env, PORT: port },
     stdio: ['ignore', 'pipe', 'pipe'],
