@@ -30,6 +30,9 @@ export const runWithActor = <T>(actor: Actor, work: () => T): T => storage.run(a
 
 export const getActor = (): Actor => storage.getStore() ?? NO_ACTOR
 
+/** Whether anybody acts: not in the routes of an application that embeds the server. */
+export const hasActor = (): boolean => storage.getStore() !== undefined
+
 /** Updates the actor of the current request, once its user or client is known. */
 export function setActor(fields: Partial<Actor>): void {
   const actor = storage.getStore()

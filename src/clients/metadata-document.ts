@@ -1,5 +1,5 @@
-import { type Static, type TSchema, Type } from 'typebox'
-import { Value } from 'typebox/value'
+import { type Static, Type } from 'typebox'
+import Schema from 'typebox/schema'
 import { invalid, PosternError } from '../errors/errors.ts'
 import { parseDocumentUrl } from '../fetch/url.ts'
 import { validateName } from '../text/name.ts'
@@ -69,8 +69,8 @@ export function readMetadataDocument(url: string, json: unknown): DescribedClien
 }
 
 function assertDocument(json: unknown): asserts json is Document {
-  if (Value.Check(Document, json)) return
-  const [error] = Value.Errors(Document as TSchema, json)
+  if (Schema.Check(Document, json)) return
+  const [, [error]] = Schema.Errors(Document, json)
   throw invalid({ path: error?.instancePath.slice(1) ?? '', message: error?.message ?? 'must be an object' })
 }
 

@@ -1,4 +1,4 @@
-import Value from 'typebox/value'
+import Schema from 'typebox/schema'
 import { StartupError } from '../errors/errors.ts'
 import type { Kind } from './kinds.ts'
 import type { Setting } from './schema.ts'
@@ -15,7 +15,7 @@ export function fromEnvironment({ variable, kind }: Readable, env: Environment):
 /** Reads an option of `openPostern`. @throws TypeError for an empty value; StartupError for an invalid one */
 export function fromOption(option: string, { variable, kind }: Readable, options: object): unknown {
   const value: unknown = (options as Record<string, unknown>)[option]
-  const isOptional = Value.Check(kind.schema, undefined)
+  const isOptional = Schema.Check(kind.schema, undefined)
   if (value === null || value === '' || (value === undefined && !isOptional)) {
     const hint = value === undefined ? ' Leave it out for its default.' : ''
     throw new TypeError(`openPostern: ${option} must be ${kind.expected}, not ${shown(value)}.${hint}`)
@@ -30,7 +30,7 @@ function parsed(kind: Kind, value: unknown): unknown {
 }
 
 function checked(variable: string, kind: Kind, value: unknown, input: unknown): unknown {
-  if (value !== undefined && Value.Check(kind.schema, value)) return value
+  if (value !== undefined && Schema.Check(kind.schema, value)) return value
   throw new StartupError(`${variable} must be ${kind.expected}${kind.isSecret ? '' : `, not ${shown(input)}`}.`)
 }
 

@@ -2,7 +2,7 @@ import { invalidToken } from '../../packages/guard/src/errors.ts'
 import { bindText, type Token, wholeSecond } from '../../packages/guard/src/token.ts'
 import { flattenText } from '../../packages/guard/src/token-text-cache.ts'
 import type { Verifier } from '../../packages/guard/src/verifier.ts'
-import { setActor } from '../audit/actor.ts'
+import { hasActor, setActor } from '../audit/actor.ts'
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Config } from '../config/config.ts'
 import { userRowOf } from '../users/user-row.ts'
@@ -62,7 +62,7 @@ export interface AuthenticateOptions {
 
 /** Whose token it is acts from now on, for the audit log. */
 export function actAs(token: Token): Token {
-  setActor({ userId: userRowOf(token), clientId: clientRowOf(token), tokenId: token.id })
+  if (hasActor()) setActor({ userId: userRowOf(token), clientId: clientRowOf(token), tokenId: token.id })
   return token
 }
 

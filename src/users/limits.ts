@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module'
 import { isIPv6 } from 'node:net'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { raise, tooManyAttempts, tooManyRequests } from '../errors/errors.ts'
 import { mappedIPv4, type Peer } from '../http/forwarded.ts'
@@ -17,8 +18,11 @@ const SHARED_FACTOR = 20
 const REDIS = { maxRetriesPerRequest: 0, enableOfflineQueue: false, socketTimeout: 1_000 }
 
 export function connectRedis(url: string | undefined): Redis | undefined {
-  const redis = url ? new Redis(url, REDIS) : undefined
-  redis?.on('error', () => {})
+  if (!url) return undefined
+  // Loaded by its first use: most deployments have no Redis.
+  const { Redis } = createRequire(import.meta.url)('ioredis') as typeof import('ioredis')
+  const redis = new Redis(url, REDIS)
+  redis.on('error', () => {})
   return redis
 }
 

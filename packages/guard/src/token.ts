@@ -150,10 +150,8 @@ export class Token {
     if (this.#reported === scopes && this.#reportedAt === second) return
     this.#reported = scopes
     this.#reportedAt = second
-    this.#onUse(
-      this.id,
-      scopes.filter(scope => this.can(scope as ScopeName)),
-    )
+    const lacking = this.lacks(scopes)
+    this.#onUse(this.id, lacking.length === 0 ? scopes : scopes.filter(scope => !lacking.includes(scope)))
   }
 
   /**
