@@ -1,8 +1,9 @@
 import t from 'tap'
 import { basic, form } from '../helpers/oauth.ts'
-import { commandLine, ONE_LINE } from './postern.ts'
+import { oneProcess } from './one-process.ts'
+import { ONE_LINE } from './postern.ts'
 
-const postern = await commandLine(t)
+const postern = await oneProcess(t)
 
 t.test('the audit log is listed, newest first, and filtered', async t => {
   const input = 'correct horse battery'

@@ -1,7 +1,8 @@
 import t from 'tap'
-import { type Answer, commandLine, ONE_LINE } from './postern.ts'
+import { oneProcess } from './one-process.ts'
+import { type Answer, ONE_LINE } from './postern.ts'
 
-const postern = await commandLine(t)
+const postern = await oneProcess(t)
 
 t.test('a confidential client: its secret is shown once, rotated with an overlap, and dies with it', async t => {
   const made = await postern.run(['client', 'create', '--name', 'reports', '--scope', 'orders:read'])

@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { fixturePath } from '../helpers/imports.ts'
-import { commandLine, ONE_LINE, temporaryFolder } from './postern.ts'
+import { oneProcess } from './one-process.ts'
+import { ONE_LINE, temporaryFolder } from './postern.ts'
 
-const postern = await commandLine(t)
+const postern = await oneProcess(t)
 const kids = (keys: { kid: string }[]) => keys.map(key => key.kid)
 
 t.test('the next key signs after a rotation, and the one before still verifies', async t => {

@@ -6,11 +6,10 @@ import { text } from 'node:stream/consumers'
 import type { FastifyInstance } from 'fastify'
 import { loadConfig } from '../../src/config/config.ts'
 import { buildApp } from '../../src/index.ts'
-import { openDatabase } from '../../src/open-database.ts'
 import { openServices } from '../../src/open-services.ts'
 import type { Services } from '../../src/services.ts'
 import { APP_KEY } from '../helpers/app.ts'
-import { emptyDatabase, SERVER, testDatabase } from '../helpers/database.ts'
+import { copyEmbedded, emptyDatabase, SERVER, testDatabase } from '../helpers/database.ts'
 import { freePort } from '../helpers/port.ts'
 
 const BIN = resolve(import.meta.dirname, '../../bin/postern.js')
@@ -53,11 +52,21 @@ export async function commandLine(t: Test): Promise<CommandLine> {
   return commandsOn(await databaseOfItsOwn(t))
 }
 
+type Execute = (command: {
+  args: string[]
+  env: Record<string, string>
+  input: string
+  node: string[]
+}) => Promise<Ended>
+
+const inItsOwnProcess: Execute = ({ args, env, input, node }) =>
+  ended(start([...PLAIN, process.execPath, ...node, BIN, ...args], env), input)
+
 /** The command line in an environment that may lack anything. */
-export function commandsOn(given: Record<string, string>): CommandLine {
+export function commandsOn(given: Record<string, string>, execute = inItsOwnProcess): CommandLine {
   const env = { PATH: process.env.PATH as string, LOG_LEVEL: 'silent', ...given }
   const run = (args: string[], { input = '', env: more = {}, node = [] }: RunOptions = {}) =>
-    ended(start([...PLAIN, process.execPath, ...node, BIN, ...args], { ...env, ...more }), input)
+    execute({ args, env: { ...env, ...more }, input, node })
   return {
     env,
     run,
@@ -86,10 +95,9 @@ export async function onEmptyDatabase(t: Test): Promise<CommandLine> {
 
 async function databaseOfItsOwn(t: Test): Promise<Record<string, string>> {
   const dataDir = temporaryFolder(t)
-  const place = await testDatabase(t)
-  if (place.databaseUrl) return { DATABASE_URL: place.databaseUrl, APP_KEY, DATA_DIR: dataDir }
-  const db = await openDatabase({ ...place, dataDir })
-  await db.close()
+  const { databaseUrl } = await testDatabase(t)
+  if (databaseUrl) return { DATABASE_URL: databaseUrl, APP_KEY, DATA_DIR: dataDir }
+  await copyEmbedded(dataDir)
   return { DATA_DIR: dataDir }
 }
 

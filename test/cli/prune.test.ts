@@ -1,7 +1,8 @@
 import t from 'tap'
-import { commandLine, hasTerminal, ONE_LINE, onTerminal } from './postern.ts'
+import { oneProcess } from './one-process.ts'
+import { hasTerminal, ONE_LINE, onTerminal } from './postern.ts'
 
-const postern = await commandLine(t)
+const postern = await oneProcess(t)
 
 /** Two tokens revoked and two expired: one of each a day ago, the other ten days ago; and a live one. */
 function fillWithDeadTokens(): Promise<void> {

@@ -1,10 +1,11 @@
 import t from 'tap'
-import { type Answer, commandLine, ONE_LINE } from './postern.ts'
+import { oneProcess } from './one-process.ts'
+import { type Answer, ONE_LINE } from './postern.ts'
 
 const DAY_MS = 86_400_000
 const OTHER = { ISSUER: 'https://other.example.com' }
 const PASSWORD = 'correct horse battery'
-const postern = await commandLine(t)
+const postern = await oneProcess(t)
 const ada = await postern.inside(async ({ users }) => {
   const { id } = await users.create({ email: 'bob@example.com', name: 'Bob', password: PASSWORD })
   await users.disable(id)

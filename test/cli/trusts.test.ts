@@ -1,7 +1,8 @@
 import t from 'tap'
-import { commandLine, ONE_LINE } from './postern.ts'
+import { oneProcess } from './one-process.ts'
+import { ONE_LINE } from './postern.ts'
 
-const postern = await commandLine(t)
+const postern = await oneProcess(t)
 await postern.run(['user', 'create', '--email', 'ci@example.com', '--name', 'CI', '--password-stdin'], {
   input: 'correct horse battery',
 })

@@ -1,9 +1,10 @@
 import t from 'tap'
 import { SERVER } from '../helpers/database.ts'
-import { commandLine, hasTerminal, ONE_LINE, onTerminal } from './postern.ts'
+import { oneProcess } from './one-process.ts'
+import { hasTerminal, ONE_LINE, onTerminal } from './postern.ts'
 
 const PASSWORD = 'correct horse battery'
-const postern = await commandLine(t)
+const postern = await oneProcess(t)
 
 const HOSTILE = '\u001b[2J\u202eevil'
 const { bea, cyd } = await postern.inside(async ({ users, db }) => ({

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, globSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
@@ -10,6 +10,7 @@ import { ormOptions } from '../../mikro-orm.config.ts'
 import type { Database } from '../../src/database/database.ts'
 import { embeddedDialect } from '../../src/database/embedded/dialect.ts'
 import type { Engine } from '../../src/database/embedded/engine.ts'
+import { postgresFolder } from '../../src/database/embedded/existing.ts'
 import { migrate } from '../../src/database/migrations.ts'
 import { type DatabaseOptions, openDatabase } from '../../src/open-database.ts'
 
@@ -57,6 +58,24 @@ export async function embeddedTemplate(): Promise<Blob> {
   writeFileSync(draft, Buffer.from(await dump.arrayBuffer()))
   renameSync(draft, file)
   return dump
+}
+
+/** Copies an empty, migrated database to a data directory, which takes a fifth of the time of loading one. */
+export async function copyEmbedded(dataDir: string): Promise<void> {
+  const template = join(tmpdir(), `postern-test-${VERSION}-${process.getuid?.() ?? 0}`)
+  if (!existsSync(template)) await makeFolder(template)
+  cpSync(postgresFolder(template), postgresFolder(dataDir), { recursive: true })
+}
+
+async function makeFolder(template: string): Promise<void> {
+  const draft = mkdtempSync(`${template}.`)
+  const place = { databaseUrl: undefined, databasePoolSize: 1, dataDir: draft, initialDump: await embeddedTemplate() }
+  await (await openDatabase(place)).close()
+  try {
+    renameSync(draft, template)
+  } catch {
+    rmSync(draft, { recursive: true }) // Another test was faster.
+  }
 }
 
 async function cloneTemplate(server: string, t: Teardown): Promise<string> {
