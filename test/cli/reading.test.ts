@@ -2,6 +2,7 @@ import { existsSync, readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { SERVER } from '../helpers/database.ts'
+import { oneProcess } from './one-process.ts'
 import { commandLine, commandsOn, ONE_LINE, temporaryFolder } from './postern.ts'
 
 const ONLY_EMBEDDED = { skip: SERVER ? 'a shared database is created by others' : false }
@@ -62,7 +63,7 @@ t.test('a DATA_DIR that cannot have a database is named as what it is', ONLY_EMB
 })
 
 t.test('reading writes neither keys nor clients nor status lists', async t => {
-  const postern = await commandLine(t)
+  const postern = await oneProcess(t)
   const rows = async () =>
     postern
       .run(['keys', 'list', '--json'])

@@ -532,11 +532,11 @@ t.test('two first consents at once make one row', async t => {
   t.equal(clients.filter((client: Client) => client.metadataUrl === host.url).length, 1)
 })
 
-t.test('10,000 different URLs write no row', async t => {
+t.test('3,000 different URLs, more than are cached, write no row', async t => {
   const world = await open(t)
   const { app, host } = world
   const before = await countRows(world)
-  for (let n = 0; n < 10_000; n++) {
+  for (let n = 0; n < 3_000; n++) {
     const id = `${n % 2 ? host.origin : 'https://10.0.0.1'}/${n}.json`
     await app.inject({ url: authorizeUrl({ id, redirectUris: [REDIRECT_URI] }), remoteAddress: `192.0.2.${n & 255}` })
   }
