@@ -19,6 +19,9 @@ function capture(name: 'stdout' | 'stderr'): () => string {
 // Each command listens for errors of the streams.
 for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0)
 
+// The test was killed.
+process.on('disconnect', () => process.exit())
+
 process.on('message', async ({ args, env, input }: Command) => {
   process.env = env
   Object.defineProperty(process, 'stdin', { value: Readable.from([input]), configurable: true })
