@@ -5,10 +5,13 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { PGlite } from '@electric-sql/pglite'
 
 const file = process.argv[2] ?? fileURLToPath(new URL('../dist/new-database.tar', import.meta.url))
 
+// As in bin/postern.js: an installation needs 400 MB less, and less time.
+for (const flag of ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']) setFlagsFromString(flag)
 fixTimeAndRandomness()
 try {
   const pglite = await PGlite.create()
