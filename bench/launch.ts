@@ -4,11 +4,9 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import packageJson from '../package.json' with { type: 'json' }
+import { START_ARGUMENTS } from '../test/helpers/process.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
-/** The arguments of `npm start`, run with this Node. */
-export const START_ARGUMENTS = packageJson.scripts.start.split(' ').slice(1)
 const START_TIMEOUT_MS = 60_000
 
 /** A Postern server in its own process, started like `npm start`. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { START_ARGUMENTS } from '../launch.ts'
+import { START_ARGUMENTS } from '../../test/helpers/process.ts'
 import { freePort } from './ports.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')

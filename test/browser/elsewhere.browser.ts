@@ -1,22 +1,11 @@
 import assert from 'node:assert/strict'
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { after } from 'node:test'
 import { newUser, PASSWORD } from '../helpers/app.ts'
 import { authorizeUrl } from '../helpers/browser.ts'
 import { PROFILES, walk } from './profiles.ts'
-import { issuer, services } from './setup.ts'
+import { issuer, serve, services } from './setup.ts'
 
 /** What a browser lets through does not depend on how the pages look. */
 const once = PROFILES.filter(({ name }) => name === 'desktop-dark')
-
-/** @returns the origin of a server that is not the issuer */
-async function serve(listener: RequestListener): Promise<string> {
-  const server = createServer(listener)
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
-  after(() => server.close())
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
 
 const html = (body: string) => `<!doctype html><title>App</title><link rel="icon" href="data:,">${body}`
 const newApp = async (callback: string) =>

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { after } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { PROFILES, walk } from './profiles.ts'
-import { issuer } from './setup.ts'
+import { issuer, serve } from './setup.ts'
 
 /** Sends a page in two parts, as a slow network does. */
-const network = createServer(async ({ url = '/' }, response) => {
+const origin = await serve(async ({ url = '/' }, response) => {
   const answer = await fetch(issuer + url)
   const body = Buffer.from(await answer.arrayBuffer())
   const type = answer.headers.get('content-type') ?? ''
@@ -19,9 +16,6 @@ const network = createServer(async ({ url = '/' }, response) => {
     response.end(body.subarray(half))
   } else response.end(body)
 })
-await new Promise<void>(done => network.listen(0, '127.0.0.1', done))
-after(() => network.close())
-const origin = `http://127.0.0.1:${(network.address() as AddressInfo).port}`
 
 const TIMES = `(() => {
   const [shown] = performance.getEntriesByName('first-paint')

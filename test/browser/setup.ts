@@ -1,3 +1,5 @@
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after } from 'node:test'
 import { chromium } from 'playwright-core'
 import { listeningIssuer } from '../helpers/issuer.ts'
@@ -24,4 +26,12 @@ after(async () => {
 export async function opens(token: string): Promise<number> {
   const { status } = await fetch(`${issuer}/api/tokens/current`, { headers: { authorization: `Bearer ${token}` } })
   return status
+}
+
+/** @returns the origin of a server that is not the issuer */
+export async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  after(() => server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }

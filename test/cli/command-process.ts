@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { main } from '../../src/cli.ts'
-import type { Command } from './one-process.ts'
+import type { Command } from './postern.ts'
 
 /** Runs the commands that `oneProcess` sends, one after another, as `bin/postern.js` would. */
 

@@ -1,18 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import packageJson from '../../package.json' with { type: 'json' }
-import { type CommandLine, commandLine, commandsOn, type Ended } from './postern.ts'
-
-/** A command for the process. */
-export interface Command {
-  args: string[]
-  env: Record<string, string>
-  input: string
-}
+import { START_ARGUMENTS } from '../helpers/process.ts'
+import { type Command, type CommandLine, commandLine, commandsOn, type Ended } from './postern.ts'
 
 const PROGRAM = join(import.meta.dirname, 'command-process.ts')
-const FLAGS = packageJson.scripts.start.split(' ').filter(word => word.startsWith('--'))
+const FLAGS = START_ARGUMENTS.filter(word => word.startsWith('--'))
 
 type Test = { teardown(work: () => unknown): void }
 

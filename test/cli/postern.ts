@@ -9,7 +9,7 @@ import { buildApp } from '../../src/index.ts'
 import { openServices } from '../../src/open-services.ts'
 import type { Services } from '../../src/services.ts'
 import { APP_KEY } from '../helpers/app.ts'
-import { copyEmbedded, emptyDatabase, SERVER, testDatabase } from '../helpers/database.ts'
+import { cloneTemplate, copyEmbedded, emptyDatabase, SERVER } from '../helpers/database.ts'
 import { freePort } from '../helpers/port.ts'
 
 const BIN = resolve(import.meta.dirname, '../../bin/postern.js')
@@ -52,12 +52,15 @@ export async function commandLine(t: Test): Promise<CommandLine> {
   return commandsOn(await databaseOfItsOwn(t))
 }
 
-type Execute = (command: {
+/** A command with all that it gets. */
+export interface Command {
   args: string[]
   env: Record<string, string>
   input: string
   node: string[]
-}) => Promise<Ended>
+}
+
+type Execute = (command: Command) => Promise<Ended>
 
 const inItsOwnProcess: Execute = ({ args, env, input, node }) =>
   ended(start([...PLAIN, process.execPath, ...node, BIN, ...args], env), input)
@@ -95,8 +98,7 @@ export async function onEmptyDatabase(t: Test): Promise<CommandLine> {
 
 async function databaseOfItsOwn(t: Test): Promise<Record<string, string>> {
   const dataDir = temporaryFolder(t)
-  const { databaseUrl } = await testDatabase(t)
-  if (databaseUrl) return { DATABASE_URL: databaseUrl, APP_KEY, DATA_DIR: dataDir }
+  if (SERVER) return { DATABASE_URL: await cloneTemplate(SERVER, t), APP_KEY, DATA_DIR: dataDir }
   await copyEmbedded(dataDir)
   return { DATA_DIR: dataDir }
 }

@@ -41,9 +41,12 @@ const VERSION = createHash('sha256')
   .digest('hex')
   .slice(0, 12)
 
+/** Where the embedded database is kept that tests copy: a directory, and with `.tar` a dump. */
+const TEMPLATE = join(tmpdir(), `postern-test-${VERSION}-${process.getuid?.() ?? 0}`)
+
 /** Making a database takes seconds, loading a copy of one takes tenths. */
 export async function embeddedTemplate(): Promise<Blob> {
-  const file = join(tmpdir(), `postern-test-${VERSION}-${process.getuid?.() ?? 0}.tar`)
+  const file = `${TEMPLATE}.tar`
   if (existsSync(file)) return new Blob([readFileSync(file)])
   const pglite = await PGlite.create()
   const orm = new MikroORM({
@@ -62,23 +65,23 @@ export async function embeddedTemplate(): Promise<Blob> {
 
 /** Copies an empty, migrated database to a data directory, which takes a fifth of the time of loading one. */
 export async function copyEmbedded(dataDir: string): Promise<void> {
-  const template = join(tmpdir(), `postern-test-${VERSION}-${process.getuid?.() ?? 0}`)
-  if (!existsSync(template)) await makeFolder(template)
-  cpSync(postgresFolder(template), postgresFolder(dataDir), { recursive: true })
+  if (!existsSync(TEMPLATE)) await makeFolder()
+  cpSync(postgresFolder(TEMPLATE), postgresFolder(dataDir), { recursive: true })
 }
 
-async function makeFolder(template: string): Promise<void> {
-  const draft = mkdtempSync(`${template}.`)
+async function makeFolder(): Promise<void> {
+  const draft = mkdtempSync(`${TEMPLATE}.`)
   const place = { databaseUrl: undefined, databasePoolSize: 1, dataDir: draft, initialDump: await embeddedTemplate() }
   await (await openDatabase(place)).close()
   try {
-    renameSync(draft, template)
+    renameSync(draft, TEMPLATE)
   } catch {
     rmSync(draft, { recursive: true }) // Another test was faster.
   }
 }
 
-async function cloneTemplate(server: string, t: Teardown): Promise<string> {
+/** @returns the URL of an empty, migrated database of this test's own */
+export async function cloneTemplate(server: string, t: Teardown): Promise<string> {
   const template = `postern_template_${VERSION}`
   const name = `postern_test_${randomBytes(6).toString('hex')}`
   await asAdmin(server, async client => {

@@ -7,7 +7,8 @@ import { freePort } from './port.ts'
 type Test = { teardown(work: () => unknown): void }
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
-const START_ARGUMENTS = packageJson.scripts.start.split(' ').slice(1)
+/** The arguments of `npm start`. */
+export const START_ARGUMENTS = packageJson.scripts.start.split(' ').slice(1)
 
 /** A server in a process of its own, as `npm start` makes it. */
 export interface Launched {
