@@ -39,7 +39,7 @@ const p99 = (run: ServerOutcome) => run.p99
 
 function guardRows(format: string, rounds: Sandwich<ServerOutcome>[]): Row[] {
   return [
-    { what: `${format}: requests, guarded of unguarded`, values: ratios(rounds, perSecond), atLeast: 0.8 },
+    { what: `${format}: requests, guarded of unguarded`, values: ratios(rounds, perSecond), atLeast: 0.9 },
     { what: `${format}: p99, guarded over unguarded`, values: ratios(rounds, p99), atMost: 2 },
     { what: `${format}: server's processor time, over unguarded`, values: ratios(rounds, run => run.cpuPerThousand) },
     { what: `${format}: guarded`, values: figures(rounds, perSecond), unit: '/s' },

@@ -16,7 +16,7 @@ export const bench: Case = {
     bench.defer(server.close)
     const url = await server.call('listen')
     const cookie = await server.call('person', { url, tokens: TOKENS })
-    const bytes = await bytesOf(`${url}/auth/tokens`, cookie)
+    const bytes = await bytesOf(`${url}/tokens`, cookie)
     const many = await rounds(bench, server, url, cookie, 32)
     const alone = await rounds(bench, server, url, cookie, 1)
     return {
@@ -39,7 +39,7 @@ async function rounds(
   cookie: string,
   connections: number,
 ): Promise<ServerOutcome[]> {
-  const requests = [request({ path: '/auth/tokens', headers: { cookie, accept: 'text/html' } })]
+  const requests = [request({ path: '/tokens', headers: { cookie, accept: 'text/html' } })]
   const outcomes: ServerOutcome[] = []
   // The first round is a warm-up and does not count.
   for (let round = 0; round <= (quick ? 1 : rounds); round++) {

@@ -35,7 +35,7 @@ interface Server {
 /** The peers, and the minimum ratio to each. The format is the one that the peer introspects. */
 const TARGETS: Record<string, { issuing: number; introspection?: number; format: Format }> = {
   'oidc-provider': { issuing: 1.5, introspection: 2.5, format: 'opaque' },
-  jmondi: { issuing: 1, introspection: 2, format: 'jwt' },
+  jmondi: { issuing: 1.2, introspection: 2, format: 'jwt' },
   'better-auth': { issuing: 20, format: 'jwt' },
 }
 

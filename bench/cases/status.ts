@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/config.ts'
 import { createServices, type Services } from '../../src/services.ts'
 import type { Bench, Case } from '../bench.ts'
 import { fillDatabase } from '../fill-database.ts'
-import { launch } from '../launch.ts'
+import { freePort, launch } from '../launch.ts'
 import { startProcess } from '../processes.ts'
 import { issuingBesideRevocations } from '../revoking.ts'
 import type { calls } from '../servers/status.ts'
@@ -33,12 +33,14 @@ export const bench: Case = {
 }
 
 async function lists(bench: Bench, environment: NodeJS.ProcessEnv): Promise<Row[]> {
+  // The issuer's, which a database keeps.
+  const port = await freePort()
   const starts: number[] = []
   for (let round = 0; round < bench.rounds; round++) {
-    const node = await launch(environment)
+    const node = await launch(environment, port)
     starts.push(await firstList(node.url, node.took).finally(node.stop))
   }
-  const node = await launch(environment)
+  const node = await launch(environment, port)
   bench.defer(node.stop)
   const nodeEnvironment = { ...environment, ISSUER: node.url }
   const services = await createServices({ config: loadConfig(nodeEnvironment) })

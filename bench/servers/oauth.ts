@@ -1,8 +1,8 @@
 import { CLIENT } from '../client.ts'
 import { answer, usageCall } from '../processes.ts'
-import { openServer } from './server.ts'
+import { openStandalone } from './server.ts'
 
-const { app, postern, listen } = await openServer()
+const { app, postern, listen } = await openStandalone()
 
 async function paths() {
   const newClient = async (tokenFormat: 'jwt' | 'opaque') => {
@@ -14,7 +14,7 @@ async function paths() {
     })
     return { id: client.id, secret: secret as string }
   }
-  const at = { token: '/auth/oauth/token', introspect: '/auth/oauth/introspect', jwt: {}, opaque: {} }
+  const at = { token: '/oauth/token', introspect: '/oauth/introspect', jwt: {}, opaque: {} }
   return { ...at, client: await newClient('jwt'), opaqueClient: await newClient('opaque') }
 }
 

@@ -1,8 +1,8 @@
 import { answer, usageCall } from '../processes.ts'
-import { openServer } from './server.ts'
+import { openStandalone } from './server.ts'
 import { signIn } from './sign-in.ts'
 
-const { app, postern, listen } = await openServer()
+const { app, postern, listen } = await openStandalone()
 const PASSWORD = 'correct horse battery'
 
 /** Somebody who has this many tokens and is signed in. @returns the cookies */
@@ -13,7 +13,7 @@ async function person({ url, tokens }: { url: string; tokens: number }): Promise
   const issue = (_: unknown, i: number) =>
     postern.tokens.issuePersonal({ user, name: `deploy ${i}`, scopes: ['orders:read'] })
   await Promise.all(Array.from({ length: tokens }, issue))
-  return signIn(`${url}/auth/login`, email, PASSWORD)
+  return signIn(`${url}/login`, email, PASSWORD)
 }
 
 export const calls = answer({ listen, person, usage: usageCall() }, () => app.close())

@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
+import { createApp } from '../../src/app.ts'
 import { createEmbeddedPlugins } from '../../src/embed.ts'
 import { guard } from '../../src/index.ts'
 import { openServices } from '../../src/open-services.ts'
@@ -12,6 +13,7 @@ export const CATALOGUE = {
 }
 
 const PEOPLE = 100
+const LISTEN = { port: 0, host: '127.0.0.1' }
 /** Ends with the prefix of the plugin. */
 const ISSUER = 'http://localhost:3000/auth'
 
@@ -41,7 +43,7 @@ export async function openServer(): Promise<BenchServer> {
   return {
     postern,
     app,
-    listen: () => app.listen({ port: 0, host: '127.0.0.1' }),
+    listen: () => app.listen(LISTEN),
     async issue({ count, scopes, format }) {
       owners ??= people(postern)
       const users = await owners
@@ -51,6 +53,13 @@ export async function openServer(): Promise<BenchServer> {
       return (await Promise.all(issued)).map(({ plainText }) => plainText)
     },
   }
+}
+
+/** A server of its own, as `npm start` runs it, without a line of the log for each request. */
+export async function openStandalone(): Promise<Pick<BenchServer, 'postern' | 'app' | 'listen'>> {
+  const postern = await openServices({ catalogue: CATALOGUE, issuer: 'http://localhost:3000', logLevel: 'warn' })
+  const app = await createApp(postern)
+  return { postern, app, listen: () => app.listen(LISTEN) }
 }
 
 function people({ users }: Services): Promise<{ id: string; role: 'user' }[]> {

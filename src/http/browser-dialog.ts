@@ -7,8 +7,10 @@ import type { FastifyInstance } from 'fastify'
  */
 export function openNoBrowserDialog(app: FastifyInstance): void {
   app.addHook('onSend', (request, reply, _payload, done) => {
+    const challenge = reply.getHeader('www-authenticate')
+    if (challenge === undefined) return done()
     const { 'sec-fetch-site': site, 'sec-fetch-dest': destination } = request.headers
-    const isBasic = /^Basic\b/i.test(String(reply.getHeader('www-authenticate') ?? ''))
+    const isBasic = /^Basic\b/i.test(String(challenge))
     if (isBasic && site === 'same-origin' && destination === 'empty') reply.removeHeader('www-authenticate')
     done()
   })

@@ -25,9 +25,16 @@ const LISTED = ['/api']
 
 /** @param path below the prefix that the server is mounted under, without a query */
 export function corsPolicyOf(path: string): CorsPolicy {
-  const isBelow = (parent: string) => path === parent || path.startsWith(`${parent}/`)
-  if (PUBLIC.some(isBelow)) return 'public'
-  return LISTED.some(isBelow) ? 'listed' : 'none'
+  if (isOneOf(PUBLIC, path)) return 'public'
+  return isOneOf(LISTED, path) ? 'listed' : 'none'
+}
+
+/** Every request is asked this, so no string is built. */
+function isOneOf(parents: readonly string[], path: string): boolean {
+  for (const parent of parents) {
+    if (path.startsWith(parent) && (path.length === parent.length || path[parent.length] === '/')) return true
+  }
+  return false
 }
 
 /** Response headers that scripts may read beside those that they always may. */
@@ -54,7 +61,10 @@ const PREFLIGHT = {
 /** Every origin may read the response. It is the same for each of them, so it needs no `Vary`. */
 export const ANY_ORIGIN = { 'access-control-allow-origin': '*' }
 
-type Headers = Record<string, string>
+type Headers = Readonly<Record<string, string>>
+
+const PUBLIC_HEADERS: Headers = { ...ANY_ORIGIN, 'access-control-expose-headers': EXPOSED }
+const NO_HEADERS: Headers = {}
 
 /** The CORS headers of responses. None of them ever allows credentials, that is cookies. */
 export interface Cors {
@@ -69,8 +79,8 @@ export function createCors({ corsOrigins }: Pick<Config, 'corsOrigins'>, prefix 
   return {
     headersFor(request) {
       const policy = corsPolicyOf(pathOf(request, prefix))
-      if (policy === 'public') return { ...ANY_ORIGIN, 'access-control-expose-headers': EXPOSED }
-      if (policy === 'none' || listed.size === 0) return {}
+      if (policy === 'public') return PUBLIC_HEADERS
+      if (policy === 'none' || listed.size === 0) return NO_HEADERS
       const { origin } = request.headers
       if (origin === undefined || !listed.has(origin)) return { vary: 'Origin' }
       return { vary: 'Origin', 'access-control-allow-origin': origin, 'access-control-expose-headers': EXPOSED }
@@ -83,7 +93,8 @@ export function createCors({ corsOrigins }: Pick<Config, 'corsOrigins'>, prefix 
  * at the root have no prefix.
  */
 function pathOf({ url }: FastifyRequest, prefix: string): string {
-  const path = url.split('?', 1).join()
+  const query = url.indexOf('?')
+  const path = query === -1 ? url : url.slice(0, query)
   return prefix && path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path
 }
 
