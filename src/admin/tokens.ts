@@ -17,7 +17,6 @@ import { isUuid } from '../text/uuid.ts'
 import type { BulkFilter, TokenAdmin } from '../tokens/bulk.ts'
 import type { HandOver } from '../tokens/handover.ts'
 import { ALL_SORTS } from '../tokens/list-all.ts'
-import type { RevokeToken } from '../tokens/revoke-batch.ts'
 import { issuedTokens, ListStateSchema, revokedResponse, revokedWithIssued, toToken } from '../tokens/schemas.ts'
 import type { AccessToken, ShownToken } from '../tokens/token.entity.ts'
 import type { Usage } from '../tokens/usage.ts'
@@ -30,7 +29,6 @@ const unknownToken = problem('There is no such token')
 
 export interface AdminTokensOptions {
   tokenAdmin: TokenAdmin
-  revokeToken: RevokeToken
   usage: Usage
   catalogue: Pick<Catalogue, 'unknown'>
   keys: Keys
@@ -70,6 +68,7 @@ const adminGetTokenSchema = {
 const adminRevokeTokenSchema = {
   operationId: 'adminRevokeToken',
   summary: 'Revoke a token of any user',
+  description: 'With the token of an app, all tokens of that authorization are revoked, so the app cannot refresh it.',
   tags,
   params: Id('token'),
   response: { 200: revokedWithIssued, 204: revokedResponse, 404: unknownToken },
@@ -105,7 +104,8 @@ const adminRevokeTokensSchema = {
   operationId: 'adminRevokeTokens',
   summary: 'Revoke many tokens',
   description:
-    'Revokes every live token that matches all conditions; with `dry_run`, only counts them. If there are more than ' +
+    'Revokes every live token that matches all conditions; with `dry_run`, only counts them. An app whose token is revoked ' +
+    'cannot refresh it. If there are more than ' +
     'one request can revoke, the response is 202: the counted tokens are revoked; repeat the request until the ' +
     'response is 200 to revoke the others.',
   tags,
@@ -126,7 +126,7 @@ const adminRevokeTokensSchema = {
 }
 
 export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncTypebox {
-  const { tokenAdmin, revokeToken, handOver, usage, catalogue, userIds } = options
+  const { tokenAdmin, handOver, usage, catalogue, userIds } = options
   const show = (token: ShownToken, shown: ShowUserId) => ({
     ...toToken(catalogue, token, usage.lastUse(token)),
     user_id: shown(token.user),
@@ -169,7 +169,7 @@ export function adminTokens(options: AdminTokensOptions): FastifyPluginAsyncType
       '/tokens/:id',
       { preValidation: checkScopes('admin:write'), schema: adminRevokeTokenSchema },
       async ({ params }, reply) => {
-        return sendRevoked(reply, await revokeToken((await find(params.id)).id))
+        return sendRevoked(reply, await tokenAdmin.revokeOne((await find(params.id)).id))
       },
     )
 

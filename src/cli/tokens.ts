@@ -145,14 +145,12 @@ async function list({ user: who, all, json }: ListOptions): Promise<void> {
 }
 
 async function revoke(id: string, { json }: JsonOption): Promise<void> {
-  const { token, seen, catalogue, count } = await withServices(
-    async ({ tokenAdmin, revokeToken, usage, catalogue }) => {
-      const count = await revokeToken(id)
-      const token = await tokenAdmin.find(id)
-      if (!token) throw new CommandError(`There is no token ${id}.`)
-      return { token, seen: usage.lastUse(token), catalogue, count }
-    },
-  )
+  const { token, seen, catalogue, count } = await withServices(async ({ tokenAdmin, usage, catalogue }) => {
+    const count = await tokenAdmin.revokeOne(id)
+    const token = await tokenAdmin.find(id)
+    if (!token) throw new CommandError(`There is no token ${id}.`)
+    return { token, seen: usage.lastUse(token), catalogue, count }
+  })
   const { toToken } = await import('../tokens/schemas.ts')
   const others = count > 1 ? ` and ${count - 1} more that were issued with it or replaced it` : ''
   printResult(json, { data: toToken(catalogue, token, seen), count }, `Revoked ${describe(token)}${others}`)

@@ -1,5 +1,5 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
-import type { Publish } from '../cluster/invalidation-bus.ts'
+import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
 import type { Database, Em } from '../database/database.ts'
 import type { Step, StepOptions } from '../database/run-batches.ts'
 import type { Input } from '../operations/kind.ts'
@@ -14,7 +14,10 @@ import {
   understandsInput,
 } from './bulk-filter.ts'
 import { countIssued } from './count-issued.ts'
+import { endGrantsOf } from './end-grants.ts'
 import { countTokens, type ListAllPage, listTokens } from './list-all.ts'
+import { revokeTokenIds } from './revoke.ts'
+import type { RevokeToken } from './revoke-batch.ts'
 import { revokeNextTokens } from './revoke-many.ts'
 import { AccessToken } from './token.entity.ts'
 
@@ -29,19 +32,34 @@ export interface TokenAdmin {
   /** Counts the live tokens that match. @param some `search` as in a list; `max`: counts no further */
   count(filter: BulkFilter, some?: { search?: string | undefined; max?: number | undefined }): Promise<number>
   /**
-   * Revokes the live tokens that match. Each batch has its own transaction, so the reported count is committed. Without
+   * Revokes the token with this id if it is live, what it issued, and all tokens of its grant, refresh tokens included.
+   * @returns the number of revoked access tokens; 0: it was not revoked
+   */
+  revokeOne(id: string): Promise<number>
+  /**
+   * Revokes the live tokens that match, and the refresh tokens of their grants. Each batch has its own transaction, so the reported count is committed. Without
    * `background`, call it again to continue.
    * @throws 422 for a filter without conditions; 503 if the database fails before anything is revoked
    */
   revoke(filter: BulkFilter, options?: OperationOptions): Promise<OperationProgress>
 }
 
-export function createTokenAdmin(db: Database, operations: Pick<Operations, 'define'>): TokenAdmin {
+export interface TokenAdminOptions {
+  db: Database
+  bus: InvalidationBus
+  operations: Pick<Operations, 'define'>
+  revokeToken: RevokeToken
+}
+
+export function createTokenAdmin({ db, bus, operations, revokeToken }: TokenAdminOptions): TokenAdmin {
   const liveTokens = (filter: BulkFilter) => ({ $and: [toWhere(filter), live()] }) as FilterQuery<AccessToken>
 
   /** Revokes the next batch of them in the transaction of `em`. */
   async function revokeNext(em: Em, publish: Publish, filter: BulkFilter, options: StepOptions): Promise<Step> {
-    const { matching, along, last, state } = await revokeNextTokens(em, publish, liveTokens(filter), options)
+    const { matching, along, last, state } = await revokeNextTokens(em, publish, liveTokens(filter), {
+      ...options,
+      before: endGrantsOf,
+    })
     // A token that was exchanged for one of them, or issued by it, may itself match.
     const counted = {
       $and: [toWhere(filter), { id: { $in: along }, expiresAt: { $gt: new Date() } }],
@@ -61,6 +79,14 @@ export function createTokenAdmin(db: Database, operations: Pick<Operations, 'def
     find: id => db.run(async em => (await em.findOne(AccessToken, { id })) ?? undefined),
     countIssued: id => countIssued(db, id),
     count: (filter, some) => countTokens(db, filter, some),
+    async revokeOne(id) {
+      const token = await db.run(em => em.findOne(AccessToken, { id }, { fields: ['grant'] }))
+      if (!token?.grant) return revokeToken(id)
+      return bus.transaction(async (em, publish) => {
+        const others = await endGrantsOf(em, [id])
+        return (await revokeTokenIds(em, publish, [...new Set([id, ...others])])).length
+      })
+    },
     async revoke(filter, options) {
       return revoke(toInput(requireCondition(filter)), options)
     },

@@ -10,6 +10,8 @@ export interface RevokeManyOptions extends StepOptions {
   lastTokenId?: string | undefined
   /** false: tokens that are issued while it runs are covered too, whatever issued them. Default true. */
   bounded?: boolean | undefined
+  /** Called with the tokens of a batch before they are revoked. @returns others to revoke with them */
+  before?: ((em: Em, ids: readonly string[]) => Promise<string[]>) | undefined
 }
 
 /** The revoked tokens of one batch. */
@@ -32,7 +34,7 @@ export async function revokeNextTokens(
   em: Em,
   publish: Publish,
   where: FilterQuery<AccessToken>,
-  { state = {}, size = BATCH_SIZE, lastTokenId, bounded = true }: RevokeManyOptions = {},
+  { state = {}, size = BATCH_SIZE, lastTokenId, bounded = true, before = async () => [] }: RevokeManyOptions = {},
 ): Promise<RevokedBatch> {
   const { after, upTo } = state
   const tokensToKeep = await withAncestors(em, lastTokenId)
@@ -45,8 +47,9 @@ export async function revokeNextTokens(
     upTo ?? (bounded && full ? (await selectTokenIds(em, covered, { limit: 1, order: 'desc' }))[0] : undefined)
   const kept =
     last && tokensToKeep.length > 0 ? await selectTokenIds(em, all(covered, { id: { $in: tokensToKeep } })) : []
-  const revoked = await revokeTokenIds(em, publish, [...ids, ...kept])
   const selected = new Set([...ids, ...kept])
+  const others = await before(em, [...selected])
+  const revoked = await revokeTokenIds(em, publish, [...new Set([...selected, ...others])])
   const [matching, along] = [revoked.filter(id => selected.has(id)), revoked.filter(id => !selected.has(id))]
   const following = { ...(bound && { upTo: bound }), ...(full && { after: ids.at(-1) as string }) }
   return { count: revoked.length, last, state: following, matching, along }

@@ -120,7 +120,7 @@ export function createTokenServices(options: TokenServicesOptions): TokenService
     tokens: createTokens({ ...options, targets, mint, insertRow, revokeToken, usage }),
     revokeToken,
     recoverRevocations: createRecoverRevocations(db, bus),
-    tokenAdmin: createTokenAdmin(db, operations),
+    tokenAdmin: createTokenAdmin({ db, bus, operations, revokeToken }),
     listTokensByUse: createListByUse(db),
     handOver: createHandOver({ bus, catalogue, clients, mint, mail, ownUsers, config }),
     usage,

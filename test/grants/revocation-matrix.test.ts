@@ -122,6 +122,10 @@ const REVOCATIONS: Record<string, (scene: Scene) => Promise<unknown>> = {
   'sign out everywhere': ({ user }) => one.services.signOut(user.id),
   'withdraw consent': ({ user, client }) => one.services.authorizations.withdraw(user.id, client.id),
   'revoke parent': ({ accessToken }) => one.services.revokeToken(String(decodeJwt(accessToken).jti)),
+  'an administrator revokes the access token': ({ accessToken }) =>
+    one.services.tokenAdmin.revokeOne(String(decodeJwt(accessToken).jti)),
+  'an administrator revokes the tokens of the app': ({ client }) =>
+    one.services.tokenAdmin.revoke({ clientId: client.id }),
   'revoke refresh token': ({ refreshToken, headers }) =>
     form(one.app, '/oauth/revoke', { token: refreshToken }, headers),
 }
@@ -130,7 +134,7 @@ const REVOCATIONS: Record<string, (scene: Scene) => Promise<unknown>> = {
 function concerns(grant: string, revocation: string): boolean {
   if (grant === 'client credentials') return revocation === 'revoke client'
   if (revocation === 'revoke the client that exchanges') return grant === 'exchange'
-  if (revocation === 'revoke refresh token')
+  if (revocation === 'revoke refresh token' || revocation.startsWith('an administrator'))
     return ['personal token', 'refresh', 'exchange', 'rotation'].includes(grant)
   if (revocation === 'revoke parent') return ['personal token', 'exchange', 'rotation'].includes(grant)
   return true

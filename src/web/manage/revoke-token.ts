@@ -1,6 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { TokenAdmin } from '../../tokens/bulk.ts'
-import type { RevokeToken } from '../../tokens/revoke-batch.ts'
 import { plural } from '../numbers.ts'
 import { phrase } from '../phrase.ts'
 import { idOf } from '../query.ts'
@@ -13,7 +12,6 @@ import type { TokenFacts } from './token-facts.ts'
 export interface RevokeAnyTokenOptions {
   site: Site
   tokenAdmin: TokenAdmin
-  revokeToken: RevokeToken
   facts: TokenFacts
 }
 
@@ -22,7 +20,7 @@ const section = 'manage' as const
 const tab = 'tokens'
 
 /** Pages that revoke one token of any user. */
-export function revokeAnyToken({ site, tokenAdmin, revokeToken, facts }: RevokeAnyTokenOptions): FastifyPluginAsync {
+export function revokeAnyToken({ site, tokenAdmin, facts }: RevokeAnyTokenOptions): FastifyPluginAsync {
   const path = `${site.base}/manage/tokens`
 
   const find = (id: string) => findToken(tokenAdmin, id)
@@ -42,7 +40,7 @@ export function revokeAnyToken({ site, tokenAdmin, revokeToken, facts }: RevokeA
 
     app.post('/tokens/:id/revoke', async (request, reply) => {
       const { id, name } = await find(idOf(request))
-      const count = await revokeToken(id)
+      const count = await tokenAdmin.revokeOne(id)
       const values = { name: name ?? id, count: String(count - 1) }
       return reply.redirectTo('/manage/tokens', count > 1 ? 'tokenRevokedForWith' : 'tokenRevokedFor', values)
     })
