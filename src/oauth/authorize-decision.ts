@@ -17,7 +17,7 @@ import { consumePushed } from './pushed.ts'
 /** The user's decisions on authorization requests. */
 export interface AuthorizationDecisions {
   /**
-   * Whether an error may redirect to the client at once, without anybody's doing. Not to one that says itself who it is, before
+   * Whether an error may redirect to the client at once, without anybody's doing. Not to one that no operator registered, before
    * the user has consented to it: anybody could make this server redirect to any site (RFC 9700 §4.11.2).
    * @param signedIn undefined: nobody is
    */
@@ -70,7 +70,7 @@ export function createAuthorizationDecisions({ bus, db, policy, config }: Decisi
 
   return {
     async mayRedirect({ client }, signedIn) {
-      if (!client.isSelfAsserted()) return true
+      if (client.isOperators()) return true
       if (!signedIn) return false
       return (await db.run(em => consentedScopes(em, signedIn.user.id, client.id))) !== undefined
     },

@@ -246,6 +246,21 @@ t.test('all other errors are sent to the client', async t => {
   })
 })
 
+t.test('an error redirects to the app of another user only for a user who has consented to it', async t => {
+  const theirs = await newApp({ userId: (await newUser(services)).id })
+  const stranger = new Browser(app)
+  const wrong = authorizeUrl(theirs, { code_challenge_method: 'plain' })
+  for (const url of [wrong, authorizeUrl(theirs, { prompt: 'none' }), authorizeUrl(theirs, { scope: 'admin:users' })]) {
+    for (const who of [stranger, signedIn]) {
+      const page = await who.get(url)
+      t.match([page.statusCode, page.headers.location], [400, undefined], url)
+    }
+  }
+  await signedIn.approve(authorizeUrl(theirs))
+  t.equal(locationOf(await signedIn.get(wrong)).searchParams.get('error'), 'invalid_request')
+  t.equal((await stranger.get(wrong)).headers.location, undefined)
+})
+
 t.test('prompt', async t => {
   const error = async (browser: Browser, params: Parameters<typeof authorizeUrl>[1], of = client) =>
     locationOf(await browser.get(authorizeUrl(of, params))).searchParams.get('error')
