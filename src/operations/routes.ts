@@ -45,6 +45,8 @@ export function operationRoutes(operations: Operations): FastifyPluginAsyncTypeb
     app.post(
       '/operations/:id/cancel',
       {
+        // As on the page.
+        config: { needsFreshSignIn: true },
         preValidation: mayCancel,
         schema: {
           ...schemas.cancelOperation,
