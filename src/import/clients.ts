@@ -26,6 +26,8 @@ export interface ClientDraft {
   scopes: readonly string[] | null
   revoked: boolean
   createdAt: Date | null
+  /** Of a resource server. An operator registers it here. */
+  audience?: string | null
   /** Table and id of the user whose app it is, such as `users/1`; null: it is the operator's. */
   owner: string | null
 }
@@ -54,6 +56,7 @@ const RESERVED = 'its client_id cannot be used here, so it got a new one'
 /** As an app of the operator it would get what nobody but an operator can allow. */
 const NO_OWNER = 'it is the app of a user who was not imported'
 const NOT_MACHINES = 'it is the app of a user, so it cannot use client_credentials'
+const RESOURCE_SERVER = 'it is a resource server: create it here with its audience, so that its guards can sign in'
 const REVOKED = 'it has been revoked, and stays so'
 
 export function createImportClients(context: ImportContext, mapScopes: MapScopes): ImportClients {
@@ -102,6 +105,7 @@ export function createImportClients(context: ImportContext, mapScopes: MapScopes
     else if (!(await isImported(draft, user))) return report.refuse('clients', draft.sourceId, REJECTED)
     report.count('clients', 'imported')
     if (draft.revoked) report.remark('clients', draft.sourceId, REVOKED)
+    if (draft.audience) report.remark('clients', draft.sourceId, RESOURCE_SERVER)
     if (draft.owner !== null && draft.grantTypes.includes('client_credentials'))
       report.remark('clients', draft.sourceId, NOT_MACHINES)
   }

@@ -28,6 +28,8 @@ export interface TokenDraft {
   expiresAt: Date | null
   lastUsedAt: Date | null
   revoked: boolean
+  /** The URIs of the APIs that it is for, separated by spaces; none: it is for the whole deployment. */
+  audience?: string | null
   /** Whether an earlier row of this import had the same id. It can only revoke what that one became. */
   repeated?: boolean
   /** Its refresh token, if it has one. */

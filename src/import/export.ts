@@ -27,7 +27,7 @@ const TABLES: Record<string, string> = {
       ${time('t.last_used_at')} as last_used_at
     from oauth_access_tokens t join oauth_clients c on c.id = t.client_id where t.id > ? order by t.id limit ?`,
   refresh_tokens: `
-    select id, access_token_id, user_id, client_id, scopes, encode(hash, 'hex') as sha256,
+    select id, access_token_id, user_id, client_id, scopes, audience, encode(hash, 'hex') as sha256,
       revoked or used_at is not null as revoked, ${time('created_at')} as created_at, ${time('expires_at')} as expires_at
     from oauth_refresh_tokens where id > ? order by id limit ?`,
 }

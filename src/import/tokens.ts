@@ -36,7 +36,7 @@ export function createImportTokens(context: ImportContext, options: ImportTokens
   const importRefresh = createImportRefresh(context, options)
 
   async function toRow(draft: TokenDraft, { user, client, personal }: Owners): Promise<TokenRow> {
-    const { hash, revoked, lastUsedAt, scopes } = draft
+    const { hash, revoked, lastUsedAt, scopes, audience = null } = draft
     const expiresAt = wholeSecond(draft.expiresAt ?? neverEndsAt)
     const { list, index } = dryRun ? NO_REFERENCE : await services.takeStatusReference(importedListEnd(expiresAt))
     const createdAt = draft.createdAt ?? new Date()
@@ -48,6 +48,7 @@ export function createImportTokens(context: ImportContext, options: ImportTokens
       client,
       name,
       scopes: mapScopes(scopes),
+      audience,
       format: hash ? 'opaque' : 'jwt',
       hash,
       grant: draft.refresh ? newId() : null,

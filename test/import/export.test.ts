@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -56,4 +56,32 @@ t.test('a client gets neither the id of a user nor that of a metadata document',
     ids.filter(id => found.includes(id)),
     [kept],
   )
+})
+
+t.test('a token for one API is for no other after the import', async t => {
+  const [from, to] = [await importRig(t), await importRig(t)]
+  const audience = 'https://stock.example.com'
+  await from.services.clients.create({ name: 'Stock API', audience })
+  const user = await newUser(from.services)
+  const issue = (resources?: string[]) =>
+    from.services.tokens.issuePersonal({ user, name: 'ci', scopes: ['user:read'], format: 'opaque', resources })
+  const [limited, free] = [await issue([audience]), await issue()]
+  const file = join(folder, 'limited.ndjson')
+  await writeFile(file, write => exportRows(from.services.db, write), { gzip: false })
+  const refresh = { id: 'r', access_token_id: limited.token.id, audience, text: 'a-refresh-token-of-the-source' }
+  const wrong = { id: 'w', user_id: user.id, text: 'a-token-of-the-source-system', scopes: [], audience: 'orders' }
+  const more = [
+    { table: 'refresh_tokens', row: refresh },
+    { table: 'tokens', row: wrong },
+  ]
+  appendFileSync(file, more.map(line => `${JSON.stringify(line)}\n`).join(''))
+  const report = await importInto(to.services, 'tokens', file)
+  const said = (reason: RegExp) => report.findings.find(finding => reason.test(finding.reason))
+  t.match(said(/its audience is no list of URIs/), { part: 'tokens', refused: true, examples: ['w'] })
+  t.match(said(/for some APIs only/), { part: 'refresh_tokens', refused: true, examples: ['r'] })
+  t.match(said(/it is a resource server/), { part: 'clients', refused: false })
+  t.equal((await to.own(free.plainText)).status, 200)
+  t.equal((await to.own(limited.plainText)).status, 401, 'the API of the server itself is another one')
+  const rows = await to.services.db.query('select audience from oauth_access_tokens order by audience')
+  t.strictSame(rows, [{ audience }, { audience: null }])
 })

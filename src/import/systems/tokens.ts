@@ -9,6 +9,7 @@ import { endOf, hashOfText, idOf, isTrue, listOf, readRow, readUser, timeOf, Unr
 
 /** Here it would be an app of the operator. */
 const SELF_REGISTERED = 'it registered itself, and can do so here'
+const LIMITED = 'it is for some APIs only: its app has to ask the user again'
 const SHA256 = /^[0-9a-f]{64}$/
 
 /** Reads the form that `postern export` writes (docs/export.md), from whatever system. */
@@ -30,6 +31,7 @@ export function readTokens({ readTime }: ReaderOptions): SystemReader {
       redirectUris: listOf(row, 'redirect_uris') ?? [],
       grantTypes: GRANT_TYPES.filter(grant => (listOf(row, 'grant_types') ?? []).includes(grant)),
       scopes: listOf(row, 'scopes'),
+      audience: row.audience ?? null,
       revoked: isTrue(row, 'revoked'),
       createdAt: timeOf(readTime, row, 'created_at'),
     }
@@ -42,6 +44,7 @@ export function readTokens({ readTime }: ReaderOptions): SystemReader {
       client: idOf(row, 'client_id'),
       name: row.name ?? null,
       scopes: listOf(row, 'scopes') ?? [],
+      audience: audienceOf(row),
       hash: row.jti ? null : row.text ? hashOfText(row.text) : hashOf(row),
       createdAt: timeOf(readTime, row, 'created_at'),
       expiresAt: endOf(readTime, row, 'expires_at'),
@@ -52,13 +55,17 @@ export function readTokens({ readTime }: ReaderOptions): SystemReader {
   }
 
   function toRefresh(row: SourceRow): LinkedDraft | Refusal {
-    return readRow(row, sourceId => ({
-      sourceId,
-      hash: hashOf(row),
-      expiresAt: endOf(readTime, row, 'expires_at'),
-      revoked: isTrue(row, 'revoked'),
-      token: idOf(row, 'access_token_id') ?? '',
-    }))
+    return readRow(row, sourceId => {
+      // It would get tokens for the whole deployment.
+      if (row.audience) return { sourceId, reason: LIMITED }
+      return {
+        sourceId,
+        hash: hashOf(row),
+        expiresAt: endOf(readTime, row, 'expires_at'),
+        revoked: isTrue(row, 'revoked'),
+        token: idOf(row, 'access_token_id') ?? '',
+      }
+    })
   }
 
   return {
@@ -76,6 +83,13 @@ export function readTokens({ readTime }: ReaderOptions): SystemReader {
 function userOf(row: SourceRow): string | null {
   const id = idOf(row, 'user_id')
   return id === null ? null : `users/${id}`
+}
+
+/** @throws UnreadableValue, since a token without its audience would be accepted by every API */
+function audienceOf({ audience }: SourceRow): string | null {
+  if (!audience) return null
+  if (audience.split(' ').every(uri => URL.canParse(uri) && !uri.includes('#'))) return audience
+  throw new UnreadableValue('its audience is no list of URIs, separated by spaces')
 }
 
 /** The SHA-256 of the text, or the text itself. @throws UnreadableValue */
