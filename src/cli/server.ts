@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Database } from '../database/database.ts'
 import { takeLock } from '../database/locks.ts'
 import { ExitCode } from './errors.ts'
@@ -33,14 +33,24 @@ export function migrateCommand(postern: Command): void {
       'change nothing, and report by the exit code: 0 nothing to do, 2 safe while nodes of the previous release serve, ' +
         '3 stop them first',
     )
+    .addOption(
+      new Option(
+        '--online',
+        'migrate only if that is safe while nodes of the previous release serve; else change nothing, with exit code 3',
+      ).conflicts('check'),
+    )
     .option(...JSON_OPTION)
     .addHelpText(
       'after',
-      examples('DATABASE_URL=postgres://… APP_KEY=… postern migrate', 'postern migrate --check || echo $?'),
+      examples(
+        'DATABASE_URL=postgres://… APP_KEY=… postern migrate',
+        'postern migrate --online',
+        'postern migrate --check || echo $?',
+      ),
     )
-    .action(async ({ check, json }: MigrateOptions) => {
+    .action(async ({ check, online = false, json }: MigrateOptions) => {
       if (check) return checkMigrations(json)
-      const applied = await migrateDatabase()
+      const applied = await migrateDatabase(online)
       const lines = applied.map(name => `Applied ${name}`)
       printResult(json, { applied }, lines.length > 0 ? lines.join('\n') : 'The database is up to date.')
     })
@@ -48,6 +58,7 @@ export function migrateCommand(postern: Command): void {
 
 interface MigrateOptions extends JsonOption {
   check?: boolean
+  online?: boolean
 }
 
 const SAFE = 2
@@ -63,18 +74,34 @@ async function checkMigrations(json: boolean | undefined): Promise<void> {
   if (pending.length > 0) throw new ExitCode(stops.length > 0 ? NEEDS_STOP : SAFE)
 }
 
-/** @returns the names of the applied migrations */
-async function migrateDatabase(): Promise<string[]> {
+/**
+ * @param online changes nothing if a migration needs a stop
+ * @returns the names of the applied migrations
+ */
+async function migrateDatabase(online: boolean): Promise<string[]> {
   const { migrate } = await import('../database/migrations.ts')
   return withBareServices(
     async services => {
       const { db } = services
-      const applied = db.embedded ? await migrate(db) : await oneAtATime(db, () => migrate(db))
+      const work = async () => {
+        if (online) await assertNoStop(db)
+        return migrate(db)
+      }
+      const applied = db.embedded ? await work() : await oneAtATime(db, work)
       await services.ensureRows()
       return applied
     },
     { connections: LOCK_AND_WORK },
   )
+}
+
+async function assertNoStop(db: Database): Promise<void> {
+  const { pendingMigrations } = await import('../database/pending-migrations.ts')
+  const stops = (await pendingMigrations(db)).filter(({ needsStop }) => needsStop !== null)
+  if (stops.length === 0) return
+  const reasons = stops.map(({ name, needsStop }) => `${name}: ${needsStop}`).join('; ')
+  process.stderr.write(`postern: Stop all nodes, then migrate without --online. ${reasons}\n`)
+  throw new ExitCode(NEEDS_STOP)
 }
 
 /**
