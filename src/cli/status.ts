@@ -63,7 +63,7 @@ const toJson = ({ newest, nodes, seenBy, latencyMs }: ClusterStatus) => ({
     sequence,
     behind,
     seen_in_ms: rounded(node.latencyMs),
-    hearing: connected,
+    listening: connected,
     silent_for_ms: rounded(node.silentMs),
     readers,
   })),

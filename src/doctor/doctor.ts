@@ -19,7 +19,7 @@ export interface Patient {
 }
 
 /**
- * Compares the configuration with the world around it. It changes nothing.
+ * Checks the configuration against the running database, mail server, proxy and so on. It changes nothing.
  * @returns the findings, in the order of the checks
  * @example
  * const findings = await examine({ env: process.env, config: loadConfig(), opened: undefined, closed: 'not opened' })

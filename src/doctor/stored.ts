@@ -45,7 +45,7 @@ export function keysCheck(opened: Opened | undefined, closed: string): Check {
       const current = rows.filter(row => isCurrent(row)).at(-1)
       if (!current) return skipped('There are no signing keys yet: the first start creates them.')
       const days = Math.floor((Date.now() - (signsFrom(current) ?? current.createdAt).getTime()) / DAY_MS)
-      const message = `The current key has signed for ${days} days.`
+      const message = `The active key has been in use for ${days} days.`
       return days > KEY_DAYS ? warning(message, 'Replace it: npx postern keys rotate') : ok(message)
     },
   }

@@ -2,6 +2,7 @@ import { STATUS, type Status } from '../../packages/guard/src/status-bits.ts'
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Database } from '../database/database.ts'
 import type { RegisterMetrics } from '../http/metrics.ts'
+import { createReadiness } from '../http/readiness.ts'
 import { readClusterStatus } from './cluster-status.ts'
 import type { Feed } from './feed.ts'
 import type { StatusLists } from './lists.ts'
@@ -28,11 +29,12 @@ export const revocationMetrics =
     const newest = gauge('postern_newest_sequence', 'Sequence number of the last status change in the database.')
     const lag = gauge('postern_lag', 'Status changes in the database that this node has not received.')
     const connected = gauge(
-      'postern_hearing',
+      'postern_listening',
       '0: this node receives no notifications and queries the database for every token.',
     )
     const nodes = gauge('postern_nodes', 'Nodes on a shared database with a heartbeat in the last five seconds.')
     const up = gauge('postern_database_up', '0: the database did not respond; values from it are the last known ones.')
+    const ready = gauge('postern_ready', '0: this node is not ready to serve, as /health/ready says.')
     const readers = gauge('postern_feed_readers', 'Readers of the event feed of this node.')
     const reader = new Gauge({
       name: 'postern_feed_reader_sequence',
@@ -52,6 +54,12 @@ export const revocationMetrics =
       help: 'Connections to the feed that began after a status change which the database lacks: it may be a restored backup.',
       registers,
     })
+    const requireReady = createReadiness({ db, bus })
+    const isReady = () =>
+      requireReady().then(
+        () => 1,
+        () => 0,
+      )
     let counted = 0
     let countedAhead = 0
     const count = (status: Status) => statusChanges.inc({ status: NAMES.get(status) ?? 'unknown' })
@@ -72,7 +80,8 @@ export const revocationMetrics =
       ahead.inc(feed.ahead - countedAhead)
       countedAhead = feed.ahead
       position.set(lists.sequence)
-      lag.set(Math.max(0, (clusterStatus?.newest?.sequence ?? 0) - lists.sequence))
+      if (clusterStatus) lag.set(Math.max(0, (clusterStatus.newest?.sequence ?? 0) - lists.sequence))
+      ready.set(await isReady())
       connected.set(bus.connected ? 1 : 0)
       readers.set(feed.readers.size)
       reader.reset()
@@ -80,12 +89,11 @@ export const revocationMetrics =
     }
   }
 
-function furthestBehind(feed: Feed): Map<string, number> {
+/** The clients whose readers have received the least, and up to where. */
+function furthestBehind(feed: Feed): [client: string, position: number][] {
   const positions = new Map<string, number>()
-  for (const { client, position } of feed.readers) {
-    const known = positions.get(client)
-    if (known !== undefined || positions.size < MAX_CLIENTS)
-      positions.set(client, Math.min(known ?? position, position))
-  }
-  return positions
+  for (const { client, position } of feed.readers)
+    positions.set(client, Math.min(positions.get(client) ?? position, position))
+  if (positions.size <= MAX_CLIENTS) return [...positions]
+  return [...positions].sort(([, a], [, b]) => a - b).slice(0, MAX_CLIENTS)
 }

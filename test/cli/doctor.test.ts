@@ -208,7 +208,7 @@ t.test('a database that is away, empty, or of another key', ONLY_SHARED, async t
   await client.query("update oauth_signing_keys set activated_at = now() - interval '400 days' where state = 'current'")
   await client.end()
   const old = await examine({ ...migrated, PORT: env.PORT })
-  t.ok(found(old.about('keys'), 'warning', /signed for 400 days/))
+  t.ok(found(old.about('keys'), 'warning', /in use for 400 days/))
   t.ok(found(old.about('administrator'), 'warning', /still has the password/))
   const otherKey = await examine({ ...migrated, PORT: env.PORT, APP_KEY: Buffer.from(APP_KEY).toString('base64') })
   t.ok(found(otherKey.about('keys'), 'error', /APP_KEY/))

@@ -27,7 +27,7 @@ t.test('two nodes', ONLY_SHARED, async t => {
     const { newest, seen_by, seen_in_ms, nodes } = await postern.json(['status'])
     t.equal(seen_by, 2)
     t.ok(seen_in_ms >= 0)
-    for (const node of nodes) t.match(node, { sequence: newest.sequence, behind: 0, hearing: true, readers: [] })
+    for (const node of nodes) t.match(node, { sequence: newest.sequence, behind: 0, listening: true, readers: [] })
     const { stdout } = await postern.run(['status'])
     t.match(stdout, new RegExp(`^Change ${newest.sequence} of \\S+: seen by 2 of 2 nodes in [\\d.]+ ms$`, 'm'))
   })

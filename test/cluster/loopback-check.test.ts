@@ -10,7 +10,7 @@ const databaseOf = async (t: Test) => (await testDatabase(t)).databaseUrl as str
 const ready = async ({ app }: Node) => (await app.inject('/health/ready')).statusCode
 const metric = async ({ app }: Node) =>
   (await app.inject({ url: '/metrics', headers: { authorization: `Bearer ${METRICS_TOKEN}` } })).body.match(
-    /^postern_hearing (\d)$/m,
+    /^postern_listening (\d)$/m,
   )?.[1]
 const said = async ({ services }: Node) =>
   (await services.db.query<{ hearing: boolean }>('select hearing from nodes')).map(node => node.hearing)

@@ -32,7 +32,8 @@ t.test(
     const databaseUrl = (await testDatabase(t)).databaseUrl as string
     const admin = await openDatabase({ databaseUrl, databasePoolSize: 1, dataDir: undefined })
     t.teardown(() => admin.close())
-    const { app, services } = await served(t, databaseUrl)
+    const METRICS_TOKEN = 'm'.repeat(40)
+    const { app, services } = await served(t, databaseUrl, { METRICS_TOKEN })
     const { headers } = await actingAs(services, ['tokens:read', 'tokens:write'])
     const name = new URL(databaseUrl).pathname.slice(1)
     await admin.query(`alter database ${name} set default_transaction_read_only = on`)
@@ -47,6 +48,8 @@ t.test(
       t.match(refused.json(), { type: 'urn:postern:error:temporarily_unavailable', status: 503 })
     }
     t.equal((await app.inject('/health/ready')).statusCode, 503)
+    const metrics = await app.inject({ url: '/metrics', headers: { authorization: `Bearer ${METRICS_TOKEN}` } })
+    t.match(metrics.body, /^postern_ready 0$/m)
     const form = await app.inject({
       method: 'POST',
       url: '/oauth/device_authorization',

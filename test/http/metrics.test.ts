@@ -45,6 +45,7 @@ t.test('what happened is counted', async t => {
   t.equal(value(after, 'postern_sequence'), value(after, 'postern_newest_sequence'))
   t.equal(value(after, 'postern_lag'), 0)
   t.equal(value(after, 'postern_database_up'), 1)
+  t.equal(value(after, 'postern_ready'), 1)
   const requests = 'postern_http_request_duration_seconds_count{method="GET",route="/api/tokens"'
   t.equal(value(after, `${requests},status="2xx"}`), 1)
   t.equal(value(after, `${requests},status="401"}`), 1)

@@ -18,20 +18,52 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end -}}
 
-{{- define "postern.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
+{{/* What the pods of the server and of the jobs have in common. */}}
+{{- define "postern.pod" -}}
+automountServiceAccountToken: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+{{- with include "postern.volumes" . }}
+volumes:
+  {{- trim . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
-{{- define "postern.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+{{/* The same of their containers. */}}
+{{- define "postern.container" -}}
+image: {{ include "postern.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{ include "postern.environment" . }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- with include "postern.volumeMounts" . }}
+volumeMounts:
+  {{- trim . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "postern.secret" -}}
+{{ required "existingSecret is required: a Secret with DATABASE_URL and APP_KEY" .Values.existingSecret }}
 {{- end -}}
 
 {{- define "postern.environment" -}}
@@ -42,13 +74,68 @@ env:
   - name: SCOPES_FILE
     value: /etc/postern/scopes.json
   {{- end }}
+  {{- if .Values.secretAsFiles }}
+  {{- range .Values.secretFileKeys }}
+  - name: {{ . }}_FILE
+    value: /run/secrets/postern/{{ . }}
+  {{- end }}
+  {{- end }}
   {{- range $name, $value := .Values.config }}
   {{- if $value }}
   - name: {{ $name }}
     value: {{ $value | quote }}
   {{- end }}
   {{- end }}
+{{- if not .Values.secretAsFiles }}
 envFrom:
   - secretRef:
-      name: {{ required "existingSecret is required: a Secret with DATABASE_URL and APP_KEY" .Values.existingSecret }}
+      name: {{ include "postern.secret" . }}
+{{- end }}
+{{- end -}}
+
+{{- define "postern.volumes" -}}
+{{- if .Values.scopesConfigMap }}
+- name: scopes
+  configMap:
+    name: {{ .Values.scopesConfigMap }}
+{{- end }}
+{{- if .Values.secretAsFiles }}
+- name: secrets
+  secret:
+    secretName: {{ include "postern.secret" . }}
+    # 0400. The files belong to root, so Kubernetes also lets the fsGroup of the pod read them.
+    defaultMode: 256
+    items:
+      {{- range .Values.secretFileKeys }}
+      - { key: {{ . }}, path: {{ . }} }
+      {{- end }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "postern.volumeMounts" -}}
+{{- if .Values.scopesConfigMap }}
+- name: scopes
+  mountPath: /etc/postern
+  readOnly: true
+{{- end }}
+{{- if .Values.secretAsFiles }}
+- name: secrets
+  mountPath: /run/secrets/postern
+  readOnly: true
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "postern.egress" -}}
+- ports:
+    - { port: 53, protocol: UDP }
+    - { port: 53, protocol: TCP }
+    {{- range .Values.networkPolicy.egressPorts }}
+    - { port: {{ . }}, protocol: TCP }
+    {{- end }}
 {{- end -}}
