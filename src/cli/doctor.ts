@@ -9,7 +9,7 @@ export function doctorCommand(postern: Command): void {
   postern
     .command('doctor')
     .description(
-      'Compare the configuration with the world around it: database, clocks, issuer, proxies, mail, OpenID providers, ' +
+      'Check the configuration against what is running: database, clocks, issuer, proxies, mail, OpenID providers, ' +
         'Redis, keys, files. Says what to change, and changes nothing. Run it with the environment of the server.',
     )
     .option(...JSON_OPTION)

@@ -44,8 +44,8 @@ export function keyCommands(postern: Command): void {
   keys
     .command('rotate')
     .description(
-      'Activate the next key as soon as every cached JWK Set contains it. ' +
-        'Tokens signed with the current key stay valid.',
+      'Activate the standby key once every cached JWK Set contains it. ' +
+        'Tokens that the active key signed stay valid.',
     )
     .addOption(
       new Option(

@@ -46,7 +46,7 @@ export function restoredCommand(postern: Command): void {
   collectOptions(postern.command('restored'))
     .description(
       'Declare that other tools restored this database, such as pg_restore or a copy of DATA_DIR, before the first server ' +
-        'starts on it. Status references and sequence numbers that were given out after the backup are not given out again.',
+        'starts on it. Status indexes and sequence numbers that were assigned after the backup are not assigned again.',
     )
     .option('--reopen', 'do not declare it again, and collect for the last declaration, also while servers run')
     .option('--close', 'stop collecting, also while servers run')
@@ -98,8 +98,8 @@ const toJson = ({ declaredAt, until, isOpen, clients, recovered }: CollectionSta
 
 const restoredText = ({ lastAudit, lastToken, openLists }: RestoredState) => [
   `The last change in this database was at ${lastAudit ?? 'an unknown time'}, and its last token was issued at ${lastToken ?? 'an unknown time'}.`,
-  'Unknown are all changes since: revoke again what was revoked, and see docs/backup-and-restore.md.',
-  `${openLists} status lists have free places that tokens issued since may have.`,
+  'Changes made after that are lost. Repeat the revocations; see docs/backup-and-restore.md.',
+  `${openLists} status lists have unassigned indexes, which tokens issued after the backup may use.`,
 ]
 
 function collectionText({ declaredAt, until, isOpen, clients, recovered }: CollectionState): string[] {

@@ -30,7 +30,7 @@ export function serviceAccountCommands(postern: Command): void {
     .description('Create, update, disable, enable and list service accounts, and choose who looks after them.')
 
   withProperties(account.command('create'))
-    .description('Create an owner of tokens that is no person. It cannot sign in.')
+    .description('Create a service account: an owner of tokens that is not a person and cannot sign in.')
     .requiredOption('--name <name>', 'display name')
     .requiredOption('--maintainer <user...>', 'who looks after it: e-mail addresses or IDs')
     .addHelpText(
@@ -49,7 +49,7 @@ export function serviceAccountCommands(postern: Command): void {
   for (const what of ['add', 'remove'] as const) {
     account
       .command(`${what}-maintainer`)
-      .description(what === 'add' ? 'Let a person look after it.' : 'Let a person no longer look after it.')
+      .description(what === 'add' ? 'Add a maintainer.' : 'Remove a maintainer.')
       .argument(...idOfAccount)
       .argument('<user>', 'e-mail address or ID')
       .option(...JSON_OPTION)
@@ -68,7 +68,11 @@ export function serviceAccountCommands(postern: Command): void {
   ] as const) {
     account
       .command(what)
-      .description(what === 'disable' ? 'Its tokens stop working immediately.' : 'Its remaining tokens work again.')
+      .description(
+        what === 'disable'
+          ? 'Disable a service account. Its tokens stop working immediately.'
+          : 'Enable a service account. Its remaining tokens work again.',
+      )
       .argument(...idOfAccount)
       .option(...JSON_OPTION)
       .addHelpText('after', examples(`postern service-account ${what} ${ID}`))

@@ -33,7 +33,10 @@ export interface LoadAppKeyOptions {
  */
 export function loadOrCreateAppKey({ databaseUrl, dataDir, create }: LoadAppKeyOptions): string {
   if (databaseUrl)
-    throw new StartupError(`APP_KEY is required with DATABASE_URL: openssl rand -base64 ${SHORTEST_APP_KEY}`)
+    throw new StartupError(
+      'APP_KEY is required with DATABASE_URL. Set the key that this database was created with, or for a new one the output ' +
+        `of: openssl rand -base64 ${SHORTEST_APP_KEY}`,
+    )
   if (!create) return readStoredAppKey(dataDir) ?? randomBytes(SHORTEST_APP_KEY).toString('base64')
   const file = appKeyFile(dataDir)
   try {

@@ -126,7 +126,7 @@ export const wrongPasskey = (cause?: unknown) =>
   new PosternError({
     status: 401,
     code: 'invalid_credentials',
-    detail: 'This passkey was not accepted. Try again, or sign in in another way.',
+    detail: 'This passkey was not accepted. Try again, or use another sign-in method.',
     headers: { 'www-authenticate': 'Bearer realm="postern"' },
     cause,
   })
@@ -168,8 +168,8 @@ const tooMany = (code: ErrorCode, what: string, policy: string) => (retryAfter: 
 }
 
 export const tooManyAttempts = tooMany('too_many_attempts', 'failed attempts', 'attempts')
-export const tooManyRegistrations = tooMany('too_many_requests', 'registrations of clients', 'registrations')
-export const tooManyEmailChanges = tooMany('too_many_requests', 'changes of the e-mail address', 'email-changes')
+export const tooManyRegistrations = tooMany('too_many_requests', 'client registrations', 'registrations')
+export const tooManyEmailChanges = tooMany('too_many_requests', 'e-mail address changes', 'email-changes')
 export const tooManyRequests = tooMany('too_many_requests', 'requests from this address', 'requests')
 
 export const unavailable = (cause?: unknown) =>

@@ -26,7 +26,7 @@ export const writeActiveAppKey = (db: Database, value: ActiveAppKey, em?: Em): P
     em,
   )
 
-/** Makes that key of the ring active which the database says, now and with each change that this node hears of. */
+/** Makes that key of the ring active which the database says, now and with each change that this node is notified of. */
 export function followActiveKey(db: Database, bus: InvalidationBus, ring: KeyRing): void {
   if (ring.all.length === 1) return
   const activate = async () => {
@@ -34,7 +34,7 @@ export function followActiveKey(db: Database, bus: InvalidationBus, ring: KeyRin
     if (stored) ring.activate(stored.active)
   }
   bus.subscribe(({ kind }) => {
-    // A node that hears nothing gets `everything` once it hears again.
+    // A node that receives no notifications gets `everything` once it receives them again.
     if (kind === 'keys' || kind === 'everything') void activate().catch(() => {})
   })
   void activate().catch(() => {})

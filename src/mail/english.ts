@@ -45,7 +45,7 @@ export const english = {
     ofAccount:
       'An administrator gave the token named “{token}” to the service account {account} at {site}, which you maintain. You can see and revoke it on the page of the service account.',
     notYou:
-      'A former owner may have kept a copy: regenerate the token. If you do not know what uses it, ask an administrator of {site}.',
+      'A former owner may have kept a copy. To make it useless, regenerate the token. If you do not know what uses it, ask an administrator of {site}.',
   },
   factors_changed: {
     passkey_added: {

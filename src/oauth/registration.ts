@@ -119,6 +119,6 @@ function assertMatches({ id, secrets }: Client, body: RegistrationBody & Record<
   if (body.client_id !== id) throw invalidRequest('client_id must be that of the client.')
   const given = body.client_secret
   if (given !== undefined && !secrets.some(secret => isSecret(given, Buffer.from(secret.hash, 'hex')))) {
-    throw invalidRequest('client_secret is wrong. It is not required here.')
+    throw invalidRequest('client_secret is not the secret of this client. Send the current one, or omit client_secret.')
   }
 }

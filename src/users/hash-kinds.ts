@@ -16,7 +16,7 @@ const MINUTE_MS = 60_000
 /**
  * Reads them once an hour, and after an import: the first sign-in replaces a hash of another system. All users are read for
  * that, so only the very first sign-in waits; afterwards the kinds that were read before apply until there are others, also
- * when reading fails or this node does not hear of changes.
+ * when reading fails or this node is not notified of changes.
  */
 export function createHashKinds(db: Pick<Database, 'query'>, bus: Pick<InvalidationBus, 'subscribe'>): HashKinds {
   let known: readonly string[] | undefined

@@ -17,7 +17,7 @@ t.test('a user tries few addresses a day, by the API and the page together', asy
   t.equal(refused.statusCode, 429, 'a free one and a taken one alike')
   t.equal((await change(taken.email)).statusCode, 429)
   t.ok(Number(refused.headers['retry-after']) > 3_600)
-  t.match(refused.json(), { type: 'urn:postern:error:too_many_requests', detail: /changes of the e-mail address/ })
+  t.match(refused.json(), { type: 'urn:postern:error:too_many_requests', detail: /e-mail address changes/ })
   const browser = new Browser(app)
   await browser.signIn(user)
   const page = await browser.get('/account')

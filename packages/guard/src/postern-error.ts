@@ -52,7 +52,7 @@ export const internalError = (cause: unknown) =>
   new PosternError({
     status: 500,
     code: 'internal_error',
-    detail: 'Something went wrong here. It has been logged.',
+    detail: 'An unexpected error occurred and was logged.',
     cause,
   })
 

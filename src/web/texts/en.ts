@@ -75,7 +75,7 @@ export const english = {
   scopes: {
     'tokens:read': 'List your personal access tokens',
     'tokens:write': 'Create, change and revoke your personal access tokens',
-    'tokens:rotate': 'Regenerate the token itself',
+    'tokens:rotate': 'Replace its own token with a new one',
     'clients:read': 'List your apps and those you authorized',
     'clients:write': 'Create, change and revoke your apps',
     'admin:read': 'See every user, app, token and key',

@@ -32,7 +32,7 @@ export const serviceAccounts = {
   maintainer: 'Maintainer: e-mail address or ID',
   maintainerHint: 'The person who is responsible for it. You can add more maintainers later.',
   maintainers: 'Maintainers',
-  maintainersHint: 'They create, regenerate and revoke its tokens. At least one of them is active.',
+  maintainersHint: 'They create, regenerate and revoke its tokens. At least one must be active.',
   add: 'Add maintainer',
   remove: 'Remove',
   create: 'Create service account',
@@ -66,7 +66,7 @@ export const handover = {
     title: 'Hand token over',
     heading: 'Hand over the token {name} of {owner}?',
     opaque:
-      'The token stays the same: programs that use it keep working, for the new owner. So does any copy that a former owner kept: regenerate the token.',
+      'The token stays the same: programs that use it keep working, for the new owner. A copy that a former owner kept also keeps working; to prevent that, regenerate the token.',
     jwt: 'This token contains the ID of its owner, so a new token replaces it. The old one stops working immediately. You see the new token once.',
     account: 'Service account',
     noAccount: 'None',

@@ -126,7 +126,8 @@ export const manage = {
     },
     unlock: {
       title: 'Failed sign-ins',
-      detail: 'After ten failed sign-ins from one network, further attempts from there are delayed for 15 minutes.',
+      detail:
+        'After ten failed sign-ins from one network within 15 minutes, each further attempt from there is delayed by up to eight seconds.',
       submit: 'Reset failed sign-ins',
     },
     liveTokens: 'Active tokens',

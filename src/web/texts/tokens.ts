@@ -98,7 +98,7 @@ export const tokens = {
   },
   issued: {
     title: 'Your new token',
-    once: 'Copy the token “{name}” now. It is stored nowhere and will not be shown again.',
+    once: 'Copy the token “{name}” now. It will not be shown again, and nobody can recover it.',
     label: 'Token',
     copy: 'Copy',
     try: 'Try it:',

@@ -130,7 +130,7 @@ export const manage: Translated<typeof english> = {
     unlock: {
       title: 'Fehlgeschlagene Anmeldungen',
       detail:
-        'Nach zehn fehlgeschlagenen Anmeldungen aus einem Netz werden weitere von dort 15 Minuten lang verzögert.',
+        'Nach zehn fehlgeschlagenen Anmeldungen aus einem Netz innerhalb von 15 Minuten wird jeder weitere Versuch von dort um bis zu acht Sekunden verzögert.',
       submit: 'Fehlversuche zurücksetzen',
     },
     liveTokens: 'Aktive Tokens',

@@ -9,9 +9,9 @@ export const messages: Readonly<Record<string, string>> = {
     'Dieser Link ist nicht mehr gültig: Er wurde schon verwendet oder ist abgelaufen. Fordere einen neuen an.',
   'Too many failed attempts. Try again in {seconds} seconds.':
     'Zu viele Fehlversuche. Versuche es in {seconds} Sekunden noch einmal.',
-  'Too many registrations of clients. Try again in {seconds} seconds.':
+  'Too many client registrations. Try again in {seconds} seconds.':
     'Zu viele Registrierungen von Apps. Versuche es in {seconds} Sekunden noch einmal.',
-  'Too many changes of the e-mail address. Try again in {seconds} seconds.':
+  'Too many e-mail address changes. Try again in {seconds} seconds.':
     'Zu viele Änderungen der E-Mail-Adresse. Versuche es in {seconds} Sekunden noch einmal.',
   'Too many requests from this address. Try again in {seconds} seconds.':
     'Zu viele Anfragen von dieser Adresse. Versuche es in {seconds} Sekunden noch einmal.',
@@ -19,7 +19,7 @@ export const messages: Readonly<Record<string, string>> = {
     'Die Datenbank ist nicht erreichbar oder nimmt gerade keine Änderungen an. Möglicherweise wurde nichts gespeichert; versuche es noch einmal.',
   'The server has too many requests of this kind at the moment. Nothing has changed; try again.':
     'Der Server hat gerade zu viele Anfragen dieser Art. Es wurde nichts geändert; versuche es noch einmal.',
-  'Something went wrong here. It has been logged.':
+  'An unexpected error occurred and was logged.':
     'Auf unserer Seite ist etwas schiefgegangen. Der Fehler wurde protokolliert.',
   'There is no such page.': 'Diese Seite gibt es nicht.',
   'There is no such token.': 'Dieses Token gibt es nicht.',
@@ -48,7 +48,7 @@ export const messages: Readonly<Record<string, string>> = {
   'Too many {what}. Try again in {seconds} seconds.':
     'Zu viele Anfragen. Versuche es in {seconds} Sekunden noch einmal.',
 
-  'This passkey was not accepted. Try again, or sign in in another way.':
+  'This passkey was not accepted. Try again, or use another sign-in method.':
     'Dieser Passkey wurde nicht angenommen. Versuche es noch einmal, oder melde dich anders an.',
   'The code is wrong, or has been used. Wait for the next one.':
     'Der Code ist falsch oder wurde schon verwendet. Warte auf den nächsten.',

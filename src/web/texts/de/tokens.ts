@@ -108,7 +108,7 @@ export const tokens: Translated<typeof english> = {
   },
   issued: {
     title: 'Dein neues Token',
-    once: 'Kopiere das Token „{name}“ jetzt. Es wird nirgends gespeichert und nicht noch einmal angezeigt.',
+    once: 'Kopiere das Token „{name}“ jetzt. Es wird nicht noch einmal angezeigt, und niemand kann es wiederherstellen.',
     label: 'Token',
     copy: 'Kopieren',
     try: 'Ausprobieren:',
