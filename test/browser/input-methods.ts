@@ -41,6 +41,8 @@ export function keyboard(page: Page): InputMethod {
   return {
     async press(target) {
       await reach(target)
+      // As the mouse waits for a button that gives access.
+      await target.and(page.locator(':not([aria-disabled=true])')).waitFor()
       await keys.press('Enter')
     },
     async fill(target, text) {

@@ -21,6 +21,25 @@ for (const button of document.querySelectorAll('button[data-copy]')) {
 /** Fields that select their whole content on focus. */
 for (const field of document.querySelectorAll('[data-select]')) field.addEventListener('focus', () => field.select())
 
+/**
+ * Buttons that give access do nothing for half a second after the page appears or comes to the front. Otherwise another site
+ * could open a window over it, ask for a double click, and close the window at the first one.
+ */
+for (const button of document.querySelectorAll('[data-deliberate]')) {
+  let timer
+  const wait = () => {
+    button.ariaDisabled = 'true'
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      button.ariaDisabled = null
+    }, 500)
+  }
+  for (const appears of ['pageshow', 'focus']) window.addEventListener(appears, wait)
+  document.addEventListener('visibilitychange', wait)
+  button.addEventListener('click', event => button.ariaDisabled && event.preventDefault())
+  wait()
+}
+
 /** Forms that need a confirmation. */
 for (const form of document.querySelectorAll('form[data-confirm]')) {
   form.addEventListener('submit', event => {
