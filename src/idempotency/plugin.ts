@@ -23,6 +23,7 @@ interface Answer {
 /** A request that was the first with its key. */
 interface First {
   hash: Buffer
+  lock: string
   secret: string
 }
 
@@ -73,7 +74,7 @@ export function useIdempotency(app: FastifyInstance, { db, appKey }: Idempotency
     if (claimed.state === 'conflict') throw otherBody()
     if (claimed.state === 'running') throw stillRunning()
     if (claimed.state === 'done') return send(reply, await decryptUnder<Answer>(secret, PURPOSE, claimed.response))
-    request.firstWithKey = { hash, secret }
+    request.firstWithKey = { hash, lock: claimed.lock, secret }
     return undefined
   }
 
@@ -83,8 +84,12 @@ export function useIdempotency(app: FastifyInstance, { db, appKey }: Idempotency
     const { statusCode: status } = reply
     try {
       if (isFinal(status))
-        await stored.complete(first.hash, await encryptUnder(first.secret, PURPOSE, answerOf(reply, payload)))
-      else await stored.release(first.hash)
+        await stored.complete(
+          first.hash,
+          first.lock,
+          await encryptUnder(first.secret, PURPOSE, answerOf(reply, payload)),
+        )
+      else await stored.release(first.hash, first.lock)
     } catch (error) {
       // What was done is done; without its answer, a retry is processed once the key is given back.
       request.log.warn({ err: error }, 'an idempotent response could not be stored')

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import t from 'tap'
+import { createStoredResponses } from '../../src/idempotency/store.ts'
 import { ONLY_SHARED } from '../cluster/nodes.ts'
 import { actingAs, newUser, PASSWORD, testApp } from '../helpers/app.ts'
 import { testNodes } from '../helpers/nodes.ts'
@@ -132,6 +134,21 @@ t.test('after a day the key is free, and after a crash once its time is over', a
   t.match([running.statusCode, running.headers['retry-after']], [409, '1'], 'nobody knows yet what became of it')
   await services.db.query("update idempotency_keys set locked_until = now() - interval '1 second'")
   t.equal((await post(headers, '/api/tokens', body, 'i-key')).statusCode, 201)
+})
+
+t.test('a request that took too long gives back nothing that another one has taken over', async t => {
+  const stored = createStoredResponses(services.db)
+  const [hash, body] = [randomBytes(32), randomBytes(32)]
+  const claim = async () => (await stored.claim(hash, body)) as { state: string; lock: string }
+  const slow = await claim()
+  await services.db.query("update idempotency_keys set locked_until = now() - interval '1 second'")
+  const next = await claim()
+  t.match([slow.state, next.state], ['first', 'first'])
+  await stored.release(hash, slow.lock)
+  await stored.complete(hash, slow.lock, 'of the slow one')
+  t.match(await claim(), { state: 'running' })
+  await stored.complete(hash, next.lock, 'of the next one')
+  t.match(await claim(), { state: 'done', response: 'of the next one' })
 })
 
 t.test('of twenty at once on two nodes one has an effect', ONLY_SHARED, async t => {
