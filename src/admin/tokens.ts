@@ -105,7 +105,8 @@ const adminRevokeTokensSchema = {
   summary: 'Revoke many tokens',
   description:
     'Revokes every live token that matches all conditions; with `dry_run`, only counts them. An app whose token is revoked ' +
-    'cannot refresh it. If there are more than ' +
+    'by user, client, scope or creation cannot refresh it; one whose token has expired can, until the user signs out ' +
+    'everywhere or the client is revoked. If there are more than ' +
     'one request can revoke, the response is 202: the counted tokens are revoked; repeat the request until the ' +
     'response is 200 to revoke the others.',
   tags,

@@ -1,15 +1,14 @@
 import { writeAudit } from '../audit/audit.ts'
 import type { Client } from '../clients/client.entity.ts'
 import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
-import type { Database, Em } from '../database/database.ts'
+import type { Em } from '../database/database.ts'
 import { invalidGrant } from '../errors/protocol.ts'
 import { RefreshToken } from '../grants/refresh.entity.ts'
 import type { Refresh } from '../grants/refresh.ts'
 import type { FindRefreshHash } from '../grants/refresh-texts.ts'
+import type { TokenAdmin } from '../tokens/bulk.ts'
 import type { Inspect } from '../tokens/inspect.ts'
 import { clientRowOf } from '../tokens/records.ts'
-import type { RevokeToken } from '../tokens/revoke-batch.ts'
-import { AccessToken } from '../tokens/token.entity.ts'
 
 /**
  * Revokes one of the client's own tokens and the tokens of the same grant (RFC 7009 §2.1). Resolves when it is committed.
@@ -20,11 +19,10 @@ import { AccessToken } from '../tokens/token.entity.ts'
 export type Revoke = (client: Client, text: string) => Promise<void>
 
 export interface RevokeOptions {
-  db: Database
   bus: InvalidationBus
   inspectUnconfirmed: Inspect
   refresh: Pick<Refresh, 'revokeGrant'>
-  revokeToken: RevokeToken
+  tokenAdmin: Pick<TokenAdmin, 'revokeOne'>
   findRefreshHash: FindRefreshHash
 }
 
@@ -32,15 +30,7 @@ const OTHER_CLIENT =
   'The token was issued to another client. Use DELETE /api/tokens/current to revoke a personal access token.'
 
 export function createRevoke(options: RevokeOptions): Revoke {
-  const { db, bus, inspectUnconfirmed, refresh, revokeToken, findRefreshHash } = options
-
-  async function findAccessToken(id: string): Promise<void> {
-    const token = await db.run(em => em.findOne(AccessToken, { id }, { fields: ['grant'] }))
-    const grant = token?.grant
-    // Users who revoke an app's token do not expect that the app can refresh it.
-    if (grant) await bus.transaction((em, publish) => refresh.revokeGrant(em, publish, grant))
-    else await revokeToken(id)
-  }
+  const { bus, inspectUnconfirmed, refresh, tokenAdmin, findRefreshHash } = options
 
   async function revokeRefreshToken(em: Em, publish: Publish, client: Client, hash: Buffer): Promise<void> {
     const link = await em.findOne(RefreshToken, { hash })
@@ -55,7 +45,10 @@ export function createRevoke(options: RevokeOptions): Revoke {
   return async (client, text) => {
     const access = await inspectUnconfirmed(text)
     if (access && clientRowOf(access.record.token) !== client.id) throw invalidGrant(OTHER_CLIENT)
-    if (access) return findAccessToken(access.record.token.id)
+    if (access) {
+      await tokenAdmin.revokeOne(access.record.token.id)
+      return
+    }
     const hash = await findRefreshHash(text)
     if (hash) await bus.transaction((em, publish) => revokeRefreshToken(em, publish, client, hash))
   }

@@ -1,4 +1,5 @@
 import type { FilterQuery } from '@mikro-orm/postgresql'
+import { writeAudit } from '../audit/audit.ts'
 import type { InvalidationBus, Publish } from '../cluster/invalidation-bus.ts'
 import type { Database, Em } from '../database/database.ts'
 import type { Step, StepOptions } from '../database/run-batches.ts'
@@ -14,7 +15,7 @@ import {
   understandsInput,
 } from './bulk-filter.ts'
 import { countIssued } from './count-issued.ts'
-import { endGrantsOf } from './end-grants.ts'
+import { endGrantsOf, grantsOf } from './end-grants.ts'
 import { countTokens, type ListAllPage, listTokens } from './list-all.ts'
 import { revokeTokenIds } from './revoke.ts'
 import type { RevokeToken } from './revoke-batch.ts'
@@ -37,7 +38,7 @@ export interface TokenAdmin {
    */
   revokeOne(id: string): Promise<number>
   /**
-   * Revokes the live tokens that match, and the refresh tokens of their grants. Each batch has its own transaction, so the reported count is committed. Without
+   * Revokes the live tokens that match, and the refresh tokens of their grants, unless the filter is one of `endsGrants`. Each batch has its own transaction, so the reported count is committed. Without
    * `background`, call it again to continue.
    * @throws 422 for a filter without conditions; 503 if the database fails before anything is revoked
    */
@@ -58,7 +59,7 @@ export function createTokenAdmin({ db, bus, operations, revokeToken }: TokenAdmi
   async function revokeNext(em: Em, publish: Publish, filter: BulkFilter, options: StepOptions): Promise<Step> {
     const { matching, along, last, state } = await revokeNextTokens(em, publish, liveTokens(filter), {
       ...options,
-      before: endGrantsOf,
+      before: endsGrants(filter) ? async (em, ids) => (await endGrantsOf(em, ids)).accessTokens : undefined,
     })
     // A token that was exchanged for one of them, or issued by it, may itself match.
     const counted = {
@@ -80,15 +81,30 @@ export function createTokenAdmin({ db, bus, operations, revokeToken }: TokenAdmi
     countIssued: id => countIssued(db, id),
     count: (filter, some) => countTokens(db, filter, some),
     async revokeOne(id) {
-      const token = await db.run(em => em.findOne(AccessToken, { id }, { fields: ['grant'] }))
-      if (!token?.grant) return revokeToken(id)
+      if ((await db.run(em => grantsOf(em, [id]))).length === 0) return revokeToken(id)
       return bus.transaction(async (em, publish) => {
-        const others = await endGrantsOf(em, [id])
-        return (await revokeTokenIds(em, publish, [...new Set([id, ...others])])).length
+        const { grants, accessTokens } = await endGrantsOf(em, [id])
+        const revoked = await revokeTokenIds(em, publish, [...new Set([id, ...accessTokens])])
+        // Each revoked access token has an audit entry of its own.
+        if (revoked.length === 0) await auditEnded(em, id, grants)
+        return revoked.length
       })
     },
     async revoke(filter, options) {
       return revoke(toInput(requireCondition(filter)), options)
     },
   }
+}
+
+/**
+ * Whether a revocation is about who may have access. One by a key or by the age of the tokens is not: the app may go on with
+ * another token.
+ */
+const endsGrants = ({ signed, unusedSince, neverUsed, expiresBefore }: BulkFilter) =>
+  !signed && !unusedSince && neverUsed === undefined && !expiresBefore
+
+async function auditEnded(em: Em, id: string, grants: readonly string[]): Promise<void> {
+  const token = await em.findOne(AccessToken, { id }, { fields: ['user', 'client'] })
+  for (const grant of grants)
+    writeAudit(em, { kind: 'token.revoked', userId: token?.user, clientId: token?.client, details: { grant } })
 }

@@ -69,6 +69,21 @@ t.test('a revocation that arrives with others is not lost', async t => {
   for (const token of genuine) t.equal((await refresh(rig, token)).statusCode, 400, token.key)
 })
 
+t.test('an administrator who revokes the access token ends the refresh token that came with it', async t => {
+  const rig = await importRig(t)
+  await imported(rig)
+  const { db, tokenAdmin } = rig.services
+  const bound = await db.query<{ id: string; source: string }>(
+    `select t.access_token_id as id, r.source_id as source from oauth_imported_rows r
+    join oauth_refresh_tokens t on t.id = r.row_id where r.kind = 'refresh' and not t.revoked`,
+  )
+  for (const { id } of bound) await tokenAdmin.revokeOne(id)
+  t.strictSame(await db.query('select id from oauth_refresh_tokens where not revoked'), [])
+  const ended = genuine.filter(({ decrypted }) => bound.some(({ source }) => source === decrypted.refresh_token_id))
+  t.ok(ended.length > 0)
+  for (const token of ended) t.equal((await refresh(rig, token)).statusCode, 400, token.key)
+})
+
 t.test('in a flood every request is answered, or may be repeated', async t => {
   const rig = await importRig(t)
   await imported(rig)
