@@ -45,6 +45,8 @@ export interface RefreshDraft {
   expiresAt: Date | null
   /** Whether it was used or revoked. */
   revoked: boolean
+  /** As of a token; undefined: the source does not say, so it has that of its access token. */
+  audience?: string | null | undefined
 }
 
 /** A row of the source that is not imported, and why. */

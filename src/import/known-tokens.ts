@@ -9,6 +9,8 @@ export interface KnownToken {
   client: string
   scopes: string[]
   grant: string | null
+  /** undefined: it has to be read. */
+  audience?: string | null
   revoked: boolean
   /** Whether it was revoked here, after it was imported. */
   revokedHere: boolean

@@ -3,7 +3,7 @@ import type { ImportContext } from './context.ts'
 import { createEndRefresh } from './end-refresh.ts'
 import { findKnownTokens } from './known-tokens.ts'
 import { findImported, noteImported } from './lookup.ts'
-import { createImportRefresh } from './refresh.ts'
+import { createImportRefresh, LIMITED } from './refresh.ts'
 import type { LinkedDraft } from './systems/system.ts'
 
 /** Imports refresh tokens that have a table of their own, after the access tokens. */
@@ -21,11 +21,12 @@ export function createImportLinked(context: ImportContext, options: { neverEndsA
   async function importUnbound(drafts: readonly LinkedDraft[]): Promise<void> {
     const ids = drafts.map(({ sourceId }) => sourceId)
     const known = await findImported(services.db, source, 'refresh', ids)
-    const isLive = ({ revoked, expiresAt }: LinkedDraft) => !revoked && (!expiresAt || expiresAt.getTime() > Date.now())
+    const isLive = ({ revoked, expiresAt, audience }: LinkedDraft) =>
+      !revoked && !audience && (!expiresAt || expiresAt.getTime() > Date.now())
     const fresh = drafts.filter(draft => !known.has(draft.sourceId) && isLive(draft))
     const rows = new Map(fresh.map(({ sourceId }) => [sourceId, UNBOUND]))
     if (!dryRun) await services.db.transaction(em => noteImported(em, source, 'refresh', rows))
-    const ended = drafts.filter(({ sourceId, revoked }) => revoked && known.has(sourceId))
+    const ended = drafts.filter(({ sourceId, revoked, audience }) => (revoked || audience) && known.has(sourceId))
     const updated = await endRefresh(ended.map(({ sourceId }) => sourceId))
     report.count('refresh_tokens', 'updated', updated.length)
     report.count('refresh_tokens', 'read', drafts.length)
@@ -33,7 +34,7 @@ export function createImportLinked(context: ImportContext, options: { neverEndsA
     report.count('refresh_tokens', 'imported', fresh.length)
     for (const { sourceId } of fresh) report.remark('refresh_tokens', sourceId, DELETED)
     const refused = drafts.filter(one => !known.has(one.sourceId) && !isLive(one))
-    for (const draft of refused) report.refuse('refresh_tokens', draft.sourceId, ENDED)
+    for (const { sourceId, audience } of refused) report.refuse('refresh_tokens', sourceId, audience ? LIMITED : ENDED)
   }
 
   return async drafts => {

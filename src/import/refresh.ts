@@ -1,10 +1,15 @@
 import { newId } from '../database/ids.ts'
+import { queryByIndex } from './by-index.ts'
 import type { ImportContext } from './context.ts'
 import type { RefreshDraft } from './drafts.ts'
 import { createEndRefresh } from './end-refresh.ts'
 import type { KnownToken } from './known-tokens.ts'
 import { findImported } from './lookup.ts'
 import { REJECTED, writeAccepted } from './rejected.ts'
+
+const FIND_LIMITED = `
+  select t.id from jsonb_array_elements_text(?::jsonb) wanted (id) join oauth_access_tokens t on t.id = wanted.id::uuid
+  where t.audience is not null`
 
 /** A refresh token with the access token that it was issued with. */
 export interface LinkedRefresh extends RefreshDraft {
@@ -26,6 +31,8 @@ const MACHINES = 'it belongs to no user'
 const PERSONAL = 'it belongs to no client'
 const REVOKED = 'it has been used or revoked'
 const EXPIRED = 'it has expired'
+/** It would get tokens for the whole deployment. */
+export const LIMITED = 'it is for some APIs only: its app has to ask the user again'
 const SAME_TEXT = 'another refresh token has the same text'
 
 export function createImportRefresh(context: ImportContext, { neverEndsAt }: { neverEndsAt: Date }): ImportRefresh {
@@ -55,6 +62,23 @@ export function createImportRefresh(context: ImportContext, { neverEndsAt }: { n
     return { id: newId(), source_id: draft.sourceId, hash, expires_at: expiresAt, ...owner }
   }
 
+  /** The ids in the source of those that are for some APIs only. */
+  async function limitedAmong(
+    drafts: readonly LinkedRefresh[],
+    tokens: ReadonlyMap<string, KnownToken | undefined>,
+  ): Promise<Set<string>> {
+    const unsaid = drafts.flatMap(({ sourceId, audience, token }) => {
+      const known = tokens.get(token)
+      return audience === undefined && known ? [{ sourceId, ...known }] : []
+    })
+    const unread = unsaid.filter(({ audience }) => audience === undefined).map(({ id }) => id)
+    const rows =
+      unread.length === 0 ? [] : await queryByIndex<{ id: string }>(db, FIND_LIMITED, [JSON.stringify(unread)])
+    const limited = new Set(rows.map(({ id }) => id))
+    const ofTokens = unsaid.filter(({ id, audience }) => audience || limited.has(id))
+    return new Set([...drafts.filter(({ audience }) => audience), ...ofTokens].map(({ sourceId }) => sourceId))
+  }
+
   async function importNew(drafts: readonly LinkedRefresh[], tokens: Parameters<ImportRefresh>[1]): Promise<void> {
     const rows = drafts.flatMap(draft => {
       const row = toRow(draft, tokens.get(draft.token))
@@ -77,11 +101,14 @@ export function createImportRefresh(context: ImportContext, { neverEndsAt }: { n
     const ids = drafts.map(({ sourceId }) => sourceId)
     const known = await findImported(db, source, 'refresh', ids)
     report.count('refresh_tokens', 'known', known.size)
-    const ended = drafts.filter(({ sourceId, revoked }) => revoked && known.has(sourceId))
+    const limited = await limitedAmong(drafts, tokens)
+    const ended = drafts.filter(({ sourceId, revoked }) => (revoked || limited.has(sourceId)) && known.has(sourceId))
     const updated = await endRefresh(ended.map(({ sourceId }) => sourceId))
     report.count('refresh_tokens', 'updated', updated.length)
+    const fresh = drafts.filter(({ sourceId }) => !known.has(sourceId))
+    for (const { sourceId } of fresh) if (limited.has(sourceId)) report.refuse('refresh_tokens', sourceId, LIMITED)
     await importNew(
-      drafts.filter(({ sourceId }) => !known.has(sourceId)),
+      fresh.filter(({ sourceId }) => !limited.has(sourceId)),
       tokens,
     )
   }

@@ -15,9 +15,16 @@ const SET_LAST_USED = `
   where t.id = a.id and (t.last_used_at is null or t.last_used_at < a.at)
   returning t.id`
 
+/** Of a token that was imported when its audience was not: every API accepts it. */
+const SET_AUDIENCE = `
+  update oauth_access_tokens t set audience = a.audience
+  from jsonb_to_recordset(?::jsonb) as a (id uuid, audience text)
+  where t.id = a.id and t.audience is null and t.hash is not null
+  returning t.id`
+
 /** What was changed here stays: a token that was revoked here is not restored. */
 export function createUpdateTokens({ services, report, dryRun }: ImportContext): UpdateTokens {
-  const { db, revokeToken } = services
+  const { bus, db, revokeToken } = services
 
   async function revoke(tokens: KnownToken[]): Promise<void> {
     if (!dryRun) await Promise.all(tokens.map(({ id }) => revokeToken(id)))
@@ -30,11 +37,24 @@ export function createUpdateTokens({ services, report, dryRun }: ImportContext):
     report.count('tokens', 'updated', uses.length)
   }
 
+  async function limit(tokens: { id: string; audience: string }[]): Promise<void> {
+    if (dryRun || tokens.length === 0) return
+    const limited = await bus.transaction(async (em, publish) => {
+      const rows = (await em.execute(SET_AUDIENCE, [JSON.stringify(tokens)])) as { id: string }[]
+      for (const { id } of rows) publish({ kind: 'token', id })
+      return rows
+    })
+    report.count('tokens', 'updated', limited.length)
+  }
+
   return async (drafts, known) => {
     const pairs = drafts.flatMap(draft => {
       const token = known.get(draft.sourceId)
       return token && !token.revoked ? [{ draft, token }] : []
     })
+    await limit(
+      pairs.flatMap(({ draft, token }) => (draft.audience ? [{ id: token.id, audience: draft.audience }] : [])),
+    )
     await revoke(pairs.filter(({ draft }) => draft.revoked).map(({ token }) => token))
     const used = pairs.filter(({ draft, token }) => !draft.revoked && isLater(draft.lastUsedAt, token.lastUsedAt))
     await noteUse(used.map(({ draft, token }) => ({ id: token.id, at: draft.lastUsedAt as Date })))

@@ -82,6 +82,21 @@ t.test('a token for one API is for no other after the import', async t => {
   t.match(said(/it is a resource server/), { part: 'clients', refused: false })
   t.equal((await to.own(free.plainText)).status, 200)
   t.equal((await to.own(limited.plainText)).status, 401, 'the API of the server itself is another one')
+  // Neither does a file whose refresh tokens do not say what they are for, nor what came along before that was read.
+  const old = join(folder, 'old.ndjson')
+  const { audience: _, ...unsaid } = { ...refresh, id: 's', text: 'another-refresh-token-of-the-source' }
+  const exported = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter(line => line.startsWith('{"table":"tokens"'))
+  writeFileSync(old, [...exported, JSON.stringify({ table: 'refresh_tokens', row: unsaid }), ''].join('\n'))
+  const ofOld = (await importInto(to.services, 'tokens', old)).findings
+  t.match(
+    ofOld.filter(({ part }) => part === 'refresh_tokens'),
+    [{ refused: true, reason: /for some APIs only/ }],
+  )
+  await to.services.db.query('update oauth_access_tokens set audience = null')
+  t.equal((await importInto(to.services, 'tokens', file)).counts.tokens.updated, 1)
+  t.equal((await to.own(limited.plainText)).status, 401)
   const rows = await to.services.db.query('select audience from oauth_access_tokens order by audience')
   t.strictSame(rows, [{ audience }, { audience: null }])
 })

@@ -9,7 +9,6 @@ import { endOf, hashOfText, idOf, isTrue, listOf, readRow, readUser, timeOf, Unr
 
 /** Here it would be an app of the operator. */
 const SELF_REGISTERED = 'it registered itself, and can do so here'
-const LIMITED = 'it is for some APIs only: its app has to ask the user again'
 const SHA256 = /^[0-9a-f]{64}$/
 
 /** Reads the form that `postern export` writes (docs/export.md), from whatever system. */
@@ -56,13 +55,12 @@ export function readTokens({ readTime }: ReaderOptions): SystemReader {
 
   function toRefresh(row: SourceRow): LinkedDraft | Refusal {
     return readRow(row, sourceId => {
-      // It would get tokens for the whole deployment.
-      if (row.audience) return { sourceId, reason: LIMITED }
       return {
         sourceId,
         hash: hashOf(row),
         expiresAt: endOf(readTime, row, 'expires_at'),
         revoked: isTrue(row, 'revoked'),
+        audience: row.audience,
         token: idOf(row, 'access_token_id') ?? '',
       }
     })
