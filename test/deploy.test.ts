@@ -59,7 +59,9 @@ t.test('the values of the chart agree with their schema', async t => {
     { issuer: 'id.example.com' },
     { replicaCount: 0 },
     { config: { log: 'x' } },
-    { secretFileKeys: ['LOG_LEVEL'] },
+    { secretFileKeys: ['APP_KEY', 'DATABASE_URL', 'LOG_LEVEL'] },
+    { secretFileKeys: ['APP_KEY'] },
+    { secretAsFiles: true, podMonitor: { enabled: true } },
     { terminationGracePeriodSeconds: 15 },
     { replicas: 3 },
   ]) {
@@ -86,7 +88,8 @@ t.test('secrets, and what the chart sets, are no values of config', async t => {
   t.ok(secrets().includes('DEVISE_PEPPER') && secrets().includes('OIDC_2_PRIVATE_KEY'))
   for (const variable of secrets()) {
     t.notOk(allows(variable), variable)
-    t.ok(validate({ ...values, secretFileKeys: [variable] }), `${variable} may be a file`)
+    const secretFileKeys = [...new Set(['APP_KEY', 'DATABASE_URL', variable])]
+    t.ok(validate({ ...values, secretFileKeys }), `${variable} may be a file`)
   }
   for (const variable of ['HOST', 'ISSUER', 'PORT', 'SCOPES_FILE', 'PGPASSWORD', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS']) {
     t.notOk(allows(variable), variable)
@@ -116,7 +119,10 @@ const ALL = { ingress: { enabled: true }, podMonitor: { enabled: true } }
 type Resource = any
 const documents = (text: string): Resource[] =>
   parseAllDocuments(text)
-    .map(each => each.toJS())
+    .map(each => {
+      if (each.errors.length > 0) throw each.errors[0]
+      return each.toJS()
+    })
     .filter(Boolean)
 
 function render(changed: object = {}, release?: string): Resource[] {
@@ -209,7 +215,12 @@ t.test('volumes of your own, and secrets as files', async t => {
     extraVolumes: [{ name: 'ca', configMap: { name: 'ca' } }],
     extraVolumeMounts: [{ name: 'ca', mountPath: '/etc/ca', readOnly: true }],
   }
-  const changed = { ...own, secretAsFiles: true, secretFileKeys: ['APP_KEY', 'SMTP_URL'], scopesConfigMap: 'scopes' }
+  const changed = {
+    ...own,
+    secretAsFiles: true,
+    secretFileKeys: ['APP_KEY', 'DATABASE_URL'],
+    scopesConfigMap: 'scopes',
+  }
   t.ok(validate({ ...values, ...changed }))
   for (const { spec } of pods(changed)) {
     const [{ env, envFrom, volumeMounts }] = spec.containers
@@ -218,10 +229,10 @@ t.test('volumes of your own, and secrets as files', async t => {
       { name: 'ISSUER' },
       { name: 'SCOPES_FILE', value: '/etc/postern/scopes.json' },
       { name: 'APP_KEY_FILE', value: '/run/secrets/postern/APP_KEY' },
-      { name: 'SMTP_URL_FILE', value: '/run/secrets/postern/SMTP_URL' },
+      { name: 'DATABASE_URL_FILE', value: '/run/secrets/postern/DATABASE_URL' },
       { name: 'LOG_LEVEL' },
     ])
-    const items = ['APP_KEY', 'SMTP_URL'].map(key => ({ key, path: key }))
+    const items = ['APP_KEY', 'DATABASE_URL'].map(key => ({ key, path: key }))
     t.strictSame(spec.volumes, [
       { name: 'scopes', configMap: { name: 'scopes' } },
       { name: 'secrets', secret: { secretName: 'secret', defaultMode: 0o400, items } },
