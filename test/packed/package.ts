@@ -29,6 +29,9 @@ export async function run(cwd: string, ...words: string[]): Promise<Ran> {
     ...(NODE_EXTRA_CA_CERTS && { NODE_EXTRA_CA_CERTS }),
     npm_config_update_notifier: 'false',
     npm_config_loglevel: 'error',
+    // Without a registry, tests of it are skipped soon.
+    npm_config_fetch_retries: '1',
+    npm_config_fetch_retry_mintimeout: '1000',
   }
   const options = { cwd, env: env as NodeJS.ProcessEnv, maxBuffer: 64 * 1024 * 1024 }
   return promisify(execFile)('env', ['-u', 'NODE_OPTIONS', ...words], options).then(

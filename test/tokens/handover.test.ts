@@ -163,7 +163,7 @@ t.test('the new owner, and who looks after a new account, are told by mail', asy
   await root.post(`/admin/tokens/${hers.id}/handover`, { user_id: bob.id })
   const { text } = await server.take(String(bob.email))
   t.match(text, /token named “test” to your account/)
-  t.match(text, /former owner may have kept a copy: regenerate/)
+  t.match(text, /former owner may have kept a copy\. To make it useless, regenerate/)
   await root.post(`/admin/tokens/${hers.id}/handover`, { user_id: account.id })
   t.match((await server.take(String(person.email))).text, new RegExp(`to the service account ${account.name}`))
 })
