@@ -1,8 +1,9 @@
 import t from 'tap'
 import { SERVER } from '../helpers/database.ts'
-import { commandLine, ONE_LINE, serving } from './postern.ts'
+import { oneProcess } from './one-process.ts'
+import { ONE_LINE, serving } from './postern.ts'
 
-const postern = await commandLine(t)
+const postern = await oneProcess(t)
 const ISSUE = ['token', 'issue', '--user', 'ada@example.com', '--name', 'deploy']
 
 t.test('after a restore by other tools, no list and no number is used again', async t => {
