@@ -23,6 +23,7 @@ import { metricsRoutes, requestMetrics } from './http/metrics.ts'
 import { openapi } from './http/openapi.ts'
 import { peerRoutes } from './http/peer-routes.ts'
 import { createFrameworkProblem, useProblemErrors } from './http/problems.ts'
+import { createReadiness } from './http/readiness.ts'
 import { requestIds, useRequestId } from './http/request-id.ts'
 import { useSecurityHeaders } from './http/security-headers.ts'
 import { serializerCompiler } from './http/serialization.ts'
@@ -67,7 +68,7 @@ declare module 'fastify' {
 /** The whole server as a plugin, in boot order; mount it with a prefix or without. */
 export function serverPlugin(services: Services, mounted = false): FastifyPluginAsync {
   return async app => {
-    const { config, catalogue, db, bus, keys, signIn, tokens, usage, authenticate } = services
+    const { config, catalogue, db, keys, signIn, tokens, usage, authenticate } = services
     useProblemErrors(app)
     useStrictInput(app)
     app.setSerializerCompiler(serializerCompiler)
@@ -86,12 +87,14 @@ export function serverPlugin(services: Services, mounted = false): FastifyPlugin
     }
     await app.register(openapi, { issuer: config.issuer, scopes: catalogue.scopes, explorer })
     await app.register(guard, { authenticate })
-    await app.register(metricsRoutes(config.metricsToken, [requestMetrics(app), revocationMetrics(services)]))
+    const requireReady = createReadiness(services)
+    const ofRevocations = revocationMetrics({ ...services, requireReady })
+    await app.register(metricsRoutes(config.metricsToken, [requestMetrics(app), ofRevocations]))
 
     await app.register(app.prefix ? metadataRoutes(services) : wellKnown(services))
     await app.register(scopeRoutes(catalogue))
     await app.register(keyRoutes(keys))
-    await app.register(healthRoutes({ db, bus }))
+    await app.register(healthRoutes(requireReady))
     await app.register(peerRoutes(config.metricsToken))
     await app.register(statusListRoutes(services.lists), { prefix: '/oauth' })
     await app.register(feedRoutes(services), { prefix: '/oauth' })

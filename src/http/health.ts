@@ -1,14 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
-import type { Database } from '../database/database.ts'
-import { createReadiness } from './readiness.ts'
+import type { Readiness } from './readiness.ts'
 import { problem } from './schemas.ts'
 
 const Healthy = Type.Object({ status: Type.Literal('ok') })
 
-export function healthRoutes({ db, bus }: { db: Database; bus: InvalidationBus }): FastifyPluginAsyncTypebox {
-  const requireReady = createReadiness({ db, bus })
+export function healthRoutes(requireReady: Readiness): FastifyPluginAsyncTypebox {
   return async app => {
     app.get(
       '/health/live',

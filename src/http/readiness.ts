@@ -16,12 +16,11 @@ const CAN_WRITE = `do $$ begin
   end if;
 end $$`
 
-/**
- * Makes a function that throws the 503 with which a node says that it cannot serve: the database does not accept writes, or
- * this node receives no notifications. Concurrent calls share one check, so that probes of a hanging database do not use up
- * its connections.
- */
-export function createReadiness({ db, bus }: { db: Database; bus: InvalidationBus }): () => Promise<void> {
+/** @throws the 503 with which a node says that it cannot serve: it cannot write to the database, or receives no notifications */
+export type Readiness = () => Promise<void>
+
+/** Concurrent calls share one check, so that probes and scrapes of a hanging database do not use up its connections. */
+export function createReadiness({ db, bus }: { db: Database; bus: InvalidationBus }): Readiness {
   let checking: Promise<unknown> | undefined
   return async () => {
     checking ??= db.query(CAN_WRITE).finally(() => {

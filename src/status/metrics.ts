@@ -2,7 +2,7 @@ import { STATUS, type Status } from '../../packages/guard/src/status-bits.ts'
 import type { InvalidationBus } from '../cluster/invalidation-bus.ts'
 import type { Database } from '../database/database.ts'
 import type { RegisterMetrics } from '../http/metrics.ts'
-import { createReadiness } from '../http/readiness.ts'
+import type { Readiness } from '../http/readiness.ts'
 import { readClusterStatus } from './cluster-status.ts'
 import type { Feed } from './feed.ts'
 import type { StatusLists } from './lists.ts'
@@ -13,6 +13,7 @@ export interface RevocationMetricsOptions {
   lists: StatusLists
   feed: Feed
   counters: { readonly issued: number }
+  requireReady: Readiness
 }
 
 /** Maximum number of clients with a series of their own, to bound what Prometheus stores. */
@@ -21,7 +22,7 @@ const NAMES = new Map(Object.entries(STATUS).map(([name, status]) => [status, na
 
 /** Metrics of this node and of the readers of its feed. They query the database only when they are scraped. */
 export const revocationMetrics =
-  ({ db, bus, lists, feed, counters }: RevocationMetricsOptions): RegisterMetrics =>
+  ({ db, bus, lists, feed, counters, requireReady }: RevocationMetricsOptions): RegisterMetrics =>
   (registry, { Counter, Gauge }) => {
     const registers = [registry]
     const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
@@ -54,7 +55,6 @@ export const revocationMetrics =
       help: 'Connections to the feed that began after a status change which the database lacks: it may be a restored backup.',
       registers,
     })
-    const requireReady = createReadiness({ db, bus })
     const isReady = () =>
       requireReady().then(
         () => 1,

@@ -38,8 +38,8 @@ export interface TokenAdmin {
    */
   revokeOne(id: string): Promise<number>
   /**
-   * Revokes the live tokens that match, and the refresh tokens of their grants, unless the filter is one of `endsGrants`. Each batch has its own transaction, so the reported count is committed. Without
-   * `background`, call it again to continue.
+   * Revokes the live tokens that match, and the refresh tokens of their grants unless it is by a key or by the age of tokens.
+   * Each batch has its own transaction, so the reported count is committed. Without `background`, call it again to continue.
    * @throws 422 for a filter without conditions; 503 if the database fails before anything is revoked
    */
   revoke(filter: BulkFilter, options?: OperationOptions): Promise<OperationProgress>

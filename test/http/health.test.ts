@@ -5,6 +5,7 @@ import { openDatabase } from '../../src/open-database.ts'
 import { createServices } from '../../src/services.ts'
 import { APP_KEY, actingAs, CATALOGUE, ISSUER, testApp } from '../helpers/app.ts'
 import { SERVER, testDatabase } from '../helpers/database.ts'
+import { bearer } from '../helpers/requester.ts'
 import { openTcpProxy } from '../helpers/tcp-proxy.ts'
 
 const ONLY_SHARED = { skip: SERVER ? false : 'needs a PostgreSQL' }
@@ -48,7 +49,7 @@ t.test(
       t.match(refused.json(), { type: 'urn:postern:error:temporarily_unavailable', status: 503 })
     }
     t.equal((await app.inject('/health/ready')).statusCode, 503)
-    const metrics = await app.inject({ url: '/metrics', headers: { authorization: `Bearer ${METRICS_TOKEN}` } })
+    const metrics = await app.inject({ url: '/metrics', headers: bearer(METRICS_TOKEN) })
     t.match(metrics.body, /^postern_ready 0$/m)
     const form = await app.inject({
       method: 'POST',

@@ -1,6 +1,7 @@
 import { GRANT_TYPES } from '../../clients/client.entity.ts'
 import type { ImportedSecret } from '../../clients/import.ts'
 import { hashSecret } from '../../security/secrets.ts'
+import { resourcesOf } from '../../tokens/audience.ts'
 import type { ClientDraft } from '../clients.ts'
 import type { Refusal, TokenDraft } from '../drafts.ts'
 import type { SourceRow } from '../source/source.ts'
@@ -54,16 +55,14 @@ export function readTokens({ readTime }: ReaderOptions): SystemReader {
   }
 
   function toRefresh(row: SourceRow): LinkedDraft | Refusal {
-    return readRow(row, sourceId => {
-      return {
-        sourceId,
-        hash: hashOf(row),
-        expiresAt: endOf(readTime, row, 'expires_at'),
-        revoked: isTrue(row, 'revoked'),
-        audience: row.audience,
-        token: idOf(row, 'access_token_id') ?? '',
-      }
-    })
+    return readRow(row, sourceId => ({
+      sourceId,
+      hash: hashOf(row),
+      expiresAt: endOf(readTime, row, 'expires_at'),
+      revoked: isTrue(row, 'revoked'),
+      audience: row.audience,
+      token: idOf(row, 'access_token_id') ?? '',
+    }))
   }
 
   return {
@@ -86,7 +85,7 @@ function userOf(row: SourceRow): string | null {
 /** @throws UnreadableValue, since a token without its audience would be accepted by every API */
 function audienceOf({ audience }: SourceRow): string | null {
   if (!audience) return null
-  if (audience.split(' ').every(uri => URL.canParse(uri) && !uri.includes('#'))) return audience
+  if (resourcesOf(audience).every(uri => URL.canParse(uri) && !uri.includes('#'))) return audience
   throw new UnreadableValue('its audience is no list of URIs, separated by spaces')
 }
 
